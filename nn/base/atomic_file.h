@@ -1,0 +1,45 @@
+/* atomic_file.h: a file that is either the old one or the whole new one.
+ *
+ * Bytes go to a temporary file beside the target; commit does fsync, rename over the target, fsync of the folder.
+ * Until then, and after any failure, the target is untouched and the temporary file is removed. (A process that
+ * is killed leaves its temporary file, named .NAME.PID.tmp, behind.)
+ *
+ *     struct sr_atomic_file *f;
+ *     if (sr_atomic_file_open(&f, "out.csv", err) < 0) return err->status;
+ *     fprintf(sr_atomic_file_stream(f), "...");
+ *     return sr_atomic_file_commit(f, err);         // frees f, whether it succeeds or not
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_ATOMIC_FILE_H
+#define SR_ATOMIC_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "nn/base/error.h"
+
+struct sr_atomic_file;
+
+int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr_error *err);
+
+/* The stream to write to. Write errors need not be checked one by one: commit does. */
+FILE *sr_atomic_file_stream(struct sr_atomic_file *f);
+
+/* The temporary file's path, for libraries that write by name (HDF5). Close their handle before commit. */
+const char *sr_atomic_file_path(const struct sr_atomic_file *f);
+
+/* Makes the target the new file and frees f. SR_IO on any failure, with the target as it was. */
+int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
+
+/* Removes the temporary file and frees f. NULL is fine. */
+void sr_atomic_file_discard(struct sr_atomic_file *f);
+
+/* The common case: the file's whole content in one buffer. */
+int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struct sr_error *err);
+
+/* Reads a whole file of at most limit bytes into a new block (free with sr_free) with a NUL behind it. SR_NOINPUT if
+ * there is none, SR_DATA if it is larger, SR_IO if it cannot be read. */
+int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* base.h: the door of the floor. Everything else in the tree may include this, and nothing below it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_BASE_H
+#define SR_BASE_H
+
+#include "nn/base/alloc.h"
+#include "nn/base/atomic_file.h"
+#include "nn/base/cpu.h"
+#include "nn/base/error.h"
+#include "nn/base/json.h"
+#include "nn/base/log.h"
+#include "nn/base/option.h"
+#include "nn/base/philox.h"
+#include "nn/base/real.h"
+#include "nn/base/safetensors.h"
+#include "nn/base/sha256.h"
+#include "nn/base/vec.h"
+
+#endif

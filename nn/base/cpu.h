@@ -1,0 +1,34 @@
+/* cpu.h: this machine as far as the code cares: instruction set, processors, memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_CPU_H
+#define SR_CPU_H
+
+#include <stddef.h>
+
+/* Instruction sets vec.c is compiled for, weakest first. Each gives the same bits. */
+enum sr_isa { SR_ISA_BASE, SR_ISA_AVX2, SR_ISA_AVX512, SR_ISA_COUNT };
+
+const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512" */
+
+/* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512 asks for a weaker one. Read once. */
+enum sr_isa sr_isa_best(void);
+
+/* "Intel(R) Xeon(R) ..." or "unknown"; static storage. */
+const char *sr_cpu_name(void);
+
+/* Space-separated features that matter here (avx2 fma avx512f avx512_vnni ...); static storage. */
+const char *sr_cpu_features(void);
+
+/* Processors this process may run on (its affinity mask), at least 1. */
+int sr_cpu_count(void);
+
+/* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)
+ * sets a limit. 0 if unknown. */
+size_t sr_memory_available(void);
+
+/* Largest resident size so far in bytes (VmHWM). */
+size_t sr_memory_peak(void);
+
+#endif

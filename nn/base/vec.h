@@ -1,0 +1,68 @@
+/* vec.h: the elementwise kernels and inner products, one table per instruction set.
+ *
+ * vec.c is plain C over fixed groups of 16 and is compiled once per instruction set; every table gives the same
+ * bits, because nothing is contracted, reordered or reduced in a width-dependent way. sr_vec() is the table chosen
+ * for this CPU. Kernels are pure, allocate nothing, start no thread; any alignment will do. In-place (y == x) is
+ * allowed for elementwise kernels unless said otherwise.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_VEC_H
+#define SR_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/base/cpu.h"
+#include "nn/base/real.h"
+
+/* What AdamW does to one group of numbers; see train/adamw.c for the formula. */
+struct sr_adamw_step {
+    real keep;     /* 1 - lr*weight_decay */
+    real beta1, beta2;
+    real scale;    /* factor on the gradient (clipping), 1 if none */
+    real step;     /* lr / (1 - beta1^t) */
+    real root;     /* 1 / sqrt(1 - beta2^t) */
+    real eps;
+};
+
+struct sr_vec {
+    enum sr_isa isa;
+
+    /* y = GELU(x) = x * Phi(x), erf form. */
+    void (*gelu)(real *y, const real *x, size_t n);
+    /* dx = dy * (Phi(x) + x*phi(x)). */
+    void (*gelu_backward)(real *dx, const real *dy, const real *x, size_t n);
+
+    /* keep[i] = 1 with probability 1 - p, else 0; element i takes 32-bit word i of Philox(seed, stream). */
+    void (*dropout_mask)(uint8_t *keep, size_t n, double p, uint64_t seed, uint64_t stream);
+    /* y = keep ? x*scale : 0. */
+    void (*dropout)(real *y, const real *x, const uint8_t *keep, size_t n, real scale);
+
+    /* w, m, v updated in place from g. */
+    void (*adamw)(real *w, real *m, real *v, const real *g, size_t n, const struct sr_adamw_step *s);
+    /* Sum of squares in double over 16 fixed lanes. */
+    double (*sum_squares)(const real *x, size_t n);
+
+    /* y[j] += a * x[j]. */
+    void (*axpy)(real *y, real a, const real *x, size_t n);
+
+    /* Exact conversions of raw 16-bit values: IEEE half (subnormals, infinities and NaN kept) and bfloat16. */
+    void (*half_to_float)(float *y, const uint16_t *x, size_t n);
+    void (*bfloat16_to_float)(float *y, const uint16_t *x, size_t n);
+    /* 1 if every x is finite. */
+    int (*all_finite)(const float *x, size_t n);
+
+    /* out[r*out_stride + o] = bias[o] + sum_k x[r*in + k] * w[o*in + k], r < rows, o < outputs, in floats whatever
+     * the real type. Each inner product is summed over 16 fixed lanes, so a row's result does not depend on the
+     * rows around it. bias may be NULL (0). */
+    void (*linear)(float *out, const float *x, const float *w, const float *bias, size_t rows, size_t in,
+                   size_t outputs, size_t out_stride);
+    /* y = GELU(x) in float, whatever the real type. */
+    void (*gelu_float)(float *y, const float *x, size_t n);
+};
+
+const struct sr_vec *sr_vec(void);                   /* for this CPU; see sr_isa_best */
+const struct sr_vec *sr_vec_for(enum sr_isa isa);    /* NULL if the build or the CPU does not have it */
+
+#endif
