@@ -32,7 +32,7 @@
  * (features: X, embeddings, hidden_states; label: labels, y, target). */
 struct sr_data_names {
     const char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred;
-    const char *id, *group, *source, *weight;
+    const char *id, *group, *source;
 };
 
 struct sr_data_options {

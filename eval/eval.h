@@ -1,12 +1,12 @@
 /* eval.h: the door of eval: arrays in, numbers out. No files, no networks, no printing.
  *
- * A quantity that is 0/0 is undefined and returned as NaN, never as 0 or 1. All functions are pure and may be called
- * by any thread.
+ * A quantity that is 0/0 is undefined and returned as NaN, never as 0 or 1. All functions are pure and may be
+ * called by any thread.
  *
  *     struct sr_confusion c = sr_confusion_count(label, routed, n);
  *     double f1 = sr_f1(c);
- *     double ap;
- *     sr_average_precision(&ap, label, score, n, err);
+ *     double ap, area;
+ *     sr_ranking(&ap, &area, label, score, n, err);
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,8 @@
 
 #include "nn/base/base.h"
 
-/* decided[i] = prob[i] > threshold, float to float, as a deployed router decides; NaN is decided 1 (fail closed). */
+/* decided[i] = prob[i] > threshold, float to float, as a deployed router decides; NaN is decided 1 (fail
+ * closed). */
 void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold);
 
 /* Counts of decision (1 = positive) against truth. */
@@ -33,11 +34,11 @@ double sr_accuracy(struct sr_confusion c);  /* (TP+TN)/n */
 double sr_share(struct sr_confusion c);     /* (TP+FP)/n, the share decided positive */
 
 /* Average precision, sum over distinct scores of (R_k - R_{k-1}) P_k with ties grouped (scikit-learn's
- * average_precision_score; no interpolation), and area under the ROC curve (ties count half). Undefined (NaN) when a
- * class needed is missing: AP without positives, ROC without either class. Scores must not be NaN (SR_BUG).
- * O(n log n); allocates n items. Either output may be NULL. */
-int sr_ranking(double *average_precision, double *roc_area, const uint8_t *label, const double *score, size_t n,
-               struct sr_error *err);
+ * average_precision_score; no interpolation), and area under the ROC curve (ties count half). Undefined (NaN)
+ * when a class needed is missing: AP without positives, ROC without either class. Scores must not be NaN
+ * (SR_BUG). O(n log n); allocates n items. Either output may be NULL. */
+int sr_ranking(double *average_precision, double *roc_area, const uint8_t *label, const double *score,
+               size_t n, struct sr_error *err);
 
 /* The guards together, against gold (1 = unsafe). */
 struct sr_guard {

@@ -1,8 +1,8 @@
 /* infer.h: the door of infer: the deployed router.
  *
- * A router is opened from a weights file, folded (BatchNorm into Linear) and immutable afterwards; any number of
- * threads may score with it at once. Scoring allocates nothing and starts no thread: callers split rows. A row's
- * result is the same bits alone or among others.
+ * A router is opened from a weights file, folded (BatchNorm into Linear) and immutable afterwards; any number
+ * of threads may score with it at once. Scoring allocates nothing and starts no thread: callers split rows. A
+ * row's result is the same bits alone or among others.
  *
  *     struct sr_router *r;
  *     sr_router_open(&r, "best.safetensors", err);
@@ -26,9 +26,9 @@
 
 struct sr_router;
 
-/* Opens a weights file (keys cls.*, see "Files" in the README). Depth and widths follow from the tensors. SR_NOINPUT: no
- * such file. SR_DATA: not a safetensors file, a tensor missing or of the wrong shape (named), a value that is not
- * finite, a running_var below 0. */
+/* Opens a weights file (keys cls.*, see "Files" in the README). Depth and widths follow from the tensors.
+ * SR_NOINPUT: no such file. SR_DATA: not a safetensors file, a tensor missing or of the wrong shape (named),
+ * a value that is not finite, a running_var below 0. */
 int sr_router_open(struct sr_router **out, const char *path, struct sr_error *err);
 void sr_router_close(struct sr_router *r); /* NULL is fine */
 
@@ -43,21 +43,80 @@ const char *sr_router_metadata(const struct sr_router *r, const char *key);
 /* logit[i] for x[i, 0..width). */
 void sr_router_logits(const struct sr_router *r, float *logit, const float *x, size_t rows);
 
-/* 1/(1+exp(-logit)) in float32. */
+/* 1/(1+exp(-logit)), rounded once to float32. */
 float sr_router_prob(float logit);
 
 /* ---- part of the program, not of the shipped library: score.c ---- */
 struct sr_data;
 
-/* Scores of every row of a dump, in row order. Rows with a NaN or an infinity get NaN and are counted. */
+/* Scores of every row of a dump, in row order. A row with a NaN or an infinity (or numbers so large that the
+ * network overflows) gets NaN and is counted. */
 struct sr_scores {
     size_t rows, bad_rows;
     float *logit, *prob;
 };
-/* SR_DATA if the dump's width is not the router's. Runs on all OpenMP threads; same bits for any number. progress may be
- * NULL. Free with sr_scores_free. */
+/* SR_DATA if the dump's width is not the router's. Runs on all OpenMP threads; same bits for any number.
+ * progress may be NULL. Free with sr_scores_free. */
 int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_data *d,
                   void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 void sr_scores_free(struct sr_scores *s);
+
+/* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,
+ * member), where member is the struct's name in the command's own. */
+struct sr_score_options {
+    char *model, *data;
+    double threshold; /* counts only if it was given */
+    int64_t threads, memory;
+    /* dataset names; NULL: the usual ones */
+    char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred, *id;
+    bool uint16_is_bfloat;
+};
+
+/* clang-format off */
+#define SR_SCORE_NAME(type, member, name, what) \
+    {#name, SR_OPTION_TEXT, offsetof(type, member.name), .metavar = "NAME", \
+     .help = "dataset of " what ", if not /" #name}
+
+#define SR_SCORE_OPTIONS(type, member) \
+    {"model", SR_OPTION_TEXT, offsetof(type, member.model), .metavar = "W", .help = "weights (safetensors)"}, \
+    {"data", SR_OPTION_TEXT, offsetof(type, member.data), .metavar = "D.h5[,E.h5]", \
+     .help = "feature dumps, taken as one set of rows"}, \
+    {"threshold", SR_OPTION_REAL, offsetof(type, member.threshold), .max = 1, .metavar = "T", \
+     .help = "route rows with prob > T; else the weights' own threshold, else 0.6"}, \
+    {"threads", SR_OPTION_INTEGER, offsetof(type, member.threads), .fallback = "0", .max = 1024, .metavar = "N", \
+     .help = "threads; 0: as many as this process may use. Never changes results"}, \
+    {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
+     .help = "read features up to this size into memory first; else in bands. Never changes results"}, \
+    SR_SCORE_NAME(type, member, features, "features"), \
+    SR_SCORE_NAME(type, member, label, "labels"), \
+    SR_SCORE_NAME(type, member, gold, "human labels"), \
+    SR_SCORE_NAME(type, member, small_prob, "the small guard's probabilities"), \
+    SR_SCORE_NAME(type, member, small_pred, "the small guard's verdicts"), \
+    SR_SCORE_NAME(type, member, large_prob, "the large guard's probabilities"), \
+    SR_SCORE_NAME(type, member, large_pred, "the large guard's verdicts"), \
+    SR_SCORE_NAME(type, member, id, "row ids"), \
+    {"uint16_is_bfloat", SR_OPTION_SWITCH, offsetof(type, member.uint16_is_bfloat), \
+     .help = "16-bit integer features are bfloat16 bit patterns"}
+/* clang-format on */
+
+/* A router, a dump, the threshold that holds and the scores. */
+struct sr_scoring {
+    struct sr_router *router;
+    struct sr_data *data;
+    float threshold;
+    char threshold_text[16];   /* the shortest decimal that is this float: "0.6" */
+    char threshold_origin[96]; /* "given by --threshold" */
+    struct sr_scores scores;
+};
+
+/* Opens both, refuses widths that differ (SR_DATA), sets the threshold and the number of threads. SR_USAGE
+ * without a model or data. Close also after a failure. */
+int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, bool threshold_given,
+                    bool label_optional, struct sr_error *err);
+void sr_scoring_close(struct sr_scoring *s);
+
+/* The next entry, from *i on, of the dump's feature contract that the weights contradict, or NULL. *i starts
+ * as 0. */
+const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i);
 
 #endif

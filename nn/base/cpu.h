@@ -24,6 +24,9 @@ const char *sr_cpu_features(void);
 /* Processors this process may run on (its affinity mask), at least 1. */
 int sr_cpu_count(void);
 
+/* Lets OpenMP use `wanted` threads (0: sr_cpu_count) and returns how many that is. */
+int sr_cpu_threads(int wanted);
+
 /* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)
  * sets a limit. 0 if unknown. */
 size_t sr_memory_available(void);

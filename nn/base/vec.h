@@ -20,6 +20,7 @@
 struct sr_adamw_step {
     real keep;     /* 1 - lr*weight_decay */
     real beta1, beta2;
+    real rest1, rest2; /* 1 - beta, rounded once from double */
     real scale;    /* factor on the gradient (clipping), 1 if none */
     real step;     /* lr / (1 - beta1^t) */
     real root;     /* 1 / sqrt(1 - beta2^t) */
@@ -34,8 +35,9 @@ struct sr_vec {
     /* dx = dy * (Phi(x) + x*phi(x)). */
     void (*gelu_backward)(real *dx, const real *dy, const real *x, size_t n);
 
-    /* keep[i] = 1 with probability 1 - p, else 0; element i takes 32-bit word i of Philox(seed, stream). */
-    void (*dropout_mask)(uint8_t *keep, size_t n, double p, uint64_t seed, uint64_t stream);
+    /* keep[i] = 1 with probability 1 - p, else 0. Element i is number first + i of the stream: word (first + i) % 4 of
+     * Philox call (first + i) / 4. first is a multiple of 4. */
+    void (*dropout_mask)(uint8_t *keep, size_t n, size_t first, double p, uint64_t seed, uint64_t stream);
     /* y = keep ? x*scale : 0. */
     void (*dropout)(real *y, const real *x, const uint8_t *keep, size_t n, real scale);
 
@@ -44,8 +46,21 @@ struct sr_vec {
     /* Sum of squares in double over 16 fixed lanes. */
     double (*sum_squares)(const real *x, size_t n);
 
-    /* y[j] += a * x[j]. */
-    void (*axpy)(real *y, real a, const real *x, size_t n);
+    /* Columns of x [rows, n], n <= 64, rows `stride` apart, summed over the rows in order, in double.
+     * column_add:         sum[j] += the column's sum.
+     * column_moments:     mean and population variance (two passes).
+     * normalise:          y = (x - mean) * (scale * gamma) + beta, y with the stride of x.
+     * normalise_sums:     sum of dy, and dot of dy with xhat = (x - mean) * scale.
+     * normalise_backward: dx = gamma*scale * (dy - sum/rows - xhat*dot/rows). */
+    void (*column_add)(real *sum, const real *x, size_t rows, size_t n, size_t stride);
+    void (*column_moments)(double *mean, double *variance, const real *x, size_t rows, size_t n, size_t stride);
+    void (*normalise)(real *y, const real *x, const real *mean, const real *scale, const real *gamma,
+                      const real *beta, size_t rows, size_t n, size_t stride);
+    void (*normalise_sums)(double *sum, double *dot, const real *dy, const real *x, const real *mean,
+                           const real *scale, size_t rows, size_t n, size_t stride);
+    void (*normalise_backward)(real *dx, const real *dy, const real *x, const real *mean, const real *scale,
+                               const real *gamma, const double *sum, const double *dot, size_t rows, size_t n,
+                               size_t stride);
 
     /* Exact conversions of raw 16-bit values: IEEE half (subnormals, infinities and NaN kept) and bfloat16. */
     void (*half_to_float)(float *y, const uint16_t *x, size_t n);

@@ -1,0 +1,44 @@
+/* dump.h: one feature dump: a file checked against the contract of data.h, its columns in memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_DUMP_H
+#define SR_DUMP_H
+
+#include "data/data.h"
+#include "data/h5.h"
+
+#define SR_CONTRACT_KEYS 6
+extern const char *const sr_contract_key[SR_CONTRACT_KEYS]; /* feature_model ... feature_template */
+
+struct sr_dump {
+    char *path;
+    size_t rows, width;
+    struct sr_h5 *file;
+    struct sr_h5_matrix *features;
+    enum sr_feature type; /* of the file's features */
+
+    /* Columns as in struct sr_data, [rows], NULL where absent. */
+    uint8_t *label, *gold, *small_pred, *large_pred;
+    bool label_derived;
+    float *small_prob, *large_prob;
+    int64_t *group;
+    char **id;
+
+    int64_t *source;     /* with source_list: index into it; else NULL */
+    char **source_list;  /* [sources]: the attribute "names" */
+    size_t sources;
+    char **source_text;  /* [rows], where sources are not indices into a list */
+
+    char *contract[SR_CONTRACT_KEYS]; /* values of the root attributes, NULL where absent */
+};
+
+/* Opens path and reads its columns. On failure nothing is left open. options is not NULL. */
+int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_options *options,
+                 struct sr_error *err);
+void sr_dump_close(struct sr_dump *dump);
+
+/* Frees the columns; file and features stay open. */
+void sr_dump_drop_columns(struct sr_dump *dump);
+
+#endif

@@ -1,0 +1,178 @@
+/* h5_attribute.c: attributes as text, both ways. See h5.h.
+ *
+ * Strings are read fixed or variable, as h5py, MATLAB and C programs write them; they are written variable and
+ * UTF-8, as h5py writes str. A number becomes text, because a contract of features is compared, not computed with.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/h5.h"
+
+#define LIST_MAX ((hssize_t)1 << 20) /* items of a list; no list of names is that long */
+
+/* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
+static char **pack(const void *items, size_t n, size_t stride, struct sr_error *err) {
+    const char *const *pointers = items;
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += 1 + (stride ? stride : pointers[i] ? strlen(pointers[i]) : 0);
+    char **out = sr_alloc(1, (n + 1) * sizeof *out + bytes, err);
+    if (!out)
+        return NULL;
+    char *to = (char *)(out + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const char *from = stride ? (const char *)items + i * stride : pointers[i] ? pointers[i] : "";
+        size_t length = stride ? strnlen(from, stride) : strlen(from);
+        out[i] = to;
+        memcpy(to, from, length);
+        to += length + 1;
+    }
+    return out;
+}
+
+static int read_strings(hid_t attribute, hid_t type, size_t n, char ***out, struct sr_error *err) {
+    bool variable = H5Tis_variable_str(type) > 0;
+    size_t size = variable ? sizeof(char *) : H5Tget_size(type);
+    void *items = sr_alloc(n, size, err);
+    if (!items)
+        return SR_NOMEM;
+    int status = 0;
+    if (H5Aread(attribute, type, items) < 0) {
+        status = sr_h5_fail(err, SR_DATA, "an attribute cannot be read");
+    } else {
+        *out = pack(items, n, variable ? 0 : size, err);
+        status = *out ? 0 : SR_NOMEM;
+        if (variable) {
+            hid_t space = H5Aget_space(attribute);
+            H5Dvlen_reclaim(type, space, H5P_DEFAULT, items);
+            H5Sclose(space);
+        }
+    }
+    sr_free(items);
+    return status;
+}
+
+static int read_number(hid_t attribute, H5T_class_t class, char **value, struct sr_error *err) {
+    char text[40];
+    int64_t integer = 0;
+    double fraction = 0;
+    if (class == H5T_INTEGER ? H5Aread(attribute, H5T_NATIVE_INT64, &integer) < 0
+                             : H5Aread(attribute, H5T_NATIVE_DOUBLE, &fraction) < 0)
+        return sr_h5_fail(err, SR_DATA, "an attribute cannot be read");
+    if (class == H5T_INTEGER)
+        snprintf(text, sizeof text, "%lld", (long long)integer);
+    else
+        snprintf(text, sizeof text, "%.9g", fraction);
+    *value = sr_strdup(text, err);
+    return *value ? 0 : SR_NOMEM;
+}
+
+static hid_t open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
+    if (H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) <= 0)
+        return -1;
+    return H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static hssize_t count_items(hid_t attribute) {
+    hid_t space = H5Aget_space(attribute);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    H5Sclose(space);
+    return n;
+}
+
+int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
+                    struct sr_error *err) {
+    int status = 0;
+    char **list = NULL;
+    *value = NULL;
+    sr_h5_lock();
+    hid_t attribute = open_attribute(f, object, name);
+    if (attribute >= 0 && count_items(attribute) == 1) {
+        hid_t type = H5Aget_type(attribute);
+        H5T_class_t class = H5Tget_class(type);
+        if (class == H5T_STRING) {
+            status = read_strings(attribute, type, 1, &list, err);
+            if (status == 0 && !(*value = sr_strdup(list[0], err)))
+                status = SR_NOMEM;
+        } else if (class == H5T_INTEGER || class == H5T_FLOAT) {
+            status = read_number(attribute, class, value, err);
+        }
+        H5Tclose(type);
+    }
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    sr_h5_unlock();
+    sr_free(list);
+    return status;
+}
+
+int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values, size_t *n,
+                         struct sr_error *err) {
+    int status = 0;
+    *values = NULL;
+    *n = 0;
+    sr_h5_lock();
+    hid_t attribute = open_attribute(f, object, name);
+    if (attribute >= 0) {
+        hid_t type = H5Aget_type(attribute);
+        hssize_t items = count_items(attribute);
+        if (H5Tget_class(type) == H5T_STRING && items > 0 && items <= LIST_MAX) {
+            *n = (size_t)items;
+            status = read_strings(attribute, type, *n, values, err);
+        }
+        H5Tclose(type);
+        H5Aclose(attribute);
+    }
+    sr_h5_unlock();
+    return status;
+}
+
+/* ---- writing ---- */
+
+static int write_attribute(const struct sr_h5 *f, const char *object, const char *name, hid_t type, hid_t space,
+                           const void *value, struct sr_error *err) {
+    int status = 0;
+    hid_t attribute = H5Acreate_by_name(f->id, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute < 0 || H5Awrite(attribute, type, value) < 0)
+        status = sr_h5_fail(err, SR_IO, "%s: attribute %s of %s cannot be written", f->path, name, object);
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    return status;
+}
+
+int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const char *name,
+                               const char *const *values, size_t n, struct sr_error *err) {
+    hsize_t shape = n;
+    sr_h5_lock();
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    int status = write_attribute(f, object, name, type, H5Screate_simple(1, &shape, NULL), values, err);
+    H5Tclose(type);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_write_attribute(const struct sr_h5 *f, const char *object, const char *name, const char *value,
+                          struct sr_error *err) {
+    sr_h5_lock();
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    int status = write_attribute(f, object, name, type, H5Screate(H5S_SCALAR), &value, err);
+    H5Tclose(type);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_write_attribute_integer(const struct sr_h5 *f, const char *object, const char *name, int32_t value,
+                                  struct sr_error *err) {
+    sr_h5_lock();
+    int status = write_attribute(f, object, name, H5T_NATIVE_INT32, H5Screate(H5S_SCALAR), &value, err);
+    sr_h5_unlock();
+    return status;
+}

@@ -1,0 +1,242 @@
+/* h5_file.c: HDF5 files: opening and closing, the lock, reasons, what is inside. See h5.h.
+ *
+ * Files are opened without HDF5's file locks, which fail on read-only mounts and some network file systems and
+ * protect nothing here: dumps are not written while they are read.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/h5.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/data.h"
+
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+void sr_h5_lock(void) {
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+void sr_h5_unlock(void) {
+    pthread_mutex_unlock(&lock);
+}
+
+static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text) {
+    if (n == 0)
+        snprintf(text, 160, "%s", error->desc);
+    return 0;
+}
+
+int sr_h5_fail(struct sr_error *err, int status, const char *format, ...) {
+    char reason[160] = "no reason given", text[SR_ERROR_TEXT];
+    va_list args;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason);
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return sr_fail(err, status, "%s (HDF5: %s)", text, reason);
+}
+
+const char *sr_data_hdf5_version(void) {
+    static char text[32];
+    unsigned major = 0, minor = 0, release = 0;
+    sr_h5_lock();
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    sr_h5_unlock();
+    return text;
+}
+
+static int check_path(const char *path, struct sr_error *err) {
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return sr_fail(err, SR_DATA, "%s: is a directory, not a feature dump; name the .h5 file inside it", path);
+    if (!S_ISREG(st.st_mode))
+        return sr_fail(err, SR_DATA, "%s: is not a regular file; HDF5 needs one", path);
+    if (access(path, R_OK) < 0)
+        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static hid_t without_locks(void) {
+    hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_file_locking(access_list, false, true);
+    return access_list;
+}
+
+static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error *err) {
+    struct sr_h5 *f = sr_alloc(1, sizeof *f, err);
+    if (f)
+        f->path = sr_strdup(path, err);
+    if (!f || !f->path) {
+        H5Fclose(id);
+        sr_free(f);
+        return SR_NOMEM;
+    }
+    f->id = id;
+    *out = f;
+    return 0;
+}
+
+int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
+    int status = check_path(path, err);
+    if (status < 0)
+        return status;
+    sr_h5_lock();
+    hid_t access_list = without_locks();
+    hid_t id = H5Fopen(path, H5F_ACC_RDONLY, access_list);
+    if (id < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind",
+                            path);
+    else
+        status = wrap(out, id, path, err);
+    H5Pclose(access_list);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_create(struct sr_h5 **out, const char *path, const char *title, struct sr_error *err) {
+    int status;
+    sr_h5_lock();
+    hid_t access_list = without_locks();
+    hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
+    if (id < 0)
+        status = sr_h5_fail(err, SR_IO, "%s: cannot be created", title);
+    else
+        status = wrap(out, id, title, err);
+    H5Pclose(access_list);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_close(struct sr_h5 *f, struct sr_error *err) {
+    int status = 0;
+    if (!f)
+        return 0;
+    sr_h5_lock();
+    if (H5Fclose(f->id) < 0)
+        status = sr_h5_fail(err, SR_IO, "%s: could not be written to the end; is the disk full?", f->path);
+    sr_h5_unlock();
+    sr_free(f->path);
+    sr_free(f);
+    return status;
+}
+
+bool sr_h5_has(const struct sr_h5 *f, const char *name) {
+    sr_h5_lock();
+    bool has = H5Lexists(f->id, name, H5P_DEFAULT) > 0;
+    sr_h5_unlock();
+    return has;
+}
+
+static enum sr_h5_kind float_kind(hid_t type, size_t size) {
+    size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
+    if (size == 4 || size == 8)
+        return SR_H5_FLOAT;
+    if (size != 2 || H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0)
+        return SR_H5_OTHER;
+    size_t bias = H5Tget_ebias(type);
+    if (sign != 15 || mantissa != 0 || exponent != mantissa_bits)
+        return SR_H5_OTHER;
+    if (exponent_bits == 5 && mantissa_bits == 10 && bias == 15)
+        return SR_H5_HALF;
+    if (exponent_bits == 8 && mantissa_bits == 7 && bias == 127)
+        return SR_H5_BFLOAT;
+    return SR_H5_OTHER;
+}
+
+static void look_at_type(hid_t type, struct sr_h5_info *info) {
+    H5T_class_t class = H5Tget_class(type);
+    unsigned bits;
+    info->size = H5Tget_size(type);
+    bits = (unsigned)info->size * 8;
+    info->kind = SR_H5_OTHER;
+    snprintf(info->type, sizeof info->type, "of another type");
+    if (class == H5T_FLOAT) {
+        info->kind = float_kind(type, info->size);
+        snprintf(info->type, sizeof info->type, "%s%u", info->kind == SR_H5_BFLOAT ? "bfloat" : "float", bits);
+    } else if (class == H5T_ENUM || class == H5T_INTEGER) {
+        bool has_sign = class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
+        info->kind = info->size <= 8 ? SR_H5_INTEGER : SR_H5_OTHER;
+        snprintf(info->type, sizeof info->type, "%s%u", class == H5T_ENUM ? "enum" : has_sign ? "int" : "uint", bits);
+    } else if (class == H5T_STRING) {
+        info->kind = SR_H5_TEXT;
+        snprintf(info->type, sizeof info->type, "strings");
+    } else if (class == H5T_OPAQUE) {
+        info->kind = SR_H5_OPAQUE;
+        snprintf(info->type, sizeof info->type, "opaque of %u bytes", bits / 8);
+    }
+}
+
+static int look_at_shape(hid_t dataset, struct sr_h5_info *info) {
+    hsize_t shape[H5S_MAX_RANK];
+    hid_t space = H5Dget_space(dataset);
+    info->rank = H5Sget_simple_extent_dims(space, shape, NULL);
+    for (int i = 0; i < SR_H5_RANK; i++)
+        info->shape[i] = i < info->rank ? shape[i] : 1;
+    H5Sclose(space);
+    return info->rank;
+}
+
+int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err) {
+    int status = 0;
+    sr_h5_lock();
+    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    hid_t type = dataset < 0 ? -1 : H5Dget_type(dataset);
+    if (type < 0 || look_at_shape(dataset, info) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s: /%s is not a readable dataset", f->path, name);
+    else
+        look_at_type(type, info);
+    if (type >= 0)
+        H5Tclose(type);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    sr_h5_unlock();
+    return status;
+}
+
+struct listing {
+    const struct sr_h5 *file;
+    char *text;
+    size_t size, used;
+};
+
+/* Stops the walk (returns 1) when the text is full. */
+static herr_t list_member(hid_t group, const char *name, const H5L_info_t *link, void *user) {
+    struct listing *l = user;
+    struct sr_h5_info info;
+    char item[160];
+    (void)group;
+    (void)link;
+    int n = snprintf(item, sizeof item, "%s%.60s", l->used ? ", " : "", name);
+    if (sr_h5_info(l->file, name, &info, NULL) == 0) {
+        for (int i = 0; i < info.rank && i < SR_H5_RANK; i++)
+            n += snprintf(item + n, sizeof item - (size_t)n, "%s%llu", i ? "," : " [",
+                          (unsigned long long)info.shape[i]);
+        snprintf(item + n, sizeof item - (size_t)n, "%s %s", info.rank > 0 ? "]" : "", info.type);
+    }
+    if (l->used + strlen(item) + sizeof ", ..." > l->size) {
+        snprintf(l->text + l->used, l->size - l->used, ", ...");
+        return 1;
+    }
+    l->used += (size_t)snprintf(l->text + l->used, l->size - l->used, "%s", item);
+    return 0;
+}
+
+void sr_h5_list(const struct sr_h5 *f, char *text, size_t size) {
+    struct listing l = {f, text, size, 0};
+    snprintf(text, size, "nothing");
+    sr_h5_lock();
+    H5Literate(f->id, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &l);
+    sr_h5_unlock();
+}

@@ -1,0 +1,334 @@
+/* h5_read.c: columns whole, features in blocks of rows. See h5.h.
+ *
+ * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them. The
+ * chunk cache holds the two rows of chunks a block can straddle, so that reading on decompresses each chunk once.
+ * Chunks of rows larger than CACHE_MAX are decompressed again for each block that touches them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/h5.h"
+
+#define CACHE_MAX   ((size_t)512 << 20)
+#define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
+
+struct sr_h5_matrix {
+    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
+    enum sr_feature stored;     /* what type reads */
+    bool swap;                  /* 16-bit values are big-endian in the file */
+    size_t width;
+    uint16_t *row; /* scratch of one row, for 16-bit values wanted as float */
+    char *where;   /* "file.h5: /features" */
+};
+
+static void swap_bytes(uint16_t *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        x[i] = (uint16_t)(x[i] << 8 | x[i] >> 8);
+}
+
+static bool is_big_endian(hid_t type) {
+    return H5Tget_class(type) != H5T_OPAQUE && H5Tget_order(type) == H5T_ORDER_BE;
+}
+
+/* ---- columns ---- */
+
+static int read_column(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, void *out,
+                       struct sr_error *err) {
+    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+        return sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
+    return 0;
+}
+
+int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows, struct sr_error *err) {
+    (void)rows;
+    sr_h5_lock();
+    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    hid_t type = H5Dget_type(dataset);
+    bool has_sign = H5Tget_class(type) == H5T_ENUM || H5Tget_sign(type) == H5T_SGN_2;
+    int status = read_column(f, name, dataset, has_sign ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, out, err);
+    H5Tclose(type);
+    H5Dclose(dataset);
+    sr_h5_unlock();
+    return status;
+}
+
+static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, float *out, size_t rows,
+                       enum sr_feature kind, struct sr_error *err) {
+    uint16_t *raw = sr_alloc(rows, sizeof *raw, err);
+    if (!raw)
+        return SR_NOMEM;
+    hid_t type = H5Dget_type(dataset);
+    int status = read_column(f, name, dataset, type, raw, err);
+    if (is_big_endian(type))
+        swap_bytes(raw, rows);
+    sr_feature_to_float(out, raw, rows, kind);
+    H5Tclose(type);
+    sr_free(raw);
+    return status;
+}
+
+int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows, struct sr_error *err) {
+    struct sr_h5_info info;
+    int status;
+    sr_h5_lock();
+    status = sr_h5_info(f, name, &info, err);
+    if (status == 0) {
+        hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+        if (info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT)
+            status = read_halves(f, name, dataset, out, rows,
+                                 info.kind == SR_H5_HALF ? SR_FEATURE_HALF : SR_FEATURE_BFLOAT, err);
+        else
+            status = read_column(f, name, dataset, H5T_NATIVE_FLOAT, out, err);
+        H5Dclose(dataset);
+    }
+    sr_h5_unlock();
+    return status;
+}
+
+/* ---- columns of text ---- */
+
+/* Bytes of the UTF-8 character at s that prints, 0 if there is none. */
+static size_t printable(const unsigned char *s, size_t n) {
+    size_t length = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 ? 4 : 0;
+    if (length == 0 || length > n || *s > 0xf4 || *s < 0x20 || *s == 0x7f)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+static bool all_printable(const unsigned char *s, size_t n) {
+    size_t length;
+    for (size_t i = 0; i < n; i += length)
+        if ((length = printable(s + i, n - i)) == 0)
+            return false;
+    return true;
+}
+
+/* Length of a fixed string without its padding. */
+static size_t trimmed(const unsigned char *s, size_t size, H5T_str_t pad) {
+    if (pad == H5T_STR_NULLTERM)
+        return strnlen((const char *)s, size);
+    while (size > 0 && s[size - 1] == (pad == H5T_STR_SPACEPAD ? ' ' : '\0'))
+        size--;
+    return size;
+}
+
+/* An empty block of rows strings of up to `longest` bytes. */
+static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
+    size_t each = sizeof(char *) + longest + 1;
+    char **out = each > longest ? sr_alloc(rows, each, err) : NULL;
+    if (!out)
+        return NULL;
+    char *text = (char *)(out + rows);
+    for (size_t i = 0; i < rows; i++)
+        out[i] = text + i * (longest + 1);
+    return out;
+}
+
+static char **fixed_texts(const unsigned char *raw, size_t rows, size_t size, H5T_str_t pad, struct sr_error *err) {
+    bool text = true;
+    for (size_t i = 0; i < rows && text; i++)
+        text = all_printable(raw + i * size, trimmed(raw + i * size, size, pad));
+    char **out = text_block(rows, text ? size : 2 * size, err);
+    for (size_t i = 0; out && i < rows; i++) {
+        const unsigned char *s = raw + i * size;
+        if (text)
+            memcpy(out[i], s, trimmed(s, size, pad));
+        else
+            for (size_t k = 0; k < size; k++)
+                snprintf(out[i] + 2 * k, 3, "%02x", s[k]);
+    }
+    return out;
+}
+
+static int read_fixed(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out, size_t rows,
+                      struct sr_error *err) {
+    size_t size = H5Tget_size(type);
+    H5T_str_t pad = H5Tget_class(type) == H5T_STRING ? H5Tget_strpad(type) : H5T_STR_NULLPAD;
+    unsigned char *raw = sr_alloc(rows, size, err);
+    if (!raw)
+        return SR_NOMEM;
+    int status = read_column(f, name, dataset, type, raw, err);
+    if (status == 0) {
+        *out = fixed_texts(raw, rows, size, pad, err);
+        status = *out ? 0 : SR_NOMEM;
+    }
+    sr_free(raw);
+    return status;
+}
+
+static char **variable_texts(char *const *strings, size_t rows, struct sr_error *err) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < rows; i++)
+        bytes += 1 + (strings[i] ? strlen(strings[i]) : 0);
+    char **out = sr_alloc(1, rows * sizeof *out + bytes, err);
+    if (!out)
+        return NULL;
+    char *to = (char *)(out + rows);
+    for (size_t i = 0; i < rows; i++) {
+        out[i] = to;
+        to = stpcpy(to, strings[i] ? strings[i] : "") + 1;
+    }
+    return out;
+}
+
+static int read_variable(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out,
+                         size_t rows, struct sr_error *err) {
+    char **strings = sr_alloc(rows, sizeof *strings, err);
+    if (!strings)
+        return SR_NOMEM;
+    int status = read_column(f, name, dataset, type, strings, err);
+    if (status == 0) {
+        *out = variable_texts(strings, rows, err);
+        status = *out ? 0 : SR_NOMEM;
+        hid_t space = H5Dget_space(dataset);
+        H5Dvlen_reclaim(type, space, H5P_DEFAULT, strings);
+        H5Sclose(space);
+    }
+    sr_free(strings);
+    return status;
+}
+
+static int read_decimals(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err) {
+    int64_t *values = sr_alloc(rows, sizeof *values, err);
+    int status = values ? sr_h5_read_integers(f, name, values, rows, err) : SR_NOMEM;
+    if (status == 0) {
+        *out = text_block(rows, 20, err);
+        status = *out ? 0 : SR_NOMEM;
+        for (size_t i = 0; *out && i < rows; i++)
+            snprintf((*out)[i], 21, "%lld", (long long)values[i]);
+    }
+    sr_free(values);
+    return status;
+}
+
+int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err) {
+    int status;
+    *out = NULL;
+    sr_h5_lock();
+    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    hid_t type = H5Dget_type(dataset);
+    H5T_class_t class = H5Tget_class(type);
+    if (class == H5T_STRING && H5Tis_variable_str(type) > 0)
+        status = read_variable(f, name, dataset, type, out, rows, err);
+    else if (class == H5T_STRING || class == H5T_OPAQUE)
+        status = read_fixed(f, name, dataset, type, out, rows, err);
+    else
+        status = read_decimals(f, name, out, rows, err);
+    H5Tclose(type);
+    H5Dclose(dataset);
+    sr_h5_unlock();
+    return status;
+}
+
+/* ---- features ---- */
+
+/* Bytes of the chunks that two neighbouring rows of chunks hold; 0 for a dataset without chunks. */
+static size_t cache_bytes(const struct sr_h5 *f, const char *name) {
+    hsize_t chunk[2] = {0}, shape[2] = {0};
+    size_t bytes = 0;
+    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
+        H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
+        hsize_t across = (shape[1] + chunk[1] - 1) / chunk[1];
+        bytes = (size_t)(2 * across * chunk[0] * chunk[1]) * H5Tget_size(type);
+    }
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Pclose(create);
+    H5Dclose(dataset);
+    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
+}
+
+static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name, enum sr_feature type,
+                       struct sr_error *err) {
+    hsize_t shape[2];
+    hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
+    size_t cache = cache_bytes(f, name);
+    if (cache > 0)
+        H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
+    m->dataset = H5Dopen2(f->id, name, access_list);
+    H5Pclose(access_list);
+    if (m->dataset < 0)
+        return sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where);
+    m->space = H5Dget_space(m->dataset);
+    H5Sget_simple_extent_dims(m->space, shape, NULL);
+    m->width = shape[1];
+    m->stored = type;
+    m->type = type == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
+    m->swap = type != SR_FEATURE_FLOAT && is_big_endian(m->type);
+    m->row = sr_alloc(m->width, sizeof *m->row, err);
+    return m->row ? 0 : SR_NOMEM;
+}
+
+int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name, enum sr_feature type,
+                      struct sr_error *err) {
+    char where[4096 + 256];
+    struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
+    if (!m)
+        return SR_NOMEM;
+    m->dataset = m->space = m->type = -1;
+    snprintf(where, sizeof where, "%s: /%s", f->path, name);
+    m->where = sr_strdup(where, err);
+    sr_h5_lock();
+    int status = m->where ? open_matrix(m, f, name, type, err) : SR_NOMEM;
+    sr_h5_unlock();
+    if (status < 0)
+        sr_h5_matrix_close(m);
+    else
+        *out = m;
+    return status;
+}
+
+void sr_h5_matrix_close(struct sr_h5_matrix *m) {
+    if (!m)
+        return;
+    sr_h5_lock();
+    if (m->type >= 0)
+        H5Tclose(m->type);
+    if (m->space >= 0)
+        H5Sclose(m->space);
+    if (m->dataset >= 0)
+        H5Dclose(m->dataset);
+    sr_h5_unlock();
+    sr_free(m->row);
+    sr_free(m->where);
+    sr_free(m);
+}
+
+/* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is written
+ * where rows up to r alone were, and goes through scratch because it may overlap itself. */
+static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
+    const uint16_t *raw = (const uint16_t *)out + n * m->width;
+    for (size_t r = 0; r < n; r++) {
+        memcpy(m->row, raw + r * m->width, m->width * sizeof *m->row);
+        sr_feature_to_float(out + r * m->width, m->row, m->width, m->stored);
+    }
+}
+
+int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
+                      struct sr_error *err) {
+    int status = 0;
+    hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
+    bool wider = wanted == SR_FEATURE_FLOAT && m->stored != SR_FEATURE_FLOAT;
+    void *to = wider ? (uint16_t *)out + rows * m->width : out;
+    sr_h5_lock();
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    if (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, to) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged", m->where, first,
+                            first + rows - 1);
+    H5Sclose(memory);
+    if (status == 0 && m->swap)
+        swap_bytes(to, rows * m->width);
+    if (status == 0 && wider)
+        widen(m, out, rows);
+    sr_h5_unlock();
+    return status;
+}

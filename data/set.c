@@ -1,0 +1,283 @@
+/* set.c: several dumps as one set of rows: struct sr_data. See data.h and set.h.
+ *
+ * Columns of the files are joined when the set is opened; a column one file lacks is a column the set lacks.
+ * Sources are joined by name, since every file numbers its own.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/set.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define READ_ROWS ((size_t)2048) /* rows read at once; bounds how long other readers wait */
+
+/* ---- files ---- */
+
+/* Opens the dumps of the comma-separated list, which is cut in place. */
+static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_options *options, struct sr_error *err) {
+    size_t room = 1;
+    for (const char *p = paths; *p; p++)
+        room += *p == ',';
+    d->in->dump = sr_alloc(room, sizeof(struct sr_dump *), err);
+    d->in->first = sr_alloc(room + 1, sizeof *d->in->first, err);
+    if (!d->in->dump || !d->in->first)
+        return SR_NOMEM;
+    for (char *path; (path = strsep(&paths, ",")); d->files++) {
+        if (!*path)
+            return sr_fail(err, SR_USAGE, "a list of dumps has an empty name; write A.h5,B.h5");
+        int status = sr_dump_open(&d->in->dump[d->files], path, options, err);
+        if (status < 0)
+            return status;
+        d->in->first[d->files + 1] = d->in->first[d->files] + d->in->dump[d->files]->rows;
+    }
+    return 0;
+}
+
+static int check_widths(struct sr_data *d, struct sr_error *err) {
+    struct sr_dump **dump = d->in->dump;
+    d->rows = d->in->first[d->files];
+    d->width = dump[0]->width;
+    d->in->type = dump[0]->type;
+    for (size_t f = 1; f < d->files; f++) {
+        if (dump[f]->width != d->width)
+            return sr_fail(err, SR_DATA, "%s has %zu features a row, %s has %zu; they cannot be used together",
+                           dump[0]->path, d->width, dump[f]->path, dump[f]->width);
+        if (dump[f]->type != d->in->type)
+            d->in->type = SR_FEATURE_FLOAT;
+    }
+    d->in->row_bytes = d->width * sr_feature_size(d->in->type);
+    if (d->rows > UINT32_MAX)
+        return sr_fail(err, SR_DATA, "%zu rows in all; at most 2^32 - 1 can be used together", d->rows);
+    if (d->rows > SIZE_MAX / d->in->row_bytes)
+        return sr_fail(err, SR_DATA, "%zu rows of %zu features are more than memory can address", d->rows, d->width);
+    return 0;
+}
+
+static int join_contract(struct sr_data *d, struct sr_error *err) {
+    struct sr_dump **dump = d->in->dump;
+    d->contract = sr_alloc(SR_CONTRACT_KEYS, sizeof *d->contract, err);
+    if (!d->contract)
+        return SR_NOMEM;
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
+        const char *value = dump[0]->contract[k];
+        bool everywhere = value;
+        for (size_t f = 1; f < d->files; f++) {
+            const char *other = dump[f]->contract[k];
+            if (value && other && strcmp(value, other) != 0)
+                return sr_fail(err, SR_DATA, "%s of %s is '%.60s', of %s '%.60s': features of different makes",
+                               sr_contract_key[k], dump[0]->path, value, dump[f]->path, other);
+            everywhere = everywhere && other;
+            value = value ? value : other;
+        }
+        if (everywhere)
+            d->contract[d->contract_count++] = (struct sr_pair){sr_contract_key[k], value};
+    }
+    return 0;
+}
+
+/* ---- columns ---- */
+
+struct joined {
+    size_t from, to; /* offsets of the pointer in struct sr_dump and struct sr_data */
+    size_t size;     /* bytes an item */
+};
+
+#define JOINED(field)                                                                                              \
+    { offsetof(struct sr_dump, field), offsetof(struct sr_data, field), sizeof *((struct sr_data *)0)->field }
+
+static const struct joined joined[] = {JOINED(label),      JOINED(gold),       JOINED(small_pred), JOINED(large_pred),
+                                       JOINED(small_prob), JOINED(large_prob), JOINED(group)};
+
+static void *pointer_at(const void *base, size_t offset) {
+    void *p;
+    memcpy(&p, (const char *)base + offset, sizeof p);
+    return p;
+}
+
+static int join_column(struct sr_data *d, const struct joined *column, struct sr_error *err) {
+    for (size_t f = 0; f < d->files; f++)
+        if (!pointer_at(d->in->dump[f], column->from))
+            return 0;
+    char *all = sr_alloc(d->rows, column->size, err);
+    if (!all)
+        return SR_NOMEM;
+    for (size_t f = 0; f < d->files; f++)
+        memcpy(all + d->in->first[f] * column->size, pointer_at(d->in->dump[f], column->from),
+               d->in->dump[f]->rows * column->size);
+    memcpy((char *)d + column->to, &all, sizeof all);
+    return 0;
+}
+
+/* Pointers and strings in one block. */
+static int join_ids(struct sr_data *d, struct sr_error *err) {
+    for (size_t f = 0; f < d->files; f++)
+        if (!d->in->dump[f]->id)
+            return 0;
+    size_t bytes = 0;
+    for (size_t f = 0; f < d->files; f++)
+        for (size_t i = 0; i < d->in->dump[f]->rows; i++)
+            bytes += strlen(d->in->dump[f]->id[i]) + 1;
+    d->id = sr_alloc(1, d->rows * sizeof *d->id + bytes, err);
+    if (!d->id)
+        return SR_NOMEM;
+    char *to = (char *)(d->id + d->rows);
+    for (size_t f = 0; f < d->files; f++)
+        for (size_t i = 0; i < d->in->dump[f]->rows; i++) {
+            d->id[d->in->first[f] + i] = to;
+            to = stpcpy(to, d->in->dump[f]->id[i]) + 1;
+        }
+    return 0;
+}
+
+static int number_sources(struct sr_data *d, const struct sr_dump *dump, int32_t *out, struct sr_error *err) {
+    struct sr_names *names = &d->in->sources;
+    int status = 0;
+    int32_t *number = sr_alloc(dump->sources, sizeof *number, err);
+    if (!number)
+        return SR_NOMEM;
+    for (size_t s = 0; status == 0 && s < dump->sources; s++)
+        status = sr_names_add(names, dump->source_list[s], &number[s], err);
+    for (size_t i = 0; status == 0 && i < dump->rows; i++)
+        if (dump->source)
+            out[i] = number[dump->source[i]];
+        else
+            status = sr_names_add(names, dump->source_text[i], &out[i], err);
+    sr_free(number);
+    return status;
+}
+
+static int join_sources(struct sr_data *d, struct sr_error *err) {
+    int status = 0;
+    for (size_t f = 0; f < d->files; f++)
+        if (!d->in->dump[f]->source && !d->in->dump[f]->source_text)
+            return 0;
+    d->source = sr_alloc(d->rows, sizeof *d->source, err);
+    if (!d->source)
+        return SR_NOMEM;
+    for (size_t f = 0; status == 0 && f < d->files; f++)
+        status = number_sources(d, d->in->dump[f], d->source + d->in->first[f], err);
+    d->source_names = d->in->sources.name;
+    d->sources = d->in->sources.count;
+    return status;
+}
+
+static int join_columns(struct sr_data *d, struct sr_error *err) {
+    int status = 0;
+    for (size_t c = 0; status == 0 && c < SR_COUNT(joined); c++)
+        status = join_column(d, &joined[c], err);
+    if (status == 0)
+        status = join_ids(d, err);
+    if (status == 0)
+        status = join_sources(d, err);
+    for (size_t f = 0; status == 0 && f < d->files; f++) {
+        d->label_derived = d->label && (d->label_derived || d->in->dump[f]->label_derived);
+        sr_dump_drop_columns(d->in->dump[f]);
+    }
+    return status;
+}
+
+/* ---- the set ---- */
+
+static int open_set(struct sr_data *d, char *paths, const struct sr_data_options *options, struct sr_error *err) {
+    int status = open_dumps(d, paths, options, err);
+    if (status == 0)
+        status = check_widths(d, err);
+    if (status == 0)
+        status = join_contract(d, err);
+    return status < 0 ? status : join_columns(d, err);
+}
+
+int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
+                 struct sr_error *err) {
+    const struct sr_data_options plain = {.label_optional = false};
+    int status = SR_NOMEM;
+    char *list = sr_strdup(paths, err);
+    struct sr_data *d = list ? sr_alloc(1, sizeof *d, err) : NULL;
+    if (d)
+        d->in = sr_alloc(1, sizeof *d->in, err);
+    if (d && d->in)
+        status = open_set(d, list, options ? options : &plain, err);
+    if (status < 0)
+        sr_data_close(d);
+    else
+        *out = d;
+    sr_free(list);
+    return status;
+}
+
+static void close_files(struct sr_data_private *in, size_t files) {
+    for (size_t f = 0; in->dump && f < files; f++)
+        sr_dump_close(in->dump[f]);
+    sr_free(in->dump);
+    sr_free(in->first);
+    sr_free(in->kept);
+    sr_names_free(&in->sources);
+    sr_free(in);
+}
+
+void sr_data_close(struct sr_data *d) {
+    if (!d)
+        return;
+    for (size_t c = 0; c < SR_COUNT(joined); c++)
+        sr_free(pointer_at(d, joined[c].to));
+    sr_free(d->source);
+    sr_free(d->id);
+    sr_free(d->contract);
+    if (d->in)
+        close_files(d->in, d->files);
+    sr_free(d);
+}
+
+/* ---- features ---- */
+
+size_t sr_data_bytes(const struct sr_data *d) {
+    return d->rows * d->in->row_bytes;
+}
+
+bool sr_data_kept(const struct sr_data *d) {
+    return d->in->kept;
+}
+
+/* The file that holds a row. */
+static size_t file_of(const struct sr_data *d, size_t row) {
+    size_t f = 0;
+    while (row >= d->in->first[f + 1])
+        f++;
+    return f;
+}
+
+void sr_data_locate(const struct sr_data *d, size_t row, const char **path, size_t *row_in_file) {
+    size_t f = file_of(d, row);
+    *path = d->in->dump[f]->path;
+    *row_in_file = row - d->in->first[f];
+}
+
+int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err) {
+    int status = 0;
+    unsigned char *to = out;
+    while (status == 0 && rows > 0) {
+        size_t f = file_of(d, first), n = d->in->first[f + 1] - first;
+        n = n < rows ? n : rows;
+        n = n < READ_ROWS ? n : READ_ROWS;
+        status = sr_h5_matrix_read(d->in->dump[f]->features, to, first - d->in->first[f], n, d->in->type, err);
+        to += n * d->in->row_bytes;
+        first += n;
+        rows -= n;
+    }
+    return status;
+}
+
+int sr_data_keep(struct sr_data *d, size_t memory, struct sr_error *err) {
+    if (d->in->kept || sr_data_bytes(d) > memory)
+        return 0;
+    unsigned char *kept = sr_alloc(d->rows, d->in->row_bytes, err);
+    if (!kept)
+        return SR_NOMEM;
+    int status = sr_set_read(d, kept, 0, d->rows, err);
+    if (status < 0)
+        sr_free(kept);
+    else
+        d->in->kept = kept;
+    return status;
+}

@@ -1,0 +1,167 @@
+/* cmd_infer.c: `saferoute infer`: logit, probability and decision of every row of a dump.
+ *
+ * As many rows come out as went in. A row whose features hold a NaN or an infinity cannot be judged: its prob
+ * is nan and it goes to the large guard.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "data/data.h"
+#include "eval/eval.h"
+#include "infer/infer.h"
+
+struct infer_options {
+    struct sr_score_options score;
+    char *out;
+};
+
+static const struct sr_option table[] = {
+    SR_SCORE_OPTIONS(struct infer_options, score),
+    {"out", SR_OPTION_TEXT, offsetof(struct infer_options, out), .metavar = "F.csv|F.h5",
+     .help = "file to write, CSV or HDF5 by its ending; without it CSV goes to stdout"},
+};
+
+static const struct sr_command command = {
+    .name = "infer",
+    .usage =
+        "usage: saferoute infer --model W --data D.h5 [--out F.csv|F.h5] [--threshold T]\n"
+        "\n"
+        "Scores every row of a feature dump and says where it goes. Columns:\n"
+        "  row       number of the row, from 0, over all dumps given\n"
+        "  id        the dump's /id, empty if it has none\n"
+        "  logit     output of the router\n"
+        "  prob      1/(1+exp(-logit)): how likely only the large guard is right\n"
+        "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
+        "A row with a NaN or an infinity has prob nan and goes to the large guard; stderr counts such rows.\n"
+        "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
+    .notes = "examples:\n"
+             "  saferoute infer --model run/best.safetensors --data new.h5 --out scores.csv\n"
+             "  saferoute infer --model best.safetensors --data new.h5 --threshold .7 | head\n"
+             "\n"
+             "exit status: 0 done, 2 usage, 65 bad data or weights, 66 no such file, 71 out of memory,\n"
+             "74 the result could not be written\n",
+    .table = table,
+    .count = SR_COUNT(table),
+};
+
+enum output { OUTPUT_STDOUT, OUTPUT_CSV, OUTPUT_HDF5 };
+
+static int output_of(enum output *output, const char *path, struct sr_error *err) {
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    *output = OUTPUT_STDOUT;
+    if (!path)
+        return 0;
+    if (dot && strcasecmp(dot, ".csv") == 0)
+        *output = OUTPUT_CSV;
+    else if (dot && (strcasecmp(dot, ".h5") == 0 || strcasecmp(dot, ".hdf5") == 0))
+        *output = OUTPUT_HDF5;
+    else
+        return sr_fail(err, SR_USAGE, "--out %s: its ending says no format; use .csv, .h5 or .hdf5", path);
+    return 0;
+}
+
+/* RFC 4180: quoted where a comma, quote or line break asks for it. */
+static void print_id(FILE *to, const char *id) {
+    if (!strpbrk(id, ",\"\r\n")) {
+        fputs(id, to);
+        return;
+    }
+    fputc('"', to);
+    for (; *id; id++) {
+        if (*id == '"')
+            fputc('"', to);
+        fputc(*id, to);
+    }
+    fputc('"', to);
+}
+
+/* printf may write a NaN with a sign, which readers of CSV do not expect. */
+static void print_number(FILE *to, float value) {
+    if (isnan(value))
+        fputs("nan", to);
+    else
+        fprintf(to, "%.9g", (double)value);
+}
+
+static void print_rows(FILE *to, const struct sr_scoring *s, const uint8_t *decision) {
+    fputs("row,id,logit,prob,decision\n", to);
+    for (size_t i = 0; i < s->scores.rows; i++) {
+        fprintf(to, "%zu,", i);
+        print_id(to, s->data->id && s->data->id[i] ? s->data->id[i] : "");
+        fputc(',', to);
+        print_number(to, s->scores.logit[i]);
+        fputc(',', to);
+        print_number(to, s->scores.prob[i]);
+        fputs(decision[i] ? ",large\n" : ",small\n", to);
+    }
+}
+
+static int write_csv(const char *path, const struct sr_scoring *s, const uint8_t *decision,
+                     struct sr_error *err) {
+    struct sr_atomic_file *f;
+    const int status = sr_atomic_file_open(&f, path, err);
+    if (status < 0)
+        return status;
+    print_rows(sr_atomic_file_stream(f), s, decision);
+    return sr_atomic_file_commit(f, err);
+}
+
+static int write_scores(const struct sr_scoring *s, const char *path, enum output output,
+                        struct sr_error *err) {
+    uint8_t *decision = sr_alloc(s->scores.rows, 1, err);
+    int status = 0;
+    if (!decision)
+        return SR_NOMEM;
+    sr_decide(decision, s->scores.prob, s->scores.rows, s->threshold);
+    if (output == OUTPUT_STDOUT)
+        print_rows(stdout, s, decision);
+    else if (output == OUTPUT_CSV)
+        status = write_csv(path, s, decision, err);
+    else
+        status = sr_data_write_scores(path, s->data, s->scores.logit, s->scores.prob, decision, err);
+    sr_free(decision);
+    return status;
+}
+
+static void show_progress(void *user, double fraction) {
+    (void)user;
+    sr_log_progress(fraction, "scoring");
+}
+
+static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
+    struct sr_scoring s = {0};
+    const struct sr_pair *differs;
+    enum output output;
+    size_t entry = 0;
+    int status;
+    if ((status = output_of(&output, o->out, err)) < 0 ||
+        (status = sr_scoring_open(&s, &o->score, threshold_given, true, err)) < 0)
+        goto out;
+    sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
+    while ((differs = sr_scoring_differs(&s, &entry)))
+        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
+                    sr_router_metadata(s.router, differs->key));
+    if ((status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err)) < 0)
+        goto out;
+    if (s.scores.bad_rows > 0)
+        sr_log_warn(
+            "%zu of %zu rows hold a NaN or an infinity: their prob is nan, and they go to the large guard",
+            s.scores.bad_rows, s.scores.rows);
+    status = write_scores(&s, o->out, output, err);
+out:
+    sr_scoring_close(&s);
+    return status;
+}
+
+int sr_cmd_infer(int argc, char **argv) {
+    struct infer_options opts;
+    struct sr_options o;
+    struct sr_error err = {0};
+    int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);
+    if (status > 0)
+        status = run(&opts, sr_options_given(&o, "threshold"), &err);
+    return sr_command_end(&o, status, &err);
+}

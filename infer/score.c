@@ -1,0 +1,178 @@
+/* score.c: a dump scored by a router; where data and infer meet.
+ *
+ * Rows come from a loader in file order, are cut into blocks of a fixed number of rows, and the blocks are
+ * spread over threads. A row's bits depend on the row alone, so neither threads nor batches show in the
+ * result. Also here: what the commands that score have in common (opening, the threshold that holds). Part of
+ * the program, not of the library.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/data.h"
+#include "infer/infer.h"
+
+#define BATCH_ROWS 1024
+#define BLOCK_ROWS 16 /* one thread's piece: small, so that many threads share a batch evenly */
+
+static void score_block(float *logit, float *prob, const struct sr_router *r, const float *x, size_t rows) {
+    const size_t width = sr_router_width(r);
+    sr_router_logits(r, logit, x, rows);
+    for (size_t i = 0; i < rows; i++) {
+        if (isnan(logit[i]) || !sr_vec()->all_finite(x + i * width, width))
+            logit[i] = prob[i] = NAN;
+        else
+            prob[i] = sr_router_prob(logit[i]);
+    }
+}
+
+static void score_batch(float *logit, float *prob, const struct sr_router *r, const float *x, size_t rows) {
+    const size_t width = sr_router_width(r);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < rows; i += BLOCK_ROWS)
+        score_block(logit + i, prob + i, r, x + i * width, rows - i < BLOCK_ROWS ? rows - i : BLOCK_ROWS);
+}
+
+static int score_all(struct sr_scores *s, const struct sr_router *r, struct sr_loader *loader,
+                     void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
+    struct sr_batch batch;
+    size_t done = 0;
+    int status = sr_loader_start(loader, 0, 0, err);
+    while (status == 0 && (status = sr_loader_next(loader, &batch, err)) > 0) {
+        score_batch(s->logit + done, s->prob + done, r, batch.x, batch.rows);
+        for (size_t i = 0; i < batch.rows; i++)
+            s->bad_rows += isnan(s->prob[done + i]) != 0;
+        done += batch.rows;
+        if (progress)
+            progress(user, (double)done / (double)s->rows);
+        status = 0;
+    }
+    return status;
+}
+
+static int check_width(const struct sr_router *r, const struct sr_data *d, struct sr_error *err) {
+    const char *path;
+    size_t row;
+    if (d->width == sr_router_width(r))
+        return 0;
+    sr_data_locate(d, 0, &path, &row);
+    return sr_fail(
+        err, SR_DATA,
+        "%s: rows of %zu features, but the router reads %zu: dump and weights are of different models "
+        "or layers",
+        path, d->width, sr_router_width(r));
+}
+
+int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_data *d,
+                  void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
+    const struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = BATCH_ROWS};
+    struct sr_scores s = {.rows = d->rows};
+    struct sr_loader *loader = NULL;
+    uint32_t *row = NULL;
+    int status = check_width(r, d, err);
+    if (status < 0)
+        return status;
+    status = SR_NOMEM;
+    if (!(s.logit = sr_alloc(d->rows, sizeof *s.logit, err)) ||
+        !(s.prob = sr_alloc(d->rows, sizeof *s.prob, err)) || !(row = sr_alloc(d->rows, sizeof *row, err)))
+        goto out;
+    for (size_t i = 0; i < d->rows; i++)
+        row[i] = (uint32_t)i;
+    if ((status = sr_loader_create(&loader, d, row, d->rows, &how, err)) < 0 ||
+        (status = score_all(&s, r, loader, progress, user, err)) < 0)
+        goto out;
+    *out = s;
+    s = (struct sr_scores){0};
+out:
+    sr_loader_free(loader);
+    sr_free(row);
+    sr_scores_free(&s);
+    return status;
+}
+
+void sr_scores_free(struct sr_scores *s) {
+    sr_free(s->logit);
+    sr_free(s->prob);
+    *s = (struct sr_scores){0};
+}
+
+/* The shortest decimal that reads back as the same float. */
+static void write_threshold(char text[16], float threshold) {
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, 16, "%.*g", digits, (double)threshold);
+        if ((float)strtod(text, NULL) == threshold)
+            return;
+    }
+}
+
+static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
+    const char *rule = sr_router_metadata(s->router, "threshold_rule");
+    const char *origin = "unset in the weights, so this is used; --threshold gives another";
+    bool stored = false;
+    s->threshold = SR_THRESHOLD_UNSET;
+    if (is_given) {
+        s->threshold = (float)given;
+        origin = "given by --threshold";
+    } else if ((stored = sr_router_threshold(s->router, &s->threshold)))
+        origin = rule ? "stored in the weights, rule " : "stored in the weights";
+    snprintf(s->threshold_origin, sizeof s->threshold_origin, "%s%s", origin, stored && rule ? rule : "");
+    for (char *c = s->threshold_origin; *c; c++) /* metadata is free text; this is one line of a report */
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+    write_threshold(s->threshold_text, s->threshold);
+}
+
+static int open_data(struct sr_scoring *s, const struct sr_score_options *o, bool label_optional,
+                     struct sr_error *err) {
+    const struct sr_data_options how = {
+        .names = {.features = o->features,
+                  .label = o->label,
+                  .gold = o->gold,
+                  .small_prob = o->small_prob,
+                  .small_pred = o->small_pred,
+                  .large_prob = o->large_prob,
+                  .large_pred = o->large_pred,
+                  .id = o->id},
+        .label_optional = label_optional,
+        .uint16_is_bfloat = o->uint16_is_bfloat,
+    };
+    return sr_data_open(&s->data, o->data, &how, err);
+}
+
+int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, bool threshold_given,
+                    bool label_optional, struct sr_error *err) {
+    int status;
+    *s = (struct sr_scoring){0};
+    if (!o->model)
+        return sr_fail(err, SR_USAGE, "--model is missing: the weights to score with");
+    if (!o->data)
+        return sr_fail(err, SR_USAGE, "--data is missing: the feature dump to score");
+    sr_cpu_threads((int)o->threads);
+    if ((status = sr_router_open(&s->router, o->model, err)) < 0 ||
+        (status = open_data(s, o, label_optional, err)) < 0 ||
+        (status = check_width(s->router, s->data, err)) < 0)
+        return status;
+    set_threshold(s, o->threshold, threshold_given);
+    const size_t memory = o->memory < 0 ? sr_memory_available() / 2 : (size_t)o->memory; /* below 0: auto */
+    return memory > 0 ? sr_data_keep(s->data, memory, err) : 0;
+}
+
+void sr_scoring_close(struct sr_scoring *s) {
+    sr_scores_free(&s->scores);
+    sr_data_close(s->data);
+    sr_router_close(s->router);
+    *s = (struct sr_scoring){0};
+}
+
+const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i) {
+    while (*i < s->data->contract_count) {
+        const struct sr_pair *of_dump = &s->data->contract[(*i)++];
+        const char *of_weights = sr_router_metadata(s->router, of_dump->key);
+        if (of_weights && strcmp(of_weights, of_dump->value) != 0)
+            return of_dump;
+    }
+    return NULL;
+}

@@ -1,0 +1,238 @@
+/* atomic_file.c: the old file or the whole new one; see atomic_file.h.
+ *
+ * The temporary file lies in the target's folder, because rename is atomic only within a file system. Its
+ * name holds the process id and the clock, and it is created exclusively, so that no two writers share one
+ * and a leftover is in nobody's way. A target that is a symbolic link stays one: its destination is replaced.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nn/base/alloc.h"
+#include "nn/base/atomic_file.h"
+
+struct sr_atomic_file {
+    FILE *stream;
+    char *target, *temporary;
+};
+
+static int fail_io(struct sr_error *err, const char *what, const char *path) {
+    return sr_fail(err, SR_IO, "cannot %s %s: %s", what, path,
+                   errno ? strerror(errno) : "an earlier write failed; is the disk full?");
+}
+
+static void forget(struct sr_atomic_file *f) {
+    if (f->stream)
+        fclose(f->stream);
+    sr_free(f->target);
+    sr_free(f->temporary);
+    sr_free(f);
+}
+
+/* Bytes of path up to and with the last '/'. */
+static size_t folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Where the bytes shall end up: behind a symbolic link, and nowhere but in a regular file. */
+static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
+    struct stat st;
+    *mode = 0;
+    if (stat(path, &st) < 0)
+        return sr_strdup(path, err);
+    if (!S_ISREG(st.st_mode)) {
+        sr_fail(err, SR_IO, "cannot write %s: it is %s, and only a regular file can be replaced", path,
+                S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
+        return NULL;
+    }
+    *mode = st.st_mode & 07777;
+    char *real = realpath(path, NULL);
+    char *copy = sr_strdup(real ? real : path, err);
+    free(real);
+    return copy;
+}
+
+static char *temporary_name(const char *target, struct sr_error *err) {
+    const size_t folder = folder_length(target), size = folder + 256;
+    struct timespec now;
+    char *name = sr_alloc(size, 1, err);
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (name)
+        snprintf(name, size, "%.*s.%.200s.%ld.%lx.tmp", (int)folder, target, target + folder, (long)getpid(),
+                 (unsigned long)now.tv_nsec);
+    return name;
+}
+
+int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr_error *err) {
+    mode_t mode;
+    int fd = -1, status = SR_NOMEM;
+    *out = NULL;
+    struct sr_atomic_file *f = sr_alloc(1, sizeof *f, err);
+    if (!f)
+        return SR_NOMEM;
+    f->target = resolve(path, &mode, err);
+    if (!f->target) {
+        status = err ? err->status : SR_IO;
+        goto out;
+    }
+    for (int attempt = 0; fd < 0 && attempt < 100; attempt++) {
+        sr_free(f->temporary);
+        f->temporary = temporary_name(f->target, err);
+        if (!f->temporary)
+            goto out;
+        fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (fd < 0) {
+        status = fail_io(err, "create", path);
+        goto out;
+    }
+    if (mode)
+        fchmod(fd, mode);
+    f->stream = fdopen(fd, "w");
+    if (!f->stream) {
+        status = fail_io(err, "write", path);
+        close(fd);
+        unlink(f->temporary);
+        goto out;
+    }
+    *out = f;
+    return SR_OK;
+out:
+    forget(f);
+    return status;
+}
+
+FILE *sr_atomic_file_stream(struct sr_atomic_file *f) {
+    return f->stream;
+}
+
+const char *sr_atomic_file_path(const struct sr_atomic_file *f) {
+    return f->temporary;
+}
+
+/* Makes the rename last. Some file systems cannot sync a folder and say EINVAL; nothing more can be done
+ * there. */
+static int sync_folder(const char *path) {
+    const size_t length = folder_length(path);
+    char *folder = length ? strndup(path, length) : strdup(".");
+    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    const int status = fd < 0 || (fsync(fd) < 0 && errno != EINVAL) ? -1 : 0;
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return status;
+}
+
+/* Bytes safely on disk and the stream closed. If not, errno says what went wrong, 0 if only the stream knew.
+ */
+static bool flush_and_close(struct sr_atomic_file *f) {
+    errno = 0;
+    const bool safe = fflush(f->stream) == 0 && !ferror(f->stream) && fsync(fileno(f->stream)) == 0;
+    const int why = errno;
+    const bool closed = fclose(f->stream) == 0;
+    f->stream = NULL;
+    if (!safe)
+        errno = why;
+    return safe && closed;
+}
+
+int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err) {
+    int status = SR_OK;
+    if (!flush_and_close(f))
+        status = fail_io(err, "write", f->target);
+    else if (rename(f->temporary, f->target) < 0)
+        status = fail_io(err, "replace", f->target);
+    if (status < 0)
+        unlink(f->temporary);
+    else if (sync_folder(f->target) < 0)
+        status = fail_io(err, "make permanent (it is written, but the folder does not sync)", f->target);
+    forget(f);
+    return status;
+}
+
+void sr_atomic_file_discard(struct sr_atomic_file *f) {
+    if (!f)
+        return;
+    unlink(f->temporary);
+    forget(f);
+}
+
+int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struct sr_error *err) {
+    struct sr_atomic_file *f;
+    const int status = sr_atomic_file_open(&f, path, err);
+    if (status < 0)
+        return status;
+    fwrite(bytes, 1, size, f->stream);
+    return sr_atomic_file_commit(f, err);
+}
+
+/* ---- reading ---- */
+
+/* The rest of a stream, which may be a pipe, into a growing block. */
+static int read_all(void **bytes, size_t *size, FILE *from, const char *path, size_t limit, size_t room,
+                    struct sr_error *err) {
+    char *block = sr_alloc(room, 1, err);
+    size_t used = 0, got;
+    if (!block)
+        return SR_NOMEM;
+    while ((got = fread(block + used, 1, room - 1 - used, from)) > 0) {
+        used += got;
+        if (used > limit) {
+            sr_free(block);
+            return sr_fail(err, SR_DATA, "%s is larger than %zu bytes, the most that is read here", path,
+                           limit);
+        }
+        if (used < room - 1)
+            continue;
+        char *grown = room <= SIZE_MAX / 2 ? sr_realloc(block, used, 2 * room, err) : NULL;
+        if (!grown) {
+            sr_free(block);
+            return sr_fail(err, SR_NOMEM, "out of memory while reading %s", path);
+        }
+        block = grown;
+        room *= 2;
+    }
+    if (ferror(from)) {
+        sr_free(block);
+        return fail_io(err, "read", path);
+    }
+    block[used] = '\0';
+    *bytes = block;
+    *size = used;
+    return SR_OK;
+}
+
+int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err) {
+    struct stat st;
+    *bytes = NULL;
+    *size = 0;
+    FILE *from = fopen(path, "rbe");
+    if (!from && (errno == ENOENT || errno == ENOTDIR))
+        return sr_fail(err, SR_NOINPUT, "%s: no such file", path);
+    if (!from || fstat(fileno(from), &st) < 0) {
+        const int status = fail_io(err, "read", path);
+        if (from)
+            fclose(from);
+        return status;
+    }
+    int status;
+    const size_t known = S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    if (S_ISDIR(st.st_mode))
+        status = sr_fail(err, SR_NOINPUT, "%s is a folder, not a file", path);
+    else if (known > limit)
+        status = sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here", path, known, limit);
+    else
+        status = read_all(bytes, size, from, path, limit, known + 4096, err);
+    fclose(from);
+    return status;
+}

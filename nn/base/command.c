@@ -1,0 +1,80 @@
+/* command.c: how every sub-command begins and ends; see command.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/base/command.h"
+#include "nn/base/log.h"
+
+static bool help_wanted(int argc, char **argv) {
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static void print_help(const struct sr_command *command) {
+    const size_t length = strlen(command->usage);
+    fputs(command->usage, stdout);
+    if (length > 0 && command->usage[length - 1] != '\n')
+        putchar('\n');
+    if (command->count > 0)
+        puts("\noptions:");
+    sr_options_help(command->table, command->count, stdout);
+    if (command->notes)
+        printf("\n%s", command->notes);
+}
+
+int sr_command_begin(struct sr_options *o, const struct sr_command *command, void *values, int argc,
+                     char **argv, struct sr_error *err) {
+    struct sr_error why;
+    int status = sr_options_begin(o, command->table, command->count, values, err);
+    if (status < 0)
+        return status;
+    if (help_wanted(argc, argv)) {
+        print_help(command);
+        return 0;
+    }
+    status = sr_options_arguments(o, argc, argv, &why);
+    if (status < 0)
+        return sr_fail(err, status, "%.400s (saferoute %s --help lists the options)", why.text,
+                       command->name);
+    return 1;
+}
+
+/* What was printed may still sit in a buffer whose pipe or disk is gone. */
+static int flush_stdout(void) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return SR_OK;
+    sr_log_error("cannot write to standard output: %s", strerror(errno ? errno : EIO));
+    return SR_IO;
+}
+
+static const char *meaning(int status) {
+    switch (status) {
+#define X(name, value, exit_status, meaning)                                                                 \
+    case value:                                                                                              \
+        return meaning;
+        SR_STATUS_LIST(X)
+#undef X
+    default:
+        return "a status that nobody knows";
+    }
+}
+
+int sr_command_end(struct sr_options *o, int status, const struct sr_error *err) {
+    sr_options_end(o);
+    const int flushed = flush_stdout();
+    if (status >= 0)
+        return sr_status_exit(flushed);
+    const char *text = err && err->status == status && err->text[0] ? err->text : meaning(status);
+    if (status == SR_NO || status == SR_STOPPED)
+        sr_log_info("%s", text);
+    else
+        sr_log_error("%s", text);
+    return sr_status_exit(flushed < 0 && status == SR_NO ? flushed : status);
+}

@@ -1,0 +1,18 @@
+/* decimal.h: numbers as text for people and for files.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_DECIMAL_H
+#define SR_DECIMAL_H
+
+#define SR_DECIMAL_TEXT 32
+
+/* The shortest decimal that reads back as the same double: ".1" is "0.1", not "0.10000000000000001"; "nan",
+ * "inf" and
+ * "-inf" for what is not finite. Returns text. */
+const char *sr_decimal(char text[SR_DECIMAL_TEXT], double value);
+
+/* The same for a float: 0.6f is "0.6". */
+const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value);
+
+#endif

@@ -1,0 +1,139 @@
+/* log.c: lines for people, and the progress bar; see log.h.
+ *
+ * A bar is one line without a newline; the next line overwrites it. Nothing waits for a slow terminal more
+ * often than ten times a second.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nn/base/log.h"
+
+#define BAR_WIDTH   20
+#define BAR_SECONDS 0.1 /* between two drawings */
+
+static FILE *file;
+static bool bar_drawn;
+static double bar_time;
+
+double sr_log_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool sr_log_is_terminal(void) {
+    return isatty(STDERR_FILENO) == 1;
+}
+
+static bool coloured(void) {
+    const char *no = getenv("NO_COLOR");
+    return !(no && *no) && sr_log_is_terminal();
+}
+
+int sr_log_file(const char *path, struct sr_error *err) {
+    if (file)
+        fclose(file);
+    file = path ? fopen(path, "ae") : NULL;
+    if (path && !file)
+        return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
+    return SR_OK;
+}
+
+static void bar_remove(void) {
+    if (bar_drawn)
+        fputs("\r\033[K", stderr);
+    bar_drawn = false;
+}
+
+static void stamp(char text[32]) {
+    const time_t now = time(NULL);
+    struct tm local;
+    if (!localtime_r(&now, &local) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%S%z", &local))
+        text[0] = '\0';
+}
+
+/* label is what a line begins with, in colour; format and arguments are used once for the terminal, once for
+ * the file. */
+static void line(const char *label, const char *colour, const char *format, va_list arguments) {
+    va_list again;
+    va_copy(again, arguments);
+    bar_remove();
+    if (*label)
+        fprintf(stderr, coloured() ? "%s%s\033[0m" : "%.0s%s", colour, label);
+    vfprintf(stderr, format, arguments);
+    putc('\n', stderr);
+    if (file) {
+        char when[32];
+        stamp(when);
+        fprintf(file, "%s %s", when, label);
+        vfprintf(file, format, again);
+        putc('\n', file);
+        fflush(file);
+    }
+    va_end(again);
+}
+
+void sr_log_info(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    line("", "", format, arguments);
+    va_end(arguments);
+}
+
+void sr_log_warn(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    line("warning: ", "\033[33m", format, arguments);
+    va_end(arguments);
+}
+
+void sr_log_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    line("error: ", "\033[31m", format, arguments);
+    va_end(arguments);
+}
+
+static int terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void sr_log_progress(double fraction, const char *format, ...) {
+    static const char full[] = "####################", empty[] = "....................";
+    const double now = sr_log_clock();
+    if (!sr_log_is_terminal() || (bar_drawn && now - bar_time < BAR_SECONDS))
+        return;
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fraction = fraction > 0 ? fraction < 1 ? fraction : 1 : 0;
+    const int done = (int)(fraction * BAR_WIDTH), room = terminal_width() - BAR_WIDTH - 9;
+    fprintf(stderr, "\r[%.*s%.*s] %3.0f %% %.*s\033[K", done, full, BAR_WIDTH - done, empty, 100 * fraction,
+            room > 0 ? room : 0, text);
+    fflush(stderr);
+    bar_drawn = true;
+    bar_time = now;
+}
+
+const char *sr_log_duration(double seconds, char text[24]) {
+    const double limited = seconds > 0 ? seconds < 3.6e9 ? seconds : 3.6e9 : 0;
+    const unsigned s = (unsigned)(limited + 0.5);
+    if (s < 60)
+        snprintf(text, 24, "%u s", s);
+    else if (s < 3600)
+        snprintf(text, 24, "%u min %02u s", s / 60, s % 60);
+    else
+        snprintf(text, 24, "%u h %02u min", s / 3600, s / 60 % 60);
+    return text;
+}

@@ -1,0 +1,23 @@
+/* vec_choose.c: which of the tables of vec.c this CPU uses.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "nn/base/vec.h"
+
+extern const struct sr_vec sr_vec_table_base;
+#if defined(__x86_64__) && !defined(SR_REAL_DOUBLE)
+extern const struct sr_vec sr_vec_table_avx2, sr_vec_table_avx512;
+static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base, &sr_vec_table_avx2,
+                                                          &sr_vec_table_avx512};
+#else
+static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base, 0, 0};
+#endif
+
+const struct sr_vec *sr_vec_for(enum sr_isa isa) {
+    return isa <= sr_isa_best() ? tables[isa] : 0;
+}
+
+const struct sr_vec *sr_vec(void) {
+    const struct sr_vec *best = sr_vec_for(sr_isa_best());
+    return best ? best : &sr_vec_table_base;
+}

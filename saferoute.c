@@ -1,0 +1,102 @@
+/* saferoute.c: the front door: one program, a table of commands.
+ *
+ * The commands live in their topics' folders (train/cmd_train.c, ...); the list of them is SR_COMMAND_LIST. A
+ * reader that goes away (saferoute ... | head) must not kill a training run half-way, so SIGPIPE is ignored
+ * and a failed write becomes an exit status.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/base/base.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+#define X(name, help) {#name, sr_cmd_##name, help},
+    SR_COMMAND_LIST(X)
+#undef X
+};
+
+static int print_commands(void) {
+    puts("usage: saferoute COMMAND [options]\n"
+         "\n"
+         "Trains, measures and runs the SafeRoute router: from a small guard's last hidden state it decides "
+         "which\n"
+         "rows a large guard should judge instead.\n"
+         "\n"
+         "commands:");
+    for (size_t i = 0; i < SR_COUNT(commands); i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].help);
+    puts("  help       this text, or that of a command: saferoute help train\n"
+         "  version    the version of this program\n"
+         "\n"
+         "exit status: 0 done, 1 a check said no, 2 usage, 65 bad data, 66 no such input, 70 a bug, 71 out "
+         "of memory,\n"
+         "74 I/O error, 75 stopped by a signal with a checkpoint");
+    return SR_OK;
+}
+
+static int print_version(void) {
+    puts("saferoute " SR_VERSION);
+    return SR_OK;
+}
+
+static int fail_unknown(const char *name, struct sr_error *err) {
+    static const char *const names[] = {
+#define X(name, help) #name,
+        SR_COMMAND_LIST(X)
+#undef X
+            "help",
+        "version", NULL};
+    const char *near = sr_nearest(name, names);
+    return sr_fail(err, SR_USAGE, "unknown command '%.100s'%s%s (saferoute help lists them)", name,
+                   near ? "; did you mean " : "", near ? near : "");
+}
+
+/* The command's own status, or -1 if there is none of that name. */
+static int run_command(const char *name, int argc, char **argv) {
+    for (size_t i = 0; i < SR_COUNT(commands); i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc, argv);
+    return -1;
+}
+
+/* `saferoute help`, `saferoute help train`, `saferoute help data synth`. */
+static int help(int argc, char **argv, struct sr_error *err) {
+    char option[] = "--help", *arguments[3];
+    int n = 0;
+    if (argc == 0)
+        return print_commands();
+    for (int i = 1; i < argc && n < 2; i++)
+        arguments[n++] = argv[i];
+    arguments[n++] = option;
+    const int exit_status = run_command(argv[0], n, arguments);
+    return exit_status < 0 ? fail_unknown(argv[0], err) : exit_status;
+}
+
+int main(int argc, char **argv) {
+    struct sr_options none = {0};
+    struct sr_error err = {0};
+    int status;
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        status = sr_fail(&err, SR_USAGE, "no command given (saferoute help lists them)");
+    } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        status = help(argc - 2, argv + 2, &err);
+    } else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+        status = print_version();
+    } else {
+        const int exit_status = run_command(argv[1], argc - 2, argv + 2);
+        if (exit_status >= 0)
+            return exit_status;
+        status = fail_unknown(argv[1], &err);
+    }
+    if (status > 0)
+        return status;
+    return sr_command_end(&none, status, &err);
+}

@@ -1,0 +1,225 @@
+/* test_data_dump.c: every accepted form of a dump gives the same numbers, every bad one its own message.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/dump_fixture.h"
+
+static const uint8_t gold[FIXTURE_ROWS] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0};
+static const uint8_t small_pred[FIXTURE_ROWS] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0};
+static const uint8_t large_pred[FIXTURE_ROWS] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 1};
+/* small wrong and large right */
+static const uint8_t label[FIXTURE_ROWS] = {0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 0};
+
+static void expect_values(struct sr_data *d, const char *name) {
+    float *x = all_features(d);
+    cr_assert_eq(d->rows, FIXTURE_ROWS);
+    cr_assert_eq(d->width, FIXTURE_WIDTH);
+    for (size_t r = 0; r < d->rows; r++)
+        for (size_t k = 0; k < d->width; k++)
+            cr_assert_eq(x[r * d->width + k], fixture_value(r, k), "%s: row %zu column %zu is %g", name, r, k,
+                         (double)x[r * d->width + k]);
+    sr_free(x);
+}
+
+Test(data_dump, every_form_of_features_and_labels) {
+    static const char *const names[] = {"half",          "half_big_endian", "half_chunked", "float",
+                                        "float_big_endian", "double",       "bfloat",       "bfloat_big_endian",
+                                        "bfloat_opaque", "label_bool",      "label_int64",  "label_double",
+                                        "label_half",    "label_column",    "aliases"};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        struct sr_data *d = open_fixture(names[i], NULL);
+        cr_expect_arr_eq(d->label, label, FIXTURE_ROWS, "%s", names[i]);
+        cr_expect_not(d->label_derived);
+        cr_expect_null(d->gold);
+        expect_values(d, names[i]);
+        struct sr_error err = {0};
+        cr_assert_eq(sr_data_keep(d, SIZE_MAX, &err), 0, "%s", err.text);
+        cr_expect(sr_data_kept(d));
+        expect_values(d, names[i]);
+        sr_data_close(d);
+    }
+}
+
+Test(data_dump, sixteen_bit_values_stay_sixteen_bit) {
+    static const struct {
+        const char *name;
+        size_t size;
+    } form[] = {{"half", 2}, {"bfloat", 2}, {"float", 4}, {"double", 4}};
+    for (size_t i = 0; i < SR_COUNT(form); i++) {
+        struct sr_data *d = open_fixture(form[i].name, NULL);
+        cr_expect_eq(sr_data_bytes(d), FIXTURE_ROWS * FIXTURE_WIDTH * form[i].size, "%s", form[i].name);
+        struct sr_error err;
+        cr_expect_eq(sr_data_keep(d, sr_data_bytes(d) - 1, &err), 0);
+        cr_expect_not(sr_data_kept(d), "%s: kept in less memory than it takes", form[i].name);
+        sr_data_close(d);
+    }
+}
+
+Test(data_dump, integers_are_bfloat_only_when_asked) {
+    static const char *const names[] = {"bfloat_uint16", "bfloat_int16"};
+    const struct sr_data_options as_bfloat = {.uint16_is_bfloat = true};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        char text[2048];
+        struct sr_data *d = NULL;
+        struct sr_error err = {0};
+        cr_expect_eq(sr_data_open(&d, fixture_paths(text, names[i]), NULL, &err), SR_DATA);
+        cr_expect(strstr(err.text, "--uint16-is-bfloat"), "%s", err.text);
+        cr_expect_null(d);
+        d = open_fixture(names[i], &as_bfloat);
+        expect_values(d, names[i]);
+        sr_data_close(d);
+    }
+}
+
+Test(data_dump, names_given_by_the_caller) {
+    const struct sr_data_options options = {.names = {.features = "deep/activations", .label = "route"}};
+    struct sr_data *d = open_fixture("other_names", &options);
+    cr_expect_arr_eq(d->label, label, FIXTURE_ROWS);
+    expect_values(d, "other_names");
+    sr_data_close(d);
+}
+
+Test(data_dump, label_follows_from_gold_and_verdicts) {
+    struct sr_data *d = open_fixture("full", NULL);
+    cr_expect(d->label_derived);
+    cr_expect_arr_eq(d->label, label, FIXTURE_ROWS);
+    cr_expect_arr_eq(d->gold, gold, FIXTURE_ROWS);
+    cr_expect_arr_eq(d->small_pred, small_pred, FIXTURE_ROWS);
+    cr_expect_arr_eq(d->large_pred, large_pred, FIXTURE_ROWS);
+    cr_expect_eq(d->small_prob[0], .5f);
+    cr_expect_eq(d->large_prob[0], .875f);
+    sr_data_close(d);
+}
+
+Test(data_dump, pred_wins_over_prob) {
+    struct sr_data *d = open_fixture("full_other_sources", NULL);
+    for (size_t i = 0; i < FIXTURE_ROWS; i++) {
+        uint8_t turned = 1 - small_pred[i];
+        cr_expect_eq(d->small_pred[i], turned);
+        cr_expect_eq(d->label[i], turned != gold[i] && large_pred[i] == gold[i]);
+    }
+    cr_expect_null(d->large_prob);
+    sr_data_close(d);
+}
+
+Test(data_dump, labels_may_be_optional) {
+    const struct sr_data_options optional = {.label_optional = true};
+    struct sr_data *d = open_fixture("no_label", &optional);
+    cr_expect_null(d->label);
+    expect_values(d, "no_label");
+    sr_data_close(d);
+}
+
+Test(data_dump, ids_groups_sources) {
+    struct sr_data *d = open_fixture("full", NULL);
+    cr_expect_str_eq(d->id[11], "row-11");
+    cr_expect_eq(d->group[5], 2);
+    cr_expect_eq(d->sources, 3);
+    cr_expect_str_eq(d->source_names[d->source[4]], "news");
+    sr_data_close(d);
+
+    d = open_fixture("full_other_sources", NULL);
+    cr_expect_str_eq(d->id[3], "83838383838383838383838383838383");
+    cr_expect_eq(d->group[3], d->group[5]);
+    cr_expect_neq(d->group[2], d->group[3]);
+    cr_expect_str_eq(d->source_names[d->source[1]], "mail");
+    sr_data_close(d);
+
+    d = open_fixture("id_s16", NULL);
+    cr_expect_str_eq(d->id[10], "000000000000000a");
+    cr_expect_eq(d->group[0], -12, "unsigned groups keep their bits");
+    cr_expect_str_eq(d->source_names[d->source[0]], "-1");
+    sr_data_close(d);
+}
+
+Test(data_dump, contract_of_features) {
+    struct sr_data *d = open_fixture("full", NULL);
+    cr_assert_eq(d->contract_count, 2);
+    cr_expect_str_eq(d->contract[0].key, "feature_model");
+    cr_expect_str_eq(d->contract[0].value, "model-a");
+    cr_expect_str_eq(d->contract[1].key, "feature_layer");
+    cr_expect_str_eq(d->contract[1].value, "-1");
+    sr_data_close(d);
+}
+
+static const struct {
+    const char *names; /* fixtures, or a path with '/' */
+    int status;
+    const char *words[3]; /* the message holds each */
+} bad[] = {
+    {"bad_no_features", SR_DATA, {"/features", "the file holds: label [12] uint8"}},
+    {"bad_rank_features", SR_DATA, {"/features", "rank 3"}},
+    {"bad_rank_label", SR_DATA, {"/label", "rank 2"}},
+    {"bad_row_count", SR_DATA, {"/label has 11 rows", "12"}},
+    {"bad_label_two", SR_DATA, {"/label row 4 is 2"}},
+    {"bad_label_half", SR_DATA, {"/label row 5 is 0.5"}},
+    {"bad_label_text", SR_DATA, {"/label holds strings"}},
+    {"bad_zero_rows", SR_DATA, {"/features is empty: [0, 8]"}},
+    {"bad_zero_width", SR_DATA, {"/features is empty: [12, 0]"}},
+    {"bad_integers", SR_DATA, {"/features holds int32"}},
+    {"bad_prob", SR_DATA, {"/small_prob row 6 is 1.5"}},
+    {"bad_two_aliases", SR_DATA, {"/X", "/embeddings", "--features"}},
+    {"bad_source", SR_DATA, {"/source row 3 is 3", "names lists only 3"}},
+    {"bad_group_for_dataset", SR_DATA, {"/features is not a readable dataset"}},
+    {"no_label", SR_DATA, {"/label", "gold", "features [12,8] float32"}},
+    {"half,bad_width", SR_DATA, {"half.h5 has 8 features", "bad_width.h5 has 7"}},
+    {"full,bad_contract", SR_DATA, {"feature_model", "'model-a'", "'model-b'"}},
+    {"bad_truncated", SR_DATA, {"bad_truncated.h5", "truncated"}},
+    {"bad_foreign", SR_DATA, {"bad_foreign.h5", "signature"}},
+    {"bad_empty", SR_DATA, {"bad_empty.h5"}},
+    {"half,nowhere", SR_NOINPUT, {"nowhere.h5", "No such file"}},
+    {"/dev/null", SR_DATA, {"not a regular file"}},
+    {"/tmp", SR_DATA, {"/tmp: is a directory"}},
+    {"/", SR_DATA, {"is a directory"}},
+};
+
+Test(data_dump, every_fault_has_its_message) {
+    for (size_t i = 0; i < SR_COUNT(bad); i++) {
+        char text[2048];
+        struct sr_data *d = NULL;
+        struct sr_error err = {0};
+        const char *paths = bad[i].names[0] == '/' ? bad[i].names : fixture_paths(text, bad[i].names);
+        cr_expect_eq(sr_data_open(&d, paths, NULL, &err), bad[i].status, "%s: %s", bad[i].names, err.text);
+        cr_expect_null(d);
+        for (size_t w = 0; w < 3 && bad[i].words[w]; w++)
+            cr_expect(strstr(err.text, bad[i].words[w]), "%s: no '%s' in: %s", bad[i].names, bad[i].words[w],
+                      err.text);
+    }
+}
+
+Test(data_dump, names_that_are_not_there) {
+    const struct sr_data_options options = {.names = {.gold = "human"}};
+    char text[2048];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full"), &options, &err), SR_DATA);
+    cr_expect(strstr(err.text, "/human"), "%s", err.text);
+    cr_expect_eq(sr_data_open(&d, "a.h5,,b.h5", NULL, &err), SR_NOINPUT);
+    snprintf(text, sizeof text, "%s/tests/dumps/half.h5,", SR_SOURCE_DIR);
+    cr_expect_eq(sr_data_open(&d, text, NULL, &err), SR_USAGE);
+}
+
+Test(data_dump, damaged_chunk_is_found_when_read) {
+    struct sr_error err = {0};
+    struct sr_data *d = open_fixture("bad_damaged", NULL);
+    cr_expect_eq(sr_data_keep(d, SIZE_MAX, &err), SR_DATA);
+    cr_expect(strstr(err.text, "bad_damaged.h5: /features rows 0 to 11"), "%s", err.text);
+    cr_expect_not(sr_data_kept(d));
+    struct sr_loader *l;
+    struct sr_batch b;
+    struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 5};
+    uint32_t *rows = all_rows(d->rows);
+    cr_assert_eq(sr_loader_create(&l, d, rows, d->rows, &how, &err), 0);
+    err.text[0] = '\0';
+    cr_assert_eq(sr_loader_start(l, 0, 0, &err), 0);
+    cr_expect_eq(sr_loader_next(l, &b, &err), SR_DATA, "the reading thread's error comes out");
+    cr_expect(strstr(err.text, "bad_damaged.h5: /features"), "%s", err.text);
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+}
+
+Test(data_dump, library_version) {
+    unsigned major, minor, release;
+    cr_expect_eq(sscanf(sr_data_hdf5_version(), "%u.%u.%u", &major, &minor, &release), 3);
+}

@@ -1,0 +1,279 @@
+/* test_data_loader.c: batches: the same bits kept or streamed, from any batch on, in bounded memory.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <omp.h>
+
+#include "tests/dump_fixture.h"
+
+enum { WIDTH = 24 };
+
+/* Three files of odd sizes, none a multiple of a band. */
+static struct sr_data *open_three(char paths[3][64], const char **all) {
+    static char list[256];
+    make_synth(paths[0], 1501, WIDTH, 11);
+    make_synth(paths[1], 77, WIDTH, 12);
+    make_synth(paths[2], 1203, WIDTH, 13);
+    snprintf(list, sizeof list, "%s,%s,%s", paths[0], paths[1], paths[2]);
+    if (all)
+        *all = list;
+    return open_paths(list, NULL);
+}
+
+static void remove_three(char paths[3][64]) {
+    for (int i = 0; i < 3; i++)
+        unlink(paths[i]);
+}
+
+/* Rows with holes: a stretch of two bands and every fifth row are missing. */
+static size_t holes(uint32_t *rows, size_t n) {
+    size_t used = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (i % 5 != 2 && (i < 600 || i >= 1200))
+            rows[used++] = i;
+    return used;
+}
+
+static struct sr_loader *make_loader(struct sr_data *d, const uint32_t *rows, size_t n, enum sr_order order,
+                                     size_t batch, size_t window) {
+    struct sr_loader *l;
+    struct sr_error err = {0};
+    struct sr_loader_options how = {.order = order, .seed = 42, .batch = batch, .window = window};
+    cr_assert_eq(sr_loader_create(&l, d, rows, n, &how, &err), 0, "%s", err.text);
+    return l;
+}
+
+static int start(struct sr_loader *l, uint64_t epoch, size_t first) {
+    struct sr_error err = {0};
+    int status = sr_loader_start(l, epoch, first, &err);
+    cr_assert_eq(status, 0, "%s", err.text);
+    return status;
+}
+
+static bool next(struct sr_loader *l, struct sr_batch *b) {
+    struct sr_error err = {0};
+    int got = sr_loader_next(l, b, &err);
+    cr_assert_geq(got, 0, "%s", err.text);
+    return got;
+}
+
+static void expect_same_batch(const struct sr_batch *a, const struct sr_batch *b, size_t width) {
+    cr_assert_eq(a->rows, b->rows);
+    cr_assert_arr_eq(a->row, b->row, a->rows * sizeof *a->row);
+    cr_assert_arr_eq(a->y, b->y, a->rows);
+    cr_assert_arr_eq(a->x, b->x, a->rows * width * sizeof *a->x);
+}
+
+Test(data_loader, streamed_and_kept_are_the_same_bits) {
+    char paths[3][64];
+    const char *list;
+    struct sr_error err = {0};
+    struct sr_data *streamed = open_three(paths, &list), *kept = open_paths(list, NULL);
+    cr_assert_eq(sr_data_keep(kept, SIZE_MAX, &err), 0, "%s", err.text);
+    cr_expect_not(sr_data_kept(streamed));
+    uint32_t *rows = all_rows(kept->rows);
+    static const size_t window[] = {1, 300, 1024, 32768}, batch[] = {256, 700, 37};
+    for (size_t w = 0; w < SR_COUNT(window); w++)
+        for (size_t k = 0; k < SR_COUNT(batch); k++)
+            for (int with_holes = 0; with_holes < 2; with_holes++) {
+                size_t n = with_holes ? holes(rows, kept->rows) : kept->rows;
+                enum sr_order order = w == 1 && k == 1 ? SR_ORDER_FILE : SR_ORDER_BALANCED;
+                struct sr_loader *a = make_loader(kept, rows, n, order, batch[k], window[w]);
+                struct sr_loader *b = make_loader(streamed, rows, n, order, batch[k], window[w]);
+                for (uint64_t epoch = 0; epoch < 3; epoch++) {
+                    struct sr_batch x, y;
+                    size_t batches = 0, draws = 0;
+                    start(a, epoch, 0);
+                    start(b, epoch, 0);
+                    for (; next(a, &x); batches++, draws += x.rows) {
+                        cr_assert(next(b, &y));
+                        expect_same_batch(&x, &y, kept->width);
+                    }
+                    cr_assert_not(next(b, &y));
+                    cr_assert_eq(batches, sr_loader_batches(a));
+                    cr_assert_eq(draws, n);
+                }
+                sr_loader_free(a);
+                sr_loader_free(b);
+                for (uint32_t i = 0; i < kept->rows; i++)
+                    rows[i] = i;
+            }
+    sr_free(rows);
+    sr_data_close(streamed);
+    sr_data_close(kept);
+    remove_three(paths);
+}
+
+Test(data_loader, batches_hold_the_rows_they_name) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    float *x = all_features(d);
+    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 700);
+    struct sr_batch b;
+    start(l, 1, 0);
+    while (next(l, &b))
+        for (size_t i = 0; i < b.rows; i++) {
+            cr_assert_eq(b.y[i], d->label[b.row[i]]);
+            cr_assert_arr_eq(b.x + i * WIDTH, x + b.row[i] * WIDTH, WIDTH * sizeof *x);
+        }
+    sr_loader_free(l);
+    sr_free(x);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, starting_at_a_batch_is_skipping_to_it) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader *from_start = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 100, 512);
+    struct sr_loader *sought = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 100, 512);
+    size_t batches = sr_loader_batches(sought);
+    for (size_t first = 0; first <= batches; first += 5) {
+        struct sr_batch a, b;
+        start(from_start, 6, 0);
+        for (size_t i = 0; i < first; i++)
+            cr_assert(next(from_start, &a));
+        start(sought, 6, first);
+        while (next(from_start, &a)) {
+            cr_assert(next(sought, &b));
+            expect_same_batch(&a, &b, d->width);
+        }
+        cr_assert_not(next(sought, &b));
+    }
+    struct sr_error err = {0};
+    cr_expect_eq(sr_loader_start(sought, 0, batches + 1, &err), SR_BUG);
+    sr_loader_free(from_start);
+    sr_loader_free(sought);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, same_bits_for_any_thread_count) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader *a = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 512);
+    struct sr_loader *b = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 512);
+    struct sr_batch x, y;
+    start(a, 0, 0);
+    start(b, 0, 0);
+    for (;;) {
+        omp_set_num_threads(1);
+        bool more = next(a, &x);
+        omp_set_num_threads(3);
+        cr_assert_eq(next(b, &y), more);
+        if (!more)
+            break;
+        expect_same_batch(&x, &y, d->width);
+    }
+    sr_loader_free(a);
+    sr_loader_free(b);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, left_in_the_middle_and_freed_without_a_start) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_batch b;
+    for (int i = 0; i < 20; i++) {
+        struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 512);
+        cr_expect_not(next(l, &b), "nothing before a start");
+        for (uint64_t epoch = 0; epoch < (uint64_t)i % 4; epoch++) {
+            start(l, epoch, 0);
+            cr_expect(next(l, &b));
+        }
+        sr_loader_free(l);
+    }
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, a_step_allocates_nothing) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 512);
+    struct sr_batch b;
+    uint64_t before = sr_alloc_count();
+    start(l, 0, 0);
+    while (next(l, &b))
+        ;
+    cr_expect_eq(sr_alloc_count(), before);
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, several_loaders_by_turns) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader *train = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 64, 256);
+    struct sr_loader *val = make_loader(d, rows, 900, SR_ORDER_FILE, 64, 0);
+    struct sr_batch b;
+    start(train, 0, 0);
+    for (size_t step = 0; next(train, &b); step++) {
+        size_t seen = 0;
+        if (step % 10 != 0)
+            continue;
+        for (start(val, 0, 0); next(val, &b); seen += b.rows)
+            ;
+        cr_expect_eq(seen, 900);
+    }
+    cr_expect_geq(sr_loader_waited(train), 0);
+    sr_loader_free(train);
+    sr_loader_free(val);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, rows_beyond_the_data_are_a_bug) {
+    struct sr_data *d = open_fixture("half", NULL);
+    struct sr_loader *l = NULL;
+    struct sr_error err = {0};
+    const uint32_t rows[] = {3, 12};
+    struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 4};
+    cr_expect_eq(sr_loader_create(&l, d, rows, 2, &how, &err), SR_BUG);
+    cr_expect_null(l);
+    sr_data_close(d);
+}
+
+/* Of its own process, as every Criterion test is, so the peak is this test's. */
+Test(data_loader, memory_holds_about_two_windows) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    cr_skip_test("a sanitizer's own memory hides the loader's");
+#else
+    char path[64];
+    const size_t n = 40000, width = 2048, file = n * width * 2; /* 164 MB */
+    struct sr_data *d = open_paths(make_synth(path, n, width, 1), NULL);
+    struct sr_error err = {0};
+    struct sr_batch b;
+    cr_assert_eq(sr_data_keep(d, (size_t)64 << 20, &err), 0, "%s", err.text);
+    cr_expect_not(sr_data_kept(d));
+    uint32_t *rows = all_rows(n);
+    struct sr_scan scan;
+    cr_assert_eq(sr_data_scan(d, &scan, NULL, NULL, &err), 0, "%s", err.text);
+    sr_scan_free(&scan);
+    struct sr_loader *l = make_loader(d, rows, n, SR_ORDER_BALANCED, 256, 2048);
+    size_t draws = 0;
+    for (start(l, 0, 0); next(l, &b); draws += b.rows)
+        ;
+    cr_expect_eq(draws, n);
+    /* two windows of 8 MB, a scan's 13 MB, a batch of 2 MB, the program and its libraries */
+    cr_expect_lt(sr_memory_peak(), file / 2, "%zu bytes at the peak for a file of %zu", sr_memory_peak(), file);
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+    unlink(path);
+#endif
+}

@@ -1,0 +1,64 @@
+/* test_data_set.c: several dumps as one set of rows.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/dump_fixture.h"
+
+Test(data_set, rows_follow_each_other) {
+    struct sr_data *d = open_fixture("half,float,bfloat", NULL);
+    cr_assert_eq(d->rows, 3 * FIXTURE_ROWS);
+    cr_expect_eq(d->files, 3);
+    for (int kept = 0; kept < 2; kept++) {
+        struct sr_error err = {0};
+        cr_assert_eq(sr_data_keep(d, kept ? SIZE_MAX : 0, &err), 0, "%s", err.text);
+        float *x = all_features(d);
+        for (size_t r = 0; r < d->rows; r++)
+            for (size_t k = 0; k < d->width; k++)
+                cr_assert_eq(x[r * d->width + k], fixture_value(r % FIXTURE_ROWS, k), "row %zu", r);
+        sr_free(x);
+    }
+    cr_expect_eq(sr_data_bytes(d), d->rows * d->width * sizeof(float), "mixed types are kept as float");
+    sr_data_close(d);
+}
+
+Test(data_set, locate_gives_file_and_row) {
+    struct sr_data *d = open_fixture("half,float", NULL);
+    static const struct {
+        size_t row, in_file;
+        const char *name;
+    } place[] = {{0, 0, "/half.h5"}, {11, 11, "/half.h5"}, {12, 0, "/float.h5"}, {23, 11, "/float.h5"}};
+    for (size_t i = 0; i < SR_COUNT(place); i++) {
+        const char *path;
+        size_t row;
+        sr_data_locate(d, place[i].row, &path, &row);
+        cr_expect(strstr(path, place[i].name), "%s", path);
+        cr_expect_eq(row, place[i].in_file);
+    }
+    sr_data_close(d);
+}
+
+Test(data_set, sources_are_joined_by_name) {
+    struct sr_data *d = open_fixture("full,full_other_sources", NULL);
+    cr_expect_eq(d->sources, 4, "forum, news, chat and mail, chat being in both");
+    cr_expect_str_eq(d->source_names[d->source[2]], "chat");
+    cr_expect_eq(d->source[2], d->source[12]);
+    cr_expect_str_eq(d->source_names[d->source[13]], "mail");
+    sr_data_close(d);
+}
+
+Test(data_set, a_column_one_file_lacks_is_absent) {
+    struct sr_data *d = open_fixture("full,full_other_sources", NULL);
+    cr_expect_null(d->large_prob);
+    cr_expect_not_null(d->small_prob);
+    cr_expect_str_eq(d->id[11], "row-11");
+    cr_expect_str_eq(d->id[12], "80808080808080808080808080808080");
+    cr_expect_eq(d->contract_count, 1, "feature_layer is in one file only");
+    sr_data_close(d);
+    d = open_fixture("full,half", NULL);
+    cr_expect_null(d->id);
+    cr_expect_null(d->source);
+    cr_expect_null(d->gold);
+    cr_expect_not_null(d->label);
+    cr_expect(d->label_derived, "one file's labels are derived");
+    sr_data_close(d);
+}

@@ -1,0 +1,221 @@
+/* test_eval_command.c: `saferoute eval` as a user runs it: its numbers against scikit-learn's, what it
+ * refuses, and that threads, memory and output form change nothing.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "run_program.h"
+
+#include <math.h>
+
+#define VECTORS SR_SOURCE_DIR "/tests/vectors"
+#define MODEL   "--model " VECTORS "/router_weights.safetensors"
+#define GUARDS  "--data " VECTORS "/eval_guards.h5"
+#define BAD     "--data " VECTORS "/eval_bad_rows.h5"
+
+static struct sr_json *parse(const char *text) {
+    struct sr_json *o = NULL;
+    struct sr_error err;
+    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s in: %s", err.text, text);
+    return o;
+}
+
+/* Every member of want, and no other, is in got. 1e-9: counts are exact, scores of float32 rank like those of
+ * float64. */
+static void expect_same_object(const struct sr_json *got, const struct sr_json *want, const char *where) {
+    void *iter = NULL;
+    const struct sr_json *value;
+    const char *key;
+    cr_expect_eq(sr_json_size(got), sr_json_size(want), "%s: %zu keys, not %zu", where, sr_json_size(got),
+                 sr_json_size(want));
+    while ((key = sr_json_next(want, &iter, &value))) {
+        const struct sr_json *other = sr_json_get(got, key);
+        double a = (double)NAN, b = (double)NAN;
+        cr_assert_not_null(other, "%s: no key %s", where, key);
+        if (sr_json_is_object(value)) {
+            expect_same_object(other, value, key);
+            continue;
+        }
+        cr_assert(sr_json_as_number(value, &a));
+        cr_expect(sr_json_as_number(other, &b) && fabs(a - b) <= 1e-9, "%s.%s: %.12g, not %.12g", where, key,
+                  b, a);
+    }
+}
+
+static double number(const struct sr_json *o, const char *key) {
+    double value = (double)NAN;
+    cr_assert(sr_json_as_number(sr_json_get(o, key), &value), "%s", key);
+    return value;
+}
+
+Test(eval_command, json_agrees_with_scikit_learn) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval " MODEL " " GUARDS " --threshold .5 --json");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    char *text = slurp(VECTORS "/eval_guards.json");
+    struct sr_json *got = parse(r.out), *want = parse(text);
+    expect_same_object(got, want, "eval");
+    cr_expect(strstr(r.err, "threshold 0.5: given"), "%s", r.err);
+    sr_json_free(got);
+    sr_json_free(want);
+    sr_free(text);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, text_says_threshold_first_and_holds_the_numbers) {
+    static const char *const lines[] = {"rows                  240", "TP     54    FN     23",
+                                        "FP     78    TN     85",    "precision          0.4091",
+                                        "AUROC              0.6439", "only large             77",
+                                        "large alone        0.8108"};
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval " MODEL " " GUARDS " --threshold .5");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(strncmp(r.out, "threshold 0.5: given by --threshold\n", 36), 0, "%s", r.out);
+    for (size_t i = 0; i < SR_COUNT(lines); i++)
+        cr_expect(strstr(r.out, lines[i]), "\"%s\" is not in:\n%s", lines[i], r.out);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, an_unset_threshold_is_said) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval " MODEL " " GUARDS);
+    cr_expect_eq(strncmp(r.out, "threshold 0.6: unset", 20), 0, "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}
+
+/* The stored weights with metadata of our own. */
+static void write_weights(const char *path, const struct sr_pair *metadata, size_t n) {
+    struct sr_safetensors *file;
+    struct sr_tensor tensor[32];
+    struct sr_error err;
+    cr_assert_eq(sr_safetensors_open(&file, VECTORS "/router_weights.safetensors", &err), 0, "%s", err.text);
+    const size_t count = sr_safetensors_count(file);
+    cr_assert_leq(count, 32);
+    for (size_t i = 0; i < count; i++)
+        tensor[i] = *sr_safetensors_at(file, i);
+    cr_assert_eq(sr_safetensors_write(path, tensor, count, metadata, n, &err), 0, "%s", err.text);
+    sr_safetensors_close(file);
+}
+
+Test(eval_command, a_stored_threshold_and_its_rule_are_said) {
+    const struct sr_pair metadata[] = {{"threshold", "0.45"}, {"threshold_rule", "max-f1"}};
+    char *folder = folder_begin(), path[128];
+    snprintf(path, sizeof path, "%s/w.safetensors", folder);
+    write_weights(path, metadata, 2);
+    struct run r = run_program(folder, "eval --model %s " GUARDS, path);
+    cr_expect_eq(r.status, 0);
+    cr_expect_eq(strncmp(r.out, "threshold 0.45: stored in the weights, rule max-f1\n", 51), 0, "%s", r.out);
+    run_end(&r);
+    r = run_program(folder, "eval --model %s " GUARDS " --threshold 0", path);
+    cr_expect_eq(strncmp(r.out, "threshold 0: given by --threshold\n", 34), 0, "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, warns_of_features_from_another_model) {
+    const struct sr_pair other = {"feature_model", "guard-b"}, same = {"feature_model", "guard-a"};
+    char *folder = folder_begin(), path[128];
+    snprintf(path, sizeof path, "%s/w.safetensors", folder);
+    write_weights(path, &other, 1);
+    struct run r = run_program(folder, "eval --model %s " GUARDS, path);
+    cr_expect_eq(r.status, 0);
+    cr_expect(strstr(r.err, "feature_model is \"guard-a\" in the dump, but \"guard-b\""), "%s", r.err);
+    run_end(&r);
+    write_weights(path, &same, 1);
+    r = run_program(folder, "eval --model %s " GUARDS, path);
+    cr_expect_null(strstr(r.err, "feature_model"), "%s", r.err);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, threads_and_memory_change_nothing) {
+    static const char *const how[] = {"--threads 1", "--threads 2", "--threads 7", "--memory 1G",
+                                      "--memory auto"};
+    char *folder = folder_begin(), *first = NULL;
+    for (size_t i = 0; i < SR_COUNT(how); i++) {
+        struct run r = run_program(folder, "eval " MODEL " " GUARDS " --json %s", how[i]);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        if (!first)
+            first = strdup(r.out);
+        cr_expect_str_eq(r.out, first, "%s", how[i]);
+        run_end(&r);
+    }
+    free(first);
+    folder_end(folder);
+}
+
+Test(eval_command, several_dumps_are_one_set) {
+    char *folder = folder_begin();
+    struct run r =
+        run_program(folder, "eval " MODEL " " GUARDS "," VECTORS "/eval_guards.h5 --threshold .5 --json");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    struct sr_json *o = parse(r.out);
+    cr_expect_eq(number(o, "rows"), 480);
+    cr_expect_eq(number(o, "tp"), 2 * 54);
+    sr_json_free(o);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, bad_rows_stop_it_unless_skipped) {
+    char *folder = folder_begin();
+    expect_failure(run_program(folder, "eval " MODEL " " BAD), 65, "eval_bad_rows.h5: row 2 ");
+    struct run r = run_program(folder, "eval " MODEL " " BAD " --on-bad-row=skip --json");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "2 of 6 rows"), "%s", r.err);
+    struct sr_json *o = parse(r.out);
+    cr_expect_eq(number(o, "rows"), 4);
+    cr_expect_eq(number(o, "bad_rows"), 2);
+    cr_expect_eq(number(o, "positives"), 1);
+    cr_expect_null(sr_json_as_string(sr_json_get(o, "small")));
+    cr_expect_not_null(sr_json_get(o, "small"), "null, not absent, without gold");
+    sr_json_free(o);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, undefined_is_said) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval " MODEL " " GUARDS " --threshold 1");
+    cr_expect(strstr(r.out, "precision       undefined"), "%s", r.out);
+    cr_expect(strstr(r.out, "recall             0.0000"), "%s", r.out);
+    run_end(&r);
+    r = run_program(folder, "eval " MODEL " " GUARDS " --threshold 1 --json");
+    struct sr_json *o = parse(r.out);
+    double value;
+    cr_expect_not_null(sr_json_get(o, "precision"));
+    cr_expect_not(sr_json_as_number(sr_json_get(o, "precision"), &value));
+    cr_expect_eq(number(o, "recall"), 0);
+    sr_json_free(o);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(eval_command, refusals) {
+    char *folder = folder_begin();
+    expect_failure(run_program(folder, "eval " GUARDS), 2, "--model");
+    expect_failure(run_program(folder, "eval " MODEL), 2, "--data");
+    expect_failure(run_program(folder, "eval " MODEL " " GUARDS " --threshold 1.5"), 2, "threshold");
+    expect_failure(run_program(folder, "eval " MODEL " " GUARDS " --treshold .5"), 2, "threshold");
+    expect_failure(run_program(folder, "eval " MODEL " --data %s/none.h5", folder), 66, "none.h5");
+    expect_failure(run_program(folder, "eval --model %s/none " GUARDS, folder), 66, "none");
+    expect_failure(run_program(folder, "eval --model " VECTORS "/eval_guards.h5 " GUARDS), 65,
+                   "eval_guards.h5");
+    expect_failure(run_program(folder, "eval " MODEL " --data " VECTORS "/router_case.safetensors"), 65,
+                   "router_case");
+    expect_failure(run_program(folder, "eval " MODEL " " GUARDS " --features nothing"), 65, "nothing");
+    folder_end(folder);
+}
+
+Test(eval_command, help_is_for_people) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval --help");
+    cr_expect_eq(r.status, 0);
+    cr_expect_eq(strncmp(r.out, "usage: saferoute eval ", 22), 0, "%s", r.out);
+    cr_expect(strstr(r.out, "--on-bad-row"), "%s", r.out);
+    cr_expect(strstr(r.out, "exit status"), "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}

@@ -1,0 +1,260 @@
+/* test_eval_numbers.c: eval.h against scikit-learn (stored cases, scripts/make_eval_cases.py), against brute
+ * force on random small cases, and against numbers that can be worked out by hand.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/eval.h"
+
+/* Equal within 1e-12, or both undefined. The sums have at most a few thousand terms of at most 1, each off by
+ * 1e-16. */
+static void expect_same(double got, double want, const char *what) {
+    if (isnan(want))
+        cr_expect(isnan(got), "%s: got %.17g, want undefined", what, got);
+    else
+        cr_expect(fabs(got - want) <= 1e-12, "%s: got %.17g, want %.17g", what, got, want);
+}
+
+/* ---- confusion ---- */
+
+Test(eval_confusion, published_row) {
+    const struct sr_confusion c = {.tp = 76, .fp = 26, .tn = 74, .fn = 24};
+    /* Printed with four digits. */
+    cr_expect_float_eq(sr_f1(c), .7525, .00005);
+    cr_expect_float_eq(sr_accuracy(c), .7500, .00005);
+    cr_expect_float_eq(sr_precision(c), .7451, .00005);
+    cr_expect_float_eq(sr_recall(c), .7600, .00005);
+    cr_expect_float_eq(sr_share(c), .51, 1e-15);
+}
+
+Test(eval_confusion, counts_each_kind) {
+    const uint8_t truth[] = {1, 1, 1, 1, 0, 0, 0, 0, 0, 0};
+    const uint8_t decided[] = {1, 0, 0, 0, 1, 1, 0, 0, 0, 0};
+    const struct sr_confusion c = sr_confusion_count(truth, decided, 10);
+    cr_expect_eq(c.tp, 1);
+    cr_expect_eq(c.fn, 3);
+    cr_expect_eq(c.fp, 2);
+    cr_expect_eq(c.tn, 4);
+}
+
+Test(eval_confusion, undefined_stays_undefined) {
+    const struct sr_confusion nothing = {0}, no_decision = {.tn = 3, .fn = 2},
+                              no_positive = {.tn = 3, .fp = 2};
+    cr_expect(isnan(sr_f1(nothing)) && isnan(sr_accuracy(nothing)) && isnan(sr_share(nothing)));
+    cr_expect(isnan(sr_precision(no_decision)));
+    cr_expect_eq(sr_recall(no_decision), 0);
+    cr_expect(isnan(sr_recall(no_positive)));
+    cr_expect_eq(sr_precision(no_positive), 0);
+    cr_expect_eq(sr_f1(no_positive), 0);
+}
+
+/* In C float .6 > double .6 is true: comparing the two would route a row at exactly the threshold. */
+Test(eval_decide, exactly_the_threshold_is_not_routed) {
+    const float prob[] = {0.6f, nextafterf(0.6f, 1), nextafterf(0.6f, 0), NAN, 0, 1, INFINITY};
+    const uint8_t want[] = {0, 1, 0, 1, 0, 1, 1};
+    uint8_t decided[7];
+    sr_decide(decided, prob, 7, 0.6f);
+    for (size_t i = 0; i < 7; i++)
+        cr_expect_eq(decided[i], want[i], "prob %g: decided %d", (double)prob[i], decided[i]);
+}
+
+Test(eval_decide, threshold_one_routes_only_what_cannot_be_judged) {
+    const float prob[] = {1, NAN};
+    uint8_t decided[2];
+    sr_decide(decided, prob, 2, 1);
+    cr_expect_eq(decided[0], 0);
+    cr_expect_eq(decided[1], 1);
+}
+
+/* ---- stored cases ---- */
+
+static const struct sr_tensor *part(const struct sr_safetensors *file, const char *name, const char *what) {
+    char key[SR_TENSOR_NAME];
+    snprintf(key, sizeof key, "%s.%s", name, what);
+    const struct sr_tensor *t = sr_safetensors_find(file, key);
+    cr_assert_not_null(t, "%s", key);
+    return t;
+}
+
+static void check_case(const struct sr_safetensors *file, const char *name) {
+    const struct sr_tensor *label = part(file, name, "label");
+    const size_t n = (size_t)sr_tensor_items(label);
+    const double *ranking = part(file, name, "ranking")->data, *ratios = part(file, name, "ratios")->data;
+    const float *threshold = part(file, name, "threshold")->data;
+    uint8_t *decided = sr_alloc(n, 1, NULL);
+    double ap, area;
+    cr_assert_eq(sr_ranking(&ap, &area, label->data, part(file, name, "score")->data, n, NULL), 0);
+    expect_same(ap, ranking[0], name);
+    expect_same(area, ranking[1], name);
+    sr_decide(decided, part(file, name, "prob")->data, n, *threshold);
+    const struct sr_confusion c = sr_confusion_count(label->data, decided, n);
+    expect_same(sr_f1(c), ratios[0], name);
+    expect_same(sr_precision(c), ratios[1], name);
+    expect_same(sr_recall(c), ratios[2], name);
+    expect_same(sr_accuracy(c), ratios[3], name);
+    sr_free(decided);
+}
+
+Test(eval_stored, agrees_with_scikit_learn) {
+    struct sr_safetensors *file;
+    struct sr_error err;
+    size_t cases = 0;
+    cr_assert_eq(sr_safetensors_open(&file, SR_SOURCE_DIR "/tests/vectors/eval_cases.safetensors", &err), 0,
+                 "%s", err.text);
+    for (size_t i = 0; i < sr_safetensors_count(file); i++) {
+        char name[SR_TENSOR_NAME];
+        snprintf(name, sizeof name, "%s", sr_safetensors_at(file, i)->name);
+        char *dot = strchr(name, '.');
+        if (strcmp(dot, ".label") != 0)
+            continue;
+        *dot = 0;
+        check_case(file, name);
+        cases++;
+    }
+    cr_expect_eq(cases, 12);
+    sr_safetensors_close(file);
+}
+
+/* ---- ranking by brute force ---- */
+
+/* Every distinct score as threshold, counted from scratch each time. */
+static double slow_average_precision(const uint8_t *label, const double *score, size_t n) {
+    double sum = 0, last_recall = 0, threshold = (double)INFINITY;
+    size_t positives = 0;
+    for (size_t i = 0; i < n; i++)
+        positives += label[i];
+    for (;;) {
+        double next = -(double)INFINITY;
+        size_t taken = 0, right = 0;
+        for (size_t i = 0; i < n; i++)
+            if (score[i] < threshold && score[i] > next)
+                next = score[i];
+        if (isinf(next))
+            return positives ? sum : (double)NAN;
+        threshold = next;
+        for (size_t i = 0; i < n; i++)
+            if (score[i] >= threshold) {
+                taken++;
+                right += label[i];
+            }
+        const double recall = (double)right / (double)positives;
+        sum += (recall - last_recall) * (double)right / (double)taken;
+        last_recall = recall;
+    }
+}
+
+/* Every pair of a positive and a negative. */
+static double slow_roc_area(const uint8_t *label, const double *score, size_t n) {
+    double won = 0, pairs = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (label[i] && !label[j]) {
+                won += score[i] > score[j] ? 1 : score[i] == score[j] ? .5 : 0;
+                pairs++;
+            }
+    return won / pairs;
+}
+
+Test(eval_ranking, agrees_with_brute_force) {
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 0, 0);
+    uint64_t draw = 0;
+    for (size_t trial = 0; trial < 2000; trial++) {
+        uint8_t label[40];
+        double score[40], ap, area;
+        const size_t n = (size_t)sr_random_below(1, stream, draw++, 40);
+        const uint64_t levels = 1 + sr_random_below(1, stream, draw++, 30); /* few levels: many ties */
+        for (size_t i = 0; i < n; i++) {
+            label[i] = (uint8_t)sr_random_below(1, stream, draw++, 2);
+            score[i] = (double)sr_random_below(1, stream, draw++, levels) - 7;
+        }
+        cr_assert_eq(sr_ranking(&ap, &area, label, score, n, NULL), 0);
+        expect_same(ap, slow_average_precision(label, score, n), "average precision");
+        expect_same(area, slow_roc_area(label, score, n), "ROC area");
+    }
+}
+
+Test(eval_ranking, infinite_scores_are_ranked) {
+    const uint8_t label[] = {1, 0, 1};
+    const double score[] = {(double)INFINITY, 0, -(double)INFINITY};
+    double ap, area;
+    cr_assert_eq(sr_ranking(&ap, &area, label, score, 3, NULL), 0);
+    expect_same(ap, .5 + .5 * 2 / 3, "average precision");
+    expect_same(area, .5, "ROC area");
+}
+
+Test(eval_ranking, refuses_nan) {
+    const uint8_t label[] = {1, 0};
+    const double score[] = {.5, (double)NAN};
+    double ap = -1;
+    struct sr_error err;
+    cr_expect_eq(sr_ranking(&ap, NULL, label, score, 2, &err), SR_BUG);
+    cr_expect(strstr(err.text, "row 1"), "%s", err.text);
+    cr_expect_eq(ap, -1);
+}
+
+Test(eval_ranking, either_output_may_be_left_out) {
+    const uint8_t label[] = {1, 0};
+    const double score[] = {.5, .2};
+    double ap = 0, area = 0;
+    cr_expect_eq(sr_ranking(&ap, NULL, label, score, 2, NULL), 0);
+    cr_expect_eq(sr_ranking(NULL, &area, label, score, 2, NULL), 0);
+    cr_expect_eq(ap, 1);
+    cr_expect_eq(area, 1);
+}
+
+/* ---- the guards together ---- */
+
+Test(eval_system, eight_rows_by_hand) {
+    /* Each kind of row (small right or wrong, large right or wrong), unsafe and safe. Rows 2, 4 and 7 are
+     * routed. */
+    const uint8_t gold[] = {1, 0, 1, 0, 1, 0, 1, 0};
+    const uint8_t small[] = {1, 0, 1, 0, 0, 1, 0, 1};
+    const uint8_t large[] = {1, 0, 0, 1, 1, 0, 0, 1};
+    const uint8_t routed[] = {0, 0, 1, 0, 1, 0, 0, 1};
+    struct sr_system s;
+    sr_system_measure(&s, gold, small, large, routed, 8);
+    cr_expect(s.cc == 2 && s.cw == 2 && s.wc == 2 && s.ww == 2);
+    /* small: 1 0 1 0 0 1 0 1 -> TP 2 FN 2 FP 2 TN 2 */
+    expect_same(s.small.precision, .5, "small precision");
+    expect_same(s.small.accuracy, .5, "small accuracy");
+    /* system: 1 0 0 0 1 1 0 1 -> TP 2 FN 2 FP 2 TN 2; oracle: 1 0 1 0 1 0 0 1 -> TP 3 FN 1 FP 1 TN 3 */
+    expect_same(s.routed.recall, .5, "routed recall");
+    expect_same(s.oracle.recall, .75, "oracle recall");
+    expect_same(s.oracle.f1, .75, "oracle F1");
+    expect_same(s.share_routed, .375, "share routed");
+    expect_same(s.share_oracle, .25, "share of the oracle");
+}
+
+Test(eval_system, routing_none_or_all_is_one_guard_alone) {
+    enum { N = 64 };
+    uint8_t gold[N], small[N], large[N], none[N] = {0}, all[N];
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 1, 0);
+    struct sr_system s;
+    memset(all, 1, sizeof all);
+    for (size_t i = 0; i < N; i++) {
+        gold[i] = (uint8_t)sr_random_below(2, stream, 3 * i, 2);
+        small[i] = (uint8_t)sr_random_below(2, stream, 3 * i + 1, 2);
+        large[i] = (uint8_t)sr_random_below(2, stream, 3 * i + 2, 2);
+    }
+    sr_system_measure(&s, gold, small, large, none, N);
+    cr_expect_eq(memcmp(&s.routed, &s.small, sizeof s.small), 0);
+    cr_expect_eq(s.share_routed, 0);
+    sr_system_measure(&s, gold, small, large, all, N);
+    cr_expect_eq(memcmp(&s.routed, &s.large, sizeof s.large), 0);
+    cr_expect_eq(s.share_routed, 1);
+    /* The oracle is wrong only where both guards are. */
+    cr_expect_float_eq(s.oracle.accuracy, (double)(s.cc + s.cw + s.wc) / N, 1e-15);
+}
+
+Test(eval_system, no_rows_is_undefined) {
+    struct sr_system s;
+    sr_system_measure(&s, NULL, NULL, NULL, NULL, 0);
+    cr_expect(isnan(s.small.f1) && isnan(s.oracle.accuracy) && isnan(s.share_routed) &&
+              isnan(s.share_oracle));
+    cr_expect_eq(s.cc + s.cw + s.wc + s.ww, 0);
+}

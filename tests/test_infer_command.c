@@ -1,0 +1,176 @@
+/* test_infer_command.c: `saferoute infer` as a user runs it: one line out for every row in, whatever the row
+ * holds.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "run_program.h"
+
+#include <math.h>
+
+#include "data/data.h"
+#include "infer/infer.h"
+
+#define VECTORS SR_SOURCE_DIR "/tests/vectors"
+#define MODEL   "--model " VECTORS "/router_weights.safetensors"
+#define GUARDS  "--data " VECTORS "/eval_guards.h5"
+#define BAD     "--data " VECTORS "/eval_bad_rows.h5"
+#define HEADER  "row,id,logit,prob,decision\n"
+
+static size_t count_lines(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+Test(infer_command, csv_has_the_scores_of_every_row) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "infer " MODEL " " GUARDS " --threshold .5");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(strncmp(r.err, "threshold 0.5: given by --threshold\n", 36), 0, "%s", r.err);
+    cr_assert_eq(strncmp(r.out, HEADER, strlen(HEADER)), 0, "%s", r.out);
+    cr_expect_eq(count_lines(r.out), 241);
+
+    const struct sr_data_options plain = {0};
+    struct sr_router *router;
+    struct sr_data *d;
+    struct sr_scores scores;
+    struct sr_error err;
+    cr_assert_eq(sr_router_open(&router, VECTORS "/router_weights.safetensors", &err), 0, "%s", err.text);
+    cr_assert_eq(sr_data_open(&d, VECTORS "/eval_guards.h5", &plain, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_score_data(&scores, router, d, NULL, NULL, &err), 0, "%s", err.text);
+    const char *line = strchr(r.out, '\n') + 1;
+    for (size_t i = 0, routed = 0; i < 240; i++, line = strchr(line, '\n') + 1) {
+        size_t row;
+        float logit, prob;
+        char decision[8];
+        cr_assert_eq(sscanf(line, "%zu,,%f,%f,%7s", &row, &logit, &prob, decision), 4, "%s", line);
+        cr_expect_eq(row, i);
+        cr_expect_eq(logit, scores.logit[i], "nine digits are the same float");
+        cr_expect_eq(prob, scores.prob[i]);
+        cr_expect_str_eq(decision, prob > .5f ? "large" : "small");
+        routed += decision[0] == 'l';
+        if (i == 239)
+            cr_expect_eq(routed, 54 + 78, "as eval_guards.json has it");
+    }
+    sr_scores_free(&scores);
+    sr_data_close(d);
+    sr_router_close(router);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(infer_command, a_bad_row_goes_to_the_large_guard_and_is_counted) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "infer " MODEL " " BAD " --threshold 1");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "2 of 6 rows"), "%s", r.err);
+    cr_expect(strstr(r.out, "\n2,\"say \"\"hi\"\"\",nan,nan,large\n"), "%s", r.out);
+    cr_expect(strstr(r.out, ",nan,nan,large\n5,last,"), "%s", r.out);
+    cr_expect(strstr(r.out, "\n1,\"a,b\","), "%s", r.out);
+    cr_expect(strstr(r.out, "\n4,\"two\nlines\","), "%s", r.out);
+    cr_expect_eq(count_lines(r.out), 8, "six rows, a header, and one id of two lines: %s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(infer_command, a_file_holds_what_stdout_would) {
+    char *folder = folder_begin(), path[128];
+    struct run on_stdout = run_program(folder, "infer " MODEL " " BAD);
+    snprintf(path, sizeof path, "%s/scores.CSV", folder);
+    struct run r = run_program(folder, "infer " MODEL " " BAD " --out %s", path);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect_str_empty(r.out);
+    char *text = slurp(path);
+    cr_expect_str_eq(text, on_stdout.out);
+    sr_free(text);
+    run_end(&r);
+    run_end(&on_stdout);
+    folder_end(folder);
+}
+
+Test(infer_command, hdf5_is_written) {
+    char *folder = folder_begin(), path[128];
+    void *bytes;
+    size_t size;
+    snprintf(path, sizeof path, "%s/scores.h5", folder);
+    struct run r = run_program(folder, "infer " MODEL " " BAD " --out %s", path);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 24, NULL), 0);
+    cr_expect(size > 8 && memcmp(bytes, "\211HDF\r\n\032\n", 8) == 0);
+    sr_free(bytes);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(infer_command, threads_change_nothing) {
+    char *folder = folder_begin(), path[128], *first = NULL;
+    struct sr_error err;
+    snprintf(path, sizeof path, "%s/many.h5", folder);
+    const struct sr_synth how = {.rows = 5000, .width = 16, .seed = 1, .world = 1};
+    cr_assert_eq(sr_synth_write(path, &how, &err), 0, "%s", err.text);
+    for (int threads = 1; threads < 6; threads++) {
+        struct run r = run_program(folder, "infer " MODEL " --data %s --threads %d", path, threads);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        cr_expect_eq(count_lines(r.out), 5001);
+        if (!first)
+            first = strdup(r.out);
+        cr_expect(strcmp(r.out, first) == 0, "%d threads", threads);
+        run_end(&r);
+    }
+    free(first);
+    folder_end(folder);
+}
+
+Test(infer_command, labels_are_not_needed) {
+    char *folder = folder_begin();
+    struct run r =
+        run_program(folder, "infer " MODEL " --data " VECTORS "/eval_unlabelled.h5 --features last_hidden");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(count_lines(r.out), 3);
+    run_end(&r);
+    expect_failure(
+        run_program(folder, "eval " MODEL " --data " VECTORS "/eval_unlabelled.h5 --features last_hidden"),
+        65, "label");
+    folder_end(folder);
+}
+
+Test(infer_command, widths_that_differ_are_refused_with_both_numbers) {
+    char *folder = folder_begin(), path[128];
+    struct sr_error err;
+    snprintf(path, sizeof path, "%s/wide.h5", folder);
+    const struct sr_synth how = {.rows = 200, .width = 24, .seed = 1, .world = 1};
+    cr_assert_eq(sr_synth_write(path, &how, &err), 0, "%s", err.text);
+    struct run r = run_program(folder, "infer " MODEL " --data %s", path);
+    cr_expect_eq(r.status, 65);
+    cr_expect(strstr(r.err, "24 features") && strstr(r.err, "reads 16"), "%s", r.err);
+    run_end(&r);
+    expect_failure(run_program(folder, "eval " MODEL " --data %s", path), 65, "24 features");
+    folder_end(folder);
+}
+
+Test(infer_command, refusals_leave_an_older_file_alone) {
+    char *folder = folder_begin(), path[128];
+    struct sr_error err;
+    snprintf(path, sizeof path, "%s/old.csv", folder);
+    cr_assert_eq(sr_atomic_file_write(path, "old", 3, &err), 0, "%s", err.text);
+    expect_failure(run_program(folder, "infer " MODEL " --data none.h5 --out %s", path), 66, "none.h5");
+    char *text = slurp(path);
+    cr_expect_str_eq(text, "old");
+    sr_free(text);
+    expect_failure(run_program(folder, "infer " MODEL " " GUARDS " --out %s/x.txt", folder), 2, ".csv");
+    expect_failure(run_program(folder, "infer " MODEL " " GUARDS " --out %s/x", folder), 2, ".csv");
+    expect_failure(run_program(folder, "infer " MODEL " " GUARDS " --out %s/no/x.csv", folder), 74, "x.csv");
+    expect_failure(run_program(folder, "infer " GUARDS), 2, "--model");
+    folder_end(folder);
+}
+
+Test(infer_command, help_is_for_people) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "infer --help");
+    cr_expect_eq(r.status, 0);
+    cr_expect_eq(strncmp(r.out, "usage: saferoute infer ", 23), 0, "%s", r.out);
+    cr_expect(strstr(r.out, "--threshold"), "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}

@@ -1,0 +1,312 @@
+/* test_train_run.c: `saferoute train` as a user runs it: what it leaves behind, what it refuses, and that threads, memory,
+ * signals and SIGKILL at any moment never change a byte of the result.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "tests/run_program.h"
+
+/* A run small enough to be killed often: 25 epochs of 19 steps, early stopping off. */
+#define SMALL "--hidden 24,12 --dropout 0.2,0.1 --batch 32 --epochs 25 --patience 0 --threads 2"
+
+static const char *const results[] = {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.csv",
+                                      "metrics.jsonl"};
+
+static void dumps_make(const char *folder) {
+    struct run r = run_program(folder, "data synth --out %s/train.h5 --rows 600 --width 32 --seed 1", folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    r = run_program(folder, "data synth --out %s/val.h5 --rows 200 --width 32 --seed 2", folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+}
+
+static struct run train(const char *folder, const char *run, const char *more) {
+    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/%s " SMALL " %s", folder, folder,
+                       folder, run, more);
+}
+
+static void train_fine(const char *folder, const char *run, const char *more) {
+    struct run r = train(folder, run, more);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+}
+
+/* Every result file of two runs, byte for byte. */
+static void same_results(const char *folder, const char *a, const char *b) {
+    for (size_t i = 0; i < SR_COUNT(results); i++) {
+        char path[2][256];
+        void *bytes[2];
+        size_t size[2];
+        struct sr_error err;
+        snprintf(path[0], sizeof path[0], "%s/%s/%s", folder, a, results[i]);
+        snprintf(path[1], sizeof path[1], "%s/%s/%s", folder, b, results[i]);
+        for (int j = 0; j < 2; j++)
+            cr_assert_eq(sr_file_read(&bytes[j], &size[j], path[j], 1 << 26, &err), 0, "%s", err.text);
+        cr_expect(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0, "%s differs between %s and %s",
+                  results[i], a, b);
+        sr_free(bytes[0]);
+        sr_free(bytes[1]);
+    }
+}
+
+Test(train_run, leaves_the_run_folder_behind) {
+    char *folder = folder_begin(), path[256];
+    dumps_make(folder);
+    struct run r = train(folder, "run", "");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.out, "best epoch") && strstr(r.out, "best.safetensors") && strstr(r.out, "threshold      unset"));
+    run_end(&r);
+    const char *const files[] = {"config.yaml", "data.json", "timing.csv", "train.log"};
+    for (size_t i = 0; i < SR_COUNT(files) + SR_COUNT(results); i++) {
+        snprintf(path, sizeof path, "%s/run/%s", folder, i < SR_COUNT(files) ? files[i] : results[i - SR_COUNT(files)]);
+        cr_expect_eq(access(path, R_OK), 0, "%s is missing", path);
+    }
+    snprintf(path, sizeof path, "%s/run/metrics.jsonl", folder);
+    char *lines = slurp(path);
+    size_t n = 0;
+    for (char *rest = lines, *line; (line = strsep(&rest, "\n")) && *line; n++) {
+        struct sr_json *o;
+        int64_t epoch;
+        double auprc;
+        cr_assert_eq(sr_json_parse(&o, line, strlen(line), NULL), 0);
+        cr_expect(sr_json_as_integer(sr_json_get(o, "epoch"), &epoch) && epoch == (int64_t)n + 1);
+        cr_expect(sr_json_as_number(sr_json_get(o, "val/auprc"), &auprc) && auprc > 0 && auprc <= 1);
+        sr_json_free(o);
+    }
+    cr_expect_eq(n, 25);
+    sr_free(lines);
+    folder_end(folder);
+}
+
+Test(train_run, learns) {
+    char *folder = folder_begin(), path[256];
+    dumps_make(folder);
+    train_fine(folder, "run", "");
+    snprintf(path, sizeof path, "%s/run/metrics.csv", folder);
+    char *text = slurp(path), *last = strrchr(text, '\n');
+    double first_loss, last_loss;
+    cr_assert_not_null(last);
+    *last = '\0';
+    cr_assert_eq(sscanf(strchr(text, '\n') + 1, "%*[^,],%*[^,],%*[^,],%lf", &first_loss), 1);
+    cr_assert_eq(sscanf(strrchr(text, '\n') + 1, "%*[^,],%*[^,],%*[^,],%lf", &last_loss), 1);
+    cr_expect_lt(last_loss, first_loss, "the training loss went from %g to %g", first_loss, last_loss);
+    sr_free(text);
+    folder_end(folder);
+}
+
+Test(train_run, same_bytes_for_any_threads_and_memory) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    train_fine(folder, "two", "");
+    train_fine(folder, "one", "--threads 1");
+    train_fine(folder, "four", "--threads 4");
+    train_fine(folder, "streamed", "--memory 1M --checkpoint-seconds 0");
+    same_results(folder, "two", "one");
+    same_results(folder, "two", "four");
+    same_results(folder, "two", "streamed");
+    train_fine(folder, "other_seed", "--seed 1");
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s/two/metrics.csv", folder);
+    snprintf(b, sizeof b, "%s/other_seed/metrics.csv", folder);
+    char *first = slurp(a), *second = slurp(b);
+    cr_expect_str_neq(first, second); /* else the comparisons above would mean nothing */
+    sr_free(first);
+    sr_free(second);
+    folder_end(folder);
+}
+
+/* Starts the program with its output thrown away. */
+static pid_t start(char *const *arguments) {
+    const pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        const int null = open("/dev/null", O_RDWR);
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        execv(SR_PROGRAM, arguments);
+        _exit(127);
+    }
+    return child;
+}
+
+static void sleep_microseconds(long us) {
+    nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+static bool exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+/* Begins or resumes the run in `run`, as a user would. */
+static pid_t begin_or_resume(const char *folder, const char *run) {
+    char line[2048], path[256];
+    char *arguments[64];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s", folder, run);
+    if (exists(path))
+        snprintf(line, sizeof line, "saferoute train --resume %s --checkpoint-seconds 0.01", path);
+    else
+        snprintf(line, sizeof line,
+                 "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL " --checkpoint-seconds 0.01",
+                 folder, folder, path);
+    for (char *rest = line, *word; (word = strsep(&rest, " "));)
+        arguments[n++] = word;
+    arguments[n] = NULL;
+    return start(arguments);
+}
+
+Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    train_fine(folder, "whole", "");
+    for (uint64_t round = 0; round < 4; round++) {
+        char run[16];
+        int raw = 0, kills = 0;
+        snprintf(run, sizeof run, "cut%d", (int)round);
+        do {
+            const pid_t child = begin_or_resume(folder, run);
+            const uint64_t draw = (uint64_t)kills;
+            if (kills < 12) /* then it may finish */
+                sleep_microseconds(
+                    (long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), draw, 50000 + 30000 * draw));
+            if (kills < 12)
+                kill(child, SIGKILL);
+            cr_assert_eq(waitpid(child, &raw, 0), child);
+            kills++;
+        } while (WIFSIGNALED(raw));
+        cr_assert(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
+        same_results(folder, "whole", run);
+    }
+    folder_end(folder);
+}
+
+Test(train_run, a_signal_leaves_a_checkpoint_and_status_75, .timeout = 120) {
+    char *folder = folder_begin(), checkpoint[256], metrics[256];
+    dumps_make(folder);
+    train_fine(folder, "whole", "");
+    snprintf(checkpoint, sizeof checkpoint, "%s/cut/checkpoint.safetensors", folder);
+    snprintf(metrics, sizeof metrics, "%s/cut/metrics.csv", folder);
+    const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    int stopped = 0, raw = 0;
+    for (size_t i = 0; i < SR_COUNT(signals); i++) {
+        const pid_t child = begin_or_resume(folder, "cut");
+        while (!exists(metrics)) /* the first epoch is over, so signals are caught */
+            sleep_microseconds(1000);
+        sleep_microseconds(30000);
+        kill(child, signals[i]);
+        cr_assert_eq(waitpid(child, &raw, 0), child);
+        /* caught before it was ready, it dies as any program does; a run may also have ended before */
+        stopped += WIFEXITED(raw) && WEXITSTATUS(raw) == 75;
+        cr_expect(!WIFEXITED(raw) || WEXITSTATUS(raw) == 75 || WEXITSTATUS(raw) == 0, "exit status %d", raw);
+    }
+    cr_expect_geq(stopped, 1);
+    cr_expect(exists(checkpoint));
+    struct run r = run_program(folder, "train --resume %s/cut", folder);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    same_results(folder, "whole", "cut");
+    folder_end(folder);
+}
+
+Test(train_run, a_finished_run_is_left_as_it_is) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    train_fine(folder, "run", "");
+    train_fine(folder, "copy", "");
+    struct run r = run_program(folder, "train --resume %s/run", folder);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    same_results(folder, "run", "copy");
+    folder_end(folder);
+}
+
+Test(train_run, refuses_what_it_cannot_do) {
+    char *folder = folder_begin(), path[256];
+    dumps_make(folder);
+    train_fine(folder, "run", "");
+    expect_failure(train(folder, "run", ""), 2, "exists already");
+    expect_failure(train(folder, "x", "--epocs 3"), 2, "epochs");
+    expect_failure(train(folder, "x", "--lr fast"), 2, "lr");
+    expect_failure(train(folder, "x", "--val-fraction 0.1"), 2, "contradict");
+    expect_failure(train(folder, "x", "--dropout 0.1,0.2,0.3"), 2, "dropout");
+    expect_failure(train(folder, "x", "--set batch=1"), 2, "batch");
+    expect_failure(run_program(folder, "train --train %s/none.h5 --val %s/val.h5 --out %s/y", folder, folder, folder), 66,
+                   "none.h5");
+    expect_failure(run_program(folder, "train --train %s/train.h5 --out %s/y2", folder, folder), 2, "--val");
+    expect_failure(run_program(folder, "train --resume %s/nowhere", folder), 66, "nowhere");
+    expect_failure(run_program(folder, "train --resume %s/run --epochs 99", folder), 2, "epochs");
+    snprintf(path, sizeof path, "%s/x", folder);
+    cr_expect(!exists(path), "a refused run left a folder");
+    /* other data under the same name */
+    struct run r = run_program(folder, "data synth --out %s/train.h5 --rows 600 --width 32 --seed 5", folder);
+    cr_assert_eq(r.status, 0);
+    run_end(&r);
+    expect_failure(run_program(folder, "train --resume %s/run", folder), 2, "training data");
+    folder_end(folder);
+}
+
+static struct run train_with_file(const char *folder, const char *text) {
+    char path[256];
+    struct sr_error err;
+    snprintf(path, sizeof path, "%s/settings.yaml", folder);
+    cr_assert_eq(sr_atomic_file_write(path, text, strlen(text), &err), 0, "%s", err.text);
+    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/filed --config %s", folder, folder,
+                       folder, path);
+}
+
+Test(train_run, settings_come_from_a_file_too) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    train_fine(folder, "flagged", "");
+    struct run r = train_with_file(folder, "# as SMALL\nhidden: [24, 12]\ndropout: [0.2, 0.1]\nbatch: 32\n"
+                                           "epochs: 25\npatience: 0\nthreads: 2\n");
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    same_results(folder, "flagged", "filed");
+    folder_end(folder);
+}
+
+Test(train_run, refuses_files_that_are_not_one_flat_mapping) {
+    static const struct {
+        const char *text, *word;
+    } cases[] = {
+        {"epocs: 3\n", "epochs"},      {"epochs: 3\nepochs: 4\n", "twice"}, {"epochs: &a 3\n", "anchor"},
+        {"epochs: !!int 3\n", "tag"},  {"a: {b: 1}\n", "nested"},           {"- epochs\n", "not a mapping"},
+        {"hidden: [[1]]\n", "list"},   {"epochs: 0\n", "epochs"},           {"epochs: 3\n---\nlr: 1\n", "one"},
+        {"epochs: [1, 2\n", "YAML"},   {"", "empty"},                       {"out: x\n", "out"},
+    };
+    char *folder = folder_begin();
+    dumps_make(folder);
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        expect_failure(train_with_file(folder, cases[i].text), 2, cases[i].word);
+    folder_end(folder);
+}
+
+Test(train_run, holds_validation_rows_out) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    struct run r = run_program(folder,
+                               "train --train %s/train.h5,%s/val.h5 --val-fraction 0.25 --out %s/run " SMALL, folder,
+                               folder, folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    char path[256];
+    snprintf(path, sizeof path, "%s/run/data.json", folder);
+    char *text = slurp(path);
+    struct sr_json *o;
+    int64_t train_rows, val_rows;
+    cr_assert_eq(sr_json_parse(&o, text, strlen(text), NULL), 0);
+    cr_assert(sr_json_as_integer(sr_json_get(sr_json_get(o, "train"), "rows"), &train_rows));
+    cr_assert(sr_json_as_integer(sr_json_get(sr_json_get(o, "val"), "rows"), &val_rows));
+    cr_expect_eq(train_rows + val_rows, 800);
+    cr_expect(val_rows >= 190 && val_rows <= 210, "%d rows held out of 800, 200 asked for", (int)val_rows);
+    sr_json_free(o);
+    sr_free(text);
+    folder_end(folder);
+}

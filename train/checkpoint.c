@@ -1,0 +1,200 @@
+/* checkpoint.c: checkpoints (weights, moments, position, history) and weights files.
+ *
+ * Tensors of a checkpoint: the state dict under its own keys, optim.exp_avg.KEY and optim.exp_avg_sq.KEY for every
+ * parameter, run.position (I64), run.sums (F64), run.history (F64 [epochs, columns of history.h]).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "train/checkpoint.h"
+
+#define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; the rest are two doubles */
+#define POSITION_SUMS  2
+#define OWN_TENSORS    3
+
+static size_t param_count(const struct sr_model *m) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_layers; i++)
+        for (size_t t = 0; t < m->layer[i].n_tensors; t++)
+            n += m->layer[i].tensor[t].role == SR_ROLE_PARAM;
+    return n;
+}
+
+/* The moments as tensors; they lie in their blocks as the parameters do in theirs. */
+static size_t moment_tensors(const struct sr_model *m, real *block, const char *prefix, struct sr_tensor *list) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_layers; i++)
+        for (size_t t = 0; t < m->layer[i].n_tensors; t++) {
+            const struct sr_layer_tensor *p = &m->layer[i].tensor[t];
+            char key[SR_TENSOR_NAME];
+            if (p->role != SR_ROLE_PARAM)
+                continue;
+            list[n] = (struct sr_tensor){.dtype = sizeof(real) == 4 ? SR_F32 : SR_F64,
+                                         .rank = p->rank,
+                                         .shape = {p->shape[0], p->shape[1]},
+                                         .data = block + (p->data - m->params)};
+            snprintf(list[n].name, SR_TENSOR_NAME, "%s.%.100s", prefix, sr_model_key(&m->layer[i], p, key));
+            n++;
+        }
+    return n;
+}
+
+/* Weights and moments: the tensors whose place in memory is fixed. NULL when out of memory. */
+static struct sr_tensor *state_tensors(const struct sr_state *s, size_t *n, struct sr_error *err) {
+    const size_t weights = sr_model_tensor_count(s->model), params = param_count(s->model);
+    struct sr_tensor *list = sr_alloc(weights + 2 * params + OWN_TENSORS, sizeof *list, err);
+    if (!list)
+        return NULL;
+    sr_model_tensors(s->model, list);
+    *n = weights;
+    *n += moment_tensors(s->model, s->exp_avg, "optim.exp_avg", list + *n);
+    *n += moment_tensors(s->model, s->exp_avg_sq, "optim.exp_avg_sq", list + *n);
+    return list;
+}
+
+static struct sr_tensor own_tensor(const char *name, enum sr_dtype dtype, int rank, size_t rows, size_t columns,
+                                   const void *data) {
+    struct sr_tensor t = {.dtype = dtype, .rank = rank, .shape = {rows, columns}};
+    memcpy(&t.data, &data, sizeof t.data); /* the writer only reads */
+    snprintf(t.name, sizeof t.name, "%s", name);
+    return t;
+}
+
+int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct sr_identity *id,
+                       struct sr_error *err) {
+    size_t n;
+    struct sr_tensor *list = state_tensors(s, &n, err);
+    if (!list)
+        return SR_NOMEM;
+    list[n++] = own_tensor("run.position", SR_I64, 1, POSITION_WHOLE, 0, &s->at);
+    list[n++] = own_tensor("run.sums", SR_F64, 1, POSITION_SUMS, 0, &s->at.loss_sum);
+    list[n++] = own_tensor("run.history", SR_F64, 2, s->history.n, SR_EPOCH_COLUMNS, s->history.epoch);
+    const struct sr_pair metadata[] = {
+        {"format", "saferoute-checkpoint"}, {"format_version", "1"},  {"config", id->config},
+        {"train_id", id->train_id},         {"val_id", id->val_id}, {"blas_core", id->blas_core},
+        {"isa", id->isa},
+    };
+    const int status = sr_safetensors_write(path, list, n, metadata, SR_COUNT(metadata), err);
+    sr_free(list);
+    return status;
+}
+
+static int same(const struct sr_safetensors *file, const char *key, const char *now, const char *message,
+                const char *path, struct sr_error *err) {
+    const char *then = sr_safetensors_metadata(file, key);
+    if (then && strcmp(then, now) == 0)
+        return SR_OK;
+    return sr_fail(err, SR_USAGE, "%s: %s; start a new run with --out", path, message);
+}
+
+static int identity_check(const struct sr_safetensors *file, const struct sr_identity *id, const char *path,
+                          char warning[256], struct sr_error *err) {
+    const char *format = sr_safetensors_metadata(file, "format");
+    if (!format || strcmp(format, "saferoute-checkpoint") != 0)
+        return sr_fail(err, SR_DATA, "%s: not a checkpoint of this program", path);
+    int status = same(file, "config", id->config, "the settings in config.yaml changed since this run began", path, err);
+    if (status == SR_OK)
+        status = same(file, "train_id", id->train_id, "the training data is not the data this run began with", path, err);
+    if (status == SR_OK)
+        status = same(file, "val_id", id->val_id, "the validation data is not the data this run began with", path, err);
+    const char *core = sr_safetensors_metadata(file, "blas_core"), *isa = sr_safetensors_metadata(file, "isa");
+    warning[0] = '\0';
+    if (core && isa && (strcmp(core, id->blas_core) != 0 || strcmp(isa, id->isa) != 0))
+        snprintf(warning, 256,
+                 "this run began on BLAS core %.31s with %.15s, now it is %.31s with %.15s: results will not be the "
+                 "same bits as without the interruption",
+                 core, isa, id->blas_core, id->isa);
+    return status;
+}
+
+static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, struct sr_error *err) {
+    size_t n;
+    struct sr_tensor *list = state_tensors(s, &n, err);
+    int status = list ? SR_OK : SR_NOMEM;
+    for (size_t i = 0; i < n && status == SR_OK; i++) {
+        const struct sr_tensor *t =
+            sr_safetensors_need(file, list[i].name, list[i].dtype, list[i].rank, list[i].shape, err);
+        if (t)
+            memcpy(list[i].data, t->data, sr_tensor_items(t) * sr_dtype_size(t->dtype));
+        else
+            status = SR_DATA;
+    }
+    sr_free(list);
+    return status;
+}
+
+static int position_copy(const struct sr_safetensors *file, struct sr_state *s, const char *path,
+                         struct sr_error *err) {
+    const uint64_t whole[] = {POSITION_WHOLE}, sums[] = {POSITION_SUMS};
+    const struct sr_tensor *position = sr_safetensors_need(file, "run.position", SR_I64, 1, whole, err);
+    const struct sr_tensor *sum = sr_safetensors_need(file, "run.sums", SR_F64, 1, sums, err);
+    const struct sr_tensor *history = sr_safetensors_find(file, "run.history");
+    if (!position || !sum)
+        return SR_DATA;
+    if (!history || history->dtype != SR_F64 || history->rank != 2 || history->shape[1] != SR_EPOCH_COLUMNS)
+        return sr_fail(err, SR_DATA, "%s: run.history is missing or has another shape", path);
+    memcpy(&s->at, position->data, POSITION_WHOLE * sizeof(int64_t));
+    memcpy(&s->at.loss_sum, sum->data, POSITION_SUMS * sizeof(double));
+    const struct sr_epoch *epoch = history->data;
+    for (uint64_t i = 0; i < history->shape[0]; i++) {
+        const int status = sr_history_append(&s->history, &epoch[i], err);
+        if (status < 0)
+            return status;
+    }
+    if (s->at.epoch == (int64_t)s->history.n && s->at.best_epoch >= 0 && s->at.best_epoch <= s->at.epoch &&
+        s->at.step >= 0 && s->at.batch >= 0)
+        return SR_OK;
+    return sr_fail(err, SR_DATA, "%s: run.position contradicts run.history", path);
+}
+
+int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_identity *id, char warning[256],
+                       struct sr_error *err) {
+    struct sr_safetensors *file;
+    int status = sr_safetensors_open(&file, path, err);
+    if (status < 0)
+        return status;
+    status = identity_check(file, id, path, warning, err);
+    if (status == SR_OK)
+        status = tensors_copy(file, s, err);
+    if (status == SR_OK)
+        status = position_copy(file, s, path, err);
+    sr_safetensors_close(file);
+    return status;
+}
+
+static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {
+    struct sr_json *o = sr_json_object();
+#define X(field, key, whole) sr_json_set(o, key, (whole) ? sr_json_integer((int64_t)e->field) : sr_json_number(e->field));
+    SR_EPOCH_LIST(X)
+#undef X
+    char *text = sr_json_text(o, 0, err);
+    sr_json_free(o);
+    return text;
+}
+
+#define METADATA_MAX 32
+
+int sr_weights_save(const char *path, const struct sr_model *m, const struct sr_epoch *epoch,
+                    const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
+                    struct sr_error *err) {
+    const size_t n = sr_model_tensor_count(m);
+    struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
+    char *metrics = metrics_text(epoch, err);
+    int status = list && metrics ? SR_OK : SR_NOMEM;
+    struct sr_pair metadata[METADATA_MAX] = {
+        {"format", "saferoute"}, {"format_version", "1"},        {"metrics", metrics},
+        {"trained_on", id->train_id}, {"selected_on", id->val_id},
+    };
+    size_t pairs = 5;
+    for (size_t i = 0; i < contract_count && pairs < METADATA_MAX; i++)
+        metadata[pairs++] = contract[i];
+    if (status == SR_OK) {
+        sr_model_tensors(m, list);
+        status = sr_safetensors_write(path, list, n, metadata, pairs, err);
+    }
+    sr_free(metrics);
+    sr_free(list);
+    return status;
+}

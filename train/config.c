@@ -1,0 +1,174 @@
+/* config.c: the table of settings of `saferoute train`, and what follows from it.
+ *
+ * The defaults of the recipe are those of the published router (README, "The recipe").
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/config.h"
+
+#define AT(field) offsetof(struct sr_config, field)
+#define WIDEST    8192 /* what a deployed router scores without allocating (infer/) */
+#define NO_LIMIT  9e15 /* integers up to here are exact in a double */
+
+const struct sr_option sr_config_table[] = {
+    {"train", SR_OPTION_TEXT, AT(train), .metavar = "A.h5[,B.h5]", .help = "feature dumps to train on"},
+    {"val", SR_OPTION_TEXT, AT(val), .metavar = "V.h5", .help = "feature dumps to select the best epoch on"},
+    {"val_fraction", SR_OPTION_REAL, AT(val_fraction), .fallback = "0", .max = 0.9, .metavar = "F",
+     .help = "without --val: part of the training rows to hold out, stratified, groups kept together"},
+    {"out", SR_OPTION_TEXT, AT(out), .metavar = "RUN", .flag_only = true, .help = "run folder to make"},
+    {"resume", SR_OPTION_TEXT, AT(resume), .metavar = "RUN", .flag_only = true,
+     .help = "continue the run in this folder, bit for bit"},
+    {"config", SR_OPTION_TEXT, AT(config), .metavar = "FILE", .flag_only = true,
+     .help = "YAML or JSON file of settings, one flat mapping"},
+
+    {"seed", SR_OPTION_INTEGER, AT(seed), .fallback = "0", .max = NO_LIMIT, .help = "seed of every random number"},
+    {"epochs", SR_OPTION_INTEGER, AT(epochs), .fallback = "500", .min = 1, .max = 1e6, .help = "epochs at most"},
+    {"patience", SR_OPTION_INTEGER, AT(patience), .fallback = "100", .max = 1e6,
+     .help = "stop after so many epochs without a better validation AUPRC; 0: never"},
+    {"batch", SR_OPTION_INTEGER, AT(batch), .fallback = "256", .min = 2, .max = 65536, .help = "rows a step"},
+    {"lr", SR_OPTION_REAL, AT(lr), .fallback = "5e-4", .min = 1e-12, .max = 10, .help = "highest learning rate"},
+    {"eta_min", SR_OPTION_REAL, AT(eta_min), .fallback = "1e-6", .max = 10, .help = "lowest learning rate"},
+    {"t0", SR_OPTION_INTEGER, AT(t0), .fallback = "50", .min = 1, .max = 1e6,
+     .help = "epochs to the first warm restart of the cosine"},
+    {"t_mult", SR_OPTION_INTEGER, AT(t_mult), .fallback = "2", .min = 1, .max = 1000,
+     .help = "each cycle is so many times as long as the one before"},
+    {"weight_decay", SR_OPTION_REAL, AT(weight_decay), .fallback = "0.01", .max = 10,
+     .help = "AdamW's decay, on every parameter"},
+    {"beta1", SR_OPTION_REAL, AT(beta1), .fallback = "0.9", .max = 0.999999, .help = "AdamW's first decay rate"},
+    {"beta2", SR_OPTION_REAL, AT(beta2), .fallback = "0.999", .max = 0.99999999,
+     .help = "AdamW's second decay rate"},
+    {"eps", SR_OPTION_REAL, AT(eps), .fallback = "1e-8", .min = 1e-30, .max = 1, .help = "AdamW's epsilon"},
+    {"clip", SR_OPTION_REAL, AT(clip), .fallback = "1", .max = 1e9,
+     .help = "largest global norm of the gradient; 0: no limit"},
+    {"alpha", SR_OPTION_REAL, AT(alpha), .fallback = "0.75", .max = 1,
+     .help = "focal loss: weight of positive rows; negative ones get 1 - alpha"},
+    {"gamma", SR_OPTION_REAL, AT(gamma), .fallback = "2", .max = 20, .help = "focal loss: focusing exponent"},
+    {"hidden", SR_OPTION_INTEGERS, AT(hidden), .fallback = "1024,512,256", .min = 1, .max = WIDEST,
+     .help = "widths of the hidden layers"},
+    {"dropout", SR_OPTION_REALS, AT(dropout), .fallback = "0.3,0.3,0.2", .max = 0.99,
+     .help = "dropout behind each hidden layer; one number serves all"},
+    {"window", SR_OPTION_INTEGER, AT(window), .fallback = "32768", .min = 256, .max = 4e9,
+     .help = "rows shuffled together; streaming holds two windows in memory"},
+
+    {"on_bad_row", SR_OPTION_CHOICE, AT(on_bad_row), .fallback = "error", .choices = "error|skip",
+     .help = "rows with a NaN or an infinity: stop, or leave them out"},
+    {"features", SR_OPTION_TEXT, AT(names.features), .metavar = "NAME", .help = "dataset of features, if not /features"},
+    {"label", SR_OPTION_TEXT, AT(names.label), .metavar = "NAME", .help = "dataset of labels, if not /label"},
+    {"gold", SR_OPTION_TEXT, AT(names.gold), .metavar = "NAME", .help = "dataset of human labels, if not /gold"},
+    {"group", SR_OPTION_TEXT, AT(names.group), .metavar = "NAME", .help = "dataset of groups, if not /group"},
+    {"uint16_is_bfloat", SR_OPTION_SWITCH, AT(uint16_is_bfloat),
+     .help = "16-bit integer features are bfloat16 bit patterns"},
+
+    {"memory", SR_OPTION_BYTES, AT(memory), .fallback = "auto", .metavar = "SIZE",
+     .help = "memory to use, e.g. 4G; larger dumps are streamed. Never changes results"},
+    {"threads", SR_OPTION_INTEGER, AT(threads), .fallback = "0", .max = 1024,
+     .help = "threads; 0: as many as this process may use. Never changes results"},
+    {"checkpoint_seconds", SR_OPTION_REAL, AT(checkpoint_seconds), .fallback = "30", .max = 1e6,
+     .help = "seconds between checkpoints. Never changes results"},
+};
+const size_t sr_config_count = SR_COUNT(sr_config_table);
+
+/* Settings that say where and how fast, not what. */
+static bool decides_result(const struct sr_option *row) {
+    static const char *const not_these[] = {"train", "val", "memory", "threads", "checkpoint_seconds"};
+    for (size_t i = 0; i < SR_COUNT(not_these); i++)
+        if (strcmp(row->key, not_these[i]) == 0)
+            return false;
+    return !row->flag_only;
+}
+
+int sr_config_check(const struct sr_config *c, struct sr_error *err) {
+    if (!c->train)
+        return sr_fail(err, SR_USAGE, "no training data: give --train A.h5 (several: A.h5,B.h5)");
+    if (!c->val && c->val_fraction == 0)
+        return sr_fail(err, SR_USAGE,
+                       "nothing to select the best epoch on: give --val V.h5, or hold out rows with --val-fraction 0.1");
+    if (c->val && c->val_fraction > 0)
+        return sr_fail(err, SR_USAGE, "--val and --val-fraction contradict each other: give one of them");
+    if (c->hidden.n != c->dropout.n && c->dropout.n != 1)
+        return sr_fail(err, SR_USAGE, "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
+                       c->hidden.n, c->dropout.n);
+    if (c->eta_min > c->lr)
+        return sr_fail(err, SR_USAGE, "eta_min %g is above lr %g: the learning rate would rise", c->eta_min, c->lr);
+    return SR_OK;
+}
+
+struct sr_model_spec sr_config_model(const struct sr_config *c, size_t width) {
+    struct sr_model_spec spec = {.in = width, .n_hidden = c->hidden.n};
+    for (size_t i = 0; i < c->hidden.n; i++) {
+        spec.hidden[i] = (size_t)c->hidden.v[i];
+        spec.dropout[i] = c->dropout.v[c->dropout.n == 1 ? 0 : i];
+    }
+    return spec;
+}
+
+struct sr_schedule sr_config_schedule(const struct sr_config *c) {
+    return (struct sr_schedule){
+        .lr = c->lr, .eta_min = c->eta_min, .t0 = (uint64_t)c->t0, .t_mult = (uint64_t)c->t_mult};
+}
+
+struct sr_adamw sr_config_adamw(const struct sr_config *c, double lr) {
+    return (struct sr_adamw){
+        .lr = lr, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps, .weight_decay = c->weight_decay};
+}
+
+/* A value as YAML: lists in brackets, text in double quotes with JSON's escapes. */
+static void yaml_value(FILE *to, const struct sr_option *row, const char *value) {
+    const bool list = row->type == SR_OPTION_INTEGERS || row->type == SR_OPTION_REALS;
+    if (row->type != SR_OPTION_TEXT) {
+        fprintf(to, list ? "[%s]" : "%s", value);
+        return;
+    }
+    putc('"', to);
+    for (const char *p = value; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            fprintf(to, "\\u%04x", (unsigned)*p);
+        else
+            fprintf(to, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    putc('"', to);
+}
+
+char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
+    char *text = NULL, value[4096];
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to) {
+        sr_fail(err, SR_NOMEM, "out of memory for the configuration's text");
+        return NULL;
+    }
+    for (size_t i = 0; i < o->count; i++) {
+        const struct sr_option *row = &o->table[i];
+        sr_options_text(o, i, value, sizeof value);
+        if (row->flag_only || (row->type == SR_OPTION_TEXT && !value[0]))
+            continue;
+        fprintf(to, "%s: ", row->key);
+        yaml_value(to, row, value);
+        fprintf(to, "  # %s\n", sr_origin_name(o->origins[i]));
+    }
+    if (fclose(to) != 0) {
+        free(text);
+        sr_fail(err, SR_NOMEM, "out of memory for the configuration's text");
+        return NULL;
+    }
+    char *copy = sr_strdup(text, err);
+    free(text);
+    return copy;
+}
+
+void sr_config_hash(const struct sr_options *o, char hex[65]) {
+    struct sr_sha256 s;
+    char value[4096];
+    sr_sha256_begin(&s);
+    for (size_t i = 0; i < o->count; i++) {
+        if (!decides_result(&o->table[i]))
+            continue;
+        sr_options_text(o, i, value, sizeof value);
+        sr_sha256_add(&s, o->table[i].key, strlen(o->table[i].key) + 1);
+        sr_sha256_add(&s, value, strlen(value) + 1);
+    }
+    sr_sha256_end(&s, hex);
+}

@@ -1,0 +1,158 @@
+/* config_file.c: settings from a YAML file: one flat mapping of scalars and lists of scalars.
+ *
+ * libyaml's events are enough. Anchors, aliases, tags, nested mappings and repeated keys are refused, so that a file means
+ * what it seems to mean. JSON is YAML's flow style, so a flat JSON object is read too.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "train/config.h"
+
+#define TEXT 4096 /* longest key or value */
+
+struct reader {
+    yaml_parser_t parser;
+    yaml_event_t event;
+    struct sr_options *o;
+    const char *path;
+    bool seen[256];
+    char key[TEXT], value[TEXT];
+};
+
+static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
+    return sr_fail(err, SR_USAGE, "%s:%zu: %s; a configuration is one flat mapping, \"key: value\" a line", r->path,
+                   r->event.start_mark.line + 1, what);
+}
+
+/* The next event into r->event; the one before is freed. */
+static int next(struct reader *r, struct sr_error *err) {
+    yaml_event_delete(&r->event);
+    if (!yaml_parser_parse(&r->parser, &r->event)) {
+        memset(&r->event, 0, sizeof r->event);
+        return sr_fail(err, SR_USAGE, "%s:%zu: not YAML: %s", r->path, r->parser.problem_mark.line + 1,
+                       r->parser.problem ? r->parser.problem : "cannot be read");
+    }
+    if (r->event.type == YAML_ALIAS_EVENT)
+        return refuse(r, err, "an alias");
+    return SR_OK;
+}
+
+static int expect(struct reader *r, yaml_event_type_t type, const char *instead, struct sr_error *err) {
+    const int status = next(r, err);
+    if (status < 0)
+        return status;
+    return r->event.type == type ? SR_OK : refuse(r, err, instead);
+}
+
+/* Appends the scalar of the current event to text, behind a comma if there is something already. */
+static int scalar_append(struct reader *r, char text[TEXT], struct sr_error *err) {
+    const char *scalar = (const char *)r->event.data.scalar.value;
+    const size_t used = strlen(text), length = r->event.data.scalar.length;
+    if (r->event.data.scalar.anchor)
+        return refuse(r, err, "an anchor");
+    if (r->event.data.scalar.tag)
+        return refuse(r, err, "a tag");
+    if (strlen(scalar) != length || used + 1 + length >= TEXT)
+        return refuse(r, err, "a value that is too long or contains a zero byte");
+    snprintf(text + used, TEXT - used, "%s%s", used ? "," : "", scalar);
+    return SR_OK;
+}
+
+static int value_read(struct reader *r, struct sr_error *err) {
+    r->value[0] = '\0';
+    int status = next(r, err);
+    if (status < 0)
+        return status;
+    if (r->event.type == YAML_SCALAR_EVENT)
+        return scalar_append(r, r->value, err);
+    if (r->event.type != YAML_SEQUENCE_START_EVENT)
+        return refuse(r, err, "a nested mapping");
+    if (r->event.data.sequence_start.anchor || r->event.data.sequence_start.tag)
+        return refuse(r, err, "an anchor or a tag");
+    for (;;) {
+        status = next(r, err);
+        if (status < 0 || r->event.type == YAML_SEQUENCE_END_EVENT)
+            return status;
+        if (r->event.type != YAML_SCALAR_EVENT)
+            return refuse(r, err, "a list inside a list");
+        status = scalar_append(r, r->value, err);
+        if (status < 0)
+            return status;
+    }
+}
+
+static int once(struct reader *r, struct sr_error *err) {
+    for (size_t i = 0; i < r->o->count && i < sizeof r->seen; i++)
+        if (strcmp(r->o->table[i].key, r->key) == 0) {
+            if (r->seen[i])
+                return sr_fail(err, SR_USAGE, "%s:%zu: %s is set twice", r->path, r->event.start_mark.line + 1,
+                               r->key);
+            r->seen[i] = true;
+        }
+    return SR_OK;
+}
+
+static int pair_set(struct reader *r, size_t line, struct sr_error *err) {
+    struct sr_error inner = {0};
+    const int status = sr_options_set(r->o, r->key, r->value, SR_ORIGIN_FILE, &inner);
+    if (status < 0)
+        sr_fail(err, status, "%s:%zu: %s", r->path, line, inner.text);
+    return status;
+}
+
+static int mapping_read(struct reader *r, struct sr_error *err) {
+    int status = expect(r, YAML_STREAM_START_EVENT, "not YAML", err);
+    if (status == SR_OK)
+        status = expect(r, YAML_DOCUMENT_START_EVENT, "an empty file", err);
+    if (status == SR_OK)
+        status = expect(r, YAML_MAPPING_START_EVENT, "not a mapping", err);
+    if (status == SR_OK && (r->event.data.mapping_start.anchor || r->event.data.mapping_start.tag))
+        status = refuse(r, err, "an anchor or a tag");
+    while (status == SR_OK) {
+        status = next(r, err);
+        if (status < 0 || r->event.type == YAML_MAPPING_END_EVENT)
+            break;
+        if (r->event.type != YAML_SCALAR_EVENT)
+            return refuse(r, err, "a key that is not a word");
+        const size_t line = r->event.start_mark.line + 1;
+        r->key[0] = '\0';
+        status = scalar_append(r, r->key, err);
+        if (status == SR_OK)
+            status = once(r, err);
+        if (status == SR_OK)
+            status = value_read(r, err);
+        if (status == SR_OK)
+            status = pair_set(r, line, err);
+    }
+    if (status == SR_OK)
+        status = expect(r, YAML_DOCUMENT_END_EVENT, "more than one mapping", err);
+    if (status == SR_OK)
+        status = expect(r, YAML_STREAM_END_EVENT, "more than one document", err);
+    return status;
+}
+
+int sr_config_read(struct sr_options *o, const char *path, struct sr_error *err) {
+    void *bytes;
+    size_t size;
+    int status = sr_file_read(&bytes, &size, path, 1 << 20, err);
+    if (status < 0)
+        return status;
+    struct reader *r = sr_alloc(1, sizeof *r, err);
+    if (r && yaml_parser_initialize(&r->parser)) {
+        r->o = o;
+        r->path = path;
+        yaml_parser_set_input_string(&r->parser, bytes, size);
+        status = mapping_read(r, err);
+        yaml_event_delete(&r->event);
+        yaml_parser_delete(&r->parser);
+    } else {
+        status = sr_fail(err, SR_NOMEM, "out of memory for reading %s", path);
+    }
+    sr_free(r);
+    sr_free(bytes);
+    return status;
+}

@@ -1,0 +1,172 @@
+/* feed.c: dumps opened, kept in memory where they fit, scanned once, split and made into batches.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+
+#include "train/feed.h"
+
+/* Model, optimiser, libraries and buffers; what is left of the memory allowed can hold rows. */
+#define PROGRAM_BYTES (256u << 20)
+
+static int data_open(struct sr_data **out, const char *paths, const struct sr_config *c, struct sr_error *err) {
+    const struct sr_data_options options = {.names = c->names, .uint16_is_bfloat = c->uint16_is_bfloat};
+    return sr_data_open(out, paths, &options, err);
+}
+
+/* Both sets in memory if they fit, else the validation rows, else none. */
+static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
+    const size_t allowed = c->memory < 0 ? sr_memory_available() / 4 * 3 : (size_t)c->memory;
+    const size_t left = allowed > PROGRAM_BYTES ? allowed - PROGRAM_BYTES : 0;
+    const size_t train = sr_data_bytes(f->train_data), val = f->val_data ? sr_data_bytes(f->val_data) : 0;
+    const size_t windows = train / f->train_data->rows * 2 * (size_t)c->window; /* while streaming */
+    const bool both = train <= left && val <= left - train;
+    int status = SR_OK;
+    if (both)
+        status = sr_data_keep(f->train_data, train, err);
+    if (status == SR_OK && f->val_data && (both || (windows < left && val <= left - windows)))
+        status = sr_data_keep(f->val_data, val, err);
+    return status;
+}
+
+static int bad_rows_refuse(const struct sr_data *d, const struct sr_scan *scan, struct sr_error *err) {
+    char list[160] = "";
+    for (size_t i = 0, used = 0; i < scan->bad_rows && i < 8; i++) {
+        const char *path;
+        size_t row;
+        sr_data_locate(d, scan->bad_row[i], &path, &row);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu", i ? ", " : "", row);
+    }
+    const char *path;
+    size_t row;
+    sr_data_locate(d, scan->bad_row[0], &path, &row);
+    return sr_fail(err, SR_DATA,
+                   "%s: %zu of %zu rows have a NaN or an infinity in their features (rows %s%s); mend the dump, or "
+                   "leave them out with --on-bad-row=skip",
+                   path, scan->bad_rows, d->rows, list, scan->bad_rows > 8 ? ", ..." : "");
+}
+
+static int part_count(struct sr_part *p, const char *what, struct sr_error *err) {
+    p->positives = 0;
+    for (size_t i = 0; i < p->n; i++)
+        p->positives += p->data->label[p->row[i]];
+    if (p->positives > 0 && p->positives < p->n)
+        return SR_OK;
+    return sr_fail(err, SR_DATA, "the %s rows have %zu positive and %zu negative labels: both classes are needed", what,
+                   p->positives, p->n - p->positives);
+}
+
+/* Scans d and lists its usable rows. */
+static int part_scan(struct sr_part *p, struct sr_scan *scan, struct sr_data *d, const struct sr_config *c,
+                     void (*progress)(void *, double), void *user, struct sr_error *err) {
+    int status = sr_data_scan(d, scan, progress, user, err);
+    if (status < 0)
+        return status;
+    if (scan->bad_rows && c->on_bad_row == SR_ON_BAD_ROW_ERROR)
+        return bad_rows_refuse(d, scan, err);
+    p->data = d;
+    p->row = sr_alloc(d->rows, sizeof *p->row, err);
+    if (!p->row)
+        return SR_NOMEM;
+    for (size_t r = 0, bad = 0; r < d->rows; r++) {
+        if (bad < scan->bad_rows && scan->bad_row[bad] == r)
+            bad++;
+        else
+            p->row[p->n++] = (uint32_t)r;
+    }
+    return SR_OK;
+}
+
+static int hold_out(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
+    struct sr_part all = f->train;
+    f->val.data = all.data;
+    f->train.row = NULL;
+    const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->seed, &f->train.row,
+                                     &f->train.n, &f->val.row, &f->val.n, err);
+    sr_free(all.row);
+    return status;
+}
+
+static int loaders_create(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
+    struct sr_loader_options how = {.order = SR_ORDER_BALANCED,
+                                    .seed = (uint64_t)c->seed,
+                                    .batch = (size_t)c->batch,
+                                    .window = (size_t)c->window};
+    int status = sr_loader_create(&f->train.loader, f->train.data, f->train.row, f->train.n, &how, err);
+    how.order = SR_ORDER_FILE;
+    if (status == SR_OK)
+        status = sr_loader_create(&f->val.loader, f->val.data, f->val.row, f->val.n, &how, err);
+    return status;
+}
+
+int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(void *user, double fraction),
+                 void *user, struct sr_error *err) {
+    *f = (struct sr_feed){0};
+    int status = data_open(&f->train_data, c->train, c, err);
+    if (status == SR_OK && c->val)
+        status = data_open(&f->val_data, c->val, c, err);
+    if (status == SR_OK && f->val_data && f->val_data->width != f->train_data->width)
+        status = sr_fail(err, SR_DATA, "%s has %zu features a row but %s has %zu: they come from different guards",
+                         c->train, f->train_data->width, c->val, f->val_data->width);
+    if (status == SR_OK)
+        status = data_keep(f, c, err);
+    if (status == SR_OK)
+        status = part_scan(&f->train, &f->train_scan, f->train_data, c, progress, user, err);
+    if (status == SR_OK)
+        status = f->val_data ? part_scan(&f->val, &f->val_scan, f->val_data, c, progress, user, err)
+                             : hold_out(f, c, err);
+    if (status == SR_OK)
+        status = part_count(&f->train, "training", err);
+    if (status == SR_OK)
+        status = part_count(&f->val, "validation", err);
+    return status == SR_OK ? loaders_create(f, c, err) : status;
+}
+
+void sr_feed_close(struct sr_feed *f) {
+    struct sr_part *parts[] = {&f->train, &f->val};
+    for (size_t i = 0; i < 2; i++) {
+        sr_loader_free(parts[i]->loader);
+        sr_free(parts[i]->row);
+    }
+    sr_scan_free(&f->train_scan);
+    sr_scan_free(&f->val_scan);
+    sr_data_close(f->train_data);
+    sr_data_close(f->val_data);
+    *f = (struct sr_feed){0};
+}
+
+const char *sr_feed_val_id(const struct sr_feed *f) {
+    return f->val_data ? f->val_scan.data_id : f->train_scan.data_id;
+}
+
+static struct sr_json *numbers_json(const double *v, size_t n) {
+    struct sr_json *a = sr_json_array();
+    for (size_t i = 0; i < n; i++)
+        sr_json_append(a, sr_json_number(v[i]));
+    return a;
+}
+
+static struct sr_json *part_json(const struct sr_part *p, const char *data_id, size_t bad_rows) {
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "rows", sr_json_integer((int64_t)p->n));
+    sr_json_set(o, "positives", sr_json_integer((int64_t)p->positives));
+    sr_json_set(o, "negatives", sr_json_integer((int64_t)(p->n - p->positives)));
+    sr_json_set(o, "bad_rows", sr_json_integer((int64_t)bad_rows));
+    sr_json_set(o, "features", sr_json_integer((int64_t)p->data->width));
+    sr_json_set(o, "labels_derived", sr_json_bool(p->data->label_derived));
+    sr_json_set(o, "data_id", sr_json_string(data_id));
+    return o;
+}
+
+char *sr_feed_json(const struct sr_feed *f, struct sr_error *err) {
+    const size_t width = f->train_data->width;
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "schema_version", sr_json_integer(1));
+    sr_json_set(o, "train", part_json(&f->train, f->train_scan.data_id, f->train_scan.bad_rows));
+    sr_json_set(o, "val", part_json(&f->val, sr_feed_val_id(f), f->val_scan.bad_rows));
+    sr_json_set(o, "mean", numbers_json(f->train_scan.mean, width));
+    sr_json_set(o, "deviation", numbers_json(f->train_scan.deviation, width));
+    char *text = sr_json_text(o, 1, err);
+    sr_json_free(o);
+    return text;
+}

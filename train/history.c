@@ -1,0 +1,87 @@
+/* history.c: the epochs of a run, and metrics.csv and metrics.jsonl made from them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "train/history.h"
+
+static const struct column {
+    const char *key;
+    int whole;
+} columns[] = {
+#define X(field, key, whole) {key, whole},
+    SR_EPOCH_LIST(X)
+#undef X
+};
+
+int sr_history_append(struct sr_history *h, const struct sr_epoch *epoch, struct sr_error *err) {
+    if (h->n == h->room) {
+        const size_t room = h->room ? 2 * h->room : 64;
+        void *grown = sr_realloc(h->epoch, h->room * sizeof *h->epoch, room * sizeof *h->epoch, err);
+        if (!grown)
+            return SR_NOMEM;
+        h->epoch = grown;
+        h->room = room;
+    }
+    h->epoch[h->n++] = *epoch;
+    return SR_OK;
+}
+
+void sr_history_free(struct sr_history *h) {
+    sr_free(h->epoch);
+    *h = (struct sr_history){0};
+}
+
+/* 9 digits: more than a float holds, few enough to read. */
+static void number_print(FILE *to, size_t column, double value, const char *undefined) {
+    if (isnan(value))
+        fputs(undefined, to);
+    else
+        fprintf(to, columns[column].whole ? "%.0f" : "%.9g", value);
+}
+
+static void csv_print(FILE *to, const struct sr_history *h) {
+    for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++)
+        fprintf(to, "%s%s", c ? "," : "", columns[c].key);
+    putc('\n', to);
+    for (size_t i = 0; i < h->n; i++) {
+        const double *value = (const double *)&h->epoch[i];
+        for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
+            if (c)
+                putc(',', to);
+            number_print(to, c, value[c], "");
+        }
+        putc('\n', to);
+    }
+}
+
+static void jsonl_print(FILE *to, const struct sr_history *h) {
+    for (size_t i = 0; i < h->n; i++) {
+        const double *value = (const double *)&h->epoch[i];
+        for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
+            fprintf(to, "%s\"%s\": ", c ? ", " : "{", columns[c].key);
+            number_print(to, c, value[c], "null");
+        }
+        fputs("}\n", to);
+    }
+}
+
+static int history_write(const struct sr_history *h, const char *path, void (*print)(FILE *, const struct sr_history *),
+                         struct sr_error *err) {
+    struct sr_atomic_file *f;
+    const int status = sr_atomic_file_open(&f, path, err);
+    if (status < 0)
+        return status;
+    print(sr_atomic_file_stream(f), h);
+    return sr_atomic_file_commit(f, err);
+}
+
+int sr_history_write_csv(const struct sr_history *h, const char *path, struct sr_error *err) {
+    return history_write(h, path, csv_print, err);
+}
+
+int sr_history_write_jsonl(const struct sr_history *h, const char *path, struct sr_error *err) {
+    return history_write(h, path, jsonl_print, err);
+}

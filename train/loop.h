@@ -1,0 +1,60 @@
+/* loop.h: the training loop.
+ *
+ *     sr_trainer_open(&t, &config, &options, &run, resume, &watch, err);
+ *     sr_train(&t, err);                       // to the end, or SR_STOPPED with a checkpoint
+ *     sr_trainer_close(&t);
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_LOOP_H
+#define SR_LOOP_H
+
+#include <stdbool.h>
+
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/feed.h"
+#include "train/run_folder.h"
+
+struct sr_trainer;
+
+/* Who looks on. Calls come from the training thread, between steps. NULL functions are left out. */
+struct sr_watch {
+    void *user;
+    void (*scan)(void *user, double fraction);                           /* looking through the data */
+    void (*step)(void *user, const struct sr_trainer *t, double loss);   /* after a step */
+    void (*epoch)(void *user, const struct sr_trainer *t, bool is_best); /* after an epoch; its row is the last */
+    bool (*stop)(void *user);                                            /* asked after every step */
+};
+
+struct sr_trainer {
+    const struct sr_config *config;
+    struct sr_run *run;
+    struct sr_watch watch;
+    struct sr_feed feed;
+    struct sr_identity identity;
+    struct sr_state state; /* model, moments, position, history */
+    struct sr_focal focal;
+    struct sr_arena arena; /* what follows */
+    real *dlogit;          /* [batch + 1] */
+    uint8_t *label;        /* [validation rows] */
+    float *prob;
+    double *score;
+    uint8_t *decided;
+    double last_checkpoint; /* clock */
+    double epoch_seconds, rows_per_second, waited; /* of the last epoch in this process: time, speed, share of it
+                                                      spent waiting for data */
+    char warning[256]; /* from resuming; "" if none */
+};
+
+/* Opens data, makes or resumes the model. With resume, the checkpoint of the run is loaded if there is one. Free with
+ * sr_trainer_close, also after a failure. */
+int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
+                    struct sr_run *run, bool resume, const struct sr_watch *watch, struct sr_error *err);
+void sr_trainer_close(struct sr_trainer *t);
+
+/* Trains to the end. SR_STOPPED: asked to stop, and a checkpoint is written. SR_DATA: the loss is no longer finite. A
+ * finished run returns SR_OK at once. */
+int sr_train(struct sr_trainer *t, struct sr_error *err);
+
+#endif

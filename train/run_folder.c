@@ -1,0 +1,120 @@
+/* run_folder.c: a run's folder: made at once, locked, its files named.
+ *
+ * The folder is prepared under a temporary name beside its place and renamed, so that whoever finds it finds
+ * config.yaml in it: a run killed at any moment can either be resumed or never began.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "train/run_folder.h"
+
+static int parents_make(const char *folder, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    snprintf(path, sizeof path, "%s", folder);
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+            return sr_fail(err, SR_IO, "cannot make the folder %s: %s", path, strerror(errno));
+        *p = '/';
+    }
+    return SR_OK;
+}
+
+static int folder_lock(struct sr_run *run, struct sr_error *err) {
+    run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->lock < 0)
+        return sr_fail(err, SR_NOINPUT, "no run in %s: %s", run->folder, strerror(errno));
+    /* A file system without locks cannot tell; that is no reason to refuse the run. */
+    if (flock(run->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        sr_run_close(run);
+        return sr_fail(err, SR_USAGE, "another process is working on %s: wait for it, or stop it", run->folder);
+    }
+    return SR_OK;
+}
+
+static int folder_set(struct sr_run *run, const char *folder, struct sr_error *err) {
+    run->lock = -1;
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    if (length == 0 || length > SR_RUN_PATH - 64)
+        return sr_fail(err, SR_USAGE, "a run folder's name cannot be empty or longer than %d bytes", SR_RUN_PATH - 64);
+    snprintf(run->folder, sizeof run->folder, "%.*s", (int)length, folder);
+    return SR_OK;
+}
+
+/* The temporary folder with config.yaml in it, moved into place. */
+static int folder_make(struct sr_run *run, const char *config_text, struct sr_error *err) {
+    char temporary[SR_RUN_PATH + 32], config[SR_RUN_PATH + 64];
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", run->folder, (long)getpid());
+    snprintf(config, sizeof config, "%s/config.yaml", temporary);
+    if (mkdir(temporary, 0777) < 0)
+        return sr_fail(err, SR_IO, "cannot make the folder %s: %s", temporary, strerror(errno));
+    int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
+    if (status == SR_OK && rename(temporary, run->folder) < 0)
+        status = errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
+                     ? sr_fail(err, SR_USAGE,
+                               "%s exists already: continue that run with --resume %s, or choose another --out",
+                               run->folder, run->folder)
+                     : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
+    if (status < 0) {
+        unlink(config);
+        rmdir(temporary);
+    }
+    return status;
+}
+
+int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err) {
+    int status = folder_set(run, folder, err);
+    if (status == SR_OK)
+        status = parents_make(run->folder, err);
+    if (status == SR_OK)
+        status = folder_make(run, config_text, err);
+    return status == SR_OK ? folder_lock(run, err) : status;
+}
+
+int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    int status = folder_set(run, folder, err);
+    if (status == SR_OK)
+        status = folder_lock(run, err);
+    if (status == SR_OK && access(sr_run_file(run, "config.yaml", path), R_OK) < 0) {
+        status = sr_fail(err, SR_NOINPUT, "%s is not a run folder: it has no config.yaml", run->folder);
+        sr_run_close(run);
+    }
+    return status;
+}
+
+void sr_run_close(struct sr_run *run) {
+    if (run->lock >= 0)
+        close(run->lock);
+    run->lock = -1;
+}
+
+const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR_RUN_PATH]) {
+    snprintf(path, SR_RUN_PATH, "%.*s/%s", SR_RUN_PATH - 64, run->folder, name);
+    return path;
+}
+
+int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second, double waited,
+                  struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    FILE *f = fopen(sr_run_file(run, "timing.csv", path), "a");
+    if (!f)
+        return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
+    fseek(f, 0, SEEK_END);
+    if (ftell(f) == 0)
+        fputs("epoch,seconds,rows_per_second,waited_for_data\n", f);
+    fprintf(f, "%lld,%.3f,%.0f,%.4f\n", epoch, seconds, rows_per_second, waited);
+    const int failed = ferror(f);
+    return fclose(f) != 0 || failed ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno)) : SR_OK;
+}

@@ -1,0 +1,35 @@
+/* run_folder.h: the folder of a run.
+ *
+ * It appears whole, with config.yaml in it, or not at all, and is locked while a process works on it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_RUN_FOLDER_H
+#define SR_RUN_FOLDER_H
+
+#include <stddef.h>
+
+#include "nn/base/base.h"
+
+#define SR_RUN_PATH 4096
+
+struct sr_run {
+    char folder[SR_RUN_PATH];
+    int lock; /* file descriptor of the folder */
+};
+
+/* Makes the folder (and its parents) with config.yaml. SR_USAGE if it exists already. */
+int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err);
+
+/* Opens an existing one. SR_NOINPUT: no such run. SR_USAGE: another process works on it. */
+int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err);
+void sr_run_close(struct sr_run *run);
+
+/* FOLDER/name into path. Returns path. */
+const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR_RUN_PATH]);
+
+/* Appends a line to timing.csv (with a header if it is new). */
+int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second, double waited,
+                  struct sr_error *err);
+
+#endif
