@@ -52,7 +52,7 @@ struct sr_h5_info {
     size_t size;                /* bytes an item; of a variable string, of its handle */
     int rank;                   /* may be more than SR_H5_RANK */
     uint64_t shape[SR_H5_RANK]; /* the first dimensions, the rest 1 */
-    char type[24];              /* "float16", "strings", for messages */
+    char type[32];              /* "float16", "strings", for messages */
 };
 
 bool sr_h5_has(const struct sr_h5 *f, const char *name);

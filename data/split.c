@@ -70,7 +70,7 @@ static void take_groups(uint8_t *in_val, size_t taken[2], const struct member *m
 
 int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, double fraction, uint64_t seed,
                   uint32_t **train, size_t *n_train, uint32_t **val, size_t *n_val, struct sr_error *err) {
-    size_t quota[2], taken[2] = {0, 0};
+    size_t quota[2] = {0, 0}, taken[2] = {0, 0};
     int status = SR_NOMEM;
     *train = *val = NULL;
     *n_train = *n_val = 0;

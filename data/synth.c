@@ -27,9 +27,9 @@ enum column { DIRECTION, OFFSET, CENTRE, LATENT, TWIN, TWIN_LATENT, SOURCE, GOLD
 static const double twin_share = .02;     /* rows that are twins of the row before */
 static const double signal_deviation = .30, noise_deviation = .15; /* of a feature */
 static const double falloff = .9;         /* strength of a direction over that of the one before */
-static const double gold_cut = .1, gold_noise = .5;
-static const double blind_cut = 1.4, blind_slope = 4, blind_gain = 1.6;
-static const double small_noise = .4, small_slope = 2.5, large_noise = .6, large_slope = 3;
+static const double gold_cut = .1, gold_noise = .35;
+static const double blind_cut = 1.2, blind_slope = 4, blind_gain = 2;
+static const double small_noise = .3, small_slope = 2.5, large_noise = .45, large_slope = 3;
 
 static const char *const source_name[SOURCES] = {"forum", "news", "chat", "reviews", "prompts", "mail"};
 
@@ -70,7 +70,7 @@ static int make_world(struct world *w, uint64_t seed, size_t width, struct sr_er
         w->offset[j] = (float)(.11 + .06 * normal(seed, OFFSET, 0, j));
     for (size_t s = 0; s < SOURCES; s++)
         for (size_t k = 0; k < FACTORS; k++)
-            w->centre[s][k] = .5 * normal(seed, CENTRE, s, k);
+            w->centre[s][k] = .25 * normal(seed, CENTRE, s, k);
     return 0;
 }
 

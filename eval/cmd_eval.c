@@ -135,8 +135,8 @@ static int refuse_bad_rows(const struct sr_scoring *s, struct sr_error *err) {
     sr_data_locate(s->data, first, &path, &row);
     return sr_fail(
         err, SR_DATA,
-        "%s: row %zu holds a NaN or an infinity (%zu of %zu rows do): measured without them, the router "
-        "would look better than it is; --on-bad-row=skip leaves them out",
+        "%s: row %zu holds a NaN or an infinity (%zu of %zu rows do), so there is no score to measure: "
+        "repair the dump, or leave such rows out with --on-bad-row=skip",
         path, row, s->scores.bad_rows, s->scores.rows);
 }
 
@@ -164,9 +164,9 @@ static void print_router(const struct result *r, bool derived) {
     printf("%-14s %10zu\n", "rows", r->rows);
     if (r->bad_rows > 0)
         printf("%-14s %10zu   NaN or infinity, left out\n", "bad rows", r->bad_rows);
-    printf("%-14s %10" PRIu64 "   %s%s\n", "positives", c.tp + c.fn, percent_text(text, base),
+    printf("%-14s %10" PRIu64 " %10s%s\n", "positives", c.tp + c.fn, percent_text(text, base),
            derived ? ", labels made from gold and the guards' verdicts" : "");
-    printf("%-14s %10" PRIu64 "   %s\n\n", "routed", c.tp + c.fp, percent_text(text, sr_share(c)));
+    printf("%-14s %10" PRIu64 " %10s\n\n", "routed", c.tp + c.fp, percent_text(text, sr_share(c)));
     print_ratio("F1", sr_f1(c), "");
     print_ratio("precision", sr_precision(c), "");
     print_ratio("recall", sr_recall(c), "");
@@ -188,7 +188,7 @@ static void print_guard(const char *name, const struct sr_guard *g, double share
 
 static void print_right(const char *name, uint64_t rows, size_t all) {
     char text[16];
-    printf("%-14s %10" PRIu64 "   %s\n", name, rows, percent_text(text, (double)rows / (double)all));
+    printf("%-14s %10" PRIu64 " %10s\n", name, rows, percent_text(text, (double)rows / (double)all));
 }
 
 static void print_system(const struct sr_system *s, size_t rows) {

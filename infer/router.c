@@ -15,6 +15,8 @@
 
 #include "infer/router.h"
 
+#define FORMAT_VERSION "1"
+
 /* A weights file while it is being taken apart. width[l] numbers go into layer l, width[l+1] come out. */
 struct parts {
     const struct sr_safetensors *file;
@@ -59,6 +61,17 @@ static bool belongs(const char *key, size_t layers) {
         return false;
     return index / 4 < layers && ((index % 4 == 0 && is_one_of(what, linear)) ||
                                   (index % 4 == 1 && index / 4 + 1 < layers && is_one_of(what, norm)));
+}
+
+/* Weights of our own say which version of the format they are; state dicts from elsewhere say nothing. */
+static int check_version(const struct parts *p, struct sr_error *err) {
+    const char *format = sr_safetensors_metadata(p->file, "format");
+    const char *version = sr_safetensors_metadata(p->file, "format_version");
+    if (!format || strncmp(format, "saferoute", 9) != 0 || !version || strcmp(version, FORMAT_VERSION) == 0)
+        return 0;
+    return sr_fail(err, SR_DATA,
+                   "%s: format_version is \"%s\", this program reads \"%s\": use the version that wrote it",
+                   p->path, version, FORMAT_VERSION);
 }
 
 static int find_layers(struct parts *p, struct sr_error *err) {
@@ -231,7 +244,8 @@ int sr_router_open(struct sr_router **out, const char *path, struct sr_error *er
     if (status < 0)
         return status;
     parts.file = file;
-    if ((status = find_layers(&parts, err)) < 0 || (status = find_widths(&parts, err)) < 0)
+    if ((status = check_version(&parts, err)) < 0 || (status = find_layers(&parts, err)) < 0 ||
+        (status = find_widths(&parts, err)) < 0)
         goto out;
     if (!(r = sr_alloc(1, sizeof *r, err))) {
         status = SR_NOMEM;

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 PROJECTIONS = 16
 LR, DECAY, CLIP, ALPHA, GAMMA = 5e-4, 0.01, 1.0, 0.75, 2.0
+LOUD = 4  # on the first weights of the last layer: brings gradient norms to both sides of CLIP
 
 
 # ---- the hash: tests/hash_fill.h in numpy ----
@@ -207,6 +208,8 @@ class Router(nn.Module):
             h = hash_values(100 + i, tuple(value.shape))
             if value.dim() == 2:  # about Kaiming's deviation: a uniform of +-2^k has deviation 2^k/sqrt 3
                 h = h * 2.0 ** round(math.log2(math.sqrt(6 / value.shape[1])))
+                if value.shape[0] == 1:
+                    h = h * LOUD
             elif key.endswith((".weight", "running_var")):
                 h = 1 + h / 4
             else:

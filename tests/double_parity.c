@@ -76,7 +76,7 @@ Test(double_parity, adamw) {
 Test(double_parity, clip) {
     struct sr_safetensors *file = vectors_open("optimiser");
     for (int c = 0; c < 4; c++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "clip.%d", c);
         const size_t n = sr_tensor_items(vector_find(file, name, "grads"));
         const double *grads = vector_need(file, name, "grads", n),

@@ -28,7 +28,7 @@ static inline struct sr_safetensors *vectors_open(const char *name) {
 /* The tensor PREFIX.NAME, or NULL. */
 static inline const struct sr_tensor *vector_find(const struct sr_safetensors *file, const char *prefix,
                                                   const char *name) {
-    char key[SR_TENSOR_NAME];
+    char key[2 * SR_TENSOR_NAME];
     snprintf(key, sizeof key, "%s.%s", prefix, name);
     return sr_safetensors_find(file, key);
 }
@@ -189,6 +189,9 @@ static const struct parity_run run_small = {
 static const struct parity_run run_full = {
     {.in = 2048, .n_hidden = 3, .hidden = {1024, 512, 256}, .dropout = {0.3, 0.3, 0.2}}, 256, 10};
 
+#define LOUD                                                                                                 \
+    4 /* on the first weights of the last layer: brings gradient norms to both sides of the clip's 1 */
+
 static inline void parity_fill(struct sr_model *m) {
     uint32_t stream = 100;
     for (size_t i = 0; i < m->n_layers; i++)
@@ -197,10 +200,10 @@ static inline void parity_fill(struct sr_model *m) {
             const size_t n = one_tensor_items(tensor);
             if (tensor->role == SR_ROLE_COUNTER)
                 continue;
-            if (tensor->rank == 2)
-                hash_fill(tensor->data, n, stream, exp2(round(log2(sqrt(6.0 / (double)tensor->shape[1])))),
-                          0);
-            else if (!strcmp(tensor->name, "weight") || !strcmp(tensor->name, "running_var"))
+            if (tensor->rank == 2) {
+                const double kaiming = exp2(round(log2(sqrt(6.0 / (double)tensor->shape[1]))));
+                hash_fill(tensor->data, n, stream, tensor->shape[0] == 1 ? LOUD * kaiming : kaiming, 0);
+            } else if (!strcmp(tensor->name, "weight") || !strcmp(tensor->name, "running_var"))
                 hash_fill(tensor->data, n, stream, 0.25, 1);
             else
                 hash_fill(tensor->data, n, stream, 0.125, 0);

@@ -430,3 +430,16 @@ Test(infer_refuses, a_threshold_that_is_none) {
         expect_refused(&w, "threshold");
     }
 }
+
+Test(infer_refuses, weights_of_a_later_format) {
+    struct weights w;
+    weights_begin(&w);
+    w.metadata[0] = (struct sr_pair){"format", "saferoute"};
+    w.metadata[1] = (struct sr_pair){"format_version", "2"};
+    w.n_metadata = 2;
+    expect_refused(&w, "format_version");
+    weights_begin(&w);
+    w.metadata[0] = (struct sr_pair){"format", "pt"}; /* what PyTorch's users write */
+    w.n_metadata = 1;
+    sr_router_close(expect_taken(&w));
+}

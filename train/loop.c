@@ -78,6 +78,8 @@ static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
             return sr_fail(err, SR_DATA,
                            "the loss is %g at step %lld of epoch %lld: training has diverged; lower lr (now %g)", loss,
                            (long long)at->step, (long long)at->epoch + 1, t->config->lr);
+        t->epoch_seconds = sr_log_clock() - began;
+        t->rows_per_second = (double)(at->rows - rows) / t->epoch_seconds;
         if (t->watch.step)
             t->watch.step(t->watch.user, t, loss);
         const bool stop = t->watch.stop && t->watch.stop(t->watch.user);
@@ -90,9 +92,8 @@ static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
             return sr_fail(err, SR_STOPPED, "stopped at step %lld; continue with: saferoute train --resume %s",
                            (long long)at->step, t->run->folder);
     }
-    t->epoch_seconds = sr_log_clock() - began;
-    t->rows_per_second = (double)(at->rows - rows) / (t->epoch_seconds > 0 ? t->epoch_seconds : 1e-9);
-    t->waited = (sr_loader_waited(loader) - waited) / (t->epoch_seconds > 0 ? t->epoch_seconds : 1e-9);
+    if (t->epoch_seconds > 0)
+        t->waited = (sr_loader_waited(loader) - waited) / t->epoch_seconds;
     return got;
 }
 

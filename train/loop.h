@@ -42,8 +42,8 @@ struct sr_trainer {
     double *score;
     uint8_t *decided;
     double last_checkpoint; /* clock */
-    double epoch_seconds, rows_per_second, waited; /* of the last epoch in this process: time, speed, share of it
-                                                      spent waiting for data */
+    double epoch_seconds, rows_per_second; /* of this epoch so far, or of the one just over, in this process */
+    double waited;                         /* share of that time spent waiting for data */
     char warning[256]; /* from resuming; "" if none */
 };
 

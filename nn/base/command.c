@@ -16,16 +16,21 @@ static bool help_wanted(int argc, char **argv) {
     return false;
 }
 
+/* The text with one newline at its end. */
+static void print_paragraph(const char *text) {
+    const size_t length = strlen(text);
+    printf("%s%s", text, length > 0 && text[length - 1] == '\n' ? "" : "\n");
+}
+
 static void print_help(const struct sr_command *command) {
-    const size_t length = strlen(command->usage);
-    fputs(command->usage, stdout);
-    if (length > 0 && command->usage[length - 1] != '\n')
-        putchar('\n');
+    print_paragraph(command->usage);
     if (command->count > 0)
         puts("\noptions:");
     sr_options_help(command->table, command->count, stdout);
-    if (command->notes)
-        printf("\n%s", command->notes);
+    if (command->notes) {
+        putchar('\n');
+        print_paragraph(command->notes);
+    }
 }
 
 int sr_command_begin(struct sr_options *o, const struct sr_command *command, void *values, int argc,

@@ -2,8 +2,8 @@
  *
  * A value is created by its maker and owned by whoever it is put into: sr_json_set and sr_json_append take the
  * value over even when they fail. A maker that finds no memory returns NULL, putting a NULL is a failure that is
- * remembered: sr_json_text of a tree with a lost value fails with SR_NOMEM. So a tree is built without checks and
- * checked once, when it is written.
+ * remembered for the life of the process: from then on sr_json_text fails with SR_NOMEM. So a tree is built without
+ * checks and checked once, when it is written. Keys are UTF-8.
  *
  *     struct sr_json *o = sr_json_object();
  *     sr_json_set(o, "rows", sr_json_integer(4424));
@@ -35,8 +35,8 @@ void sr_json_set(struct sr_json *object, const char *key, struct sr_json *value)
 void sr_json_append(struct sr_json *array, struct sr_json *value);
 void sr_json_free(struct sr_json *value); /* the root only */
 
-/* The text of a tree, NUL-terminated, free with sr_free; keys in the order they were set; numbers in 17 digits at
- * most. indent 0: one line. */
+/* The text of a tree, NUL-terminated, free with sr_free; keys in the order they were set; numbers in the fewest
+ * digits that read back as the same double. indent 0: one line, no spaces. */
 char *sr_json_text(const struct sr_json *value, int indent, struct sr_error *err);
 
 /* Parses length bytes. SR_DATA with line and column in err. Nesting deeper than jansson's limit (2048) and

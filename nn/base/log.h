@@ -2,7 +2,7 @@
  *
  * Only commands (cmd_*.c) call this; libraries report through return values and callbacks. Results go to stdout
  * by printf; progress, warnings and errors go here. NO_COLOR and a stderr that is not a terminal switch colour
- * off; a progress bar is drawn on a terminal only, elsewhere sr_progress_line's plain lines appear instead.
+ * off; a progress bar is drawn on a terminal only; elsewhere commands log plain lines now and then.
  * Calls from one thread at a time.
  *
  * SPDX-License-Identifier: MIT

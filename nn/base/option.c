@@ -42,12 +42,14 @@ static bool parse_bytes(int64_t *out, const char *text) {
     if (strcmp(text, "auto") == 0)
         return true;
     double bytes = strtod(text, &end);
+    if (end == text)
+        return false;
     const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
     if (unit) {
         bytes = ldexp(bytes, 10 * (int)(unit - units + 1));
         end++;
     }
-    if (end == text || *end || !(bytes >= 0 && bytes < 0x1p62))
+    if (*end || !(bytes >= 0 && bytes < 0x1p62))
         return false;
     *out = (int64_t)bytes;
     return true;
@@ -223,25 +225,32 @@ static size_t find(const struct sr_options *o, const char *key, size_t length) {
     return o->count;
 }
 
+static void swap_letters(char *text, char from, char to) {
+    for (; *text; text++)
+        *text = *text == from ? to : *text;
+}
+
 /* With the nearest of the keys that could have been meant. */
 static int fail_unknown(const struct sr_options *o, const char *key, size_t length, enum sr_origin origin,
                         struct sr_error *err) {
     const bool flag = origin == SR_ORIGIN_FLAG;
-    const char **keys = sr_alloc(o->count + 1, sizeof *keys, NULL), *near = NULL;
-    char word[128];
+    const char **keys = sr_alloc(o->count + 1, sizeof *keys, NULL);
+    char word[100], hint[128] = "";
     size_t n = 0;
-    snprintf(word, sizeof word, "%.*s", (int)(length < 100 ? length : 100), key);
-    for (char *p = word; *p; p++)
-        *p = *p == '-' ? '_' : *p;
+    snprintf(word, sizeof word, "%.*s", (int)(length < 99 ? length : 99), key);
+    swap_letters(word, '-', '_');
     for (size_t i = 0; keys && i < o->count; i++)
         if (flag || !o->table[i].flag_only)
             keys[n++] = o->table[i].key;
-    if (keys)
-        near = sr_nearest(word, keys);
+    const char *near = keys ? sr_nearest(word, keys) : NULL;
+    if (near)
+        snprintf(hint, sizeof hint, "; did you mean %s%s?", flag ? "--" : "", near);
+    if (flag) {
+        swap_letters(word, '_', '-');
+        swap_letters(hint, '_', '-');
+    }
     sr_free(keys);
-    return sr_fail(err, SR_USAGE, "unknown %s%.*s%s%s%s", flag ? "option --" : "key ",
-                   (int)(length < 100 ? length : 100), key, near ? "; did you mean " : "",
-                   near && flag ? "--" : "", near ? near : "");
+    return sr_fail(err, SR_USAGE, "unknown %s%s%s", flag ? "option --" : "key ", word, hint);
 }
 
 int sr_options_set(struct sr_options *o, const char *key, const char *value, enum sr_origin origin,

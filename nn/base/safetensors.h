@@ -61,7 +61,8 @@ struct sr_pair {
     const char *key, *value;
 };
 
-/* Writes tensors and metadata to path, in the order given. Bytes of the file depend on nothing else. */
+/* Writes tensors and metadata to path, in the order given. Bytes of the file depend on nothing else. Pairs without a value
+ * (NULL) are left out, and so is "sha256", which is always made anew. SR_BUG if a name occurs twice. */
 int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size_t n_tensors,
                          const struct sr_pair *metadata, size_t n_metadata, struct sr_error *err);
 

@@ -1,0 +1,162 @@
+/* test_base_file.c: atomic files: the old one or the whole new one, and nothing left behind.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/run_program.h"
+
+static char *folder, path[256];
+static struct sr_error err;
+
+static void begin(void) {
+    folder = folder_begin();
+    snprintf(path, sizeof path, "%s/out.txt", folder);
+    cr_assert_eq(sr_atomic_file_write(path, "old", 3, &err), SR_OK, "%s", err.text);
+}
+
+static void end(void) {
+    folder_end(folder);
+}
+
+TestSuite(atomic_file, .init = begin, .fini = end);
+TestSuite(file_read, .init = begin, .fini = end);
+
+static void expect_content(const char *wanted) {
+    char *text = slurp(path);
+    cr_expect_str_eq(text, wanted);
+    sr_free(text);
+}
+
+static size_t entries(void) {
+    size_t n = 0;
+    DIR *d = opendir(folder);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n - 2; /* . and .. */
+}
+
+Test(atomic_file, replaces_at_commit_and_not_before) {
+    struct sr_atomic_file *f;
+    cr_assert_eq(sr_atomic_file_open(&f, path, &err), SR_OK);
+    fputs("new", sr_atomic_file_stream(f));
+    fflush(sr_atomic_file_stream(f));
+    expect_content("old");
+    cr_expect_eq(entries(), 2);
+    cr_expect_eq(sr_atomic_file_commit(f, &err), SR_OK);
+    expect_content("new");
+    cr_expect_eq(entries(), 1);
+}
+
+Test(atomic_file, discard_leaves_the_old_file_alone) {
+    struct sr_atomic_file *f;
+    cr_assert_eq(sr_atomic_file_open(&f, path, &err), SR_OK);
+    fputs("new", sr_atomic_file_stream(f));
+    sr_atomic_file_discard(f);
+    expect_content("old");
+    cr_expect_eq(entries(), 1);
+    sr_atomic_file_discard(NULL);
+}
+
+/* A limit on the size of files makes the write fail as a full disk does. */
+Test(atomic_file, a_failed_write_keeps_the_old_file) {
+    struct rlimit limit = {10000, 10000};
+    char *much = sr_alloc(1, 100000, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    cr_expect_eq(sr_atomic_file_write(path, much, 100000, &err), SR_IO);
+    cr_expect(strstr(err.text, "out.txt"), "%s", err.text);
+    expect_content("old");
+    cr_expect_eq(entries(), 1);
+    sr_free(much);
+}
+
+/* The failure happens inside fwrite or only when the last buffer is flushed: both must be noticed. */
+Test(atomic_file, a_small_failed_write_is_noticed_too) {
+    struct rlimit limit = {2, 2};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    cr_expect_eq(sr_atomic_file_write(path, "newer", 5, &err), SR_IO);
+    expect_content("old");
+    cr_expect_eq(entries(), 1);
+}
+
+Test(atomic_file, bytes_written_by_name_are_committed) {
+    struct sr_atomic_file *f;
+    cr_assert_eq(sr_atomic_file_open(&f, path, &err), SR_OK);
+    FILE *other = fopen(sr_atomic_file_path(f), "w");
+    fputs("by name", other);
+    fclose(other);
+    cr_expect_eq(sr_atomic_file_commit(f, &err), SR_OK);
+    expect_content("by name");
+}
+
+Test(atomic_file, two_writers_of_one_target_do_not_share_a_file) {
+    struct sr_atomic_file *a, *b;
+    cr_assert_eq(sr_atomic_file_open(&a, path, &err), SR_OK);
+    cr_assert_eq(sr_atomic_file_open(&b, path, &err), SR_OK);
+    fputs("first", sr_atomic_file_stream(a));
+    fputs("second", sr_atomic_file_stream(b));
+    cr_expect_eq(sr_atomic_file_commit(b, &err), SR_OK);
+    expect_content("second");
+    cr_expect_eq(sr_atomic_file_commit(a, &err), SR_OK);
+    expect_content("first");
+    cr_expect_eq(entries(), 1);
+}
+
+Test(atomic_file, keeps_mode_and_symbolic_link) {
+    char link[256];
+    struct stat st;
+    snprintf(link, sizeof link, "%s/link", folder);
+    cr_assert_eq(symlink("out.txt", link), 0);
+    cr_assert_eq(chmod(path, 0640), 0);
+    cr_expect_eq(sr_atomic_file_write(link, "new", 3, &err), SR_OK, "%s", err.text);
+    expect_content("new");
+    cr_expect_eq(lstat(link, &st), 0);
+    cr_expect(S_ISLNK(st.st_mode));
+    cr_expect_eq(stat(path, &st), 0);
+    cr_expect_eq(st.st_mode & 07777, 0640);
+}
+
+Test(atomic_file, refuses_what_is_no_regular_file) {
+    struct stat st;
+    cr_expect_eq(sr_atomic_file_write("/dev/null", "x", 1, &err), SR_IO);
+    cr_expect_eq(stat("/dev/null", &st), 0);
+    cr_expect(S_ISCHR(st.st_mode));
+    cr_expect_eq(sr_atomic_file_write(folder, "x", 1, &err), SR_IO);
+    cr_expect_eq(sr_atomic_file_write("/no/such/folder/x", "x", 1, &err), SR_IO);
+    cr_expect(strstr(err.text, "/no/such/folder/x: No such file"), "%s", err.text);
+}
+
+Test(file_read, reads_to_the_limit_and_no_further) {
+    void *bytes;
+    size_t size;
+    cr_expect_eq(sr_file_read(&bytes, &size, path, 3, &err), SR_OK);
+    cr_expect_eq(size, 3);
+    cr_expect_str_eq(bytes, "old");
+    sr_free(bytes);
+    cr_expect_eq(sr_file_read(&bytes, &size, path, 2, &err), SR_DATA);
+    cr_expect_null(bytes);
+    cr_expect_eq(sr_file_read(&bytes, &size, folder, 100, &err), SR_NOINPUT);
+    cr_expect_eq(sr_file_read(&bytes, &size, "/no/such", 100, &err), SR_NOINPUT);
+    cr_expect_eq(sr_file_read(&bytes, &size, "/etc/hostname/x", 100, &err), SR_NOINPUT);
+}
+
+Test(file_read, reads_a_pipe_whose_size_nobody_knows) {
+    char fifo[256], command[600];
+    void *bytes;
+    size_t size;
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    snprintf(command, sizeof command, "head -c 50000 /dev/zero > '%s' &", fifo);
+    cr_assert_eq(system(command), 0);
+    cr_expect_eq(sr_file_read(&bytes, &size, fifo, 1 << 20, &err), SR_OK, "%s", err.text);
+    cr_expect_eq(size, 50000);
+    sr_free(bytes);
+}

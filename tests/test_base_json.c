@@ -1,0 +1,178 @@
+/* test_base_json.c: JSON out and in.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/base/base.h"
+
+static struct sr_error err;
+
+static void expect_text(struct sr_json *tree, int indent, const char *wanted) {
+    char *text = sr_json_text(tree, indent, &err);
+    cr_assert_not_null(text, "%s", err.text);
+    cr_expect_str_eq(text, wanted);
+    sr_free(text);
+    sr_json_free(tree);
+}
+
+Test(json, tree_becomes_text_in_the_order_it_was_set) {
+    struct sr_json *o = sr_json_object(), *a = sr_json_array();
+    sr_json_set(o, "z", sr_json_integer(-9223372036854775807));
+    sr_json_set(o, "a", a);
+    sr_json_append(a, sr_json_bool(true));
+    sr_json_append(a, sr_json_null());
+    sr_json_append(a, sr_json_string("a\"\\\n\x01é"));
+    sr_json_append(a, sr_json_array());
+    sr_json_append(a, sr_json_object());
+    expect_text(o, 0, "{\"z\":-9223372036854775807,\"a\":[true,null,\"a\\\"\\\\\\n\\u0001é\",[],{}]}");
+}
+
+Test(json, indent_puts_one_value_a_line) {
+    struct sr_json *o = sr_json_object(), *a = sr_json_array();
+    sr_json_append(a, sr_json_integer(1));
+    sr_json_append(a, sr_json_integer(2));
+    sr_json_set(o, "a", a);
+    sr_json_set(o, "b", sr_json_object());
+    expect_text(o, 2, "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {}\n}");
+}
+
+Test(json, numbers_are_short_and_read_back_exactly) {
+    static const double numbers[] = {0.1,  0.6,  1.0 / 3,      5e-324, 1.7976931348623157e308,
+                                     -0.0, 1e22, 123456789.125};
+    struct sr_json *a = sr_json_array(), *back;
+    for (size_t i = 0; i < SR_COUNT(numbers); i++)
+        sr_json_append(a, sr_json_number(numbers[i]));
+    char *text = sr_json_text(a, 0, &err);
+    cr_assert_eq(sr_json_parse(&back, text, strlen(text), &err), SR_OK, "%s", err.text);
+    for (size_t i = 0; i < SR_COUNT(numbers); i++) {
+        double number = NAN;
+        cr_expect(sr_json_as_number(sr_json_at(back, i), &number));
+        cr_expect(memcmp(&number, &numbers[i], sizeof number) == 0, "%.17g came back as %.17g", numbers[i],
+                  number);
+    }
+    cr_expect(strncmp(text, "[0.1,0.6,0.3333333333333333,", 28) == 0, "%s", text);
+    sr_free(text);
+    sr_json_free(a);
+    sr_json_free(back);
+}
+
+Test(json, what_json_has_no_words_for_is_replaced) {
+    struct sr_json *a = sr_json_array();
+    sr_json_append(a, sr_json_number(NAN));
+    sr_json_append(a, sr_json_number(-INFINITY));
+    sr_json_append(a, sr_json_string(NULL));
+    sr_json_append(a, sr_json_string("a\xff\xc3<\xed\xa0\x80\xc0\x80\xf4\x90\x80\x80.\xf0\x9f\x98\x80"));
+    sr_json_append(a, sr_json_number(2));
+    expect_text(a, 0, "[null,null,null,\"a?\?<????????\?.\xf0\x9f\x98\x80\",2.0]");
+}
+
+Test(json, a_lost_value_is_remembered) {
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "lost", NULL); /* what a maker without memory returns */
+    sr_json_set(o, "there", sr_json_integer(1));
+    cr_expect_null(sr_json_text(o, 0, &err));
+    cr_expect_eq(err.status, SR_NOMEM);
+    cr_expect_null(sr_json_text(NULL, 0, &err));
+    sr_json_free(o);
+}
+
+Test(json, parse_refuses_what_is_not_json_and_says_where) {
+    static const char *const bad[] = {
+        "",         "{",       "{\"a\":1,}",    "{\"a\":1,\"a\":2}",     "[1] 2", "{'a':1}", "nul",
+        "\"\xff\"", "[1e999]", "[\"\\u0000\"]", "[99999999999999999999]"};
+    for (size_t i = 0; i < SR_COUNT(bad); i++) {
+        struct sr_json *tree;
+        cr_expect_eq(sr_json_parse(&tree, bad[i], strlen(bad[i]), &err), SR_DATA, "%s", bad[i]);
+        cr_expect_null(tree);
+        cr_expect(strncmp(err.text, "line 1, column ", 15) == 0, "%s", err.text);
+    }
+}
+
+Test(json, parse_survives_deep_nesting) {
+    char *deep = sr_alloc(100001, 1, &err);
+    struct sr_json *tree;
+    memset(deep, '[', 100000);
+    cr_expect_eq(sr_json_parse(&tree, deep, 100000, &err), SR_DATA);
+    sr_free(deep);
+}
+
+Test(json, looking_for_the_wrong_kind_finds_nothing) {
+    struct sr_json *tree;
+    static const char text[] = "{\"n\":1.5,\"s\":\"x\",\"a\":[1],\"o\":{\"k\":2}}";
+    int64_t integer;
+    double number;
+    cr_assert_eq(sr_json_parse(&tree, text, strlen(text), &err), SR_OK);
+    cr_expect_eq(sr_json_size(tree), 4);
+    cr_expect(!sr_json_as_integer(sr_json_get(tree, "n"), &integer));
+    cr_expect(sr_json_as_number(sr_json_at(sr_json_get(tree, "a"), 0), &number) && number == 1);
+    cr_expect(!sr_json_as_number(sr_json_get(tree, "s"), &number));
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(tree, "s")), "x");
+    cr_expect_null(sr_json_as_string(sr_json_get(tree, "n")));
+    cr_expect_null(sr_json_get(tree, "none"));
+    cr_expect_null(sr_json_get(sr_json_get(tree, "a"), "k"));
+    cr_expect_null(sr_json_at(sr_json_get(tree, "a"), 1));
+    cr_expect_null(sr_json_at(tree, 0));
+    cr_expect_eq(sr_json_size(sr_json_get(tree, "s")), 0);
+    cr_expect(sr_json_is_array(sr_json_get(tree, "a")) && !sr_json_is_object(sr_json_get(tree, "a")));
+    cr_expect(!sr_json_is_object(NULL) && !sr_json_is_array(NULL));
+    sr_json_free(tree);
+}
+
+Test(json, walk_visits_every_member_in_order) {
+    struct sr_json *tree;
+    static const char text[] = "{\"c\":0,\"a\":1,\"b\":2}";
+    const struct sr_json *value;
+    void *iter = NULL;
+    char keys[8] = "";
+    int64_t number, sum = 0;
+    cr_assert_eq(sr_json_parse(&tree, text, strlen(text), &err), SR_OK);
+    for (const char *key; (key = sr_json_next(tree, &iter, &value));) {
+        strcat(keys, key);
+        cr_expect(sr_json_as_integer(value, &number));
+        sum += number;
+    }
+    cr_expect_str_eq(keys, "cab");
+    cr_expect_eq(sum, 3);
+    sr_json_free(tree);
+}
+
+Test(decimal, reads_back_exactly_whatever_the_bits) {
+    char text[SR_DECIMAL_TEXT];
+    for (uint64_t i = 0; i < 100000; i++) {
+        const uint64_t bits = sr_random_bits(5, sr_stream(SR_STREAM_TEST, 0, 0), i);
+        const uint32_t half = (uint32_t)bits;
+        double number, back;
+        float small;
+        memcpy(&number, &bits, sizeof number);
+        memcpy(&small, &half, sizeof small);
+        if (isfinite(number)) {
+            back = strtod(sr_decimal(text, number), NULL);
+            cr_assert(memcmp(&back, &number, sizeof back) == 0, "%.17g is written %s", number, text);
+        }
+        if (isfinite(small))
+            cr_assert_eq(strtof(sr_decimal_float(text, small), NULL), small, "%.9g is written %s",
+                         (double)small, text);
+    }
+}
+
+Test(decimal, is_the_shortest_that_reads_back) {
+    char text[SR_DECIMAL_TEXT];
+    cr_expect_str_eq(sr_decimal(text, 0.1), "0.1");
+    cr_expect_str_eq(sr_decimal(text, 0.1 + 0.2), "0.30000000000000004");
+    cr_expect_str_eq(sr_decimal(text, -2.2250738585072014e-308), "-2.2250738585072014e-308");
+    cr_expect_str_eq(sr_decimal(text, INFINITY), "inf");
+    cr_expect_str_eq(sr_decimal(text, 100), "100");
+    cr_expect_str_eq(sr_decimal(text, 9007199254740992.0), "9007199254740992");
+    cr_expect_str_eq(sr_decimal(text, 1e16), "1e+16");
+    cr_expect_str_eq(sr_decimal(text, 1234.5), "1234.5");
+    cr_expect_str_eq(sr_decimal(text, -0.0001), "-0.0001");
+    cr_expect_str_eq(sr_decimal(text, 0.00001), "1e-05");
+    cr_expect_str_eq(sr_decimal(text, -0.0), "-0");
+    cr_expect_str_eq(sr_decimal_float(text, 16777216.0f), "16777216");
+    cr_expect_str_eq(sr_decimal_float(text, 0.6f), "0.6");
+    cr_expect_str_eq(sr_decimal(text, (double)0.6f), "0.6000000238418579");
+}
