@@ -27,9 +27,9 @@ enum column { DIRECTION, OFFSET, CENTRE, LATENT, TWIN, TWIN_LATENT, SOURCE, GOLD
 static const double twin_share = .02;     /* rows that are twins of the row before */
 static const double signal_deviation = .30, noise_deviation = .15; /* of a feature */
 static const double falloff = .9;         /* strength of a direction over that of the one before */
-static const double gold_cut = .1, gold_noise = .35;
-static const double blind_cut = 1.2, blind_slope = 4, blind_gain = 2;
-static const double small_noise = .3, small_slope = 2.5, large_noise = .45, large_slope = 3;
+static const double gold_cut = .1, gold_noise = .3;
+static const double blind_cut = 1, blind_slope = 4, blind_gain = 2;
+static const double small_noise = .3, small_slope = 2.5, large_noise = .4, large_slope = 3;
 
 static const char *const source_name[SOURCES] = {"forum", "news", "chat", "reviews", "prompts", "mail"};
 

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,12 +37,13 @@ static const struct sr_command command = {
         "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
         "A row with a NaN or an infinity has prob nan and goes to the large guard; stderr counts such rows.\n"
         "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
-    .notes = "examples:\n"
-             "  saferoute infer --model run/best.safetensors --data new.h5 --out scores.csv\n"
-             "  saferoute infer --model best.safetensors --data new.h5 --threshold .7 | head\n"
-             "\n"
-             "exit status: 0 done, 2 usage, 65 bad data or weights, 66 no such file, 71 out of memory,\n"
-             "74 the result could not be written\n",
+    .notes =
+        "examples:\n"
+        "  saferoute infer --model run/best.safetensors --data new.h5 --out scores.csv\n"
+        "  saferoute infer --model best.safetensors --data new.h5 --threshold .7 | gzip > scores.csv.gz\n"
+        "\n"
+        "exit status: 0 done, 2 usage, 65 bad data or weights, 66 no such file, 71 out of memory,\n"
+        "74 the result could not be written\n",
     .table = table,
     .count = SR_COUNT(table),
 };
@@ -78,23 +79,12 @@ static void print_id(FILE *to, const char *id) {
     fputc('"', to);
 }
 
-/* printf may write a NaN with a sign, which readers of CSV do not expect. */
-static void print_number(FILE *to, float value) {
-    if (isnan(value))
-        fputs("nan", to);
-    else
-        fprintf(to, "%.9g", (double)value);
-}
-
 static void print_rows(FILE *to, const struct sr_scoring *s, const uint8_t *decision) {
     fputs("row,id,logit,prob,decision\n", to);
     for (size_t i = 0; i < s->scores.rows; i++) {
         fprintf(to, "%zu,", i);
         print_id(to, s->data->id && s->data->id[i] ? s->data->id[i] : "");
-        fputc(',', to);
-        print_number(to, s->scores.logit[i]);
-        fputc(',', to);
-        print_number(to, s->scores.prob[i]);
+        fprintf(to, ",%.9g,%.9g", (double)s->scores.logit[i], (double)s->scores.prob[i]);
         fputs(decision[i] ? ",large\n" : ",small\n", to);
     }
 }

@@ -83,8 +83,8 @@ struct sr_score_options {
      .help = "feature dumps, taken as one set of rows"}, \
     {"threshold", SR_OPTION_REAL, offsetof(type, member.threshold), .max = 1, .metavar = "T", \
      .help = "route rows with prob > T; else the weights' own threshold, else 0.6"}, \
-    {"threads", SR_OPTION_INTEGER, offsetof(type, member.threads), .fallback = "0", .max = 1024, .metavar = "N", \
-     .help = "threads; 0: as many as this process may use. Never changes results"}, \
+    {"threads", SR_OPTION_INTEGER, offsetof(type, member.threads), .fallback = "0", .max = 1024, \
+     .metavar = "N", .help = "threads; 0: as many as this process may use. Never changes results"}, \
     {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
      .help = "read features up to this size into memory first; else in bands. Never changes results"}, \
     SR_SCORE_NAME(type, member, features, "features"), \

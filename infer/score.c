@@ -22,7 +22,7 @@ static void score_block(float *logit, float *prob, const struct sr_router *r, co
     const size_t width = sr_router_width(r);
     sr_router_logits(r, logit, x, rows);
     for (size_t i = 0; i < rows; i++) {
-        if (isnan(logit[i]) || !sr_vec()->all_finite(x + i * width, width))
+        if (!isfinite(logit[i]) || !sr_vec()->all_finite(x + i * width, width))
             logit[i] = prob[i] = NAN;
         else
             prob[i] = sr_router_prob(logit[i]);

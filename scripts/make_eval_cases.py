@@ -9,7 +9,8 @@
   tests/vectors/eval_guards.h5              a dump with gold and both guards, 16 features a row, and what `saferoute
   tests/vectors/eval_guards.json            eval --json --threshold .5` has to say about it, by scikit-learn
   tests/vectors/eval_bad_rows.h5            six rows; row 2 holds a NaN, row 4 an infinity; ids that CSV must quote
-  tests/vectors/eval_unlabelled.h5          two rows, features alone, in a dataset of another name
+  tests/vectors/eval_unlabelled.h5          three rows, features alone, in a dataset of another name; row 2
+                                            holds numbers at float32's end
 
 The files are committed; run this only to make other cases:  python3 scripts/make_eval_cases.py
 Needs numpy, scikit-learn, torch, safetensors, h5py.
@@ -171,7 +172,7 @@ def write_dumps(router):
         f["id"] = np.array(["plain", "a,b", 'say "hi"', "", "two\nlines", "last"], dtype=h5py.string_dtype())
 
     with h5py.File(VECTORS / "eval_unlabelled.h5", "w") as f:
-        f["last_hidden"] = x[:2].astype(np.float32)
+        f["last_hidden"] = np.stack([x[0], x[1], np.full(16, 3e38)]).astype(np.float32)
 
 
 VECTORS.mkdir(parents=True, exist_ok=True)

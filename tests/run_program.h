@@ -44,8 +44,8 @@ static inline char *slurp(const char *path) {
 }
 
 /* Runs saferoute with arguments as a shell reads them; folder takes what it prints. */
-__attribute__((format(printf, 2, 3))) static inline struct run run_program(const char *folder, const char *format,
-                                                                           ...) {
+__attribute__((format(printf, 2, 3))) static inline struct run run_program(const char *folder,
+                                                                           const char *format, ...) {
     char arguments[2048], command[4096], out[256], err[256];
     va_list list;
     va_start(list, format);
@@ -55,7 +55,8 @@ __attribute__((format(printf, 2, 3))) static inline struct run run_program(const
     snprintf(err, sizeof err, "%s/stderr", folder);
     snprintf(command, sizeof command, "'%s' %s >'%s' 2>'%s' </dev/null", SR_PROGRAM, arguments, out, err);
     const int raw = system(command);
-    return (struct run){.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, .out = slurp(out), .err = slurp(err)};
+    return (struct run){
+        .status = WIFEXITED(raw) ? WEXITSTATUS(raw) : -1, .out = slurp(out), .err = slurp(err)};
 }
 
 static inline void run_end(struct run *r) {

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <omp.h>
 
 #include "tests/dump_fixture.h"
 
@@ -162,9 +161,9 @@ Test(data_loader, same_bits_for_any_thread_count) {
     start(a, 0, 0);
     start(b, 0, 0);
     for (;;) {
-        omp_set_num_threads(1);
+        sr_cpu_threads(1);
         bool more = next(a, &x);
-        omp_set_num_threads(3);
+        sr_cpu_threads(3);
         cr_assert_eq(next(b, &y), more);
         if (!more)
             break;

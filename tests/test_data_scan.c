@@ -4,7 +4,6 @@
  */
 #include <endian.h>
 #include <math.h>
-#include <omp.h>
 
 #include "tests/dump_fixture.h"
 
@@ -115,12 +114,12 @@ Test(data_scan, same_bits_for_any_thread_count_kept_or_streamed) {
     char path[64];
     struct sr_error err = {0};
     struct sr_data *d = open_paths(make_synth(path, 2600, 300, 4), NULL);
-    omp_set_num_threads(1);
+    sr_cpu_threads(1);
     struct sr_scan first = scan_of(d);
     for (int threads = 1; threads <= 3; threads++) {
         struct sr_scan scan;
         double last = 0;
-        omp_set_num_threads(threads);
+        sr_cpu_threads(threads);
         cr_assert_eq(sr_data_scan(d, &scan, note, &last, &err), 0, "%s", err.text);
         cr_expect_eq(last, 1.0);
         cr_expect_arr_eq(scan.mean, first.mean, d->width * sizeof(double));

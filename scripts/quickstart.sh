@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# quickstart.sh: from a fresh clone to a trained and measured router with one command.
+#
+#   scripts/quickstart.sh                                   built-in synthetic dumps, 30 epochs, about a minute
+#   scripts/quickstart.sh train.h5 [val.h5 [test.h5]]       your dumps, the whole recipe
+#   scripts/quickstart.sh train.h5 val.h5 -- --epochs 30    what is behind -- goes to `saferoute train`
+#
+# Without val.h5 a fifth of the training rows is held out to choose the best epoch. Installs what the build needs, builds
+# into build/release, trains into runs/quickstart (or the next free name; a run that was stopped is taken up again).
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+
+die() {
+    printf 'quickstart: %s\n' "$1" >&2
+    exit "${2:-2}"
+}
+
+say() { printf '\n== %s\n' "$1"; }
+
+# ---- arguments ----
+
+dumps=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    case $1 in
+    -h | --help) usage && exit 0 ;;
+    -*) die "unknown option $1 (what is meant for \`saferoute train\` goes behind --)" ;;
+    esac
+    [ -f "$1" ] || die "$1: no such file" 66
+    dumps+=("$(realpath "$1")")
+    shift
+done
+[ ${#dumps[@]} -le 3 ] || die "at most three dumps: train.h5 val.h5 test.h5"
+if [ $# -gt 0 ]; then shift; fi
+extra=("$@")
+
+cd "$(dirname "$0")/.."
+
+# ---- build ----
+
+scripts/packages.sh build
+say "Building into build/release"
+build=build/release
+configure=(-S . -B "$build" -DCMAKE_BUILD_TYPE=Release)
+if [ ! -f "$build/CMakeCache.txt" ] && command -v ninja >/dev/null; then
+    configure+=(-G Ninja)
+fi
+pkg-config --exists criterion || configure+=(-DSR_TESTS=OFF)
+cmake "${configure[@]}" >"/tmp/saferoute-cmake.$$" 2>&1 || {
+    cat "/tmp/saferoute-cmake.$$"
+    rm -f "/tmp/saferoute-cmake.$$"
+    die "cmake failed; its message is above" 70
+}
+rm -f "/tmp/saferoute-cmake.$$"
+cmake --build "$build" --target saferoute --parallel "$(nproc)"
+saferoute=$build/saferoute
+"$saferoute" version
+
+# ---- data ----
+
+train=${dumps[0]-} val=${dumps[1]-} test=${dumps[2]-}
+if [ -z "$train" ]; then
+    say "No dumps given: making synthetic ones in runs/quickstart-data"
+    mkdir -p runs/quickstart-data
+    train=$PWD/runs/quickstart-data/train.h5
+    val=$PWD/runs/quickstart-data/val.h5
+    test=$PWD/runs/quickstart-data/test.h5
+    "$saferoute" data synth --out "$train" --rows 4000 --world 1 --seed 1
+    "$saferoute" data synth --out "$val" --rows 1000 --world 1 --seed 2
+    "$saferoute" data synth --out "$test" --rows 1000 --world 1 --seed 3
+    extra=(--epochs 30 "${extra[@]}")
+fi
+
+# ---- train ----
+
+# A run of these dumps that was stopped before its end.
+stopped() {
+    [ -f "$1/checkpoint.safetensors" ] && [ ! -f "$1/last.safetensors" ] && grep -qF "train: \"$train\"" "$1/config.yaml"
+}
+
+run=runs/quickstart
+for ((i = 2; ; i++)); do
+    if [ ! -e "$run" ] || { [ ${#extra[@]} -eq 0 ] && stopped "$run"; }; then
+        break
+    fi
+    run=runs/quickstart-$i
+done
+
+status=0
+if [ -e "$run" ]; then
+    say "Going on with the stopped run $run"
+    "$saferoute" train --resume "$run" || status=$?
+else
+    say "Training into $run"
+    mkdir -p runs
+    choose=(--val "$val")
+    [ -n "$val" ] || choose=(--val-fraction 0.2)
+    "$saferoute" train --train "$train" "${choose[@]}" --out "$run" "${extra[@]}" || status=$?
+fi
+if [ "$status" -eq 75 ]; then
+    die "stopped; the run goes on with: $saferoute train --resume $run" 75
+elif [ "$status" -ne 0 ]; then
+    die "training failed; the message is above" "$status"
+fi
+
+# ---- measure ----
+
+measured=${test:-$val}
+if [ -n "$measured" ]; then
+    say "Measuring $run/best.safetensors on $measured"
+    "$saferoute" eval --model "$run/best.safetensors" --data "$measured"
+    [ -n "$test" ] || echo "(The best epoch was chosen on these rows: rows of their own would give a little less.)"
+fi
+
+say "What was made"
+echo "$run/best.safetensors   the router; $run also holds settings, metrics, log and a checkpoint"
+[ ${#dumps[@]} -gt 0 ] || echo "runs/quickstart-data              synthetic dumps: right in shape, but no real guards behind them"
+say "What next"
+[ ${#dumps[@]} -gt 0 ] || echo "scripts/quickstart.sh train.h5 val.h5 test.h5        the same with your own feature dumps"
+echo "$saferoute eval --model $run/best.safetensors --data D.h5 --threshold 0.7"
+echo "$saferoute infer --model $run/best.safetensors --data D.h5 --out scores.csv"
+echo "$saferoute help train"

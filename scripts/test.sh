@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# test.sh: every test, and an honest count of them.
+#
+#   scripts/test.sh          gcc with warnings as errors; all tests, under every flavour of OpenBLAS there is
+#   scripts/test.sh --ci     and a clang build with warnings as errors, and all tests under the address and
+#                            undefined-behaviour sanitizers
+#
+# Tests of real feature dumps look for guard-train.h5 and guard-val.h5 in the folder $SAFEROUTE_DATA, else in
+# ../shared/data beside the repository. A skipped test counts as neither passed nor failed and is listed with its reason.
+# Exit status: 0 nothing failed, 1 a test or build failed, 2 wrong usage or packages missing.
+#
+# SPDX-License-Identifier: MIT
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+ci=false
+case ${1-} in
+'') ;;
+--ci) ci=true ;;
+-h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;;
+*) echo "test.sh: unknown option $1 (only --ci)" >&2 && exit 2 ;;
+esac
+
+scripts/packages.sh build tests
+if [ -z "${SAFEROUTE_DATA-}" ] && [ -f ../shared/data/guard-train.h5 ]; then
+    SAFEROUTE_DATA=$(realpath ../shared/data)
+    export SAFEROUTE_DATA
+fi
+
+passed=0 failed=0 skipped=()
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+say() { printf '\n== %s\n' "$1"; }
+skip() { skipped+=("$1"); }
+
+# build NAME [CMAKE OPTIONS]: into build/test-NAME. A failed build counts as one failure.
+build() {
+    local name=$1 dir=build/test-$1 generator=()
+    shift
+    say "Build: $name"
+    if [ ! -f "$dir/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
+    if ! cmake -S . -B "$dir" "${generator[@]}" -DSR_TESTS=ON -DSR_WERROR=ON "$@" >"$logs/cmake" 2>&1; then
+        cat "$logs/cmake"
+    elif cmake --build "$dir" --parallel "$(nproc)"; then
+        return 0
+    fi
+    echo "FAILED: build $name"
+    failed=$((failed + 1))
+    return 1
+}
+
+# Adds the programs' own counts. A program that died without one (a crash, a time limit) counts as one failure.
+count() {
+    local name=$1 log=$2 line numbers='Passing: ([0-9]+) \| Failing: ([0-9]+) \| Crashing: ([0-9]+)'
+    while read -r line; do
+        if [[ $line =~ $numbers ]]; then
+            passed=$((passed + BASH_REMATCH[1]))
+            failed=$((failed + BASH_REMATCH[2] + BASH_REMATCH[3]))
+        fi
+    done < <(grep -a 'Synthesis: Tested:' "$log" || true)
+    while read -r line; do
+        skip "$name: $line"
+    done < <(sed -n 's/.*\[SKIP\] //p' "$log")
+}
+
+# tests NAME BUILD [CTEST OPTIONS]: runs and counts.
+tests() {
+    local name=$1 dir=build/test-$2 before=$failed status=0
+    shift 2
+    say "Tests: $name"
+    ctest --test-dir "$dir" --output-on-failure "$@" || status=$?
+    cp "$dir/Testing/Temporary/LastTest.log" "$logs/$name"
+    count "$name" "$logs/$name"
+    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
+}
+
+# The flavours share a name, and the system's preference decides which one a program gets: so say it for each.
+flavours=(/usr/lib/*/openblas-openmp /usr/lib/*/openblas-pthread)
+if build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release; then
+    first=true
+    for dir in "${flavours[@]}"; do
+        flavour=${dir##*/}
+        if [ ! -e "$dir/libopenblas.so.0" ]; then
+            skip "$flavour: not installed, so nothing was tested under it"
+        elif $first; then
+            LD_LIBRARY_PATH=$dir tests "$flavour" gcc
+            first=false
+        else
+            LD_LIBRARY_PATH=$dir tests "$flavour" gcc -R '^(test_nn|test_train|test_run|double_)'
+        fi
+    done
+    if $first; then tests default gcc; fi
+fi
+
+if $ci; then
+    if command -v clang >/dev/null; then
+        build clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release || true
+    else
+        skip "clang: not installed, so nothing was built with it"
+    fi
+    export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+    if build asan -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g' \
+        -DSR_SANITIZE=address,undefined; then
+        tests asan asan
+    fi
+fi
+
+say "Result"
+if [ ${#skipped[@]} -eq 0 ]; then
+    echo "Skipped: nothing"
+else
+    echo "Skipped:"
+    printf '  %s\n' "${skipped[@]}"
+fi
+echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
+[ "$failed" -eq 0 ]
