@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes tests/vectors/*.safetensors: what PyTorch computes, for the parity tests to compare with.
+"""Makes tests/vectors/{layers,losses,optimiser,routers}.safetensors: what PyTorch computes, for the parity tests.
 
 Layers, losses and the optimiser are written out as inputs and outputs. Whole training runs are not: their weights, rows,
 labels and dropout masks come from an integer hash that both sides compute (tests/hash_fill.h), and of a run's result the

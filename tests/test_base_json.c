@@ -49,7 +49,7 @@ Test(json, numbers_are_short_and_read_back_exactly) {
     char *text = sr_json_text(a, 0, &err);
     cr_assert_eq(sr_json_parse(&back, text, strlen(text), &err), SR_OK, "%s", err.text);
     for (size_t i = 0; i < SR_COUNT(numbers); i++) {
-        double number = NAN;
+        double number = 0;
         cr_expect(sr_json_as_number(sr_json_at(back, i), &number));
         cr_expect(memcmp(&number, &numbers[i], sizeof number) == 0, "%.17g came back as %.17g", numbers[i],
                   number);
@@ -62,8 +62,8 @@ Test(json, numbers_are_short_and_read_back_exactly) {
 
 Test(json, what_json_has_no_words_for_is_replaced) {
     struct sr_json *a = sr_json_array();
-    sr_json_append(a, sr_json_number(NAN));
-    sr_json_append(a, sr_json_number(-INFINITY));
+    sr_json_append(a, sr_json_number((double)NAN));
+    sr_json_append(a, sr_json_number(-(double)INFINITY));
     sr_json_append(a, sr_json_string(NULL));
     sr_json_append(a, sr_json_string("a\xff\xc3<\xed\xa0\x80\xc0\x80\xf4\x90\x80\x80.\xf0\x9f\x98\x80"));
     sr_json_append(a, sr_json_number(2));
@@ -164,7 +164,7 @@ Test(decimal, is_the_shortest_that_reads_back) {
     cr_expect_str_eq(sr_decimal(text, 0.1), "0.1");
     cr_expect_str_eq(sr_decimal(text, 0.1 + 0.2), "0.30000000000000004");
     cr_expect_str_eq(sr_decimal(text, -2.2250738585072014e-308), "-2.2250738585072014e-308");
-    cr_expect_str_eq(sr_decimal(text, INFINITY), "inf");
+    cr_expect_str_eq(sr_decimal(text, (double)INFINITY), "inf");
     cr_expect_str_eq(sr_decimal(text, 100), "100");
     cr_expect_str_eq(sr_decimal(text, 9007199254740992.0), "9007199254740992");
     cr_expect_str_eq(sr_decimal(text, 1e16), "1e+16");

@@ -223,7 +223,7 @@ Test(safetensors, every_dtype_has_its_size) {
                  sr_dtype_name((enum sr_dtype)d), 5 * size);
         write_raw(strlen(header), header, 5 * size);
         struct sr_safetensors *s = open_good();
-        cr_expect_eq(sr_safetensors_at(s, 0)->dtype, d);
+        cr_expect_eq(sr_safetensors_at(s, 0)->dtype, (enum sr_dtype)d);
         sr_safetensors_close(s);
         expect_refused(header, 5 * size + 1, "trailing");
     }

@@ -124,7 +124,8 @@ int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size
         fwrite(prefix, 1, 8, to);
         fwrite(header, 1, length, to);
         for (size_t i = 0; i < n_tensors; i++)
-            fwrite(tensors[i].data, dtypes[tensors[i].dtype].size, sr_tensor_items(&tensors[i]), to);
+            if (sr_tensor_items(&tensors[i]) > 0) /* else data may be NULL */
+                fwrite(tensors[i].data, dtypes[tensors[i].dtype].size, sr_tensor_items(&tensors[i]), to);
         status = sr_atomic_file_commit(f, err);
     }
     sr_free(header);
