@@ -161,7 +161,7 @@ static void look_at_type(hid_t type, struct sr_h5_info *info) {
     info->size = H5Tget_size(type);
     bits = (unsigned)info->size * 8;
     info->kind = SR_H5_OTHER;
-    snprintf(info->type, sizeof info->type, "of another type");
+    snprintf(info->type, sizeof info->type, "another type");
     if (class == H5T_FLOAT) {
         info->kind = float_kind(type, info->size);
         snprintf(info->type, sizeof info->type, "%s%u", info->kind == SR_H5_BFLOAT ? "bfloat" : "float", bits);

@@ -246,6 +246,26 @@ static size_t cache_bytes(const struct sr_h5 *f, const char *name) {
     return bytes < CACHE_MAX ? bytes : CACHE_MAX;
 }
 
+/* A filter this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not at the first read. */
+static int check_filters(const struct sr_h5_matrix *m, struct sr_error *err) {
+    int status = 0;
+    hid_t create = H5Dget_create_plist(m->dataset);
+    int filters = H5Pget_nfilters(create);
+    for (int i = 0; i < filters && status == 0; i++) {
+        char name[40] = "";
+        unsigned flags;
+        size_t values = 0;
+        H5Z_filter_t filter = H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        if (H5Zfilter_avail(filter) <= 0)
+            status = sr_fail(err, SR_DATA,
+                             "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
+                             "without compression",
+                             m->where, name, filter);
+    }
+    H5Pclose(create);
+    return status;
+}
+
 static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name, enum sr_feature type,
                        struct sr_error *err) {
     hsize_t shape[2];
@@ -264,7 +284,7 @@ static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     m->type = type == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
     m->swap = type != SR_FEATURE_FLOAT && is_big_endian(m->type);
     m->row = sr_alloc(m->width, sizeof *m->row, err);
-    return m->row ? 0 : SR_NOMEM;
+    return m->row ? check_filters(m, err) : SR_NOMEM;
 }
 
 int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name, enum sr_feature type,

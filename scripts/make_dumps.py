@@ -157,6 +157,9 @@ def bad(folder):
         f["label"] = LABEL
         chunk = f["features"].id.get_chunk_info(1)
         offset, size = chunk.byte_offset, chunk.size
+    with new(folder, "bad_filter") as f:
+        f.create_dataset("features", data=X, chunks=(4, D), compression="lzf")  # known to h5py alone
+        f["label"] = LABEL
     damaged = folder / "bad_damaged.h5"
     bytes_ = bytearray(damaged.read_bytes())
     bytes_[offset : offset + size] = b"\xff" * size

@@ -12,7 +12,7 @@
 
 struct sample {
     int64_t rows, size, free_range;
-    double rate;
+    double rate, shift;
     bool json, quiet;
     char *out, *name;
     int mode;
@@ -27,6 +27,7 @@ static const struct sr_option table[] = {
     {"free_range", SR_OPTION_INTEGER, AT(free_range), .help = "any"},
     {"size", SR_OPTION_BYTES, AT(size), .fallback = "auto", .metavar = "BYTES"},
     {"learning_rate", SR_OPTION_REAL, AT(rate), .fallback = ".5", .max = 1, .help = "how fast"},
+    {"shift", SR_OPTION_REAL, AT(shift), .help = "any"},
     {"json", SR_OPTION_SWITCH, AT(json), .help = "print JSON"},
     {"quiet", SR_OPTION_SWITCH, AT(quiet), .fallback = "true"},
     {"out", SR_OPTION_TEXT, AT(out), .flag_only = true},
@@ -125,6 +126,9 @@ Test(option, later_wins) {
 
 Test(option, unknown_names_get_a_suggestion) {
     expect_refused("--learning-rte", "1", "unknown option --learning-rte; did you mean --learning-rate?");
+    expect_refused("--fe-rane", "1", "did you mean --free-range?");
+    expect_refused("--set", "oot=1", "unknown key oot");
+    cr_expect_null(strstr(err.text, "out?"), "a flag is no key: %s", err.text);
     expect_refused("--josn", NULL, "did you mean --json?");
     expect_refused("--zzzzzz", NULL, "unknown option --zzzzzz");
     cr_expect_null(strstr(err.text, "mean"), "%s", err.text);
@@ -141,7 +145,10 @@ Test(option, a_value_may_not_be_missing) {
 }
 
 Test(option, values_of_the_wrong_kind_are_refused) {
-    static const char *const bad[] = {"--rows=",
+    static const char *const bad[] = {"--free-range=99999999999999999999",
+                                      "--shift=nan",
+                                      "--shift=-inf",
+                                      "--rows=",
                                       "--rows=0",
                                       "--rows=101",
                                       "--rows=5x",
@@ -243,12 +250,16 @@ Test(option, text_is_short_and_empty_when_unset) {
     cr_expect_str_eq(sr_options_text(&o, 0, text, sizeof text), "7");
     cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "auto");
     cr_expect_str_eq(sr_options_text(&o, 3, text, sizeof text), "0.5");
-    cr_expect_str_eq(sr_options_text(&o, 6, text, sizeof text), "");
-    cr_expect_str_eq(sr_options_text(&o, 9, text, sizeof text), "4,3");
-    cr_expect_str_eq(sr_options_text(&o, 10, text, sizeof text), "0.3,0.2");
+    cr_expect_str_eq(sr_options_text(&o, 7, text, sizeof text), "");
+    cr_expect_str_eq(sr_options_text(&o, 10, text, sizeof text), "4,3");
+    cr_expect_str_eq(sr_options_text(&o, 11, text, sizeof text), "0.3,0.2");
     v.size = 3ll << 30;
     cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "3G");
-    cr_expect_str_eq(sr_options_text(&o, 9, text, 3), "4,"); /* cut, not overrun */
+    cr_assert_eq(sr_options_set(&o, "hidden", "4,3,2,1,5", SR_ORIGIN_SET, &err), SR_OK);
+    memset(text, '!', sizeof text);
+    cr_expect_str_eq(sr_options_text(&o, 10, text, 3), "4,"); /* cut, not overrun */
+    for (size_t i = 3; i < sizeof text; i++)
+        cr_expect_eq(text[i], '!');
 }
 
 Test(option, help_has_a_line_for_every_row) {

@@ -164,11 +164,12 @@ static const struct {
     {"no_label", SR_DATA, {"/label", "gold", "features [12,8] float32"}},
     {"half,bad_width", SR_DATA, {"half.h5 has 8 features", "bad_width.h5 has 7"}},
     {"full,bad_contract", SR_DATA, {"feature_model", "'model-a'", "'model-b'"}},
+    {"bad_filter", SR_DATA, {"bad_filter.h5: /features", "lzf", "gzip"}},
     {"bad_truncated", SR_DATA, {"bad_truncated.h5", "truncated"}},
     {"bad_foreign", SR_DATA, {"bad_foreign.h5", "signature"}},
     {"bad_empty", SR_DATA, {"bad_empty.h5"}},
     {"half,nowhere", SR_NOINPUT, {"nowhere.h5", "No such file"}},
-    {"/dev/null", SR_DATA, {"not a regular file"}},
+    {"/dev/zero", SR_DATA, {"not a regular file"}},
     {"/tmp", SR_DATA, {"/tmp: is a directory"}},
     {"/", SR_DATA, {"is a directory"}},
 };

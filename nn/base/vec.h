@@ -49,7 +49,7 @@ struct sr_vec {
     /* Columns of x [rows, n], n <= 64, rows `stride` apart, summed over the rows in order, in double.
      * column_add:         sum[j] += the column's sum.
      * column_moments:     mean and population variance (two passes).
-     * normalise:          y = (x - mean) * (scale * gamma) + beta, y with the stride of x.
+     * normalise:          y = (x - mean) * scale * gamma + beta, y with the stride of x.
      * normalise_sums:     sum of dy, and dot of dy with xhat = (x - mean) * scale.
      * normalise_backward: dx = gamma*scale * (dy - sum/rows - xhat*dot/rows). */
     void (*column_add)(real *sum, const real *x, size_t rows, size_t n, size_t stride);
