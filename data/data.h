@@ -35,6 +35,25 @@ struct sr_data_names {
     const char *id, *group, *source;
 };
 
+/* clang-format off */
+#define SR_DATA_NAME(type, member, name, what) \
+    {#name, SR_OPTION_TEXT, offsetof(type, member.name), .metavar = "NAME", \
+     .help = "dataset of " what ", if not /" #name}
+
+/* Rows of a command's table of options: every name above, kept in struct type's member, which has these fields. */
+#define SR_DATA_NAME_OPTIONS(type, member) \
+    SR_DATA_NAME(type, member, features, "features"), \
+    SR_DATA_NAME(type, member, label, "labels"), \
+    SR_DATA_NAME(type, member, gold, "human labels"), \
+    SR_DATA_NAME(type, member, small_prob, "the small guard's probabilities"), \
+    SR_DATA_NAME(type, member, small_pred, "the small guard's verdicts"), \
+    SR_DATA_NAME(type, member, large_prob, "the large guard's probabilities"), \
+    SR_DATA_NAME(type, member, large_pred, "the large guard's verdicts"), \
+    SR_DATA_NAME(type, member, id, "row ids"), \
+    SR_DATA_NAME(type, member, group, "groups of twins"), \
+    SR_DATA_NAME(type, member, source, "sources")
+/* clang-format on */
+
 struct sr_data_options {
     struct sr_data_names names;
     bool label_optional;   /* a dump without labels and without the columns they follow from is fine (label NULL) */

@@ -68,15 +68,11 @@ struct sr_score_options {
     double threshold; /* counts only if it was given */
     int64_t threads, memory;
     /* dataset names; NULL: the usual ones */
-    char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred, *id;
+    char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred, *id, *group, *source;
     bool uint16_is_bfloat;
 };
 
 /* clang-format off */
-#define SR_SCORE_NAME(type, member, name, what) \
-    {#name, SR_OPTION_TEXT, offsetof(type, member.name), .metavar = "NAME", \
-     .help = "dataset of " what ", if not /" #name}
-
 #define SR_SCORE_OPTIONS(type, member) \
     {"model", SR_OPTION_TEXT, offsetof(type, member.model), .metavar = "W", .help = "weights (safetensors)"}, \
     {"data", SR_OPTION_TEXT, offsetof(type, member.data), .metavar = "D.h5[,E.h5]", \
@@ -87,14 +83,7 @@ struct sr_score_options {
      .metavar = "N", .help = "threads; 0: as many as this process may use. Never changes results"}, \
     {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
      .help = "read features up to this size into memory first; else in bands. Never changes results"}, \
-    SR_SCORE_NAME(type, member, features, "features"), \
-    SR_SCORE_NAME(type, member, label, "labels"), \
-    SR_SCORE_NAME(type, member, gold, "human labels"), \
-    SR_SCORE_NAME(type, member, small_prob, "the small guard's probabilities"), \
-    SR_SCORE_NAME(type, member, small_pred, "the small guard's verdicts"), \
-    SR_SCORE_NAME(type, member, large_prob, "the large guard's probabilities"), \
-    SR_SCORE_NAME(type, member, large_pred, "the large guard's verdicts"), \
-    SR_SCORE_NAME(type, member, id, "row ids"), \
+    SR_DATA_NAME_OPTIONS(type, member), \
     {"uint16_is_bfloat", SR_OPTION_SWITCH, offsetof(type, member.uint16_is_bfloat), \
      .help = "16-bit integer features are bfloat16 bit patterns"}
 /* clang-format on */

@@ -135,7 +135,9 @@ static int open_data(struct sr_scoring *s, const struct sr_score_options *o, boo
                   .small_pred = o->small_pred,
                   .large_prob = o->large_prob,
                   .large_pred = o->large_pred,
-                  .id = o->id},
+                  .id = o->id,
+                  .group = o->group,
+                  .source = o->source},
         .label_optional = label_optional,
         .uint16_is_bfloat = o->uint16_is_bfloat,
     };

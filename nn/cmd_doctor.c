@@ -8,7 +8,7 @@
 #include "data/data.h"
 #include "nn/nn.h"
 
-static const char usage[] = "Usage: saferoute doctor [--json]\n"
+static const char usage[] = "usage: saferoute doctor [--json]\n"
                             "\n"
                             "Shows CPU, vector kernels, BLAS build and core (and what was done about a wrong one), HDF5,\n"
                             "memory and threads. Quote it with every timing and every bug report.";

@@ -77,7 +77,7 @@ static void watch_epoch(void *user, const struct sr_trainer *t, bool is_best) {
 }
 
 static const char usage[] =
-    "Usage: saferoute train --train A.h5[,B.h5] (--val V.h5 | --val-fraction F) --out RUN [--KEY VALUE ...]\n"
+    "usage: saferoute train --train A.h5[,B.h5] (--val V.h5 | --val-fraction F) --out RUN [--KEY VALUE ...]\n"
     "       saferoute train --resume RUN\n"
     "\n"
     "Trains a router from feature dumps (HDF5) and keeps the epoch with the best validation AUPRC. Without further\n"
@@ -90,10 +90,10 @@ static const char notes[] =
     "metrics.csv, metrics.jsonl, timing.csv and train.log. Ctrl-C and SIGTERM write a checkpoint first; --resume goes\n"
     "on from it and ends in the same bytes as a run never interrupted.\n"
     "\n"
-    "Exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output error,\n"
+    "exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output error,\n"
     "75 stopped by a signal with a checkpoint to resume from.\n"
     "\n"
-    "Examples:\n"
+    "examples:\n"
     "  saferoute train --train train.h5 --val val.h5 --out runs/monday\n"
     "  saferoute train --train a.h5,b.h5 --val-fraction 0.1 --epochs 30 --patience 0 --out runs/short\n"
     "  saferoute train --resume runs/monday";

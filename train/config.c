@@ -56,10 +56,7 @@ const struct sr_option sr_config_table[] = {
 
     {"on_bad_row", SR_OPTION_CHOICE, AT(on_bad_row), .fallback = "error", .choices = "error|skip",
      .help = "rows with a NaN or an infinity: stop, or leave them out"},
-    {"features", SR_OPTION_TEXT, AT(names.features), .metavar = "NAME", .help = "dataset of features, if not /features"},
-    {"label", SR_OPTION_TEXT, AT(names.label), .metavar = "NAME", .help = "dataset of labels, if not /label"},
-    {"gold", SR_OPTION_TEXT, AT(names.gold), .metavar = "NAME", .help = "dataset of human labels, if not /gold"},
-    {"group", SR_OPTION_TEXT, AT(names.group), .metavar = "NAME", .help = "dataset of groups, if not /group"},
+    SR_DATA_NAME_OPTIONS(struct sr_config, names),
     {"uint16_is_bfloat", SR_OPTION_SWITCH, AT(uint16_is_bfloat),
      .help = "16-bit integer features are bfloat16 bit patterns"},
 
