@@ -19,19 +19,19 @@ static const struct sr_option synth_table[] = {
     {"out", SR_OPTION_TEXT, offsetof(struct synth_options, out), .metavar = "F.h5", .help = "file to write"},
     {"rows", SR_OPTION_INTEGER, offsetof(struct synth_options, rows), .fallback = "4000", .min = 1,
      .max = UINT32_MAX, .metavar = "N", .help = "rows"},
-    {"width", SR_OPTION_INTEGER, offsetof(struct synth_options, width), .fallback = "2048", .min = 1, .max = 1 << 20,
-     .metavar = "D", .help = "features a row"},
-    {"seed", SR_OPTION_INTEGER, offsetof(struct synth_options, seed), .fallback = "1", .max = 1e15, .metavar = "S",
-     .help = "which rows; another seed gives other rows of the same problem"},
-    {"world", SR_OPTION_INTEGER, offsetof(struct synth_options, world), .fallback = "1", .max = 1e15, .metavar = "W",
-     .help = "which problem; training and validation rows need the same"},
+    {"width", SR_OPTION_INTEGER, offsetof(struct synth_options, width), .fallback = "2048", .min = 1,
+     .max = 1 << 20, .metavar = "D", .help = "features a row"},
+    {"seed", SR_OPTION_INTEGER, offsetof(struct synth_options, seed), .fallback = "1", .max = 1e15,
+     .metavar = "S", .help = "which rows; another seed gives other rows of the same problem"},
+    {"world", SR_OPTION_INTEGER, offsetof(struct synth_options, world), .fallback = "1", .max = 1e15,
+     .metavar = "W", .help = "which problem; training and validation rows need the same"},
 };
 
 static const struct sr_command synth_command = {
     .name = "data synth",
     .usage = "usage: saferoute data synth --out F.h5 [options]\n\n"
-             "Writes a synthetic feature dump shaped like a real one: correlated float16 features, two guards and\n"
-             "their verdicts, gold, sources, groups of twins. The same options give the same bytes.",
+             "Writes a synthetic feature dump shaped like a real one: correlated float16 features, two\n"
+             "guards' probabilities, gold, sources, groups of twins. The same options give the same bytes.",
     .notes = "example:\n"
              "  saferoute data synth --out train.h5 --rows 4000 --seed 1\n"
              "  saferoute data synth --out val.h5 --rows 1000 --seed 2",
@@ -51,8 +51,9 @@ static int print_dump(const char *path, struct sr_error *err) {
         unsafe += d->gold[i];
     }
     printf("%s: %zu rows of %zu float16 features, %zu sources\n", path, d->rows, d->width, d->sources);
-    printf("label 1 (small guard wrong, large guard right): %zu (%.1f %%), unsafe: %zu (%.1f %%)\n", positives,
-           100 * (double)positives / (double)d->rows, unsafe, 100 * (double)unsafe / (double)d->rows);
+    printf("label 1 (small guard wrong, large guard right): %zu (%.1f %%), unsafe: %zu (%.1f %%)\n",
+           positives, 100 * (double)positives / (double)d->rows, unsafe,
+           100 * (double)unsafe / (double)d->rows);
     sr_data_close(d);
     return 0;
 }
@@ -63,7 +64,8 @@ static int synth(int argc, char **argv) {
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &synth_command, &opts, argc, argv, &err);
     if (status > 0) {
-        struct sr_synth how = {(size_t)opts.rows, (size_t)opts.width, (uint64_t)opts.seed, (uint64_t)opts.world};
+        struct sr_synth how = {(size_t)opts.rows, (size_t)opts.width, (uint64_t)opts.seed,
+                               (uint64_t)opts.world};
         if (opts.out)
             status = sr_synth_write(opts.out, &how, &err);
         else
@@ -81,8 +83,8 @@ static int synth(int argc, char **argv) {
 
 static int run(const char *name, int argc, char **argv, bool *found) {
     *found = true;
-#define X(command, help)                                                                                           \
-    if (strcmp(name, #command) == 0)                                                                               \
+#define X(command, help)                                                                                     \
+    if (strcmp(name, #command) == 0)                                                                         \
         return command(argc, argv);
     DATA_COMMANDS(X)
 #undef X

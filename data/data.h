@@ -1,13 +1,13 @@
 /* data.h: the door of data: every foreign file of rows in, batches out.
  *
- * A struct sr_data is one or several feature dumps (HDF5) seen as one set of rows. Its columns (labels, verdicts,
- * ...) are in memory from the start; its features are kept in memory when they fit, else read in bands. Batches
- * come from a loader, which is the only way to features during training:
+ * A struct sr_data is one or several feature dumps (HDF5) seen as one set of rows. Its columns (labels,
+ * verdicts and so on) are in memory from the start; its features are kept in memory when they fit, else read
+ * in bands. Batches come from a loader, which is the only way to features during training:
  *
  *     struct sr_data *d;
- *     sr_data_open(&d, "train-a.h5,train-b.h5", &options, err);     // columns, checked
- *     sr_data_keep(d, memory, err);                                // features into memory, if they fit
- *     sr_data_scan(d, &scan, NULL, NULL, err);                      // one pass: bad rows, mean, deviation, data_id
+ *     sr_data_open(&d, "train-a.h5,train-b.h5", &options, err); // columns, checked
+ *     sr_data_keep(d, memory, err);                             // features into memory, if they fit
+ *     sr_data_scan(d, &scan, NULL, NULL, err);                  // bad rows, mean, deviation, data_id
  *     sr_loader_create(&loader, d, rows, n_rows, &how, err);
  *     for (epoch = 0; ...; epoch++) {
  *         sr_loader_start(loader, epoch, 0, err);
@@ -28,8 +28,9 @@
 
 #include "nn/base/base.h"
 
-/* Names of datasets in the files, where they differ from the contract's; NULL: the contract's name or an alias
- * (features: X, embeddings, hidden_states; label: labels, y, target). */
+/* Names of datasets in the files, where they differ from the contract's; NULL: the contract's name or an
+ * alias (features: X, embeddings, hidden_states; label: labels, y, target). A name given must be there; two
+ * aliases in one file are refused. */
 struct sr_data_names {
     const char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred;
     const char *id, *group, *source;
@@ -56,44 +57,49 @@ struct sr_data_names {
 
 struct sr_data_options {
     struct sr_data_names names;
-    bool label_optional;   /* a dump without labels and without the columns they follow from is fine (label NULL) */
-    bool uint16_is_bfloat; /* integer 16-bit features are bfloat16 bit patterns; without it they are refused */
+    /* A dump without labels and without the columns they follow from is fine: label is NULL. */
+    bool label_optional;
+    /* 16-bit integer features are bfloat16 bit patterns; without this they are refused. Other features are
+     * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent, or
+     * opaque values of 2 bytes. */
+    bool uint16_is_bfloat;
 };
 
-/* One or several dumps as one set. Fields are read-only outside data/. Columns have `rows` items, or are NULL where
- * any file lacks them. */
+/* One or several dumps as one set. Fields are read-only outside data/. Columns have `rows` items, or are NULL
+ * where any file lacks them. */
 struct sr_data {
     size_t rows;  /* at most 2^32 - 1 */
     size_t width; /* features a row, D */
     size_t files;
 
-    uint8_t *label;            /* 1: small wrong and large right */
-    bool label_derived;        /* label was made from gold and verdicts */
-    uint8_t *gold;             /* 1: unsafe */
+    uint8_t *label;                   /* 1: small wrong and large right */
+    bool label_derived;               /* label was made from gold and verdicts */
+    uint8_t *gold;                    /* 1: unsafe */
     uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _pred, else from _prob >= .5 */
     float *small_prob, *large_prob;
-    int64_t *group;
-    int32_t *source;           /* index into source_names */
+    int64_t *group;  /* integers as they are, strings as 64-bit hashes */
+    int32_t *source; /* index into source_names; files' sources are joined by name */
     char **source_names;
     size_t sources;
-    char **id;                 /* printable: strings as they are, 16-byte values as hex */
+    char **id; /* printable: strings as they are, 16-byte values that are not text as hex */
 
-    /* The feature contract: the root attributes feature_model, feature_revision, feature_layer, feature_norm,
-     * feature_pooling, feature_template that the files agree on, as strings. */
+    /* The feature contract: those of the root attributes feature_model, feature_revision, feature_layer,
+     * feature_norm, feature_pooling, feature_template that every file has, as strings. */
     struct sr_pair *contract;
     size_t contract_count;
 
     struct sr_data_private *in; /* files, storage of features */
 };
 
-/* Opens paths (comma-separated), checks them against the contract of a dump and reads the columns. SR_NOINPUT: no such
- * file. SR_DATA: not HDF5, a dataset missing (named, with what there is), wrong rank, row counts that differ, labels
- * other than 0/1, zero rows, D differing between files, contracts that differ. */
+/* Opens paths (comma-separated), checks them against the contract of a dump and reads the columns.
+ * SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there is), wrong rank, row
+ * counts that differ, labels other than 0/1, probabilities outside 0..1, zero rows, D differing between
+ * files, contracts that differ, compressed by a filter that is not installed. options may be NULL. */
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);
 
-/* Bytes the features take in memory (16-bit values stay 16-bit). */
+/* Bytes the features take in memory (16-bit values stay 16-bit where all files have the same type). */
 size_t sr_data_bytes(const struct sr_data *d);
 
 /* Reads all features into memory if sr_data_bytes is at most `memory`; else leaves them in the files. */
@@ -105,20 +111,25 @@ void sr_data_locate(const struct sr_data *d, size_t row, const char **path, size
 
 /* What one pass over the features finds. Arrays belong to the scan; free with sr_scan_free. */
 struct sr_scan {
-    size_t bad_rows;    /* rows with a NaN or an infinity */
-    uint32_t *bad_row;  /* their numbers, ascending */
-    double *mean;       /* [width], over the good rows */
-    double *deviation;  /* [width], population (divides by n) */
-    char data_id[65];   /* SHA-256 of rows, width, labels and 1,024 evenly spaced rows as float32 */
+    size_t bad_rows;   /* rows with a NaN or an infinity */
+    uint32_t *bad_row; /* their numbers, ascending */
+    double *mean;      /* [width], over the good rows; NaN without any */
+    double *deviation; /* [width], population (divides by n) */
+    /* SHA-256 over rows and width (uint64), labels (uint8 each; nothing where there are none), and rows
+     * floor(i*rows/m) for i < m = min(rows, 1024) as float32; all little-endian. The form of the file does
+     * not matter, nor does where features are kept. */
+    char data_id[65];
 };
-/* progress (may be NULL) is called now and then with the fraction done. The same bits for any thread count. */
+/* progress (may be NULL) is called now and then with the fraction done. The same bits for any thread
+ * count. */
 int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction),
                  void *user, struct sr_error *err);
 void sr_scan_free(struct sr_scan *scan);
 
-/* Splits `rows` (ascending) into train and val, val with about `fraction` of them: stratified by label, and rows of
- * one group stay together. A pure function of (labels, groups, rows, seed). Outputs are ascending, allocated, free
- * with sr_free. SR_DATA if a class would be missing on either side. */
+/* Splits `rows` (ascending) into train and val, val with about `fraction` of them: stratified by label, and
+ * rows of one group stay together. A pure function of (labels, groups, rows, seed). Outputs are ascending,
+ * allocated, free with sr_free. SR_DATA if a class would be missing on either side. val has no more than its
+ * share of each class, and less only where large groups do not fit. */
 int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, double fraction, uint64_t seed,
                   uint32_t **train, size_t *n_train, uint32_t **val, size_t *n_val, struct sr_error *err);
 
@@ -132,9 +143,10 @@ enum sr_order {
 struct sr_loader_options {
     enum sr_order order;
     uint64_t seed;
-    size_t batch;  /* rows a batch; the last has what is left, but a last batch of one row joins its neighbour, so
-                      that batches have at most batch + 1 rows (SR_ORDER_FILE: no joining, at most batch) */
-    size_t window; /* rows shuffled together, SR_ORDER_BALANCED */
+    size_t batch; /* rows a batch; the last has what is left, but a last batch of one row joins its neighbour,
+                     so that batches have at most batch + 1 rows (SR_ORDER_FILE: no joining, at most batch) */
+    size_t window; /* rows shuffled together, SR_ORDER_BALANCED; rounded up to whole bands of 256 rows of the
+                      set. Where features are streamed, about two windows of raw rows are in memory */
 };
 
 struct sr_batch {
@@ -146,9 +158,10 @@ struct sr_batch {
 
 struct sr_loader;
 
-/* rows[0..n): the rows that take part, ascending; borrowed until the loader is freed, like d. A loader belongs to one
- * thread; it starts a thread of its own that reads ahead where features are not in memory. Several loaders on one d
- * may be used by turns. */
+/* rows[0..n): the rows that take part, ascending; borrowed until the loader is freed, like d. A loader
+ * belongs to one thread; it starts a thread of its own that reads ahead where features are not in memory.
+ * Several loaders on one d may be used by turns. SR_ORDER_BALANCED needs labels and rows of both classes
+ * (else SR_DATA). */
 int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *rows, size_t n,
                      const struct sr_loader_options *options, struct sr_error *err);
 void sr_loader_free(struct sr_loader *loader);
@@ -158,7 +171,8 @@ size_t sr_loader_batches(const struct sr_loader *loader); /* batches an epoch */
 /* Goes to batch `first` of epoch `epoch` (both from 0). */
 int sr_loader_start(struct sr_loader *loader, uint64_t epoch, size_t first, struct sr_error *err);
 
-/* 1: batch filled; 0: the epoch is over; negative: a status. */
+/* 1: batch filled; 0: the epoch is over, or none was started; negative: a status, such as SR_DATA where the
+ * reading thread met a damaged file. Allocates nothing. */
 int sr_loader_next(struct sr_loader *loader, struct sr_batch *batch, struct sr_error *err);
 
 /* Seconds spent waiting for the reading thread since the loader was created. */
@@ -166,7 +180,8 @@ double sr_loader_waited(const struct sr_loader *loader);
 
 /* ---- writing ---- */
 
-/* A synthetic dump shaped like the real thing; see synth.c. Written atomically. */
+/* A synthetic dump shaped like the real thing; see synth.c. Written atomically, in memory of 40 bytes a row.
+ * The same bytes for any number of threads. */
 struct sr_synth {
     size_t rows, width;
     uint64_t seed;
@@ -174,7 +189,7 @@ struct sr_synth {
 };
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err);
 
-/* Scores to HDF5: /row, /id (if the data has ids), /logit, /prob, /decision (1: large). Written atomically. */
+/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large). */
 int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
                          const uint8_t *decision, struct sr_error *err);
 

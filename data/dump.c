@@ -1,8 +1,9 @@
 /* dump.c: one HDF5 file checked against the contract of a feature dump. See dump.h.
  *
- * Nothing is guessed: a dataset goes by the contract's name, an alias, or the name the caller gives; two aliases at
- * once are refused, 16-bit integers are features only when the caller says so, and a value that cannot be what its
- * column says is refused with its row. Only columns are read here; features are looked at, not read.
+ * Nothing is guessed: a dataset goes by the contract's name, an alias, or the name the caller gives; two
+ * aliases at once are refused, 16-bit integers are features only when the caller says so, and a value that
+ * cannot be what its column says is refused with its row. Only columns are read here; features are looked at,
+ * not read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +15,9 @@
 
 #include "data/names.h"
 
-const char *const sr_contract_key[SR_CONTRACT_KEYS] = {"feature_model", "feature_revision", "feature_layer",
-                                                       "feature_norm",  "feature_pooling",  "feature_template"};
+const char *const sr_contract_key[SR_CONTRACT_KEYS] = {"feature_model",   "feature_revision",
+                                                       "feature_layer",   "feature_norm",
+                                                       "feature_pooling", "feature_template"};
 
 #define NAMES_MAX 5
 static const char *const feature_names[NAMES_MAX] = {"features", "X", "embeddings", "hidden_states"};
@@ -45,8 +47,8 @@ static int find_dataset(const struct sr_dump *d, const char *given, const char *
         if (!sr_h5_has(d->file, *name))
             continue;
         if (*found)
-            return sr_fail(err, SR_DATA, "%s: both /%s and /%s could be the %s; say which with --%s NAME", d->path,
-                           *found, *name, names[0], names[0]);
+            return sr_fail(err, SR_DATA, "%s: both /%s and /%s could be the %s; say which with --%s NAME",
+                           d->path, *found, *name, names[0], names[0]);
         *found = *name;
     }
     return 0;
@@ -63,28 +65,29 @@ static int find_column(const struct sr_dump *d, const char *given, const char *n
     if (status < 0)
         return status;
     if (info->rank != 1 && !(info->rank == 2 && info->shape[1] == 1))
-        return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but a column has one value a row (rank 1)", d->path, *found,
-                       info->rank);
+        return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but a column has one value a row (rank 1)",
+                       d->path, *found, info->rank);
     if (info->shape[0] != d->rows)
-        return sr_fail(err, SR_DATA, "%s: /%s has %llu rows, the features have %zu; they must be the same rows",
-                       d->path, *found, (unsigned long long)info->shape[0], d->rows);
+        return sr_fail(err, SR_DATA,
+                       "%s: /%s has %llu rows, the features have %zu; they must be the same rows", d->path,
+                       *found, (unsigned long long)info->shape[0], d->rows);
     return 0;
 }
 
-static int fail_kind(const struct sr_dump *d, const char *name, const struct sr_h5_info *info, const char *wanted,
-                     struct sr_error *err) {
+static int fail_kind(const struct sr_dump *d, const char *name, const struct sr_h5_info *info,
+                     const char *wanted, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "%s: /%s holds %s, but %s are needed", d->path, name, info->type, wanted);
 }
 
 /* ---- features ---- */
 
-static int choose_type(struct sr_dump *d, const char *name, const struct sr_h5_info *info, bool uint16_is_bfloat,
-                       struct sr_error *err) {
+static int choose_type(struct sr_dump *d, const char *name, const struct sr_h5_info *info,
+                       bool uint16_is_bfloat, struct sr_error *err) {
     bool integer16 = info->kind == SR_H5_INTEGER && info->size == 2;
     if (integer16 && !uint16_is_bfloat)
         return sr_fail(err, SR_DATA,
-                       "%s: /%s holds %s: if these are bfloat16 bit patterns, say so with --uint16-is-bfloat", d->path,
-                       name, info->type);
+                       "%s: /%s holds %s: if these are bfloat16 bit patterns, say so with --uint16-is-bfloat",
+                       d->path, name, info->type);
     if (info->kind == SR_H5_HALF)
         d->type = SR_FEATURE_HALF;
     else if (info->kind == SR_H5_BFLOAT || integer16 || (info->kind == SR_H5_OPAQUE && info->size == 2))
@@ -107,13 +110,14 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
     if (status < 0)
         return status;
     if (info.rank != 2)
-        return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but features have rank 2: [rows, width]", d->path, name,
-                       info.rank);
+        return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but features have rank 2: [rows, width]", d->path,
+                       name, info.rank);
     if (info.shape[0] == 0 || info.shape[1] == 0)
         return sr_fail(err, SR_DATA, "%s: /%s is empty: [%llu, %llu]", d->path, name,
                        (unsigned long long)info.shape[0], (unsigned long long)info.shape[1]);
     if (info.shape[0] > UINT32_MAX || info.shape[1] > UINT32_MAX)
-        return sr_fail(err, SR_DATA, "%s: /%s is larger than 2^32 - 1 rows or columns; split the file", d->path, name);
+        return sr_fail(err, SR_DATA, "%s: /%s is larger than 2^32 - 1 rows or columns; split the file",
+                       d->path, name);
     d->rows = info.shape[0];
     d->width = info.shape[1];
     status = choose_type(d, name, &info, options->uint16_is_bfloat, err);
@@ -122,13 +126,14 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
 
 /* ---- columns ---- */
 
-static int binary_from_integers(const struct sr_dump *d, const char *name, uint8_t *out, struct sr_error *err) {
+static int binary_from_integers(const struct sr_dump *d, const char *name, uint8_t *out,
+                                struct sr_error *err) {
     int64_t *value = sr_alloc(d->rows, sizeof *value, err);
     int status = value ? sr_h5_read_integers(d->file, name, value, d->rows, err) : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < d->rows; i++) {
         if (value[i] != 0 && value[i] != 1)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld; only 0 and 1 are allowed", d->path, name, i,
-                             (long long)value[i]);
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld; only 0 and 1 are allowed", d->path, name,
+                             i, (long long)value[i]);
         out[i] = value[i] == 1;
     }
     sr_free(value);
@@ -140,8 +145,8 @@ static int binary_from_floats(const struct sr_dump *d, const char *name, uint8_t
     int status = value ? sr_h5_read_floats(d->file, name, value, d->rows, err) : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < d->rows; i++) {
         if (value[i] != 0.0f && value[i] != 1.0f)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g; only 0 and 1 are allowed", d->path, name, i,
-                             (double)value[i]);
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g; only 0 and 1 are allowed", d->path, name,
+                             i, (double)value[i]);
         out[i] = value[i] == 1.0f;
     }
     sr_free(value);
@@ -180,8 +185,8 @@ static int read_prob(const struct sr_dump *d, const char *given, const char *nam
     status = *out ? sr_h5_read_floats(d->file, name, *out, d->rows, err) : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < d->rows; i++)
         if (!((*out)[i] >= 0.0f && (*out)[i] <= 1.0f))
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1)", d->path, name, i,
-                             (double)(*out)[i]);
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1)", d->path,
+                             name, i, (double)(*out)[i]);
     return status;
 }
 
@@ -197,11 +202,12 @@ static int derive_pred(uint8_t **pred, const float *prob, size_t rows, struct sr
 
 static int derive_label(struct sr_dump *d, bool optional, struct sr_error *err) {
     if (!d->gold || !d->small_pred || !d->large_pred)
-        return optional ? 0
-                        : fail_missing(d, "label",
-                                       " (nor labels, y, target), nor all it follows from: gold, small_prob or "
-                                       "small_pred, large_prob or large_pred",
-                                       err);
+        return optional
+                   ? 0
+                   : fail_missing(d, "label",
+                                  " (nor labels, y, target), nor all it follows from: gold, small_prob or "
+                                  "small_pred, large_prob or large_pred",
+                                  err);
     d->label = sr_alloc(d->rows, 1, err);
     for (size_t i = 0; d->label && i < d->rows; i++)
         d->label[i] = d->small_pred[i] != d->gold[i] && d->large_pred[i] == d->gold[i];
@@ -272,8 +278,8 @@ static int read_listed_sources(struct sr_dump *d, const char *name, struct sr_er
     int status = d->source ? sr_h5_read_integers(d->file, name, d->source, d->rows, err) : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < d->rows; i++)
         if (d->source[i] < 0 || (uint64_t)d->source[i] >= d->sources)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld, but its attribute names lists only %zu", d->path,
-                             name, i, (long long)d->source[i], d->sources);
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld, but its attribute names lists only %zu",
+                             d->path, name, i, (long long)d->source[i], d->sources);
     return status;
 }
 
@@ -336,7 +342,7 @@ int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_op
 }
 
 void sr_dump_drop_columns(struct sr_dump *d) {
-    void *columns[] = {d->label, d->gold, d->small_pred, d->large_pred,  d->small_prob,  d->large_prob,
+    void *columns[] = {d->label, d->gold, d->small_pred, d->large_pred,  d->small_prob, d->large_prob,
                        d->group, d->id,   d->source,     d->source_list, d->source_text};
     for (size_t i = 0; i < SR_COUNT(columns); i++)
         sr_free(columns[i]);

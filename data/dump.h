@@ -25,10 +25,10 @@ struct sr_dump {
     int64_t *group;
     char **id;
 
-    int64_t *source;     /* with source_list: index into it; else NULL */
-    char **source_list;  /* [sources]: the attribute "names" */
+    int64_t *source;    /* with source_list: index into it; else NULL */
+    char **source_list; /* [sources]: the attribute "names" */
     size_t sources;
-    char **source_text;  /* [rows], where sources are not indices into a list */
+    char **source_text; /* [rows], where sources are not indices into a list */
 
     char *contract[SR_CONTRACT_KEYS]; /* values of the root attributes, NULL where absent */
 };

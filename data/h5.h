@@ -1,9 +1,9 @@
 /* h5.h: HDF5 as the rest of data/ sees it. <hdf5.h> is included by h5*.c alone.
  *
  * The serial HDF5 library may be entered by one thread at a time, but a loader's reading thread and the main
- * thread both read: every function here takes one global, recursive lock. HDF5's own error printing is off; its
- * innermost reason is put behind our message. File locks are not taken, so that dumps on read-only and network
- * file systems open.
+ * thread both read: every function here takes one global, recursive lock. HDF5's own error printing is off;
+ * its innermost reason is put behind our message. File locks are not taken, so that dumps on read-only and
+ * network file systems open.
  *
  * 16-bit floating point values are always read raw (memory type = file type) and converted by feature.c.
  *
@@ -60,39 +60,43 @@ bool sr_h5_has(const struct sr_h5 *f, const char *name);
 /* SR_DATA if name is no dataset. */
 int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);
 
-/* "features [12, 8] float16, label [12] uint8": the root's members into text, cut with "..." where it is full. */
+/* "features [12, 8] float16, label [12] uint8": the root's members into text, cut with "..." where it is
+ * full. */
 void sr_h5_list(const struct sr_h5 *f, char *text, size_t size);
 
 /* ---- columns: `rows` items of a dataset whose shape the caller has checked ---- */
 
 /* Integers; unsigned 64-bit values keep their bits. */
-int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows, struct sr_error *err);
+int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
+                        struct sr_error *err);
 
 /* Numbers of any kind as float. */
 int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows, struct sr_error *err);
 
-/* Strings as they are; fixed strings and opaque values of a column that is not all printable UTF-8 as hexadecimal
- * digits; integers in decimal. One block, free with sr_free(*out). */
+/* Strings as they are; fixed strings and opaque values of a column that is not all printable UTF-8 as
+ * hexadecimal digits; integers in decimal. One block, free with sr_free(*out). */
 int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err);
 
 /* ---- attributes; object: a dataset, or "/" ---- */
 
-/* *value becomes the attribute as text (numbers in decimal; free with sr_free), or NULL if there is none or it is
- * neither one string nor one number. */
-int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value, struct sr_error *err);
+/* *value becomes the attribute as text (numbers in decimal; free with sr_free), or NULL if there is none or
+ * it is neither one string nor one number. */
+int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
+                    struct sr_error *err);
 
-/* An attribute that is a list of strings: one block, free with sr_free(*values); *values is NULL if there is none. */
-int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values, size_t *n,
-                         struct sr_error *err);
+/* An attribute that is a list of strings: one block, free with sr_free(*values); *values is NULL if there is
+ * none. */
+int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
+                         size_t *n, struct sr_error *err);
 
 /* ---- features: a [rows, width] dataset read in blocks of whole rows ---- */
 
 struct sr_h5_matrix;
 
-/* type: how values of the file are read (the caller has looked at the kind). The chunk cache is sized to hold the
- * chunks two neighbouring blocks share. */
-int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name, enum sr_feature type,
-                      struct sr_error *err);
+/* type: how values of the file are read (the caller has looked at the kind). The chunk cache is sized to hold
+ * the chunks two neighbouring blocks share. */
+int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
+                      enum sr_feature type, struct sr_error *err);
 void sr_h5_matrix_close(struct sr_h5_matrix *m);
 
 /* Rows first .. first+rows to out, as the type of the file or (wanted SR_FEATURE_FLOAT) as float. */
@@ -104,15 +108,16 @@ int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t ro
 enum sr_h5_type { SR_H5_WRITE_U8, SR_H5_WRITE_U32, SR_H5_WRITE_I64, SR_H5_WRITE_F32, SR_H5_WRITE_TEXT };
 
 /* A column; SR_H5_WRITE_TEXT: char *const [rows], variable strings. */
-int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type type, const void *items, size_t rows,
-                       struct sr_error *err);
+int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type type, const void *items,
+                       size_t rows, struct sr_error *err);
 
 /* A column of strings of one size in bytes, padded with NUL. */
 int sr_h5_write_fixed(const struct sr_h5 *f, const char *name, const char *items, size_t rows, size_t size,
                       struct sr_error *err);
 
 /* An empty contiguous [rows, width] float16 dataset, to be filled by blocks of rows of raw values. */
-int sr_h5_write_matrix(const struct sr_h5 *f, const char *name, size_t rows, size_t width, struct sr_error *err);
+int sr_h5_write_matrix(const struct sr_h5 *f, const char *name, size_t rows, size_t width,
+                       struct sr_error *err);
 int sr_h5_write_rows(const struct sr_h5 *f, const char *name, const uint16_t *half, size_t first, size_t rows,
                      size_t width, struct sr_error *err);
 
@@ -120,8 +125,8 @@ int sr_h5_write_attribute(const struct sr_h5 *f, const char *object, const char 
                           struct sr_error *err);
 int sr_h5_write_attribute_integer(const struct sr_h5 *f, const char *object, const char *name, int32_t value,
                                   struct sr_error *err);
-int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const char *name, const char *const *values,
-                               size_t n, struct sr_error *err);
+int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const char *name,
+                               const char *const *values, size_t n, struct sr_error *err);
 
 /* ---- for h5*.c ---- */
 
@@ -129,6 +134,7 @@ void sr_h5_lock(void);
 void sr_h5_unlock(void);
 
 /* sr_fail with HDF5's innermost reason behind the message. Call before anything else enters HDF5. */
-int sr_h5_fail(struct sr_error *err, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,7 +1,8 @@
 /* h5_attribute.c: attributes as text, both ways. See h5.h.
  *
- * Strings are read fixed or variable, as h5py, MATLAB and C programs write them; they are written variable and
- * UTF-8, as h5py writes str. A number becomes text, because a contract of features is compared, not computed with.
+ * Strings are read fixed or variable, as h5py, MATLAB and C programs write them; they are written variable
+ * and UTF-8, as h5py writes str. A number becomes text, because a contract of features is compared, not
+ * computed with.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -109,8 +110,8 @@ int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name,
     return status;
 }
 
-int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values, size_t *n,
-                         struct sr_error *err) {
+int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
+                         size_t *n, struct sr_error *err) {
     int status = 0;
     *values = NULL;
     *n = 0;
@@ -132,10 +133,11 @@ int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *
 
 /* ---- writing ---- */
 
-static int write_attribute(const struct sr_h5 *f, const char *object, const char *name, hid_t type, hid_t space,
-                           const void *value, struct sr_error *err) {
+static int write_attribute(const struct sr_h5 *f, const char *object, const char *name, hid_t type,
+                           hid_t space, const void *value, struct sr_error *err) {
     int status = 0;
-    hid_t attribute = H5Acreate_by_name(f->id, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t attribute =
+        H5Acreate_by_name(f->id, object, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 || H5Awrite(attribute, type, value) < 0)
         status = sr_h5_fail(err, SR_IO, "%s: attribute %s of %s cannot be written", f->path, name, object);
     if (attribute >= 0)

@@ -1,7 +1,7 @@
 /* h5_file.c: HDF5 files: opening and closing, the lock, reasons, what is inside. See h5.h.
  *
- * Files are opened without HDF5's file locks, which fail on read-only mounts and some network file systems and
- * protect nothing here: dumps are not written while they are read.
+ * Files are opened without HDF5's file locks, which fail on read-only mounts and some network file systems
+ * and protect nothing here: dumps are not written while they are read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,7 +60,8 @@ static int check_path(const char *path, struct sr_error *err) {
     if (stat(path, &st) < 0)
         return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return sr_fail(err, SR_DATA, "%s: is a directory, not a feature dump; name the .h5 file inside it", path);
+        return sr_fail(err, SR_DATA, "%s: is a directory, not a feature dump; name the .h5 file inside it",
+                       path);
     if (!S_ISREG(st.st_mode))
         return sr_fail(err, SR_DATA, "%s: is not a regular file; HDF5 needs one", path);
     if (access(path, R_OK) < 0)
@@ -96,8 +97,9 @@ int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
     hid_t access_list = without_locks();
     hid_t id = H5Fopen(path, H5F_ACC_RDONLY, access_list);
     if (id < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind",
-                            path);
+        status =
+            sr_h5_fail(err, SR_DATA,
+                       "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind", path);
     else
         status = wrap(out, id, path, err);
     H5Pclose(access_list);
@@ -164,11 +166,16 @@ static void look_at_type(hid_t type, struct sr_h5_info *info) {
     snprintf(info->type, sizeof info->type, "another type");
     if (class == H5T_FLOAT) {
         info->kind = float_kind(type, info->size);
-        snprintf(info->type, sizeof info->type, "%s%u", info->kind == SR_H5_BFLOAT ? "bfloat" : "float", bits);
+        snprintf(info->type, sizeof info->type, "%s%u", info->kind == SR_H5_BFLOAT ? "bfloat" : "float",
+                 bits);
     } else if (class == H5T_ENUM || class == H5T_INTEGER) {
         bool has_sign = class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
         info->kind = info->size <= 8 ? SR_H5_INTEGER : SR_H5_OTHER;
-        snprintf(info->type, sizeof info->type, "%s%u", class == H5T_ENUM ? "enum" : has_sign ? "int" : "uint", bits);
+        snprintf(info->type, sizeof info->type, "%s%u",
+                 class == H5T_ENUM ? "enum"
+                 : has_sign        ? "int"
+                                   : "uint",
+                 bits);
     } else if (class == H5T_STRING) {
         info->kind = SR_H5_TEXT;
         snprintf(info->type, sizeof info->type, "strings");

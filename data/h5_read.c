@@ -1,8 +1,8 @@
 /* h5_read.c: columns whole, features in blocks of rows. See h5.h.
  *
- * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them. The
- * chunk cache holds the two rows of chunks a block can straddle, so that reading on decompresses each chunk once.
- * Chunks of rows larger than CACHE_MAX are decompressed again for each block that touches them.
+ * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
+ * The chunk cache holds the two rows of chunks a block can straddle, so that reading on decompresses each
+ * chunk once. Chunks of rows larger than CACHE_MAX are decompressed again for each block that touches them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,7 +42,8 @@ static int read_column(const struct sr_h5 *f, const char *name, hid_t dataset, h
     return 0;
 }
 
-int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows, struct sr_error *err) {
+int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
+                        struct sr_error *err) {
     (void)rows;
     sr_h5_lock();
     hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
@@ -70,7 +71,8 @@ static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, f
     return status;
 }
 
-int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows, struct sr_error *err) {
+int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows,
+                      struct sr_error *err) {
     struct sr_h5_info info;
     int status;
     sr_h5_lock();
@@ -92,7 +94,11 @@ int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_
 
 /* Bytes of the UTF-8 character at s that prints, 0 if there is none. */
 static size_t printable(const unsigned char *s, size_t n) {
-    size_t length = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 ? 4 : 0;
+    size_t length = *s < 0x80                 ? 1
+                    : *s >= 0xc2 && *s < 0xe0 ? 2
+                    : *s >= 0xe0 && *s < 0xf0 ? 3
+                    : *s >= 0xf0              ? 4
+                                              : 0;
     if (length == 0 || length > n || *s > 0xf4 || *s < 0x20 || *s == 0x7f)
         return 0;
     for (size_t i = 1; i < length; i++)
@@ -130,7 +136,8 @@ static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
     return out;
 }
 
-static char **fixed_texts(const unsigned char *raw, size_t rows, size_t size, H5T_str_t pad, struct sr_error *err) {
+static char **fixed_texts(const unsigned char *raw, size_t rows, size_t size, H5T_str_t pad,
+                          struct sr_error *err) {
     bool text = true;
     for (size_t i = 0; i < rows && text; i++)
         text = all_printable(raw + i * size, trimmed(raw + i * size, size, pad));
@@ -146,8 +153,8 @@ static char **fixed_texts(const unsigned char *raw, size_t rows, size_t size, H5
     return out;
 }
 
-static int read_fixed(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out, size_t rows,
-                      struct sr_error *err) {
+static int read_fixed(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out,
+                      size_t rows, struct sr_error *err) {
     size_t size = H5Tget_size(type);
     H5T_str_t pad = H5Tget_class(type) == H5T_STRING ? H5Tget_strpad(type) : H5T_STR_NULLPAD;
     unsigned char *raw = sr_alloc(rows, size, err);
@@ -194,7 +201,8 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t dataset,
     return status;
 }
 
-static int read_decimals(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err) {
+static int read_decimals(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
+                         struct sr_error *err) {
     int64_t *values = sr_alloc(rows, sizeof *values, err);
     int status = values ? sr_h5_read_integers(f, name, values, rows, err) : SR_NOMEM;
     if (status == 0) {
@@ -207,7 +215,8 @@ static int read_decimals(const struct sr_h5 *f, const char *name, char ***out, s
     return status;
 }
 
-int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err) {
+int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
+                     struct sr_error *err) {
     int status;
     *out = NULL;
     sr_h5_lock();
@@ -255,12 +264,14 @@ static int check_filters(const struct sr_h5_matrix *m, struct sr_error *err) {
         char name[40] = "";
         unsigned flags;
         size_t values = 0;
-        H5Z_filter_t filter = H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        H5Z_filter_t filter =
+            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
         if (H5Zfilter_avail(filter) <= 0)
-            status = sr_fail(err, SR_DATA,
-                             "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
-                             "without compression",
-                             m->where, name, filter);
+            status = sr_fail(
+                err, SR_DATA,
+                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
+                "without compression",
+                m->where, name, filter);
     }
     H5Pclose(create);
     return status;
@@ -287,8 +298,8 @@ static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     return m->row ? check_filters(m, err) : SR_NOMEM;
 }
 
-int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name, enum sr_feature type,
-                      struct sr_error *err) {
+int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
+                      enum sr_feature type, struct sr_error *err) {
     char where[4096 + 256];
     struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
     if (!m)
@@ -322,8 +333,8 @@ void sr_h5_matrix_close(struct sr_h5_matrix *m) {
     sr_free(m);
 }
 
-/* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is written
- * where rows up to r alone were, and goes through scratch because it may overlap itself. */
+/* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is
+ * written where rows up to r alone were, and goes through scratch because it may overlap itself. */
 static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
     const uint16_t *raw = (const uint16_t *)out + n * m->width;
     for (size_t r = 0; r < n; r++) {
@@ -342,8 +353,8 @@ int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t ro
     hid_t memory = H5Screate_simple(2, count, NULL);
     if (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, to) < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged", m->where, first,
-                            first + rows - 1);
+        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
+                            m->where, first, first + rows - 1);
     H5Sclose(memory);
     if (status == 0 && m->swap)
         swap_bytes(to, rows * m->width);

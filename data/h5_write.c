@@ -1,7 +1,7 @@
 /* h5_write.c: columns and features into a new HDF5 file. See h5.h.
  *
- * Everything is contiguous: features of a network hardly compress, and a contiguous file is read at memory speed.
- * The caller writes to a temporary file and renames it.
+ * Everything is contiguous: features of a network hardly compress, and a contiguous file is read at memory
+ * speed. The caller writes to a temporary file and renames it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -49,8 +49,8 @@ static hid_t column_type(enum sr_h5_type type) {
     return string_type(H5T_VARIABLE);
 }
 
-int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type type, const void *items, size_t rows,
-                       struct sr_error *err) {
+int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type type, const void *items,
+                       size_t rows, struct sr_error *err) {
     sr_h5_lock();
     hid_t stored = column_type(type);
     int status = write_whole(f, name, stored, items, rows, err);
@@ -78,7 +78,8 @@ static hid_t half_type(void) {
     return type;
 }
 
-int sr_h5_write_matrix(const struct sr_h5 *f, const char *name, size_t rows, size_t width, struct sr_error *err) {
+int sr_h5_write_matrix(const struct sr_h5 *f, const char *name, size_t rows, size_t width,
+                       struct sr_error *err) {
     int status = 0;
     hsize_t shape[2] = {rows, width};
     sr_h5_lock();
@@ -109,8 +110,8 @@ int sr_h5_write_rows(const struct sr_h5 *f, const char *name, const uint16_t *ha
     hid_t source = H5Screate_simple(2, count, NULL);
     if (H5Sselect_hyperslab(target, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
         H5Dwrite(dataset, type, source, target, H5P_DEFAULT, half) < 0)
-        status = sr_h5_fail(err, SR_IO, "%s: /%s rows %zu to %zu cannot be written; is the disk full?", f->path, name,
-                            first, first + rows - 1);
+        status = sr_h5_fail(err, SR_IO, "%s: /%s rows %zu to %zu cannot be written; is the disk full?",
+                            f->path, name, first, first + rows - 1);
     H5Sclose(source);
     H5Sclose(target);
     H5Tclose(type);

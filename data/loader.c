@@ -1,8 +1,8 @@
 /* loader.c: batches: the rows of a sequence as floats. See data.h.
  *
- * The sequence says which rows (sequence.c), the reader has their bytes (reader.c), and here they become floats, a
- * batch at a time, over all OpenMP threads. A batch may reach over windows; its rows are copied out of one before
- * the next is asked for. Nothing is allocated after creation.
+ * The sequence says which rows (sequence.c), the reader has their bytes (reader.c), and here they become
+ * floats, a batch at a time, over all OpenMP threads. A batch may reach over windows; its rows are copied out
+ * of one before the next is asked for. Nothing is allocated after creation.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +13,9 @@ struct sr_loader {
     const struct sr_data *d;
     struct sr_sequence sequence;
     struct sr_reader *reader;
-    float *x;     /* [batch + 1, width] */
-    uint8_t *y;   /* [batch + 1], NULL without labels */
-    size_t next;  /* batch that comes next */
+    float *x;      /* [batch + 1, width] */
+    uint8_t *y;    /* [batch + 1], NULL without labels */
+    size_t next;   /* batch that comes next */
     size_t window; /* the one in use */
 };
 
@@ -78,7 +78,8 @@ static void fill(struct sr_loader *l, size_t to, size_t from, size_t n) {
     size_t width = l->d->width;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++)
-        sr_feature_to_float(l->x + (to + i) * width, sr_reader_row(l->reader, draw[i]), width, l->d->in->type);
+        sr_feature_to_float(l->x + (to + i) * width, sr_reader_row(l->reader, draw[i]), width,
+                            l->d->in->type);
     for (size_t i = 0; l->y && i < n; i++)
         l->y[to + i] = l->d->label[draw[i]];
 }

@@ -1,9 +1,9 @@
 /* reader.c: reads windows ahead of their use in a thread of its own. See reader.h.
  *
- * Each of the two buffers is empty, wanted, being read or ready; only the user makes it wanted or empty, only the
- * thread moves it on, all under one mutex with two conditions. While a buffer is being read the thread alone
- * touches its bytes and its bands' places in the table. Neighbouring bands are read with one call, but never more
- * than RUN_BANDS, so that other readers of HDF5 get their turn and stopping is quick.
+ * Each of the two buffers is empty, wanted, being read or ready; only the user makes it wanted or empty, only
+ * the thread moves it on, all under one mutex with two conditions. While a buffer is being read the thread
+ * alone touches its bytes and its bands' places in the table. Neighbouring bands are read with one call, but
+ * never more than RUN_BANDS, so that other readers of HDF5 get their turn and stopping is quick.
  *
  * SPDX-License-Identifier: MIT
  */

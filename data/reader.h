@@ -1,8 +1,8 @@
 /* reader.h: windows of bands in memory: a table from band to the place of its bytes.
  *
- * Where features are kept the table is full from the start and nothing else happens here. Where they are streamed,
- * a thread reads each window's bands into one of two buffers, one window ahead of the one in use, so memory holds
- * about two windows. One thread uses a reader; the reading thread is its own affair.
+ * Where features are kept the table is full from the start and nothing else happens here. Where they are
+ * streamed, a thread reads each window's bands into one of two buffers, one window ahead of the one in use,
+ * so memory holds about two windows. One thread uses a reader; the reading thread is its own affair.
  *
  *     sr_reader_stop(r);               // before the sequence changes
  *     sr_sequence_start(s, epoch);

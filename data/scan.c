@@ -1,9 +1,9 @@
 /* scan.c: one pass over all features before training: bad rows, mean and deviation, data_id. See data.h.
  *
  * Sums are double and taken of x - reference, where the reference is the first good row: the textbook formula
- * E[x^2] - E[x]^2 then loses nothing to a mean far from zero. Each column is summed over rows in order and columns
- * are shared out in fixed blocks, so the result has the same bits for any number of threads, and for features kept
- * or streamed.
+ * E[x^2] - E[x]^2 then loses nothing to a mean far from zero. Each column is summed over rows in order and
+ * columns are shared out in fixed blocks, so the result has the same bits for any number of threads, and for
+ * features kept or streamed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -149,8 +149,8 @@ static int allocate(struct scanner *s, struct sr_error *err) {
     return all ? 0 : SR_NOMEM;
 }
 
-int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction), void *user,
-                 struct sr_error *err) {
+int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction),
+                 void *user, struct sr_error *err) {
     struct scanner s = {.d = d, .scan = scan};
     *scan = (struct sr_scan){0};
     int status = allocate(&s, err);

@@ -1,14 +1,14 @@
 /* sequence.c: which row comes when: class-balanced, shuffled, and possible to stream. See sequence.h.
  *
- * Draw i of an epoch (as many draws as rows) picks a class, each with probability 1/2, and then a row of that class:
- * what PyTorch's WeightedRandomSampler does with weights 1/class count. Draws are numbered Philox values, so how often
- * each row is used is known before a feature is read. Bands of rows are permuted; each window gathers whole bands;
- * the draws of a window's rows are permuted within the window; batches are cut from the concatenation, across
- * windows. So rows far apart in the file meet only within a window, and only a window must be in memory. Data that
- * fits one window gets a full shuffle.
+ * Draw i of an epoch (as many draws as rows) picks a class, each with probability 1/2, and then a row of that
+ * class: what PyTorch's WeightedRandomSampler does with weights 1/class count. Draws are numbered Philox
+ * values, so how often each row is used is known before a feature is read. Bands of rows are permuted; each
+ * window gathers whole bands; the draws of a window's rows are permuted within the window; batches are cut
+ * from the concatenation, across windows. So rows far apart in the file meet only within a window, and only a
+ * window must be in memory. Data that fits one window gets a full shuffle.
  *
- * A last batch of one row would break BatchNorm and joins its neighbour. SR_ORDER_FILE is every row once, ascending,
- * in windows of WINDOW_FILE rows.
+ * A last batch of one row would break BatchNorm and joins its neighbour. SR_ORDER_FILE is every row once,
+ * ascending, in windows of WINDOW_FILE rows.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,8 +47,8 @@ static int find_classes(struct sr_sequence *s, const uint8_t *label, struct sr_e
         s->class_count[label[s->rows[i]]]++;
     for (int c = 0; c < 2; c++) {
         if (s->class_count[c] == 0)
-            return sr_fail(err, SR_DATA, "none of %zu rows has label %d; class-balanced draws need both classes", s->n,
-                           c);
+            return sr_fail(err, SR_DATA,
+                           "none of %zu rows has label %d; class-balanced draws need both classes", s->n, c);
         s->class_item[c] = sr_alloc(s->class_count[c], sizeof *s->class_item[c], err);
         if (!s->class_item[c])
             return SR_NOMEM;
@@ -61,7 +61,8 @@ static int find_classes(struct sr_sequence *s, const uint8_t *label, struct sr_e
     return 0;
 }
 
-static int check(const uint32_t *rows, size_t n, const struct sr_loader_options *options, struct sr_error *err) {
+static int check(const uint32_t *rows, size_t n, const struct sr_loader_options *options,
+                 struct sr_error *err) {
     if (n == 0)
         return sr_fail(err, SR_DATA, "no rows are left to use");
     if (options->batch == 0 || (options->order == SR_ORDER_BALANCED && options->window == 0))
@@ -136,7 +137,8 @@ static void order_bands(struct sr_sequence *s, uint64_t epoch) {
         return;
     sr_random_shuffle(s->order_of_band, s->bands, s->seed, sr_stream(SR_STREAM_BANDS, 0, epoch));
     for (size_t w = 0; w < s->windows; w++)
-        qsort(s->order_of_band + w * s->window_bands, bands_of_window(s, w), sizeof *s->order_of_band, ascending);
+        qsort(s->order_of_band + w * s->window_bands, bands_of_window(s, w), sizeof *s->order_of_band,
+              ascending);
 }
 
 /* Writes the draws of window w from draw[at] on; returns where they end. */
@@ -154,7 +156,8 @@ void sr_sequence_start(struct sr_sequence *s, uint64_t epoch) {
     order_bands(s, epoch);
     for (size_t w = 0; w < s->windows; w++) {
         size_t begin = s->window_begin[w], end = list_draws(s, w, begin);
-        /* The stream's two fields hold the low 16 bits of the window, and the rest of it above 24 bits of epoch. */
+        /* The stream's two fields hold the low 16 bits of the window, and the rest of it above 24 bits of
+         * epoch. */
         uint64_t stream = sr_stream(SR_STREAM_WINDOW, w, (w >> 16) << 24 | (epoch & 0xffffff));
         if (s->order == SR_ORDER_BALANCED)
             sr_random_shuffle(s->draw + begin, end - begin, s->seed, stream);

@@ -1,7 +1,7 @@
 /* sequence.h: which row comes when.
  *
- * A pure function of (labels of the participating rows, seed, epoch, window); see sequence.c. Memory, threads and
- * the place where features are kept have no part in it.
+ * A pure function of (labels of the participating rows, seed, epoch, window); see sequence.c. Memory, threads
+ * and the place where features are kept have no part in it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,8 +32,8 @@ struct sr_sequence {
     size_t *window_begin;    /* [windows + 1]: draws of each window */
 };
 
-/* label: of all rows of the set; needed for SR_ORDER_BALANCED only. SR_DATA if a class is missing then. Free with
- * sr_sequence_free also after a failure. */
+/* label: of all rows of the set; needed for SR_ORDER_BALANCED only. SR_DATA if a class is missing then. Free
+ * with sr_sequence_free also after a failure. */
 int sr_sequence_create(struct sr_sequence *s, const uint8_t *label, const uint32_t *rows, size_t n,
                        const struct sr_loader_options *options, struct sr_error *err);
 void sr_sequence_free(struct sr_sequence *s);

@@ -15,7 +15,8 @@
 /* ---- files ---- */
 
 /* Opens the dumps of the comma-separated list, which is cut in place. */
-static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_options *options, struct sr_error *err) {
+static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_options *options,
+                      struct sr_error *err) {
     size_t room = 1;
     for (const char *p = paths; *p; p++)
         room += *p == ',';
@@ -41,7 +42,8 @@ static int check_widths(struct sr_data *d, struct sr_error *err) {
     d->in->type = dump[0]->type;
     for (size_t f = 1; f < d->files; f++) {
         if (dump[f]->width != d->width)
-            return sr_fail(err, SR_DATA, "%s has %zu features a row, %s has %zu; they cannot be used together",
+            return sr_fail(err, SR_DATA,
+                           "%s has %zu features a row, %s has %zu; they cannot be used together",
                            dump[0]->path, d->width, dump[f]->path, dump[f]->width);
         if (dump[f]->type != d->in->type)
             d->in->type = SR_FEATURE_FLOAT;
@@ -50,7 +52,8 @@ static int check_widths(struct sr_data *d, struct sr_error *err) {
     if (d->rows > UINT32_MAX)
         return sr_fail(err, SR_DATA, "%zu rows in all; at most 2^32 - 1 can be used together", d->rows);
     if (d->rows > SIZE_MAX / d->in->row_bytes)
-        return sr_fail(err, SR_DATA, "%zu rows of %zu features are more than memory can address", d->rows, d->width);
+        return sr_fail(err, SR_DATA, "%zu rows of %zu features are more than memory can address", d->rows,
+                       d->width);
     return 0;
 }
 
@@ -65,7 +68,8 @@ static int join_contract(struct sr_data *d, struct sr_error *err) {
         for (size_t f = 1; f < d->files; f++) {
             const char *other = dump[f]->contract[k];
             if (value && other && strcmp(value, other) != 0)
-                return sr_fail(err, SR_DATA, "%s of %s is '%.60s', of %s '%.60s': features of different makes",
+                return sr_fail(err, SR_DATA,
+                               "%s of %s is '%.60s', of %s '%.60s': features of different makes",
                                sr_contract_key[k], dump[0]->path, value, dump[f]->path, other);
             everywhere = everywhere && other;
             value = value ? value : other;
@@ -83,11 +87,12 @@ struct joined {
     size_t size;     /* bytes an item */
 };
 
-#define JOINED(field)                                                                                              \
+#define JOINED(field)                                                                                        \
     { offsetof(struct sr_dump, field), offsetof(struct sr_data, field), sizeof *((struct sr_data *)0)->field }
 
-static const struct joined joined[] = {JOINED(label),      JOINED(gold),       JOINED(small_pred), JOINED(large_pred),
-                                       JOINED(small_prob), JOINED(large_prob), JOINED(group)};
+static const struct joined joined[] = {JOINED(label),      JOINED(gold),       JOINED(small_pred),
+                                       JOINED(large_pred), JOINED(small_prob), JOINED(large_prob),
+                                       JOINED(group)};
 
 static void *pointer_at(const void *base, size_t offset) {
     void *p;
@@ -179,7 +184,8 @@ static int join_columns(struct sr_data *d, struct sr_error *err) {
 
 /* ---- the set ---- */
 
-static int open_set(struct sr_data *d, char *paths, const struct sr_data_options *options, struct sr_error *err) {
+static int open_set(struct sr_data *d, char *paths, const struct sr_data_options *options,
+                    struct sr_error *err) {
     int status = open_dumps(d, paths, options, err);
     if (status == 0)
         status = check_widths(d, err);
@@ -260,7 +266,8 @@ int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, s
         size_t f = file_of(d, first), n = d->in->first[f + 1] - first;
         n = n < rows ? n : rows;
         n = n < READ_ROWS ? n : READ_ROWS;
-        status = sr_h5_matrix_read(d->in->dump[f]->features, to, first - d->in->first[f], n, d->in->type, err);
+        status =
+            sr_h5_matrix_read(d->in->dump[f]->features, to, first - d->in->first[f], n, d->in->type, err);
         to += n * d->in->row_bytes;
         first += n;
         rows -= n;

@@ -1,8 +1,8 @@
 /* set.h: several dumps as one set of rows, seen from inside data/.
  *
- * Features are stored as one type: the files' own if they share it, else float. SR_BAND_ROWS consecutive rows of
- * the set are a band, the unit of reading and of shuffling; the last band may be shorter. Bands have nothing to do
- * with the chunks of a file and may span two files.
+ * Features are stored as one type: the files' own if they share it, else float. SR_BAND_ROWS consecutive rows
+ * of the set are a band, the unit of reading and of shuffling; the last band may be shorter. Bands have
+ * nothing to do with the chunks of a file and may span two files.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,8 @@
 /* split.c: rows into training and validation. See data.h.
  *
- * Groups (twins and paraphrases; a row alone where the data has none) are put into a random order by Philox, keyed
- * by the group itself, and taken for validation as long as no class gets more than its share. Large groups that do
- * not fit are passed over, so the shares are met as closely as the groups allow.
+ * Groups (twins and paraphrases; a row alone where the data has none) are put into a random order by Philox,
+ * keyed by the group itself, and taken for validation as long as no class gets more than its share. Large
+ * groups that do not fit are passed over, so the shares are met as closely as the groups allow.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,14 +37,15 @@ static void order_members(struct member *member, const struct sr_data *d, const 
 }
 
 /* Rows of each class wanted in validation: at least one, and at least one left for training. */
-static int choose_quotas(size_t quota[2], const struct sr_data *d, const uint32_t *rows, size_t n, double fraction,
-                         struct sr_error *err) {
+static int choose_quotas(size_t quota[2], const struct sr_data *d, const uint32_t *rows, size_t n,
+                         double fraction, struct sr_error *err) {
     size_t count[2] = {0, 0};
     for (size_t i = 0; i < n; i++)
         count[d->label[rows[i]]]++;
     for (int c = 0; c < 2; c++) {
         if (count[c] < 2)
-            return sr_fail(err, SR_DATA, "%zu of %zu rows have label %d; a split needs at least two of each class",
+            return sr_fail(err, SR_DATA,
+                           "%zu of %zu rows have label %d; a split needs at least two of each class",
                            count[c], n, c);
         quota[c] = (size_t)llround(fraction * (double)count[c]);
         quota[c] = quota[c] < 1 ? 1 : quota[c] > count[c] - 1 ? count[c] - 1 : quota[c];
@@ -87,8 +88,9 @@ int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, doubl
     order_members(member, d, rows, n, seed);
     take_groups(in_val, taken, member, n, d->label, quota);
     if (!taken[0] || !taken[1]) {
-        status = sr_fail(err, SR_DATA, "groups are so large that validation gets no row with label %d; give a file of "
-                                       "validation rows instead",
+        status = sr_fail(err, SR_DATA,
+                         "groups are so large that validation gets no row with label %d; give a file of "
+                         "validation rows instead",
                          taken[0] ? 1 : 0);
         goto out;
     }

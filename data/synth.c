@@ -1,15 +1,15 @@
 /* synth.c: a synthetic dump shaped like a real one, to try every command without real data.
  *
- * A row has FACTORS normal latent factors around the centre of its source; its features are these factors along
- * fixed directions of falling strength, an offset and noise, in float16. Gold is a noisy threshold on a direction of
- * risk. The large guard sees the risk with noise. The small guard sees it too, but the more a row lies in a blind
- * spot (a nonlinear function of other factors), the less of it, down to the opposite. So where the small guard fails
- * and the large one does not can be learnt from the features, in part: with the default recipe on 4,000 rows a router
- * reaches an average precision of about .6 on other rows, and about a fifth of the rows are positive. Some rows are
- * twins of the row before and share its group.
+ * A row has FACTORS normal latent factors around the centre of its source; its features are these factors
+ * along fixed directions of falling strength, an offset and noise, in float16. Gold is a noisy threshold on a
+ * direction of risk. The large guard sees the risk with noise. The small guard sees it too, but the more a
+ * row lies in a blind spot (a nonlinear function of other factors), the less of it, down to the opposite. So
+ * where the small guard fails and the large one does not can be learnt from the features, in part: with the
+ * default recipe on 4,000 rows a router reaches an average precision of about .6 on other rows, and about a
+ * fifth of the rows are positive. Some rows are twins of the row before and share its group.
  *
- * Every number is a Philox value of (seed, column, row), the problem itself of (world, ...): same bytes for any
- * number of threads. Rows are written band by band, so memory holds columns and one band only.
+ * Every number is a Philox value of (seed, column, row), the problem itself of (world, ...): same bytes for
+ * any number of threads. Rows are written band by band, so memory holds columns and one band only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,12 +21,26 @@
 #include "data/set.h"
 
 enum { FACTORS = 48, SOURCES = 6, ID_SIZE = 16, NOISE_WORDS = 4 };
-enum column { DIRECTION, OFFSET, CENTRE, LATENT, TWIN, TWIN_LATENT, SOURCE, GOLD, SMALL, LARGE, ID, GROUP, NOISE };
+enum column {
+    DIRECTION,
+    OFFSET,
+    CENTRE,
+    LATENT,
+    TWIN,
+    TWIN_LATENT,
+    SOURCE,
+    GOLD,
+    SMALL,
+    LARGE,
+    ID,
+    GROUP,
+    NOISE
+};
 
 /* Chosen so that shares of positives and accuracies of the guards are near those of published guard pairs. */
-static const double twin_share = .02;     /* rows that are twins of the row before */
+static const double twin_share = .02;                              /* rows that are twins of the row before */
 static const double signal_deviation = .30, noise_deviation = .15; /* of a feature */
-static const double falloff = .9;         /* strength of a direction over that of the one before */
+static const double falloff = .9; /* strength of a direction over that of the one before */
 static const double gold_cut = .1, gold_noise = .3;
 static const double blind_cut = 1, blind_slope = 4, blind_gain = 2;
 static const double small_noise = .3, small_slope = 2.5, large_noise = .4, large_slope = 3;
@@ -111,7 +125,8 @@ static void draw_row(struct columns *c, const struct world *w, uint64_t seed, ui
     c->gold[row] = risk + gold_noise * normal(seed, GOLD, 0, base) > 0;
     c->small_prob[row] = (float)logistic(small_slope * (seen + small_noise * normal(seed, SMALL, 0, row)));
     c->large_prob[row] = (float)logistic(large_slope * (risk + large_noise * normal(seed, LARGE, 0, row)));
-    c->label[row] = (c->small_prob[row] >= 0.5f) != c->gold[row] && (c->large_prob[row] >= 0.5f) == c->gold[row];
+    c->label[row] =
+        (c->small_prob[row] >= 0.5f) != c->gold[row] && (c->large_prob[row] >= 0.5f) == c->gold[row];
     c->source[row] = draw_source(seed, base);
     c->group[row] = (int64_t)(sr_random_bits(seed, sr_stream(SR_STREAM_SYNTH, GROUP, 0), base) >> 1);
     uint64_t bits = sr_random_bits(seed, sr_stream(SR_STREAM_SYNTH, ID, 0), row);
@@ -157,9 +172,14 @@ static int write_attributes(const struct sr_h5 *f, uint64_t world, struct sr_err
     char model[64];
     snprintf(model, sizeof model, "synthetic, world %llu", (unsigned long long)world);
     const struct sr_pair pairs[] = {
-        {"schema", "saferoute.features"}, {"feature_model", model},     {"feature_revision", "1"},
-        {"feature_layer", "last"},        {"feature_norm", "pre"},      {"feature_pooling", "last"},
-        {"feature_template", "none"},     {"description", "synthetic features and guards; no text stands behind them"},
+        {"schema", "saferoute.features"},
+        {"feature_model", model},
+        {"feature_revision", "1"},
+        {"feature_layer", "last"},
+        {"feature_norm", "pre"},
+        {"feature_pooling", "last"},
+        {"feature_template", "none"},
+        {"description", "synthetic features and guards; no text stands behind them"},
     };
     int status = sr_h5_write_attribute_integer(f, "/", "version", 1, err);
     for (size_t i = 0; status == 0 && i < SR_COUNT(pairs); i++)
@@ -184,7 +204,8 @@ static uint16_t to_half(float x) {
 /* Adds noise of one deviation, nearly normal: sums of four random bytes. Four values take one Philox call. */
 static void add_noise(float *x, size_t width, uint64_t seed, uint64_t row) {
     const float scale = (float)(noise_deviation / sqrt(4 * (65536.0 - 1) / 12));
-    uint64_t stream = sr_stream(SR_STREAM_SYNTH, NOISE, 0), first = row * ((width + NOISE_WORDS - 1) / NOISE_WORDS);
+    uint64_t stream = sr_stream(SR_STREAM_SYNTH, NOISE, 0),
+             first = row * ((width + NOISE_WORDS - 1) / NOISE_WORDS);
     for (size_t j = 0; j < width; j += NOISE_WORDS) {
         struct sr_philox4 random = sr_philox(seed, stream, first + j / NOISE_WORDS);
         for (size_t i = 0; i < NOISE_WORDS && j + i < width; i++) {
@@ -257,8 +278,8 @@ int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error
     struct sr_atomic_file *target;
     struct sr_h5 *f = NULL;
     if (how->rows < 1 || how->rows > UINT32_MAX || how->width < 1 || how->width > UINT32_MAX)
-        return sr_fail(err, SR_USAGE, "a dump of %zu rows of %zu features; both must be 1 to 2^32 - 1", how->rows,
-                       how->width);
+        return sr_fail(err, SR_USAGE, "a dump of %zu rows of %zu features; both must be 1 to 2^32 - 1",
+                       how->rows, how->width);
     int status = sr_atomic_file_open(&target, path, err);
     if (status < 0)
         return status;

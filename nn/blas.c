@@ -1,12 +1,13 @@
 /* blas.c: the only file that knows OpenBLAS: one serial GEMM, and the core it runs on.
  *
- * Our own loops hold the threads; every GEMM below them is serial, so that bits do not depend on how OpenBLAS would split.
- * The pthread flavour must be told; the OpenMP flavour is serial inside a parallel region by itself, and telling it
- * would set our loops to one thread as well.
+ * Our own loops hold the threads; every GEMM below them is serial, so that bits do not depend on how OpenBLAS
+ * would split. The pthread flavour must be told; the OpenMP flavour is serial inside a parallel region by
+ * itself, and telling it would set our loops to one thread as well.
  *
- * OpenBLAS chooses its kernels ("core") by CPU model when it is loaded. A version older than the CPU falls back to a core
- * without AVX, five times slower. Its environment variable is read at load only, so the choice is made again by
- * its own (exported, undocumented, hence weak and checked) functions. A user's OPENBLAS_CORETYPE is never overridden.
+ * OpenBLAS chooses its kernels ("core") by CPU model when it is loaded. A version older than the CPU falls
+ * back to a core without AVX, five times slower. Its environment variable is read at load only, so the choice
+ * is made again by its own (exported, undocumented, hence weak and checked) functions. A user's
+ * OPENBLAS_CORETYPE is never overridden.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,8 +22,8 @@
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 
-void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b,
-             size_t ldb, real beta, real *c, size_t ldc) {
+void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const real *a, size_t lda,
+             const real *b, size_t ldb, real beta, real *c, size_t ldc) {
 #ifdef SR_REAL_DOUBLE
     cblas_dgemm
 #else
@@ -68,7 +69,8 @@ static const char *core_choose(const char *before) {
     if (getenv("OPENBLAS_CORETYPE"))
         return "weaker than this CPU, but OPENBLAS_CORETYPE is set, so left alone";
     if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init)
-        return "weaker than this CPU, and this OpenBLAS cannot choose again; set OPENBLAS_CORETYPE=Haswell or SkylakeX";
+        return "weaker than this CPU, and this OpenBLAS cannot choose again; set OPENBLAS_CORETYPE=Haswell "
+               "or SkylakeX";
     setenv("OPENBLAS_CORETYPE", "auto", 1); /* a name it does not know makes it test the CPU's features */
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();

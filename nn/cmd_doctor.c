@@ -8,10 +8,11 @@
 #include "data/data.h"
 #include "nn/nn.h"
 
-static const char usage[] = "usage: saferoute doctor [--json]\n"
-                            "\n"
-                            "Shows CPU, vector kernels, BLAS build and core (and what was done about a wrong one), HDF5,\n"
-                            "memory and threads. Quote it with every timing and every bug report.";
+static const char usage[] =
+    "usage: saferoute doctor [--json]\n"
+    "\n"
+    "Shows CPU, vector kernels, BLAS build and core (and what was done about a wrong one), HDF5,\n"
+    "memory and threads. Quote it with every timing and every bug report.";
 
 struct doctor_options {
     bool json;
@@ -68,7 +69,8 @@ static void table_print(const struct sr_json *o) {
 }
 
 int sr_cmd_doctor(int argc, char **argv) {
-    const struct sr_command command = {.name = "doctor", .usage = usage, .table = table, .count = SR_COUNT(table)};
+    const struct sr_command command = {
+        .name = "doctor", .usage = usage, .table = table, .count = SR_COUNT(table)};
     struct doctor_options opts;
     struct sr_options options;
     struct sr_error err = {0};

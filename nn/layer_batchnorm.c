@@ -1,11 +1,11 @@
 /* layer_batchnorm.c: BatchNorm1d over the rows of a batch.
  *
- * y = gamma * xhat + beta, xhat = (x - mean) / sqrt(var + eps). Training takes mean and biased variance of the batch and
- * moves the running statistics by momentum .1, the variance with n/(n-1) (PyTorch's convention); evaluation takes
- * the running ones. Backward: Ioffe and Szegedy 2015, section 3, simplified:
+ * y = gamma * xhat + beta, xhat = (x - mean) / sqrt(var + eps). Training takes mean and biased variance of
+ * the batch and moves the running statistics by momentum .1, the variance with n/(n-1) (PyTorch's
+ * convention); evaluation takes the running ones. Backward: Ioffe and Szegedy 2015, section 3, simplified:
  *     dbeta = sum dy, dgamma = sum dy xhat, dx = gamma/sqrt(var + eps) (dy - dbeta/n - xhat dgamma/n).
- * Statistics are double; the mean and variance of each column are found in two passes. Columns are cut into stripes of
- * fixed width, each summed over rows in order.
+ * Statistics are double; the mean and variance of each column are found in two passes. Columns are cut into
+ * stripes of fixed width, each summed over rows in order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -46,8 +46,8 @@ static void init(struct sr_layer *l, uint64_t seed) {
 }
 
 /* Statistics of columns j..j+n: mean and 1/sqrt(var + eps) to normalise with. */
-static void batch_statistics(struct sr_layer *l, real *mean, real *scale, const real *x, size_t rows, size_t j,
-                             size_t n) {
+static void batch_statistics(struct sr_layer *l, real *mean, real *scale, const real *x, size_t rows,
+                             size_t j, size_t n) {
     double m[STRIPE], v[STRIPE];
     sr_vec()->column_moments(m, v, x + j, rows, n, l->out);
     real *running_mean = l->tensor[MEAN].data + j, *running_var = l->tensor[VAR].data + j;

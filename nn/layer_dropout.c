@@ -1,7 +1,8 @@
-/* layer_dropout.c: inverted dropout. y = x keep / (1 - p), keep drawn with probability 1 - p (Srivastava et al. 2014).
+/* layer_dropout.c: inverted dropout. y = x keep / (1 - p), keep drawn with probability 1 - p (Srivastava et
+ * al. 2014).
  *
- * The mask of a step is a pure function of (seed, layer, step), so that a resumed run draws the same ones; it is kept
- * from forward to backward as one byte a number. Evaluation copies x.
+ * The mask of a step is a pure function of (seed, layer, step), so that a resumed run draws the same ones; it
+ * is kept from forward to backward as one byte a number. Evaluation copies x.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,9 @@
 /* layer_linear.c: y = x W^T + b.
  *
  * W is (out, in) row-major, as PyTorch stores it. Backward: dx = dy W, dW += dy^T x, db += column sums of dy.
- * The work is cut into stripes of output columns (forward), weight rows (dW) and input columns (dx), eight of each
- * however many threads there are, each one serial GEMM, so that results do not depend on the thread count.
+ * The work is cut into stripes of output columns (forward), weight rows (dW) and input columns (dx), eight of
+ * each however many threads there are, each one serial GEMM, so that results do not depend on the thread
+ * count.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +14,7 @@
 
 enum { WEIGHT, BIAS };
 
-#define STRIPES 8    /* enough for eight threads; wider stripes pay less for packing x again */
+#define STRIPES    8  /* enough for eight threads; wider stripes pay less for packing x again */
 #define STRIPE_MIN 32 /* narrower ones waste the GEMM kernel */
 
 static size_t stripe_width(size_t n) {
@@ -24,7 +25,8 @@ static size_t stripe_width(size_t n) {
 
 static void describe(struct sr_layer *l) {
     l->n_tensors = 2;
-    l->tensor[WEIGHT] = (struct sr_layer_tensor){"weight", SR_ROLE_PARAM, 2, {l->out, l->in}, NULL, NULL, NULL};
+    l->tensor[WEIGHT] =
+        (struct sr_layer_tensor){"weight", SR_ROLE_PARAM, 2, {l->out, l->in}, NULL, NULL, NULL};
     l->tensor[BIAS] = (struct sr_layer_tensor){"bias", SR_ROLE_PARAM, 1, {l->out, 0}, NULL, NULL, NULL};
 }
 

@@ -1,6 +1,8 @@
-/* loss_bce.c: binary cross-entropy on the logit, the unweighted measure that validation reports beside the loss.
+/* loss_bce.c: binary cross-entropy on the logit, the unweighted measure that validation reports beside the
+ * loss.
  *
- * log(1 + exp(-s)), s = logit for a positive and -logit for a negative row, written so that exp never overflows.
+ * log(1 + exp(-s)), s = logit for a positive and -logit for a negative row, written so that exp never
+ * overflows.
  *
  * SPDX-License-Identifier: MIT
  */

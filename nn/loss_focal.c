@@ -1,8 +1,8 @@
 /* loss_focal.c: focal loss on the logit, value and derivative (Lin et al. 2017, eq. 5).
  *
- * With s = logit for a positive and -logit for a negative row, q = 1 - p_t = sigmoid(-s) and ce = log(1 + exp(-s)):
- *     loss = alpha_t q^gamma ce,  dloss/ds = -alpha_t q^gamma (gamma (1 - q) ce + q).
- * Computed in double whatever the real type: a batch has few logits. alpha_t is alpha for positives, 1 - alpha for
+ * With s = logit for a positive and -logit for a negative row, q = 1 - p_t = sigmoid(-s) and ce = log(1 +
+ * exp(-s)): loss = alpha_t q^gamma ce,  dloss/ds = -alpha_t q^gamma (gamma (1 - q) ce + q). Computed in
+ * double whatever the real type: a batch has few logits. alpha_t is alpha for positives, 1 - alpha for
  * negatives.
  *
  * SPDX-License-Identifier: MIT
@@ -26,7 +26,8 @@ double sr_focal(double logit, int label, const struct sr_focal *f, double *dlogi
     return weight * ce;
 }
 
-double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, size_t rows, const struct sr_focal *f) {
+double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, size_t rows,
+                     const struct sr_focal *f) {
     double sum = 0;
     for (size_t r = 0; r < rows; r++) {
         double d;

@@ -21,24 +21,28 @@ struct sr_model_spec sr_model_spec_seed(size_t in) {
 
 static int spec_check(const struct sr_model_spec *spec, size_t max_rows, struct sr_error *err) {
     if (spec->in < 1 || spec->in > SR_WIDTH_MAX)
-        return sr_fail(err, SR_USAGE, "a model cannot read %zu features a row; 1 to %d are possible", spec->in,
-                       SR_WIDTH_MAX);
+        return sr_fail(err, SR_USAGE, "a model cannot read %zu features a row; 1 to %d are possible",
+                       spec->in, SR_WIDTH_MAX);
     if (spec->n_hidden > SR_HIDDEN_MAX)
-        return sr_fail(err, SR_USAGE, "%zu hidden layers are too many; at most %d", spec->n_hidden, SR_HIDDEN_MAX);
+        return sr_fail(err, SR_USAGE, "%zu hidden layers are too many; at most %d", spec->n_hidden,
+                       SR_HIDDEN_MAX);
     for (size_t i = 0; i < spec->n_hidden; i++) {
         if (spec->hidden[i] < 1 || spec->hidden[i] > SR_WIDTH_MAX)
             return sr_fail(err, SR_USAGE, "hidden layer %zu has width %zu; 1 to %d are possible", i + 1,
                            spec->hidden[i], SR_WIDTH_MAX);
         if (!(spec->dropout[i] >= 0 && spec->dropout[i] < 1))
-            return sr_fail(err, SR_USAGE, "dropout of hidden layer %zu is %g; it must be at least 0 and below 1",
-                           i + 1, spec->dropout[i]);
+            return sr_fail(err, SR_USAGE,
+                           "dropout of hidden layer %zu is %g; it must be at least 0 and below 1", i + 1,
+                           spec->dropout[i]);
     }
     if (max_rows < 1 || max_rows > (1u << 20))
-        return sr_fail(err, SR_USAGE, "batches of %zu rows are not possible; 1 to %u are", max_rows, 1u << 20);
+        return sr_fail(err, SR_USAGE, "batches of %zu rows are not possible; 1 to %u are", max_rows,
+                       1u << 20);
     return SR_OK;
 }
 
-static void layer_plan(struct sr_model *m, const struct sr_layer_kind *kind, size_t in, size_t out, double p) {
+static void layer_plan(struct sr_model *m, const struct sr_layer_kind *kind, size_t in, size_t out,
+                       double p) {
     struct sr_layer *l = &m->layer[m->n_layers];
     *l = (struct sr_layer){.kind = kind, .in = in, .out = out, .p = p, .index = m->n_layers};
     m->n_layers++;

@@ -1,4 +1,5 @@
-/* model_tensors.c: a model as the named tensors of a weights file, PyTorch's state-dict keys (cls.N.weight, ...).
+/* model_tensors.c: a model as the named tensors of a weights file, PyTorch's state-dict keys (cls.N.weight,
+ * ...).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,7 +8,8 @@
 
 #include "nn/nn.h"
 
-const char *sr_model_key(const struct sr_layer *l, const struct sr_layer_tensor *t, char key[SR_TENSOR_NAME]) {
+const char *sr_model_key(const struct sr_layer *l, const struct sr_layer_tensor *t,
+                         char key[SR_TENSOR_NAME]) {
     snprintf(key, SR_TENSOR_NAME, "cls.%zu.%s", l->index, t->name);
     return key;
 }
@@ -24,7 +26,7 @@ void sr_model_tensors(const struct sr_model *m, struct sr_tensor *list) {
         for (size_t t = 0; t < m->layer[i].n_tensors; t++, list++) {
             const struct sr_layer_tensor *tensor = &m->layer[i].tensor[t];
             const bool counter = tensor->role == SR_ROLE_COUNTER;
-            *list = (struct sr_tensor){.dtype = counter                ? SR_I64
+            *list = (struct sr_tensor){.dtype = counter             ? SR_I64
                                                 : sizeof(real) == 4 ? SR_F32
                                                                     : SR_F64,
                                        .rank = tensor->rank,

@@ -1,8 +1,8 @@
 /* nn.h: the door of nn: layers, loss and model, forward and backward, handwritten.
  *
  * A model is a chain of layers over three blocks of numbers: params, grads (same layout) and state (running
- * statistics). Everything is planned and allocated once, by sr_model_create; a step allocates nothing. One training
- * step:
+ * statistics). Everything is planned and allocated once, by sr_model_create; a step allocates nothing. One
+ * training step:
  *
  *     sr_model_zero_grad(m);
  *     sr_model_forward(m, &(struct sr_pass){.training = true, .seed = seed, .step = step}, x, rows);
@@ -10,8 +10,8 @@
  *     sr_model_backward(m, &pass, x, dlogit, rows);
  *     sr_adamw_step(...);                                          // train/
  *
- * Loops run on OpenMP threads over blocks whose size does not depend on the number of threads: the same bits for any
- * number. A model belongs to one thread at a time.
+ * Loops run on OpenMP threads over blocks whose size does not depend on the number of threads: the same bits
+ * for any number. A model belongs to one thread at a time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,10 +28,10 @@
 
 /* What the whole chain is told about a pass. */
 struct sr_pass {
-    bool training;     /* batch statistics and dropout; else running statistics and no dropout */
-    uint64_t seed;     /* of the dropout masks */
-    uint64_t step;     /* names the masks of this step */
-    bool masks_given;  /* the dropout layers' masks were filled by the caller: keep them */
+    bool training;    /* batch statistics and dropout; else running statistics and no dropout */
+    uint64_t seed;    /* of the dropout masks */
+    uint64_t step;    /* names the masks of this step */
+    bool masks_given; /* the dropout layers' masks were filled by the caller: keep them */
 };
 
 enum sr_tensor_role {
@@ -60,12 +60,12 @@ struct sr_layer {
     size_t index;   /* position in the chain: the key's number, and the dropout stream */
     size_t n_tensors;
     struct sr_layer_tensor tensor[SR_LAYER_TENSORS]; /* the kind's order */
-    void *saved;    /* kind's notes from forward to backward, saved_bytes long */
+    void *saved; /* kind's notes from forward to backward, saved_bytes long */
     size_t saved_bytes;
 };
 
-/* What a kind of layer is. Shapes: x [rows, in], y [rows, out], row-major, no padding; rows <= the max_rows planned.
- * Functions return void: shapes are proved when the model is planned. */
+/* What a kind of layer is. Shapes: x [rows, in], y [rows, out], row-major, no padding; rows <= the max_rows
+ * planned. Functions return void: shapes are proved when the model is planned. */
 struct sr_layer_kind {
     const char *name;
     bool same_width; /* out must equal in */
@@ -76,8 +76,8 @@ struct sr_layer_kind {
     /* First values of params and state. NULL: nothing to set. */
     void (*init)(struct sr_layer *l, uint64_t seed);
     void (*forward)(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows);
-    /* After forward with the same pass, x and rows. dx is overwritten (NULL: not wanted), parameter gradients are
-     * added to. dx and dy do not overlap. Training passes only. */
+    /* After forward with the same pass, x and rows. dx is overwritten (NULL: not wanted), parameter gradients
+     * are added to. dx and dy do not overlap. Training passes only. */
     void (*backward)(struct sr_layer *l, const struct sr_pass *pass, real *dx, const real *dy, const real *x,
                      size_t rows);
 };
@@ -89,7 +89,7 @@ struct sr_layer_kind {
 /* Every kind of layers.def, ended by NULL. */
 extern const struct sr_layer_kind *const sr_layer_kinds[];
 
-#define SR_BATCHNORM_EPS 1e-5
+#define SR_BATCHNORM_EPS      1e-5
 #define SR_BATCHNORM_MOMENTUM 0.1
 
 /* ---- loss, on the logit ---- */
@@ -98,12 +98,13 @@ struct sr_focal {
     double alpha; /* weight of positives; negatives get 1 - alpha */
     double gamma; /* >= 0; 0 is weighted cross-entropy */
 };
-/* Focal loss of one row and, if dlogit is not NULL, its derivative. Lin et al., "Focal loss for dense object detection",
- * ICCV 2017, eq. 5: -alpha_t (1 - p_t)^gamma log(p_t). Finite for every finite logit. */
+/* Focal loss of one row and, if dlogit is not NULL, its derivative. Lin et al., "Focal loss for dense object
+ * detection", ICCV 2017, eq. 5: -alpha_t (1 - p_t)^gamma log(p_t). Finite for every finite logit. */
 double sr_focal(double logit, int label, const struct sr_focal *f, double *dlogit);
 
 /* Mean over rows; dlogit [rows] (may be NULL) gets the derivative of that mean. */
-double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, size_t rows, const struct sr_focal *f);
+double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, size_t rows,
+                     const struct sr_focal *f);
 
 /* Binary cross-entropy of one row: log(1 + exp(-+logit)). */
 double sr_bce(double logit, int label);
@@ -111,12 +112,12 @@ double sr_bce(double logit, int label);
 /* ---- model ---- */
 
 #define SR_HIDDEN_MAX SR_LIST_MAX
-#define SR_WIDTH_MAX 65536
+#define SR_WIDTH_MAX  65536
 
 /* Hidden layer i: Linear, BatchNorm, GELU, Dropout(dropout[i]); then Linear to one logit. */
 struct sr_model_spec {
-    size_t in;                     /* features a row, D */
-    size_t n_hidden;               /* 0..SR_HIDDEN_MAX */
+    size_t in;       /* features a row, D */
+    size_t n_hidden; /* 0..SR_HIDDEN_MAX */
     size_t hidden[SR_HIDDEN_MAX];
     double dropout[SR_HIDDEN_MAX];
 };
@@ -137,14 +138,14 @@ struct sr_model {
     struct sr_arena arena;
 };
 
-/* Allocates everything for batches of at most max_rows. SR_USAGE if the spec is not possible, SR_NOMEM. Numbers are zero
- * until sr_model_init. */
+/* Allocates everything for batches of at most max_rows. SR_USAGE if the spec is not possible, SR_NOMEM.
+ * Numbers are zero until sr_model_init. */
 int sr_model_create(struct sr_model **out, const struct sr_model_spec *spec, size_t max_rows,
                     struct sr_error *err);
 void sr_model_free(struct sr_model *m); /* NULL is fine */
 
-/* Kaiming normal weights (fan-in, gain sqrt 2; He et al. 2015, eq. 10), biases 0, BatchNorm 1 and 0, running statistics
- * 0 and 1. A pure function of the seed. */
+/* Kaiming normal weights (fan-in, gain sqrt 2; He et al. 2015, eq. 10), biases 0, BatchNorm 1 and 0, running
+ * statistics 0 and 1. A pure function of the seed. */
 void sr_model_init(struct sr_model *m, uint64_t seed);
 
 void sr_model_zero_grad(struct sr_model *m);
@@ -167,13 +168,13 @@ int sr_model_load(struct sr_model *m, const struct sr_safetensors *file, struct 
 
 /* ---- BLAS ---- */
 
-/* C = beta*C + op(A) op(B), row-major; op transposes if the flag is set. m x n result, k inner. Serial; inside or
- * outside parallel regions. Leading dimensions are row strides. */
-void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b,
-             size_t ldb, real beta, real *c, size_t ldc);
+/* C = beta*C + op(A) op(B), row-major; op transposes if the flag is set. m x n result, k inner. Serial;
+ * inside or outside parallel regions. Leading dimensions are row strides. */
+void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const real *a, size_t lda,
+             const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
-/* Once, first thing in a program that trains: keeps BLAS serial under our own threads and, where OpenBLAS chose a core
- * weaker than the CPU, makes it choose again. What was found and done: */
+/* Once, first thing in a program that trains: keeps BLAS serial under our own threads and, where OpenBLAS
+ * chose a core weaker than the CPU, makes it choose again. What was found and done: */
 struct sr_blas {
     const char *config;      /* "OpenBLAS 0.3.21 ..." */
     const char *core;        /* in use now */

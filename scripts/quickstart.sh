@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # quickstart.sh: from a fresh clone to a trained and measured router with one command.
 #
-#   scripts/quickstart.sh                                   built-in synthetic dumps, 30 epochs, about a minute
+#   scripts/quickstart.sh                                   built-in synthetic dumps, 30 epochs, under a minute
 #   scripts/quickstart.sh train.h5 [val.h5 [test.h5]]       your dumps, the whole recipe
 #   scripts/quickstart.sh train.h5 val.h5 -- --epochs 30    what is behind -- goes to `saferoute train`
 #
@@ -48,12 +48,10 @@ if [ ! -f "$build/CMakeCache.txt" ] && command -v ninja >/dev/null; then
     configure+=(-G Ninja)
 fi
 pkg-config --exists criterion || configure+=(-DSR_TESTS=OFF)
-cmake "${configure[@]}" >"/tmp/saferoute-cmake.$$" 2>&1 || {
-    cat "/tmp/saferoute-cmake.$$"
-    rm -f "/tmp/saferoute-cmake.$$"
+if ! output=$(cmake "${configure[@]}" 2>&1); then
+    printf '%s\n' "$output" >&2
     die "cmake failed; its message is above" 70
-}
-rm -f "/tmp/saferoute-cmake.$$"
+fi
 cmake --build "$build" --target saferoute --parallel "$(nproc)"
 saferoute=$build/saferoute
 "$saferoute" version

@@ -1,4 +1,5 @@
-/* dump_fixture.h: the small dumps of tests/dumps (written by scripts/make_dumps.py), and dumps made on the spot.
+/* dump_fixture.h: the small dumps of tests/dumps (written by scripts/make_dumps.py), and dumps made on the
+ * spot.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,8 +28,8 @@ static inline const char *fixture_paths(char text[2048], const char *names) {
     snprintf(list, sizeof list, "%s", names);
     text[0] = '\0';
     for (char *name; (name = strsep(&rest, ","));)
-        used += (size_t)snprintf(text + used, 2048 - used, "%s%s/tests/dumps/%s.h5", used ? "," : "", SR_SOURCE_DIR,
-                                 name);
+        used += (size_t)snprintf(text + used, 2048 - used, "%s%s/tests/dumps/%s.h5", used ? "," : "",
+                                 SR_SOURCE_DIR, name);
     return text;
 }
 
@@ -79,7 +80,8 @@ static inline float *all_features(struct sr_data *d) {
 static inline const char *make_synth(char text[64], size_t rows, size_t width, uint64_t seed) {
     struct sr_error err = {0};
     struct sr_synth how = {.rows = rows, .width = width, .seed = seed, .world = 1};
-    snprintf(text, 64, "/tmp/sr_test_%d_%zu_%zu_%llu.h5", (int)getpid(), rows, width, (unsigned long long)seed);
+    snprintf(text, 64, "/tmp/sr_test_%d_%zu_%zu_%llu.h5", (int)getpid(), rows, width,
+             (unsigned long long)seed);
     cr_assert_eq(sr_synth_write(text, &how, &err), 0, "%s", err.text);
     return text;
 }

@@ -2,6 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "tests/dump_fixture.h"
 
 static const uint8_t gold[FIXTURE_ROWS] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0};
@@ -22,10 +25,10 @@ static void expect_values(struct sr_data *d, const char *name) {
 }
 
 Test(data_dump, every_form_of_features_and_labels) {
-    static const char *const names[] = {"half",          "half_big_endian", "half_chunked", "float",
-                                        "float_big_endian", "double",       "bfloat",       "bfloat_big_endian",
-                                        "bfloat_opaque", "label_bool",      "label_int64",  "label_double",
-                                        "label_half",    "label_column",    "aliases"};
+    static const char *const names[] = {
+        "half",        "half_big_endian", "half_chunked",      "float",         "float_big_endian",
+        "double",      "bfloat",          "bfloat_big_endian", "bfloat_opaque", "label_bool",
+        "label_int64", "label_double",    "label_half",        "label_column",  "aliases"};
     for (size_t i = 0; i < SR_COUNT(names); i++) {
         struct sr_data *d = open_fixture(names[i], NULL);
         cr_expect_arr_eq(d->label, label, FIXTURE_ROWS, "%s", names[i]);
@@ -218,6 +221,17 @@ Test(data_dump, damaged_chunk_is_found_when_read) {
     sr_loader_free(l);
     sr_free(rows);
     sr_data_close(d);
+}
+
+Test(data_dump, a_lock_somebody_holds_does_not_matter) {
+    char text[2048];
+    int fd = open(fixture_paths(text, "half"), O_RDONLY);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(flock(fd, LOCK_EX), 0);
+    struct sr_data *d = open_fixture("half", NULL);
+    expect_values(d, "half");
+    sr_data_close(d);
+    close(fd);
 }
 
 Test(data_dump, library_version) {

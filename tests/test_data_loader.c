@@ -269,7 +269,8 @@ Test(data_loader, memory_holds_about_two_windows) {
         ;
     cr_expect_eq(draws, n);
     /* two windows of 8 MB, a scan's 13 MB, a batch of 2 MB, the program and its libraries */
-    cr_expect_lt(sr_memory_peak(), file / 2, "%zu bytes at the peak for a file of %zu", sr_memory_peak(), file);
+    cr_expect_lt(sr_memory_peak(), file / 2, "%zu bytes at the peak for a file of %zu", sr_memory_peak(),
+                 file);
     sr_loader_free(l);
     sr_free(rows);
     sr_data_close(d);

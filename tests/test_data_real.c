@@ -59,7 +59,8 @@ Test(data_real, split_keeps_groups_and_shares) {
     struct sr_error err = {0};
     uint32_t *rows = all_rows(d->rows), *train, *val;
     size_t n_train, n_val, positives = 0;
-    cr_assert_eq(sr_data_split(d, rows, d->rows, .25, 3, &train, &n_train, &val, &n_val, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_data_split(d, rows, d->rows, .25, 3, &train, &n_train, &val, &n_val, &err), 0, "%s",
+                 err.text);
     for (size_t i = 0; i < n_val; i++)
         positives += d->label[val[i]];
     /* most groups are single rows, so both quotas are met to the row */

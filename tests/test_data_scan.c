@@ -51,7 +51,8 @@ static void add_number(struct sr_sha256 *sha, uint64_t value) {
     sr_sha256_add(sha, &value, sizeof value);
 }
 
-/* The definition, computed from outside: rows, width, labels, then the sampled rows as little-endian floats. */
+/* The definition, computed from outside: rows, width, labels, then the sampled rows as little-endian floats.
+ */
 static void expected_id(char hex[65], struct sr_data *d) {
     struct sr_sha256 sha;
     float *x = all_features(d);
@@ -85,7 +86,8 @@ Test(data_scan, data_id_is_as_defined) {
 }
 
 Test(data_scan, data_id_does_not_see_the_form) {
-    static const char *const names[] = {"half", "half_big_endian", "half_chunked", "double", "bfloat", "label_bool"};
+    static const char *const names[] = {"half",   "half_big_endian", "half_chunked",
+                                        "double", "bfloat",          "label_bool"};
     struct sr_data *d = open_fixture("float", NULL);
     struct sr_scan first = scan_of(d);
     sr_data_close(d);

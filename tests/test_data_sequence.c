@@ -25,7 +25,8 @@ static struct problem *make_problem(void) {
     return p;
 }
 
-static void begin(struct sr_sequence *s, const struct problem *p, size_t window, size_t batch, uint64_t epoch) {
+static void begin(struct sr_sequence *s, const struct problem *p, size_t window, size_t batch,
+                  uint64_t epoch) {
     struct sr_error err = {0};
     struct sr_loader_options how = {.order = SR_ORDER_BALANCED, .seed = 5, .batch = batch, .window = window};
     cr_assert_eq(sr_sequence_create(s, p->label, p->rows, p->n, &how, &err), 0, "%s", err.text);
@@ -44,8 +45,8 @@ Test(data_sequence, classes_are_drawn_equally_often) {
         positives += p->label[s.draw[i]];
     }
     /* binomial(n, 1/2): five standard deviations are passed once in two million seeds */
-    cr_expect_lt(fabs((double)positives - (double)p->n / 2), 5 * sqrt((double)p->n) / 2, "%zu of %zu", positives,
-                 p->n);
+    cr_expect_lt(fabs((double)positives - (double)p->n / 2), 5 * sqrt((double)p->n) / 2, "%zu of %zu",
+                 positives, p->n);
     sr_sequence_free(&s);
     sr_free(p);
 }
@@ -98,6 +99,18 @@ Test(data_sequence, a_window_holds_its_bands_only) {
     }
     cr_expect_eq(s.window_begin[s.windows], p->n, "as many draws as rows");
     sr_sequence_free(&s);
+    sr_free(p);
+}
+
+Test(data_sequence, a_window_is_whole_bands) {
+    static const size_t window[] = {1, 256, 257, 1024, 1025}, bands[] = {1, 1, 2, 4, 5};
+    struct problem *p = make_problem();
+    for (size_t i = 0; i < SR_COUNT(window); i++) {
+        struct sr_sequence s;
+        begin(&s, p, window[i], 256, 0);
+        cr_expect_eq(s.window_bands, bands[i], "%zu bands for %zu rows", s.window_bands, window[i]);
+        sr_sequence_free(&s);
+    }
     sr_free(p);
 }
 

@@ -46,6 +46,14 @@ Test(data_set, sources_are_joined_by_name) {
     sr_data_close(d);
 }
 
+Test(data_set, sources_numbered_by_a_file_are_renumbered) {
+    struct sr_data *d = open_fixture("full_other_sources,full", NULL);
+    static const char *const names[] = {"forum", "news", "chat"};
+    for (size_t i = 0; i < FIXTURE_ROWS; i++)
+        cr_expect_str_eq(d->source_names[d->source[FIXTURE_ROWS + i]], names[i % 3], "row %zu", i);
+    sr_data_close(d);
+}
+
 Test(data_set, a_column_one_file_lacks_is_absent) {
     struct sr_data *d = open_fixture("full,full_other_sources", NULL);
     cr_expect_null(d->large_prob);

@@ -6,7 +6,8 @@
 
 enum { ROWS = 3000 };
 
-/* A set of columns only: a split reads no features. Every fifth row is positive; groups of up to 1 + twins rows. */
+/* A set of columns only: a split reads no features. Every fifth row is positive; groups of up to 1 + twins
+ * rows. */
 struct columns {
     struct sr_data d;
     uint8_t label[ROWS];
@@ -33,8 +34,9 @@ struct halves {
 static struct halves split(const struct columns *c, size_t n, double fraction, uint64_t seed) {
     struct halves h;
     struct sr_error err = {0};
-    cr_assert_eq(sr_data_split(&c->d, c->rows, n, fraction, seed, &h.train, &h.n_train, &h.val, &h.n_val, &err), 0,
-                 "%s", err.text);
+    cr_assert_eq(
+        sr_data_split(&c->d, c->rows, n, fraction, seed, &h.train, &h.n_train, &h.val, &h.n_val, &err), 0,
+        "%s", err.text);
     return h;
 }
 
@@ -76,7 +78,8 @@ Test(data_split, groups_stay_together) {
         if (at < h.n_val)
             cr_expect_neq(c->group[h.val[at]], c->group[h.train[i]], "rows %u and %u", h.val[at], h.train[i]);
         if (at > 0)
-            cr_expect_neq(c->group[h.val[at - 1]], c->group[h.train[i]], "rows %u and %u", h.val[at - 1], h.train[i]);
+            cr_expect_neq(c->group[h.val[at - 1]], c->group[h.train[i]], "rows %u and %u", h.val[at - 1],
+                          h.train[i]);
     }
     /* greedy filling misses the share by less than one group of seven a class */
     cr_expect_geq(h.n_val, 600 - 14);
@@ -114,15 +117,19 @@ Test(data_split, impossible_splits_are_refused) {
     struct halves h;
     struct sr_error err = {0};
     memset(c->label, 0, ROWS);
-    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err), SR_DATA);
+    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err),
+                 SR_DATA);
     cr_expect(strstr(err.text, "label 1"), "%s", err.text);
     for (size_t i = 0; i < ROWS; i++) {
         c->label[i] = i % 2;
         c->group[i] = 1; /* one group of all rows fits nowhere */
     }
-    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err), SR_DATA);
-    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, 1.5, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err), SR_USAGE);
+    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err),
+                 SR_DATA);
+    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, 1.5, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err),
+                 SR_USAGE);
     c->d.label = NULL;
-    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err), SR_DATA);
+    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err),
+                 SR_DATA);
     sr_free(c);
 }

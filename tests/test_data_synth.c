@@ -63,7 +63,8 @@ Test(data_synth, has_the_shape_of_a_real_dump) {
     unlink(path);
 }
 
-/* Correlation of a least-mean-squares fit with the labels, on rows of another seed: there is something to learn. */
+/* Correlation of a least-mean-squares fit with the labels, on rows of another seed: there is something to
+ * learn. */
 Test(data_synth, another_seed_poses_the_same_problem) {
     enum { WIDTH = 64, ROWS = 4000 };
     char train[64], val[64];
@@ -122,7 +123,8 @@ Test(data_scores, are_written_row_by_row) {
     sr_data_close(d);
     /* read back as a dump whose features would be a matrix: names it holds are in the message */
     cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
-    cr_expect(strstr(err.text, "decision [12] uint8, id [12] strings, logit [12] float32, prob [12] float32, row [12]"),
+    cr_expect(strstr(err.text,
+                     "decision [12] uint8, id [12] strings, logit [12] float32, prob [12] float32, row [12]"),
               "%s", err.text);
     unlink(path);
 }

@@ -1,6 +1,7 @@
 /* test_nn_blas.c: OpenBLAS on a core weaker than the CPU is put right, a user's own choice is not.
  *
- * A library that does not know the CPU is imitated by making it choose the weakest core, the way it would be at load.
+ * A library that does not know the CPU is imitated by making it choose the weakest core, the way it would be
+ * at load.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
-/* test_train_run.c: `saferoute train` as a user runs it: what it leaves behind, what it refuses, and that threads, memory,
- * signals and SIGKILL at any moment never change a byte of the result.
+/* test_train_run.c: `saferoute train` as a user runs it: what it leaves behind, what it refuses, and that
+ * threads, memory, signals and SIGKILL at any moment never change a byte of the result.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +13,8 @@
 /* A run small enough to be killed often: 25 epochs of 19 steps, early stopping off. */
 #define SMALL "--hidden 24,12 --dropout 0.2,0.1 --batch 32 --epochs 25 --patience 0 --threads 1"
 
-static const char *const results[] = {"best.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.csv",
-                                      "metrics.jsonl"};
+static const char *const results[] = {"best.safetensors", "last.safetensors", "checkpoint.safetensors",
+                                      "metrics.csv", "metrics.jsonl"};
 
 static void dumps_make(const char *folder) {
     struct run r = run_program(folder, "data synth --out %s/train.h5 --rows 600 --width 32 --seed 1", folder);
@@ -26,8 +26,8 @@ static void dumps_make(const char *folder) {
 }
 
 static struct run train(const char *folder, const char *run, const char *more) {
-    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/%s " SMALL " %s", folder, folder,
-                       folder, run, more);
+    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/%s " SMALL " %s", folder,
+                       folder, folder, run, more);
 }
 
 static void train_fine(const char *folder, const char *run, const char *more) {
@@ -47,8 +47,8 @@ static void same_results(const char *folder, const char *a, const char *b) {
         snprintf(path[1], sizeof path[1], "%s/%s/%s", folder, b, results[i]);
         for (int j = 0; j < 2; j++)
             cr_assert_eq(sr_file_read(&bytes[j], &size[j], path[j], 1 << 26, &err), 0, "%s", err.text);
-        cr_expect(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0, "%s differs between %s and %s",
-                  results[i], a, b);
+        cr_expect(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0,
+                  "%s differs between %s and %s", results[i], a, b);
         sr_free(bytes[0]);
         sr_free(bytes[1]);
     }
@@ -59,11 +59,13 @@ Test(train_run, leaves_the_run_folder_behind) {
     dumps_make(folder);
     struct run r = train(folder, "run", "");
     cr_assert_eq(r.status, 0, "%s", r.err);
-    cr_expect(strstr(r.out, "best epoch") && strstr(r.out, "best.safetensors") && strstr(r.out, "threshold      unset"));
+    cr_expect(strstr(r.out, "best epoch") && strstr(r.out, "best.safetensors") &&
+              strstr(r.out, "threshold      unset"));
     run_end(&r);
     const char *const files[] = {"config.yaml", "data.json", "timing.csv", "train.log"};
     for (size_t i = 0; i < SR_COUNT(files) + SR_COUNT(results); i++) {
-        snprintf(path, sizeof path, "%s/run/%s", folder, i < SR_COUNT(files) ? files[i] : results[i - SR_COUNT(files)]);
+        snprintf(path, sizeof path, "%s/run/%s", folder,
+                 i < SR_COUNT(files) ? files[i] : results[i - SR_COUNT(files)]);
         cr_expect_eq(access(path, R_OK), 0, "%s is missing", path);
     }
     snprintf(path, sizeof path, "%s/run/metrics.jsonl", folder);
@@ -158,7 +160,8 @@ static pid_t begin_or_resume(const char *folder, const char *run) {
         snprintf(line, sizeof line, "saferoute train --resume %s --checkpoint-seconds 0.01", path);
     else
         snprintf(line, sizeof line,
-                 "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL " --checkpoint-seconds 0.01",
+                 "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL
+                 " --checkpoint-seconds 0.01",
                  folder, folder, path);
     for (char *rest = line, *word; (word = strsep(&rest, " "));)
         arguments[n++] = word;
@@ -178,8 +181,8 @@ Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300)
             const pid_t child = begin_or_resume(folder, run);
             const uint64_t draw = (uint64_t)kills;
             if (kills < 12) /* then it may finish */
-                sleep_microseconds(
-                    (long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), draw, 50000 + 30000 * draw));
+                sleep_microseconds((long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), draw,
+                                                         50000 + 30000 * draw));
             if (kills < 12)
                 kill(child, SIGKILL);
             cr_assert_eq(waitpid(child, &raw, 0), child);
@@ -241,8 +244,9 @@ Test(train_run, refuses_what_it_cannot_do) {
     expect_failure(train(folder, "x", "--val-fraction 0.1"), 2, "contradict");
     expect_failure(train(folder, "x", "--dropout 0.1,0.2,0.3"), 2, "dropout");
     expect_failure(train(folder, "x", "--set batch=1"), 2, "batch");
-    expect_failure(run_program(folder, "train --train %s/none.h5 --val %s/val.h5 --out %s/y", folder, folder, folder), 66,
-                   "none.h5");
+    expect_failure(
+        run_program(folder, "train --train %s/none.h5 --val %s/val.h5 --out %s/y", folder, folder, folder),
+        66, "none.h5");
     expect_failure(run_program(folder, "train --train %s/train.h5 --out %s/y2", folder, folder), 2, "--val");
     expect_failure(run_program(folder, "train --resume %s/nowhere", folder), 66, "nowhere");
     expect_failure(run_program(folder, "train --resume %s/run --epochs 99", folder), 2, "epochs");
@@ -261,8 +265,8 @@ static struct run train_with_file(const char *folder, const char *text) {
     struct sr_error err;
     snprintf(path, sizeof path, "%s/settings.yaml", folder);
     cr_assert_eq(sr_atomic_file_write(path, text, strlen(text), &err), 0, "%s", err.text);
-    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/filed --config %s", folder, folder,
-                       folder, path);
+    return run_program(folder, "train --train %s/train.h5 --val %s/val.h5 --out %s/filed --config %s", folder,
+                       folder, folder, path);
 }
 
 Test(train_run, settings_come_from_a_file_too) {
@@ -281,10 +285,18 @@ Test(train_run, refuses_files_that_are_not_one_flat_mapping) {
     static const struct {
         const char *text, *word;
     } cases[] = {
-        {"epocs: 3\n", "epochs"},      {"epochs: 3\nepochs: 4\n", "twice"}, {"epochs: &a 3\n", "anchor"},
-        {"epochs: !!int 3\n", "tag"},  {"a: {b: 1}\n", "nested"},           {"- epochs\n", "not a mapping"},
-        {"hidden: [[1]]\n", "list"},   {"epochs: 0\n", "epochs"},           {"epochs: 3\n---\nlr: 1\n", "one"},
-        {"epochs: [1, 2\n", "YAML"},   {"", "empty"},                       {"out: x\n", "out"},
+        {"epocs: 3\n", "epochs"},
+        {"epochs: 3\nepochs: 4\n", "twice"},
+        {"epochs: &a 3\n", "anchor"},
+        {"epochs: !!int 3\n", "tag"},
+        {"a: {b: 1}\n", "nested"},
+        {"- epochs\n", "not a mapping"},
+        {"hidden: [[1]]\n", "list"},
+        {"epochs: 0\n", "epochs"},
+        {"epochs: 3\n---\nlr: 1\n", "one"},
+        {"epochs: [1, 2\n", "YAML"},
+        {"", "empty"},
+        {"out: x\n", "out"},
     };
     char *folder = folder_begin();
     dumps_make(folder);
@@ -296,9 +308,9 @@ Test(train_run, refuses_files_that_are_not_one_flat_mapping) {
 Test(train_run, holds_validation_rows_out) {
     char *folder = folder_begin();
     dumps_make(folder);
-    struct run r = run_program(folder,
-                               "train --train %s/train.h5,%s/val.h5 --val-fraction 0.25 --out %s/run " SMALL, folder,
-                               folder, folder);
+    struct run r =
+        run_program(folder, "train --train %s/train.h5,%s/val.h5 --val-fraction 0.25 --out %s/run " SMALL,
+                    folder, folder, folder);
     cr_assert_eq(r.status, 0, "%s", r.err);
     run_end(&r);
     char path[256];

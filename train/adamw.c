@@ -10,7 +10,7 @@
 
 #include "train/adamw.h"
 
-#define BLOCK 16384      /* numbers a task: four streams of it fit a core's L2 */
+#define BLOCK      16384 /* numbers a task: four streams of it fit a core's L2 */
 #define NORM_GROUP 256   /* partial sums kept at a time */
 
 double sr_gradient_norm(const real *grads, size_t n) {

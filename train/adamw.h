@@ -22,12 +22,12 @@ struct sr_adamw {
 /* Euclidean norm of n gradients; summed in double. */
 double sr_gradient_norm(const real *grads, size_t n);
 
-/* Factor that brings a gradient of this norm to at most max: min(1, max / (norm + 1e-6)) (PyTorch's clip_grad_norm_). 1
- * if max is 0 (no clipping). */
+/* Factor that brings a gradient of this norm to at most max: min(1, max / (norm + 1e-6)) (PyTorch's
+ * clip_grad_norm_). 1 if max is 0 (no clipping). */
 double sr_clip_scale(double norm, double max);
 
-/* One step over n parameters: t is the number of this step, from 1; grads are multiplied by grad_scale first. exp_avg and
- * exp_avg_sq are the moments, zero before the first step. */
+/* One step over n parameters: t is the number of this step, from 1; grads are multiplied by grad_scale first.
+ * exp_avg and exp_avg_sq are the moments, zero before the first step. */
 void sr_adamw_step(real *params, real *exp_avg, real *exp_avg_sq, const real *grads, size_t n,
                    const struct sr_adamw *how, uint64_t t, double grad_scale);
 

@@ -1,7 +1,7 @@
 /* checkpoint.c: checkpoints (weights, moments, position, history) and weights files.
  *
- * Tensors of a checkpoint: the state dict under its own keys, optim.exp_avg.KEY and optim.exp_avg_sq.KEY for every
- * parameter, run.position (I64), run.sums (F64), run.history (F64 [epochs, columns of history.h]).
+ * Tensors of a checkpoint: the state dict under its own keys, optim.exp_avg.KEY and optim.exp_avg_sq.KEY for
+ * every parameter, run.position (I64), run.sums (F64), run.history (F64 [epochs, columns of history.h]).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,7 +23,8 @@ static size_t param_count(const struct sr_model *m) {
 }
 
 /* The moments as tensors; they lie in their blocks as the parameters do in theirs. */
-static size_t moment_tensors(const struct sr_model *m, real *block, const char *prefix, struct sr_tensor *list) {
+static size_t moment_tensors(const struct sr_model *m, real *block, const char *prefix,
+                             struct sr_tensor *list) {
     size_t n = 0;
     for (size_t i = 0; i < m->n_layers; i++)
         for (size_t t = 0; t < m->layer[i].n_tensors; t++) {
@@ -54,8 +55,8 @@ static struct sr_tensor *state_tensors(const struct sr_state *s, size_t *n, stru
     return list;
 }
 
-static struct sr_tensor own_tensor(const char *name, enum sr_dtype dtype, int rank, size_t rows, size_t columns,
-                                   const void *data) {
+static struct sr_tensor own_tensor(const char *name, enum sr_dtype dtype, int rank, size_t rows,
+                                   size_t columns, const void *data) {
     struct sr_tensor t = {.dtype = dtype, .rank = rank, .shape = {rows, columns}};
     memcpy(&t.data, &data, sizeof t.data); /* the writer only reads */
     snprintf(t.name, sizeof t.name, "%s", name);
@@ -72,8 +73,12 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
     list[n++] = own_tensor("run.sums", SR_F64, 1, POSITION_SUMS, 0, &s->at.loss_sum);
     list[n++] = own_tensor("run.history", SR_F64, 2, s->history.n, SR_EPOCH_COLUMNS, s->history.epoch);
     const struct sr_pair metadata[] = {
-        {"format", "saferoute-checkpoint"}, {"format_version", "1"},  {"config", id->config},
-        {"train_id", id->train_id},         {"val_id", id->val_id}, {"blas_core", id->blas_core},
+        {"format", "saferoute-checkpoint"},
+        {"format_version", "1"},
+        {"config", id->config},
+        {"train_id", id->train_id},
+        {"val_id", id->val_id},
+        {"blas_core", id->blas_core},
         {"isa", id->isa},
     };
     const int status = sr_safetensors_write(path, list, n, metadata, SR_COUNT(metadata), err);
@@ -94,16 +99,21 @@ static int identity_check(const struct sr_safetensors *file, const struct sr_ide
     const char *format = sr_safetensors_metadata(file, "format");
     if (!format || strcmp(format, "saferoute-checkpoint") != 0)
         return sr_fail(err, SR_DATA, "%s: not a checkpoint of this program", path);
-    int status = same(file, "config", id->config, "the settings in config.yaml changed since this run began", path, err);
+    int status = same(file, "config", id->config, "the settings in config.yaml changed since this run began",
+                      path, err);
     if (status == SR_OK)
-        status = same(file, "train_id", id->train_id, "the training data is not the data this run began with", path, err);
+        status = same(file, "train_id", id->train_id, "the training data is not the data this run began with",
+                      path, err);
     if (status == SR_OK)
-        status = same(file, "val_id", id->val_id, "the validation data is not the data this run began with", path, err);
-    const char *core = sr_safetensors_metadata(file, "blas_core"), *isa = sr_safetensors_metadata(file, "isa");
+        status = same(file, "val_id", id->val_id, "the validation data is not the data this run began with",
+                      path, err);
+    const char *core = sr_safetensors_metadata(file, "blas_core"),
+               *isa = sr_safetensors_metadata(file, "isa");
     warning[0] = '\0';
     if (core && isa && (strcmp(core, id->blas_core) != 0 || strcmp(isa, id->isa) != 0))
         snprintf(warning, 256,
-                 "this run began on BLAS core %.31s with %.15s, now it is %.31s with %.15s: results will not be the "
+                 "this run began on BLAS core %.31s with %.15s, now it is %.31s with %.15s: results will not "
+                 "be the "
                  "same bits as without the interruption",
                  core, isa, id->blas_core, id->isa);
     return status;
@@ -166,7 +176,8 @@ int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_ide
 
 static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {
     struct sr_json *o = sr_json_object();
-#define X(field, key, whole) sr_json_set(o, key, (whole) ? sr_json_integer((int64_t)e->field) : sr_json_number(e->field));
+#define X(field, key, whole)                                                                                 \
+    sr_json_set(o, key, (whole) ? sr_json_integer((int64_t)e->field) : sr_json_number(e->field));
     SR_EPOCH_LIST(X)
 #undef X
     char *text = sr_json_text(o, 0, err);
@@ -184,7 +195,7 @@ int sr_weights_save(const char *path, const struct sr_model *m, const struct sr_
     char *metrics = metrics_text(epoch, err);
     int status = list && metrics ? SR_OK : SR_NOMEM;
     struct sr_pair metadata[METADATA_MAX] = {
-        {"format", "saferoute"}, {"format_version", "1"},        {"metrics", metrics},
+        {"format", "saferoute"},      {"format_version", "1"},     {"metrics", metrics},
         {"trained_on", id->train_id}, {"selected_on", id->val_id},
     };
     size_t pairs = 5;

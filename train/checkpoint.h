@@ -1,7 +1,7 @@
 /* checkpoint.h: a run on disk: weights to ship, and checkpoints to go on from.
  *
- * Both are safetensors files; see "Files" in the README. They hold no clock, host, path or thread count, so that a run that
- * was interrupted ends in the same bytes as one that was not.
+ * Both are safetensors files; see "Files" in the README. They hold no clock, host, path or thread count, so
+ * that a run that was interrupted ends in the same bytes as one that was not.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,7 +33,7 @@ struct sr_state {
 
 /* What a run must agree on to be continued, and what is only worth a warning. */
 struct sr_identity {
-    char config[65];        /* hash of the settings that decide the result */
+    char config[65]; /* hash of the settings that decide the result */
     char train_id[65], val_id[65];
     char blas_core[32], isa[16];
 };
@@ -41,14 +41,15 @@ struct sr_identity {
 int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct sr_identity *id,
                        struct sr_error *err);
 
-/* Fills s (the model must have the right shape). SR_NOINPUT: no checkpoint. SR_DATA: damaged, or another model. SR_USAGE:
- * other settings or other data than `id`; says which. warning (256 bytes) gets a sentence, or "", if the numbers were
- * made by another BLAS core or instruction set. */
+/* Fills s (the model must have the right shape). SR_NOINPUT: no checkpoint. SR_DATA: damaged, or another
+ * model. SR_USAGE: other settings or other data than `id`; says which. warning (256 bytes) gets a sentence,
+ * or "", if the numbers were made by another BLAS core or instruction set. */
 int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_identity *id, char warning[256],
                        struct sr_error *err);
 
-/* Weights of the model as it is now: the state-dict tensors and the metadata of "Files", with the feature contract
- * of the data and the metrics of the given epoch. There is no "threshold" in them: none is chosen yet. */
+/* Weights of the model as it is now: the state-dict tensors and the metadata of "Files", with the feature
+ * contract of the data and the metrics of the given epoch. There is no "threshold" in them: none is chosen
+ * yet. */
 int sr_weights_save(const char *path, const struct sr_model *m, const struct sr_epoch *epoch,
                     const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
                     struct sr_error *err);

@@ -19,7 +19,8 @@ static void on_signal(int number) {
     stop_asked = 1;
 }
 
-/* The first signal asks for a checkpoint and an orderly end, a second one of the same kind ends the program at once. */
+/* The first signal asks for a checkpoint and an orderly end, a second one of the same kind ends the program
+ * at once. */
 static void signals_catch(void) {
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
@@ -61,9 +62,10 @@ static void watch_step(void *user, const struct sr_trainer *t, double loss) {
     char eta[24];
     const struct sr_schedule schedule = sr_config_schedule(t->config);
     sr_log_progress((double)at->batch / (double)sr_loader_batches(t->feed.train.loader),
-                    "epoch %lld/%lld  loss %.4f  lr %.2e  %.0f rows/s  at most %s left", (long long)at->epoch + 1,
-                    (long long)t->config->epochs, loss, sr_schedule_lr(&schedule, (uint64_t)at->epoch),
-                    t->rows_per_second, sr_log_duration(seconds_left(d, t), eta));
+                    "epoch %lld/%lld  loss %.4f  lr %.2e  %.0f rows/s  at most %s left",
+                    (long long)at->epoch + 1, (long long)t->config->epochs, loss,
+                    sr_schedule_lr(&schedule, (uint64_t)at->epoch), t->rows_per_second,
+                    sr_log_duration(seconds_left(d, t), eta));
 }
 
 static void watch_epoch(void *user, const struct sr_trainer *t, bool is_best) {
@@ -72,25 +74,32 @@ static void watch_epoch(void *user, const struct sr_trainer *t, bool is_best) {
     char eta[24];
     sr_log_info("epoch %3.0f/%lld  loss %.4f  val loss %.4f  AUPRC %.4f%s AUROC %.4f  lr %.2e  %.0f rows/s  "
                 "at most %s left",
-                e->epoch, (long long)t->config->epochs, e->train_loss, e->val_loss, e->val_auprc, is_best ? "*" : " ",
-                e->val_auroc, e->lr, t->rows_per_second, sr_log_duration(seconds_left(d, t), eta));
+                e->epoch, (long long)t->config->epochs, e->train_loss, e->val_loss, e->val_auprc,
+                is_best ? "*" : " ", e->val_auroc, e->lr, t->rows_per_second,
+                sr_log_duration(seconds_left(d, t), eta));
 }
 
 static const char usage[] =
     "usage: saferoute train --train A.h5[,B.h5] (--val V.h5 | --val-fraction F) --out RUN [--KEY VALUE ...]\n"
     "       saferoute train --resume RUN\n"
     "\n"
-    "Trains a router from feature dumps (HDF5) and keeps the epoch with the best validation AUPRC. Without further\n"
-    "settings this is the published recipe. Every setting below can also stand in a file (--config FILE, one\n"
-    "\"key: value\" a line) or be given as --set key=value; later ones win. The effective settings are printed and\n"
+    "Trains a router from feature dumps (HDF5) and keeps the epoch with the best validation AUPRC. Without "
+    "further\n"
+    "settings this is the published recipe. Every setting below can also stand in a file (--config FILE, "
+    "one\n"
+    "\"key: value\" a line) or be given as --set key=value; later ones win. The effective settings are "
+    "printed and\n"
     "saved in RUN/config.yaml.";
 
 static const char notes[] =
-    "RUN holds best.safetensors (the router), last.safetensors, checkpoint.safetensors, config.yaml, data.json,\n"
-    "metrics.csv, metrics.jsonl, timing.csv and train.log. Ctrl-C and SIGTERM write a checkpoint first; --resume goes\n"
+    "RUN holds best.safetensors (the router), last.safetensors, checkpoint.safetensors, config.yaml, "
+    "data.json,\n"
+    "metrics.csv, metrics.jsonl, timing.csv and train.log. Ctrl-C and SIGTERM write a checkpoint first; "
+    "--resume goes\n"
     "on from it and ends in the same bytes as a run never interrupted.\n"
     "\n"
-    "exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output error,\n"
+    "exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output "
+    "error,\n"
     "75 stopped by a signal with a checkpoint to resume from.\n"
     "\n"
     "examples:\n"
@@ -99,8 +108,9 @@ static const char notes[] =
     "  saferoute train --resume runs/monday";
 
 static void part_print(const char *what, const struct sr_part *p) {
-    sr_log_info("%-10s %zu rows x %zu features, %zu positive (%.1f %%), %s%s", what, p->n, p->data->width, p->positives,
-                100 * (double)p->positives / (double)p->n, sr_data_kept(p->data) ? "in memory" : "streamed",
+    sr_log_info("%-10s %zu rows x %zu features, %zu positive (%.1f %%), %s%s", what, p->n, p->data->width,
+                p->positives, 100 * (double)p->positives / (double)p->n,
+                sr_data_kept(p->data) ? "in memory" : "streamed",
                 p->data->label_derived ? ", labels derived from gold and verdicts" : "");
 }
 
@@ -116,8 +126,9 @@ static void plan_print(const struct sr_trainer *t, const struct sr_options *o, i
         if (strcmp(o->table[i].key, "hidden") == 0)
             sr_log_info("model      %zu-%s-1, %zu parameters", t->feed.train_data->width,
                         sr_options_text(o, i, list, sizeof list), t->state.model->n_params);
-    sr_log_info("machine    %d thread%s, %s kernels, OpenBLAS core %s (%s: %s)", threads, threads == 1 ? "" : "s",
-                sr_isa_name(sr_vec()->isa), blas->core, blas->core_before, blas->action);
+    sr_log_info("machine    %d thread%s, %s kernels, OpenBLAS core %s (%s: %s)", threads,
+                threads == 1 ? "" : "s", sr_isa_name(sr_vec()->isa), blas->core, blas->core_before,
+                blas->action);
     if (t->warning[0])
         sr_log_warn("%s", t->warning);
 }
@@ -148,8 +159,8 @@ static void summary_print(const struct sr_trainer *t, double seconds) {
     printf("AUPRC          %.4f   (share of positive rows, which chance would get: %.4f)\n", e->val_auprc,
            (double)t->feed.val.positives / (double)t->feed.val.n);
     printf("AUROC          %.4f\n", e->val_auroc);
-    printf("threshold      unset; at %.1f: F1 %s, precision %s, recall %s, %.1f %% routed\n", (double)SR_THRESHOLD_UNSET,
-           f1, precision, recall, 100 * e->val_share_routed);
+    printf("threshold      unset; at %.1f: F1 %s, precision %s, recall %s, %.1f %% routed\n",
+           (double)SR_THRESHOLD_UNSET, f1, precision, recall, 100 * e->val_share_routed);
     printf("time           %s, peak memory %.0f MB\n", sr_log_duration(seconds, time),
            (double)sr_memory_peak() / 1e6);
     printf("router         %s\n", sr_run_file(t->run, "best.safetensors", path));
@@ -159,17 +170,19 @@ static void summary_print(const struct sr_trainer *t, double seconds) {
 /* On --resume the settings are those of the run; only what never changes results may be given again. */
 static int resume_settings(struct sr_options *o, const struct sr_run *run, int argc, char **argv,
                            struct sr_error *err) {
-    static const char *const allowed[] = {"resume", "memory", "threads", "checkpoint_seconds", "train", "val"};
+    static const char *const allowed[] = {"resume", "memory", "threads", "checkpoint_seconds",
+                                          "train",  "val"};
     char path[SR_RUN_PATH];
     for (size_t i = 0; i < o->count; i++) {
         bool may = false;
         for (size_t j = 0; j < SR_COUNT(allowed); j++)
             may |= strcmp(o->table[i].key, allowed[j]) == 0;
         if (!may && o->origins[i] != SR_ORIGIN_DEFAULT)
-            return sr_fail(err, SR_USAGE,
-                           "%s cannot be changed in a resumed run: its settings are those in %s; start a new run with "
-                           "--out",
-                           o->table[i].key, sr_run_file(run, "config.yaml", path));
+            return sr_fail(
+                err, SR_USAGE,
+                "%s cannot be changed in a resumed run: its settings are those in %s; start a new run with "
+                "--out",
+                o->table[i].key, sr_run_file(run, "config.yaml", path));
     }
     const int status = sr_config_read(o, sr_run_file(run, "config.yaml", path), err);
     return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
@@ -193,7 +206,8 @@ static int settings(struct sr_config *c, struct sr_options *o, struct sr_run *ru
     return status;
 }
 
-/* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they are missing. */
+/* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they
+ * are missing. */
 static void paths_print(FILE *to, const char *paths) {
     char absolute[PATH_MAX];
     for (const char *p = paths; *p; p += *p == ',') {

@@ -25,12 +25,15 @@ const struct sr_option sr_config_table[] = {
     {"config", SR_OPTION_TEXT, AT(config), .metavar = "FILE", .flag_only = true,
      .help = "YAML or JSON file of settings, one flat mapping"},
 
-    {"seed", SR_OPTION_INTEGER, AT(seed), .fallback = "0", .max = NO_LIMIT, .help = "seed of every random number"},
-    {"epochs", SR_OPTION_INTEGER, AT(epochs), .fallback = "500", .min = 1, .max = 1e6, .help = "epochs at most"},
+    {"seed", SR_OPTION_INTEGER, AT(seed), .fallback = "0", .max = NO_LIMIT,
+     .help = "seed of every random number"},
+    {"epochs", SR_OPTION_INTEGER, AT(epochs), .fallback = "500", .min = 1, .max = 1e6,
+     .help = "epochs at most"},
     {"patience", SR_OPTION_INTEGER, AT(patience), .fallback = "100", .max = 1e6,
      .help = "stop after so many epochs without a better validation AUPRC; 0: never"},
     {"batch", SR_OPTION_INTEGER, AT(batch), .fallback = "256", .min = 2, .max = 65536, .help = "rows a step"},
-    {"lr", SR_OPTION_REAL, AT(lr), .fallback = "5e-4", .min = 1e-12, .max = 10, .help = "highest learning rate"},
+    {"lr", SR_OPTION_REAL, AT(lr), .fallback = "5e-4", .min = 1e-12, .max = 10,
+     .help = "highest learning rate"},
     {"eta_min", SR_OPTION_REAL, AT(eta_min), .fallback = "1e-6", .max = 10, .help = "lowest learning rate"},
     {"t0", SR_OPTION_INTEGER, AT(t0), .fallback = "50", .min = 1, .max = 1e6,
      .help = "epochs to the first warm restart of the cosine"},
@@ -38,7 +41,8 @@ const struct sr_option sr_config_table[] = {
      .help = "each cycle is so many times as long as the one before"},
     {"weight_decay", SR_OPTION_REAL, AT(weight_decay), .fallback = "0.01", .max = 10,
      .help = "AdamW's decay, on every parameter"},
-    {"beta1", SR_OPTION_REAL, AT(beta1), .fallback = "0.9", .max = 0.999999, .help = "AdamW's first decay rate"},
+    {"beta1", SR_OPTION_REAL, AT(beta1), .fallback = "0.9", .max = 0.999999,
+     .help = "AdamW's first decay rate"},
     {"beta2", SR_OPTION_REAL, AT(beta2), .fallback = "0.999", .max = 0.99999999,
      .help = "AdamW's second decay rate"},
     {"eps", SR_OPTION_REAL, AT(eps), .fallback = "1e-8", .min = 1e-30, .max = 1, .help = "AdamW's epsilon"},
@@ -82,15 +86,18 @@ int sr_config_check(const struct sr_config *c, struct sr_error *err) {
     if (!c->train)
         return sr_fail(err, SR_USAGE, "no training data: give --train A.h5 (several: A.h5,B.h5)");
     if (!c->val && c->val_fraction == 0)
-        return sr_fail(err, SR_USAGE,
-                       "nothing to select the best epoch on: give --val V.h5, or hold out rows with --val-fraction 0.1");
+        return sr_fail(
+            err, SR_USAGE,
+            "nothing to select the best epoch on: give --val V.h5, or hold out rows with --val-fraction 0.1");
     if (c->val && c->val_fraction > 0)
         return sr_fail(err, SR_USAGE, "--val and --val-fraction contradict each other: give one of them");
     if (c->hidden.n != c->dropout.n && c->dropout.n != 1)
-        return sr_fail(err, SR_USAGE, "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
+        return sr_fail(err, SR_USAGE,
+                       "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
                        c->hidden.n, c->dropout.n);
     if (c->eta_min > c->lr)
-        return sr_fail(err, SR_USAGE, "eta_min %g is above lr %g: the learning rate would rise", c->eta_min, c->lr);
+        return sr_fail(err, SR_USAGE, "eta_min %g is above lr %g: the learning rate would rise", c->eta_min,
+                       c->lr);
     return SR_OK;
 }
 

@@ -1,7 +1,7 @@
 /* config.h: every setting of a training run: one struct, one table.
  *
- * Defaults, then the config file, then --set and flags in the order given; later wins. The table's rows that are not
- * flag_only are the keys of config.yaml.
+ * Defaults, then the config file, then --set and flags in the order given; later wins. The table's rows that
+ * are not flag_only are the keys of config.yaml.
  *
  * SPDX-License-Identifier: MIT
  */

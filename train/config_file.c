@@ -1,7 +1,7 @@
 /* config_file.c: settings from a YAML file: one flat mapping of scalars and lists of scalars.
  *
- * libyaml's events are enough. Anchors, aliases, tags, nested mappings and repeated keys are refused, so that a file means
- * what it seems to mean. JSON is YAML's flow style, so a flat JSON object is read too.
+ * libyaml's events are enough. Anchors, aliases, tags, nested mappings and repeated keys are refused, so that
+ * a file means what it seems to mean. JSON is YAML's flow style, so a flat JSON object is read too.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,8 +24,8 @@ struct reader {
 };
 
 static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
-    return sr_fail(err, SR_USAGE, "%s:%zu: %s; a configuration is one flat mapping, \"key: value\" a line", r->path,
-                   r->event.start_mark.line + 1, what);
+    return sr_fail(err, SR_USAGE, "%s:%zu: %s; a configuration is one flat mapping, \"key: value\" a line",
+                   r->path, r->event.start_mark.line + 1, what);
 }
 
 /* The next event into r->event; the one before is freed. */
@@ -89,8 +89,8 @@ static int once(struct reader *r, struct sr_error *err) {
     for (size_t i = 0; i < r->o->count && i < sizeof r->seen; i++)
         if (strcmp(r->o->table[i].key, r->key) == 0) {
             if (r->seen[i])
-                return sr_fail(err, SR_USAGE, "%s:%zu: %s is set twice", r->path, r->event.start_mark.line + 1,
-                               r->key);
+                return sr_fail(err, SR_USAGE, "%s:%zu: %s is set twice", r->path,
+                               r->event.start_mark.line + 1, r->key);
             r->seen[i] = true;
         }
     return SR_OK;

@@ -9,7 +9,8 @@
 /* Model, optimiser, libraries and buffers; what is left of the memory allowed can hold rows. */
 #define PROGRAM_BYTES (256u << 20)
 
-static int data_open(struct sr_data **out, const char *paths, const struct sr_config *c, struct sr_error *err) {
+static int data_open(struct sr_data **out, const char *paths, const struct sr_config *c,
+                     struct sr_error *err) {
     const struct sr_data_options options = {.names = c->names, .uint16_is_bfloat = c->uint16_is_bfloat};
     return sr_data_open(out, paths, &options, err);
 }
@@ -40,10 +41,11 @@ static int bad_rows_refuse(const struct sr_data *d, const struct sr_scan *scan, 
     const char *path;
     size_t row;
     sr_data_locate(d, scan->bad_row[0], &path, &row);
-    return sr_fail(err, SR_DATA,
-                   "%s: %zu of %zu rows have a NaN or an infinity in their features (rows %s%s); mend the dump, or "
-                   "leave them out with --on-bad-row=skip",
-                   path, scan->bad_rows, d->rows, list, scan->bad_rows > 8 ? ", ..." : "");
+    return sr_fail(
+        err, SR_DATA,
+        "%s: %zu of %zu rows have a NaN or an infinity in their features (rows %s%s); mend the dump, or "
+        "leave them out with --on-bad-row=skip",
+        path, scan->bad_rows, d->rows, list, scan->bad_rows > 8 ? ", ..." : "");
 }
 
 static int part_count(struct sr_part *p, const char *what, struct sr_error *err) {
@@ -52,7 +54,8 @@ static int part_count(struct sr_part *p, const char *what, struct sr_error *err)
         p->positives += p->data->label[p->row[i]];
     if (p->positives > 0 && p->positives < p->n)
         return SR_OK;
-    return sr_fail(err, SR_DATA, "the %s rows have %zu positive and %zu negative labels: both classes are needed", what,
+    return sr_fail(err, SR_DATA,
+                   "the %s rows have %zu positive and %zu negative labels: both classes are needed", what,
                    p->positives, p->n - p->positives);
 }
 
@@ -81,8 +84,8 @@ static int hold_out(struct sr_feed *f, const struct sr_config *c, struct sr_erro
     struct sr_part all = f->train;
     f->val.data = all.data;
     f->train.row = NULL;
-    const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->seed, &f->train.row,
-                                     &f->train.n, &f->val.row, &f->val.n, err);
+    const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->seed,
+                                     &f->train.row, &f->train.n, &f->val.row, &f->val.n, err);
     sr_free(all.row);
     return status;
 }
@@ -106,8 +109,9 @@ int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(
     if (status == SR_OK && c->val)
         status = data_open(&f->val_data, c->val, c, err);
     if (status == SR_OK && f->val_data && f->val_data->width != f->train_data->width)
-        status = sr_fail(err, SR_DATA, "%s has %zu features a row but %s has %zu: they come from different guards",
-                         c->train, f->train_data->width, c->val, f->val_data->width);
+        status =
+            sr_fail(err, SR_DATA, "%s has %zu features a row but %s has %zu: they come from different guards",
+                    c->train, f->train_data->width, c->val, f->val_data->width);
     if (status == SR_OK)
         status = data_keep(f, c, err);
     if (status == SR_OK)

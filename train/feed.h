@@ -17,14 +17,15 @@ struct sr_part {
 };
 
 struct sr_feed {
-    struct sr_data *train_data, *val_data; /* val_data is NULL when the validation rows are held out of train_data */
-    struct sr_scan train_scan, val_scan;   /* val_scan empty in that case */
+    struct sr_data *train_data,
+        *val_data; /* val_data is NULL when the validation rows are held out of train_data */
+    struct sr_scan train_scan, val_scan; /* val_scan empty in that case */
     struct sr_part train, val;
 };
 
-/* Opens, keeps in memory what fits, scans, checks and splits. Errors as in data.h; SR_DATA also for bad rows (unless
- * they are to be skipped), for a part without positives or without negatives and for widths that differ. progress
- * as in sr_data_scan. Free with sr_feed_close, also after a failure. */
+/* Opens, keeps in memory what fits, scans, checks and splits. Errors as in data.h; SR_DATA also for bad rows
+ * (unless they are to be skipped), for a part without positives or without negatives and for widths that
+ * differ. progress as in sr_data_scan. Free with sr_feed_close, also after a failure. */
 int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(void *user, double fraction),
                  void *user, struct sr_error *err);
 void sr_feed_close(struct sr_feed *f);
@@ -32,7 +33,8 @@ void sr_feed_close(struct sr_feed *f);
 /* data_id of the validation set: its own, or the training set's when rows are held out of it. */
 const char *sr_feed_val_id(const struct sr_feed *f);
 
-/* data.json: rows, bad rows, classes, data_id of both, mean and deviation of the features. Free with sr_free. */
+/* data.json: rows, bad rows, classes, data_id of both, mean and deviation of the features. Free with sr_free.
+ */
 char *sr_feed_json(const struct sr_feed *f, struct sr_error *err);
 
 #endif

@@ -68,8 +68,8 @@ static void jsonl_print(FILE *to, const struct sr_history *h) {
     }
 }
 
-static int history_write(const struct sr_history *h, const char *path, void (*print)(FILE *, const struct sr_history *),
-                         struct sr_error *err) {
+static int history_write(const struct sr_history *h, const char *path,
+                         void (*print)(FILE *, const struct sr_history *), struct sr_error *err) {
     struct sr_atomic_file *f;
     const int status = sr_atomic_file_open(&f, path, err);
     if (status < 0)

@@ -1,7 +1,7 @@
 /* history.h: what is written down about every epoch.
  *
- * Rows are kept as doubles in the order of the list, which is also the order of columns in metrics.csv and the keys of
- * metrics.jsonl. Nothing in them depends on a clock. NaN stands for undefined.
+ * Rows are kept as doubles in the order of the list, which is also the order of columns in metrics.csv and
+ * the keys of metrics.jsonl. Nothing in them depends on a clock. NaN stands for undefined.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,18 +13,18 @@
 #include "nn/base/base.h"
 
 /* X(field, key, is a whole number) */
-#define SR_EPOCH_LIST(X)                                                                                    \
-    X(step, "step", 1)                         /* optimiser steps done */                                   \
-    X(epoch, "epoch", 1)                       /* epochs done, from 1 */                                    \
-    X(lr, "lr", 0)                             /* learning rate of this epoch */                            \
-    X(train_loss, "train/loss", 0)             /* mean focal loss of the drawn rows, with dropout */        \
-    X(val_loss, "val/loss", 0)                 /* mean focal loss of the validation rows */                 \
-    X(val_bce, "val/bce", 0)                   /* mean plain cross-entropy */                               \
-    X(val_auprc, "val/auprc", 0)               /* average precision; selects the best epoch */              \
-    X(val_auroc, "val/auroc", 0)               /* area under the ROC curve */                               \
-    X(val_f1, "val/f1", 0)                     /* at the threshold used while none is chosen, as below */   \
-    X(val_precision, "val/precision", 0)                                                                    \
-    X(val_recall, "val/recall", 0)                                                                          \
+#define SR_EPOCH_LIST(X)                                                                                     \
+    X(step, "step", 1)             /* optimiser steps done */                                                \
+    X(epoch, "epoch", 1)           /* epochs done, from 1 */                                                 \
+    X(lr, "lr", 0)                 /* learning rate of this epoch */                                         \
+    X(train_loss, "train/loss", 0) /* mean focal loss of the drawn rows, with dropout */                     \
+    X(val_loss, "val/loss", 0)     /* mean focal loss of the validation rows */                              \
+    X(val_bce, "val/bce", 0)       /* mean plain cross-entropy */                                            \
+    X(val_auprc, "val/auprc", 0)   /* average precision; selects the best epoch */                           \
+    X(val_auroc, "val/auroc", 0)   /* area under the ROC curve */                                            \
+    X(val_f1, "val/f1", 0)         /* at the threshold used while none is chosen, as below */                \
+    X(val_precision, "val/precision", 0)                                                                     \
+    X(val_recall, "val/recall", 0)                                                                           \
     X(val_share_routed, "val/share_routed", 0)
 
 struct sr_epoch {

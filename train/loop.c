@@ -2,11 +2,12 @@
  *
  *     for each epoch: learning rate from the schedule
  *         for each batch of class-balanced draws: forward, focal loss, backward, clip, AdamW
- *         validate; keep the weights if AUPRC is the best so far; stop when it has not been for `patience` epochs
+ *         validate; keep the weights if AUPRC is the best so far; stop when it has not been for `patience`
+ * epochs
  *
- * Everything random is a function of (seed, epoch or step), so the position is all that a checkpoint must know besides the
- * numbers themselves. At the end of an epoch: best, checkpoint, metrics, in this order; a run killed between any two
- * of them repeats what is missing and ends in the same bytes.
+ * Everything random is a function of (seed, epoch or step), so the position is all that a checkpoint must
+ * know besides the numbers themselves. At the end of an epoch: best, checkpoint, metrics, in this order; a
+ * run killed between any two of them repeats what is missing and ends in the same bytes.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,7 +22,8 @@
 static int checkpoint(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     t->last_checkpoint = sr_log_clock();
-    return sr_checkpoint_save(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state, &t->identity, err);
+    return sr_checkpoint_save(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state, &t->identity,
+                              err);
 }
 
 static int weights(struct sr_trainer *t, const char *name, struct sr_error *err) {
@@ -35,8 +37,9 @@ static int weights(struct sr_trainer *t, const char *name, struct sr_error *err)
 static int metrics(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const int status = sr_history_write_csv(&t->state.history, sr_run_file(t->run, "metrics.csv", path), err);
-    return status < 0 ? status
-                      : sr_history_write_jsonl(&t->state.history, sr_run_file(t->run, "metrics.jsonl", path), err);
+    return status < 0
+               ? status
+               : sr_history_write_jsonl(&t->state.history, sr_run_file(t->run, "metrics.jsonl", path), err);
 }
 
 /* One optimiser step. Returns the mean loss of the batch. */
@@ -75,9 +78,10 @@ static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
     while ((got = sr_loader_next(loader, &batch, err)) > 0) {
         const double loss = step(t, &batch, lr);
         if (!isfinite(loss))
-            return sr_fail(err, SR_DATA,
-                           "the loss is %g at step %lld of epoch %lld: training has diverged; lower lr (now %g)", loss,
-                           (long long)at->step, (long long)at->epoch + 1, t->config->lr);
+            return sr_fail(
+                err, SR_DATA,
+                "the loss is %g at step %lld of epoch %lld: training has diverged; lower lr (now %g)", loss,
+                (long long)at->step, (long long)at->epoch + 1, t->config->lr);
         t->epoch_seconds = sr_log_clock() - began;
         t->rows_per_second = (double)(at->rows - rows) / t->epoch_seconds;
         if (t->watch.step)
@@ -89,7 +93,8 @@ static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
                 return status;
         }
         if (stop)
-            return sr_fail(err, SR_STOPPED, "stopped at step %lld; continue with: saferoute train --resume %s",
+            return sr_fail(err, SR_STOPPED,
+                           "stopped at step %lld; continue with: saferoute train --resume %s",
                            (long long)at->step, t->run->folder);
     }
     if (t->epoch_seconds > 0)
@@ -129,7 +134,8 @@ static int epoch_validate(struct sr_trainer *t, struct sr_epoch *row, struct sr_
     if (status < 0)
         return status;
     if (!isfinite(row->val_bce))
-        return sr_fail(err, SR_DATA, "the validation loss is not finite: training has diverged; lower lr (now %g)",
+        return sr_fail(err, SR_DATA,
+                       "the validation loss is not finite: training has diverged; lower lr (now %g)",
                        t->config->lr);
     status = sr_ranking(&row->val_auprc, &row->val_auroc, t->label, t->score, n, err);
     sr_decide(t->decided, t->prob, n, SR_THRESHOLD_UNSET);
@@ -160,7 +166,8 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
         status = weights(t, "best.safetensors", err);
     if (status == SR_OK && at->finished)
         status = weights(t, "last.safetensors", err);
-    if (status == SR_OK && (at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
+    if (status == SR_OK &&
+        (at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
         status = checkpoint(t, err);
     if (status == SR_OK)
         status = metrics(t, err);
@@ -213,8 +220,8 @@ static void identity_set(struct sr_trainer *t, const struct sr_options *options)
 static int state_load(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_error inner = {0};
-    const int status = sr_checkpoint_load(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state, &t->identity,
-                                          t->warning, &inner);
+    const int status = sr_checkpoint_load(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state,
+                                          &t->identity, t->warning, &inner);
     if (status == SR_NOINPUT)
         return SR_OK; /* killed before the first one: begin at the beginning */
     return status < 0 ? sr_fail(err, status, "%s", inner.text) : SR_OK;

@@ -21,10 +21,11 @@ struct sr_trainer;
 /* Who looks on. Calls come from the training thread, between steps. NULL functions are left out. */
 struct sr_watch {
     void *user;
-    void (*scan)(void *user, double fraction);                           /* looking through the data */
-    void (*step)(void *user, const struct sr_trainer *t, double loss);   /* after a step */
-    void (*epoch)(void *user, const struct sr_trainer *t, bool is_best); /* after an epoch; its row is the last */
-    bool (*stop)(void *user);                                            /* asked after every step */
+    void (*scan)(void *user, double fraction);                         /* looking through the data */
+    void (*step)(void *user, const struct sr_trainer *t, double loss); /* after a step */
+    void (*epoch)(void *user, const struct sr_trainer *t,
+                  bool is_best); /* after an epoch; its row is the last */
+    bool (*stop)(void *user);    /* asked after every step */
 };
 
 struct sr_trainer {
@@ -42,19 +43,20 @@ struct sr_trainer {
     double *score;
     uint8_t *decided;
     double last_checkpoint; /* clock */
-    double epoch_seconds, rows_per_second; /* of this epoch so far, or of the one just over, in this process */
-    double waited;                         /* share of that time spent waiting for data */
-    char warning[256]; /* from resuming; "" if none */
+    double epoch_seconds,
+        rows_per_second; /* of this epoch so far, or of the one just over, in this process */
+    double waited;       /* share of that time spent waiting for data */
+    char warning[256];   /* from resuming; "" if none */
 };
 
-/* Opens data, makes or resumes the model. With resume, the checkpoint of the run is loaded if there is one. Free with
- * sr_trainer_close, also after a failure. */
+/* Opens data, makes or resumes the model. With resume, the checkpoint of the run is loaded if there is one.
+ * Free with sr_trainer_close, also after a failure. */
 int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
                     struct sr_run *run, bool resume, const struct sr_watch *watch, struct sr_error *err);
 void sr_trainer_close(struct sr_trainer *t);
 
-/* Trains to the end. SR_STOPPED: asked to stop, and a checkpoint is written. SR_DATA: the loss is no longer finite. A
- * finished run returns SR_OK at once. */
+/* Trains to the end. SR_STOPPED: asked to stop, and a checkpoint is written. SR_DATA: the loss is no longer
+ * finite. A finished run returns SR_OK at once. */
 int sr_train(struct sr_trainer *t, struct sr_error *err);
 
 #endif

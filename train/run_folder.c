@@ -36,7 +36,8 @@ static int folder_lock(struct sr_run *run, struct sr_error *err) {
     /* A file system without locks cannot tell; that is no reason to refuse the run. */
     if (flock(run->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
         sr_run_close(run);
-        return sr_fail(err, SR_USAGE, "another process is working on %s: wait for it, or stop it", run->folder);
+        return sr_fail(err, SR_USAGE, "another process is working on %s: wait for it, or stop it",
+                       run->folder);
     }
     return SR_OK;
 }
@@ -47,7 +48,8 @@ static int folder_set(struct sr_run *run, const char *folder, struct sr_error *e
     while (length > 1 && folder[length - 1] == '/')
         length--;
     if (length == 0 || length > SR_RUN_PATH - 64)
-        return sr_fail(err, SR_USAGE, "a run folder's name cannot be empty or longer than %d bytes", SR_RUN_PATH - 64);
+        return sr_fail(err, SR_USAGE, "a run folder's name cannot be empty or longer than %d bytes",
+                       SR_RUN_PATH - 64);
     snprintf(run->folder, sizeof run->folder, "%.*s", (int)length, folder);
     return SR_OK;
 }
@@ -61,11 +63,12 @@ static int folder_make(struct sr_run *run, const char *config_text, struct sr_er
         return sr_fail(err, SR_IO, "cannot make the folder %s: %s", temporary, strerror(errno));
     int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
     if (status == SR_OK && rename(temporary, run->folder) < 0)
-        status = errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
-                     ? sr_fail(err, SR_USAGE,
-                               "%s exists already: continue that run with --resume %s, or choose another --out",
-                               run->folder, run->folder)
-                     : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
+        status =
+            errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
+                ? sr_fail(err, SR_USAGE,
+                          "%s exists already: continue that run with --resume %s, or choose another --out",
+                          run->folder, run->folder)
+                : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
     if (status < 0) {
         unlink(config);
         rmdir(temporary);
@@ -105,8 +108,8 @@ const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR
     return path;
 }
 
-int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second, double waited,
-                  struct sr_error *err) {
+int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
+                  double waited, struct sr_error *err) {
     char path[SR_RUN_PATH];
     FILE *f = fopen(sr_run_file(run, "timing.csv", path), "a");
     if (!f)
@@ -116,5 +119,6 @@ int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, dou
         fputs("epoch,seconds,rows_per_second,waited_for_data\n", f);
     fprintf(f, "%lld,%.3f,%.0f,%.4f\n", epoch, seconds, rows_per_second, waited);
     const int failed = ferror(f);
-    return fclose(f) != 0 || failed ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno)) : SR_OK;
+    return fclose(f) != 0 || failed ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno))
+                                    : SR_OK;
 }

@@ -29,7 +29,7 @@ void sr_run_close(struct sr_run *run);
 const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR_RUN_PATH]);
 
 /* Appends a line to timing.csv (with a header if it is new). */
-int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second, double waited,
-                  struct sr_error *err);
+int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
+                  double waited, struct sr_error *err);
 
 #endif

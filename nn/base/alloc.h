@@ -1,7 +1,7 @@
 /* alloc.h: memory. Plan, allocate once, carve.
  *
- * Blocks are zeroed, aligned to 64 bytes (a cache line, a 512-bit vector) and counted, so that a test can show
- * that a training step or a prediction allocates nothing. Sizes are multiplied with an overflow check.
+ * Blocks are zeroed, aligned to 64 bytes (a cache line, a 512-bit vector) and counted, so that a test can
+ * show that a training step or a prediction allocates nothing. Sizes are multiplied with an overflow check.
  * All functions may be called by any thread.
  *
  * An arena cuts one block into pieces. Run the same carving code twice: first over an arena without memory,
@@ -23,12 +23,12 @@
 
 #include "nn/base/error.h"
 
-/* count*size zeroed bytes, aligned to 64; free with sr_free. NULL with SR_NOMEM in err if there is not as much
- * (or the product overflows). A request of 0 bytes gives a valid pointer. */
+/* count*size zeroed bytes, aligned to 64; free with sr_free. NULL with SR_NOMEM in err if there is not as
+ * much (or the product overflows). A request of 0 bytes gives a valid pointer. */
 void *sr_alloc(size_t count, size_t size, struct sr_error *err);
 
-/* A block of new_bytes holding the first old_bytes of p (NULL: empty), the rest zeroed. p is freed on success and
- * kept on failure. */
+/* A block of new_bytes holding the first old_bytes of p (NULL: empty), the rest zeroed. p is freed on success
+ * and kept on failure. */
 void *sr_realloc(void *p, size_t old_bytes, size_t new_bytes, struct sr_error *err);
 
 /* A copy of a string; NULL with SR_NOMEM in err. */

@@ -1,9 +1,9 @@
 /* atomic_file.h: a file that is either the old one or the whole new one.
  *
- * Bytes go to a temporary file beside the target; commit does fsync, rename over the target, fsync of the folder.
- * Until then, and after any failure, the target is untouched and the temporary file is removed. (A process that
- * is killed leaves its temporary file, named .NAME.PID.xxx.tmp, behind.) A symbolic link stays one and its destination is
- * replaced; what is no regular file (a folder, a device) is refused.
+ * Bytes go to a temporary file beside the target; commit does fsync, rename over the target, fsync of the
+ * folder. Until then, and after any failure, the target is untouched and the temporary file is removed. (A
+ * process that is killed leaves its temporary file, named .NAME.PID.xxx.tmp, behind.) A symbolic link stays
+ * one and its destination is replaced; what is no regular file (a folder, a device) is refused.
  *
  *     struct sr_atomic_file *f;
  *     if (sr_atomic_file_open(&f, "out.csv", err) < 0) return err->status;
@@ -31,7 +31,8 @@ FILE *sr_atomic_file_stream(struct sr_atomic_file *f);
 const char *sr_atomic_file_path(const struct sr_atomic_file *f);
 
 /* Makes the target the new file and frees f. SR_IO on any failure, with the target as it was;
- * only if nothing but the last fsync, that of the folder, fails it is the new one already, and the message says so. */
+ * only if nothing but the last fsync, that of the folder, fails it is the new one already, and the message
+ * says so. */
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 
 /* Removes the temporary file and frees f. NULL is fine. */
@@ -40,8 +41,8 @@ void sr_atomic_file_discard(struct sr_atomic_file *f);
 /* The common case: the file's whole content in one buffer. */
 int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struct sr_error *err);
 
-/* Reads a whole file of at most limit bytes into a new block (free with sr_free) with a NUL behind it. SR_NOINPUT if
- * there is none or it is a folder, SR_DATA if it is larger, SR_IO if it cannot be read. */
+/* Reads a whole file of at most limit bytes into a new block (free with sr_free) with a NUL behind it.
+ * SR_NOINPUT if there is none or it is a folder, SR_DATA if it is larger, SR_IO if it cannot be read. */
 int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err);
 
 #endif

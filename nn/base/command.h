@@ -1,7 +1,7 @@
 /* command.h: what every sub-command of the program shares.
  *
- * A command NAME is the function sr_cmd_NAME in its topic's cmd_NAME.c, and one line of the list below. It gets the
- * arguments behind its name and returns the program's exit status. Its skeleton:
+ * A command NAME is the function sr_cmd_NAME in its topic's cmd_NAME.c, and one line of the list below. It
+ * gets the arguments behind its name and returns the program's exit status. Its skeleton:
  *
  *     int sr_cmd_eval(int argc, char **argv) {
  *         struct eval_options opts;
@@ -22,11 +22,11 @@
 #include "nn/base/option.h"
 
 /* X(name, one line of help) */
-#define SR_COMMAND_LIST(X)                                                                                  \
-    X(train, "train a router from feature dumps")                                                           \
-    X(eval, "measure a router on a dump")                                                                   \
-    X(infer, "probability and decision for every row of a dump")                                            \
-    X(data, "make feature dumps (data synth)")                                                              \
+#define SR_COMMAND_LIST(X)                                                                                   \
+    X(train, "train a router from feature dumps")                                                            \
+    X(eval, "measure a router on a dump")                                                                    \
+    X(infer, "probability and decision for every row of a dump")                                             \
+    X(data, "make feature dumps (data synth)")                                                               \
     X(doctor, "this machine as the program sees it")
 
 #define X(name, help) int sr_cmd_##name(int argc, char **argv);
@@ -41,12 +41,13 @@ struct sr_command {
     size_t count;
 };
 
-/* Defaults, then flags. 1: go on; 0: --help or -h was asked for and printed to stdout; negative: SR_USAGE in err. */
-int sr_command_begin(struct sr_options *o, const struct sr_command *command, void *values, int argc, char **argv,
-                     struct sr_error *err);
+/* Defaults, then flags. 1: go on; 0: --help or -h was asked for and printed to stdout; negative: SR_USAGE in
+ * err. */
+int sr_command_begin(struct sr_options *o, const struct sr_command *command, void *values, int argc,
+                     char **argv, struct sr_error *err);
 
-/* Prints err to stderr if status is negative, flushes stdout (a failed write is SR_IO), frees o, and returns the exit
- * status of the program. SR_NO prints its text without "error:". */
+/* Prints err to stderr if status is negative, flushes stdout (a failed write is SR_IO), frees o, and returns
+ * the exit status of the program. SR_NO prints its text without "error:". */
 int sr_command_end(struct sr_options *o, int status, const struct sr_error *err);
 
 #endif

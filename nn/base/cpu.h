@@ -12,7 +12,8 @@ enum sr_isa { SR_ISA_BASE, SR_ISA_AVX2, SR_ISA_AVX512, SR_ISA_COUNT };
 
 const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512" */
 
-/* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512 asks for a weaker one. Read once. */
+/* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512 asks for a weaker one. Read
+ * once. */
 enum sr_isa sr_isa_best(void);
 
 /* "Intel(R) Xeon(R) ..." or "unknown"; static storage. */

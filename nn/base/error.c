@@ -20,8 +20,8 @@ int sr_fail(struct sr_error *err, int status, const char *format, ...) {
 
 int sr_status_exit(int status) {
     switch (status) {
-#define X(name, value, exit_status, meaning)                                                                \
-    case value:                                                                                             \
+#define X(name, value, exit_status, meaning)                                                                 \
+    case value:                                                                                              \
         return exit_status;
         SR_STATUS_LIST(X)
 #undef X

@@ -1,9 +1,9 @@
 /* error.h: how everything here fails.
  *
- * A function that can fail returns 0 or a negative status of the list below, and takes a struct sr_error as its
- * last parameter (NULL if the caller does not want the text). The message is made once, where the fault is
- * found, with its numbers: what, where, why, what to do. Callers pass it up unchanged. Only the program turns
- * a status into an exit status. No thread-local state: every thread brings its own struct.
+ * A function that can fail returns 0 or a negative status of the list below, and takes a struct sr_error as
+ * its last parameter (NULL if the caller does not want the text). The message is made once, where the fault
+ * is found, with its numbers: what, where, why, what to do. Callers pass it up unchanged. Only the program
+ * turns a status into an exit status. No thread-local state: every thread brings its own struct.
  *
  *     struct sr_error err;
  *     if (sr_thing_open(&thing, path, &err) < 0)
@@ -15,15 +15,15 @@
 #define SR_ERROR_H
 
 /* X(name, value returned, exit status of the program, meaning) */
-#define SR_STATUS_LIST(X)                                                                                   \
-    X(OK, 0, 0, "done")                                                                                     \
-    X(NO, -1, 1, "a check said no")                                                                         \
-    X(USAGE, -2, 2, "wrong usage or configuration")                                                         \
-    X(DATA, -3, 65, "bad data")                                                                             \
-    X(NOINPUT, -4, 66, "no such input")                                                                     \
-    X(BUG, -5, 70, "a bug in this program")                                                                 \
-    X(NOMEM, -6, 71, "out of memory")                                                                       \
-    X(IO, -7, 74, "input/output error")                                                                     \
+#define SR_STATUS_LIST(X)                                                                                    \
+    X(OK, 0, 0, "done")                                                                                      \
+    X(NO, -1, 1, "a check said no")                                                                          \
+    X(USAGE, -2, 2, "wrong usage or configuration")                                                          \
+    X(DATA, -3, 65, "bad data")                                                                              \
+    X(NOINPUT, -4, 66, "no such input")                                                                      \
+    X(BUG, -5, 70, "a bug in this program")                                                                  \
+    X(NOMEM, -6, 71, "out of memory")                                                                        \
+    X(IO, -7, 74, "input/output error")                                                                      \
     X(STOPPED, -8, 75, "stopped by a signal, with a checkpoint to resume from")
 
 enum sr_status {

@@ -1,9 +1,9 @@
 /* json.h: JSON in and out, over jansson (duplicate keys are refused).
  *
- * A value is created by its maker and owned by whoever it is put into: sr_json_set and sr_json_append take the
- * value over even when they fail. A maker that finds no memory returns NULL, putting a NULL is a failure that is
- * remembered for the life of the process: from then on sr_json_text fails with SR_NOMEM. So a tree is built without
- * checks and checked once, when it is written. Keys are UTF-8.
+ * A value is created by its maker and owned by whoever it is put into: sr_json_set and sr_json_append take
+ * the value over even when they fail. A maker that finds no memory returns NULL, putting a NULL is a failure
+ * that is remembered for the life of the process: from then on sr_json_text fails with SR_NOMEM. So a tree is
+ * built without checks and checked once, when it is written. Keys are UTF-8.
  *
  *     struct sr_json *o = sr_json_object();
  *     sr_json_set(o, "rows", sr_json_integer(4424));
@@ -27,7 +27,8 @@ struct sr_json *sr_json_object(void);
 struct sr_json *sr_json_array(void);
 struct sr_json *sr_json_number(double value); /* NaN and infinities become null */
 struct sr_json *sr_json_integer(int64_t value);
-struct sr_json *sr_json_string(const char *value); /* NULL becomes null; bytes that are not UTF-8 become '?' */
+struct sr_json *
+sr_json_string(const char *value); /* NULL becomes null; bytes that are not UTF-8 become '?' */
 struct sr_json *sr_json_bool(bool value);
 struct sr_json *sr_json_null(void);
 
@@ -35,16 +36,16 @@ void sr_json_set(struct sr_json *object, const char *key, struct sr_json *value)
 void sr_json_append(struct sr_json *array, struct sr_json *value);
 void sr_json_free(struct sr_json *value); /* the root only */
 
-/* The text of a tree, NUL-terminated, free with sr_free; keys in the order they were set; numbers in the fewest
- * digits that read back as the same double. indent 0: one line, no spaces. */
+/* The text of a tree, NUL-terminated, free with sr_free; keys in the order they were set; numbers in the
+ * fewest digits that read back as the same double. indent 0: one line, no spaces. */
 char *sr_json_text(const struct sr_json *value, int indent, struct sr_error *err);
 
 /* Parses length bytes. SR_DATA with line and column in err. Nesting deeper than jansson's limit (2048) and
  * duplicate keys are errors. */
 int sr_json_parse(struct sr_json **out, const char *text, size_t length, struct sr_error *err);
 
-/* Looking into a parsed tree. Kinds that do not fit give NULL, false or 0 items. Returned values and strings belong
- * to the tree. */
+/* Looking into a parsed tree. Kinds that do not fit give NULL, false or 0 items. Returned values and strings
+ * belong to the tree. */
 const struct sr_json *sr_json_get(const struct sr_json *object, const char *key);
 const struct sr_json *sr_json_at(const struct sr_json *array, size_t index);
 size_t sr_json_size(const struct sr_json *value); /* members of an object or array, else 0 */

@@ -1,9 +1,9 @@
 /* log.h: lines for people, on stderr, and a progress bar.
  *
- * Only commands (cmd_*.c) call this; libraries report through return values and callbacks. Results go to stdout
- * by printf; progress, warnings and errors go here. NO_COLOR and a stderr that is not a terminal switch colour
- * off; a progress bar is drawn on a terminal only; elsewhere commands log plain lines now and then.
- * Calls from one thread at a time.
+ * Only commands (cmd_*.c) call this; libraries report through return values and callbacks. Results go to
+ * stdout by printf; progress, warnings and errors go here. NO_COLOR and a stderr that is not a terminal
+ * switch colour off; a progress bar is drawn on a terminal only; elsewhere commands log plain lines now and
+ * then. Calls from one thread at a time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,8 +24,8 @@ void sr_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* True if stderr is a terminal, so that a bar can be drawn. */
 bool sr_log_is_terminal(void);
 
-/* Draws or redraws the bar: fraction in 0..1 and a short text behind it. At most ten times a second; nothing if
- * stderr is not a terminal. The next line logged removes it. */
+/* Draws or redraws the bar: fraction in 0..1 and a short text behind it. At most ten times a second; nothing
+ * if stderr is not a terminal. The next line logged removes it. */
 void sr_log_progress(double fraction, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "3 s", "2 min 05 s", "1 h 10 min" into text. Returns text. */

@@ -1,7 +1,8 @@
 /* option.h: settings. Every setting is one row of a table: key, type, range, help, default.
  *
- * Flags, config file keys, --set, --help and the printed effective configuration all come from that row. A value
- * lives in a field of the command's own struct; where it came from (default, file, --set, flag) is remembered.
+ * Flags, config file keys, --set, --help and the printed effective configuration all come from that row. A
+ * value lives in a field of the command's own struct; where it came from (default, file, --set, flag) is
+ * remembered.
  *
  *     struct opts { char *data; double threshold; int64_t threads; };
  *     static const struct sr_option table[] = {
@@ -83,7 +84,8 @@ void sr_options_end(struct sr_options *o);
 int sr_options_set(struct sr_options *o, const char *key, const char *value, enum sr_origin origin,
                    struct sr_error *err);
 
-/* argv[0..argc) are flags; anything that is not a flag of the table is SR_USAGE. "--set key=value" sets a config key. */
+/* argv[0..argc) are flags; anything that is not a flag of the table is SR_USAGE. "--set key=value" sets a
+ * config key. */
 int sr_options_arguments(struct sr_options *o, int argc, char **argv, struct sr_error *err);
 
 bool sr_options_given(const struct sr_options *o, const char *key); /* not the default */

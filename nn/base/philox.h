@@ -4,8 +4,8 @@
  * threads or to restore when a run is resumed, and values can be drawn in any order.
  * Formula: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  *
- * The seed is the key; the 128-bit counter is (index, stream). A stream is named by sr_stream(purpose, a, b), so
- * that two uses never share numbers.
+ * The seed is the key; the 128-bit counter is (index, stream). A stream is named by sr_stream(purpose, a, b),
+ * so that two uses never share numbers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,14 +16,14 @@
 #include <stdint.h>
 
 enum sr_stream_purpose {
-    SR_STREAM_INIT = 1,    /* a: parameter tensor */
-    SR_STREAM_DROPOUT,     /* a: layer, b: step */
-    SR_STREAM_DRAW_CLASS,  /* b: epoch */
-    SR_STREAM_DRAW_ROW,    /* b: epoch */
-    SR_STREAM_BANDS,       /* b: epoch */
-    SR_STREAM_WINDOW,      /* a: window (low 16 bits of it), b: epoch and the rest */
-    SR_STREAM_SPLIT,       /* train/validation split */
-    SR_STREAM_SYNTH,       /* a: which column of the synthetic dump */
+    SR_STREAM_INIT = 1,   /* a: parameter tensor */
+    SR_STREAM_DROPOUT,    /* a: layer, b: step */
+    SR_STREAM_DRAW_CLASS, /* b: epoch */
+    SR_STREAM_DRAW_ROW,   /* b: epoch */
+    SR_STREAM_BANDS,      /* b: epoch */
+    SR_STREAM_WINDOW,     /* a: window (low 16 bits of it), b: epoch and the rest */
+    SR_STREAM_SPLIT,      /* train/validation split */
+    SR_STREAM_SYNTH,      /* a: which column of the synthetic dump */
     SR_STREAM_TEST
 };
 

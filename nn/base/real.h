@@ -1,8 +1,8 @@
 /* real.h: the number type of training.
  *
- * The program computes in float. The same sources compiled with SR_REAL_DOUBLE compute in double: the gradient
- * checks and the comparison with PyTorch in float64 use that build. Sums over many terms and losses are double
- * in both.
+ * The program computes in float. The same sources compiled with SR_REAL_DOUBLE compute in double: the
+ * gradient checks and the comparison with PyTorch in float64 use that build. Sums over many terms and losses
+ * are double in both.
  *
  * SPDX-License-Identifier: MIT
  */

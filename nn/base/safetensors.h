@@ -1,11 +1,11 @@
 /* safetensors.h: the one kind of weights file.
  *
- * Format: an 8-byte little-endian header length, a JSON object {name: {dtype, shape, data_offsets}} with an optional
- * string map "__metadata__", then the tensors' bytes without holes (huggingface/safetensors, README "Format").
- * The reader checks every rule of the format before it hands out a pointer: header size, keys, shapes times item
- * size against offsets, no overlap, no hole, no trailing bytes, and, if the metadata has "sha256", that hash over
- * the data section. The writer adds "sha256" itself and replaces the target atomically.
- * A file read is immutable; any number of threads may look into it.
+ * Format: an 8-byte little-endian header length, a JSON object {name: {dtype, shape, data_offsets}} with an
+ * optional string map "__metadata__", then the tensors' bytes without holes (huggingface/safetensors, README
+ * "Format"). The reader checks every rule of the format before it hands out a pointer: header size, keys,
+ * shapes times item size against offsets, no overlap, no hole, no trailing bytes, and, if the metadata has
+ * "sha256", that hash over the data section. The writer adds "sha256" itself and replaces the target
+ * atomically. A file read is immutable; any number of threads may look into it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,19 +18,19 @@
 #include "nn/base/error.h"
 
 /* X(name, text in the file, bytes an item) */
-#define SR_DTYPE_LIST(X)                                                                                    \
-    X(BOOL, "BOOL", 1)                                                                                      \
-    X(U8, "U8", 1)                                                                                          \
-    X(I8, "I8", 1)                                                                                          \
-    X(I16, "I16", 2)                                                                                        \
-    X(U16, "U16", 2)                                                                                        \
-    X(F16, "F16", 2)                                                                                        \
-    X(BF16, "BF16", 2)                                                                                      \
-    X(I32, "I32", 4)                                                                                        \
-    X(U32, "U32", 4)                                                                                        \
-    X(F32, "F32", 4)                                                                                        \
-    X(F64, "F64", 8)                                                                                        \
-    X(I64, "I64", 8)                                                                                        \
+#define SR_DTYPE_LIST(X)                                                                                     \
+    X(BOOL, "BOOL", 1)                                                                                       \
+    X(U8, "U8", 1)                                                                                           \
+    X(I8, "I8", 1)                                                                                           \
+    X(I16, "I16", 2)                                                                                         \
+    X(U16, "U16", 2)                                                                                         \
+    X(F16, "F16", 2)                                                                                         \
+    X(BF16, "BF16", 2)                                                                                       \
+    X(I32, "I32", 4)                                                                                         \
+    X(U32, "U32", 4)                                                                                         \
+    X(F32, "F32", 4)                                                                                         \
+    X(F64, "F64", 8)                                                                                         \
+    X(I64, "I64", 8)                                                                                         \
     X(U64, "U64", 8)
 
 enum sr_dtype {
@@ -61,8 +61,9 @@ struct sr_pair {
     const char *key, *value;
 };
 
-/* Writes tensors and metadata to path, in the order given. Bytes of the file depend on nothing else. Pairs without a value
- * (NULL) are left out, and so is "sha256", which is always made anew. SR_BUG if a name occurs twice. */
+/* Writes tensors and metadata to path, in the order given. Bytes of the file depend on nothing else. Pairs
+ * without a value (NULL) are left out, and so is "sha256", which is always made anew. SR_BUG if a name occurs
+ * twice. */
 int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size_t n_tensors,
                          const struct sr_pair *metadata, size_t n_metadata, struct sr_error *err);
 
@@ -77,8 +78,9 @@ const struct sr_tensor *sr_safetensors_at(const struct sr_safetensors *s, size_t
 const struct sr_tensor *sr_safetensors_find(const struct sr_safetensors *s, const char *name); /* or NULL */
 
 /* The tensor of that name if it has this type and shape, else NULL with SR_DATA in err. */
-const struct sr_tensor *sr_safetensors_need(const struct sr_safetensors *s, const char *name, enum sr_dtype dtype,
-                                            int rank, const uint64_t *shape, struct sr_error *err);
+const struct sr_tensor *sr_safetensors_need(const struct sr_safetensors *s, const char *name,
+                                            enum sr_dtype dtype, int rank, const uint64_t *shape,
+                                            struct sr_error *err);
 
 /* A metadata value or NULL. */
 const char *sr_safetensors_metadata(const struct sr_safetensors *s, const char *key);

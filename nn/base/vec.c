@@ -1,9 +1,9 @@
 /* vec.c: elementwise kernels and inner products in plain C, compiled once per instruction set (SR_VEC_ISA).
  *
- * The compiler vectorises the loops; nothing here depends on how wide. Sums run over 16 fixed lanes, folded in one
- * fixed order, and contraction is off for the whole project, so that every instruction set gives the same bits.
- * In the float build the normal distribution comes from short formulas (phi_tail and exp_negative, errors stated there,
- * constants from scripts/fit_phi.py); the double build takes libm's erf and exp.
+ * The compiler vectorises the loops; nothing here depends on how wide. Sums run over 16 fixed lanes, folded
+ * in one fixed order, and contraction is off for the whole project, so that every instruction set gives the
+ * same bits. In the float build the normal distribution comes from short formulas (phi_tail and exp_negative,
+ * errors stated there, constants from scripts/fit_phi.py); the double build takes libm's erf and exp.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,11 +14,12 @@
 #include "nn/base/philox.h"
 #include "nn/base/vec.h"
 
-#define LANES 16
+#define LANES  16
 #define STRIPE 64 /* columns whose sums are kept at once */
 
-/* exp(x) for x <= 0, relative error below 2e-7; 0 below -87.3. x = n ln2 + r, |r| <= ln2/2; Taylor to r^7; n goes to the
- * exponent bits. ln2 in two parts (Cody and Waite): the first has 9 bits, so n times it is exact. */
+/* exp(x) for x <= 0, relative error below 2e-7; 0 below -87.3. x = n ln2 + r, |r| <= ln2/2; Taylor to r^7; n
+ * goes to the exponent bits. ln2 in two parts (Cody and Waite): the first has 9 bits, so n times it is exact.
+ */
 static inline float exp_negative(float x) {
     const float clamped = x < -87.3f ? -87.3f : x;
     const float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
@@ -184,8 +185,8 @@ static void column_add(real *sum, const real *x, size_t rows, size_t n, size_t s
     }
 }
 
-static void column_moments(double *restrict mean, double *restrict variance, const real *restrict x, size_t rows,
-                           size_t n, size_t stride) {
+static void column_moments(double *restrict mean, double *restrict variance, const real *restrict x,
+                           size_t rows, size_t n, size_t stride) {
     for (size_t j = 0; j < n; j++)
         mean[j] = variance[j] = 0;
     for (size_t r = 0; r < rows; r++)
@@ -223,9 +224,9 @@ static void normalise_sums(double *restrict sum, double *restrict dot, const rea
 }
 
 static void normalise_backward(real *restrict dx, const real *restrict dy, const real *restrict x,
-                               const real *restrict mean, const real *restrict scale, const real *restrict gamma,
-                               const double *restrict sum, const double *restrict dot, size_t rows, size_t n,
-                               size_t stride) {
+                               const real *restrict mean, const real *restrict scale,
+                               const real *restrict gamma, const double *restrict sum,
+                               const double *restrict dot, size_t rows, size_t n, size_t stride) {
     real mean_dy[STRIPE], mean_dot[STRIPE];
     for (size_t j = 0; j < n; j++) {
         mean_dy[j] = (real)(sum[j] / (double)rows);
@@ -238,8 +239,8 @@ static void normalise_backward(real *restrict dx, const real *restrict dy, const
         }
 }
 
-/* The exponent is moved from bias 15 to 127 by a multiplication, which makes subnormals right too; infinities and NaN get
- * the exponent 255 they need. */
+/* The exponent is moved from bias 15 to 127 by a multiplication, which makes subnormals right too; infinities
+ * and NaN get the exponent 255 they need. */
 static void half_to_float(float *y, const uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const uint32_t h = x[i], magnitude = h & 0x7fffu, sign = (h & 0x8000u) << 16;
@@ -295,8 +296,8 @@ static inline void lanes_tail(lanes *sum, const float *x, const float *w, size_t
     *sum += va * vb;
 }
 
-/* R rows by two outputs: the tile whose sums stay in registers. Rows beyond the last and an odd last output repeat the
- * tile's first, and are not stored. */
+/* R rows by two outputs: the tile whose sums stay in registers. Rows beyond the last and an odd last output
+ * repeat the tile's first, and are not stored. */
 #ifdef __AVX512F__
 #define TILE_ROWS 4
 #else

@@ -1,9 +1,9 @@
 /* vec.h: the elementwise kernels and inner products, one table per instruction set.
  *
- * vec.c is plain C over fixed groups of 16 and is compiled once per instruction set; every table gives the same
- * bits, because nothing is contracted, reordered or reduced in a width-dependent way. sr_vec() is the table chosen
- * for this CPU. Kernels are pure, allocate nothing, start no thread; any alignment will do. In-place (y == x) is
- * allowed for elementwise kernels unless said otherwise.
+ * vec.c is plain C over fixed groups of 16 and is compiled once per instruction set; every table gives the
+ * same bits, because nothing is contracted, reordered or reduced in a width-dependent way. sr_vec() is the
+ * table chosen for this CPU. Kernels are pure, allocate nothing, start no thread; any alignment will do.
+ * In-place (y == x) is allowed for elementwise kernels unless said otherwise.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,12 +18,12 @@
 
 /* What AdamW does to one group of numbers; see train/adamw.c for the formula. */
 struct sr_adamw_step {
-    real keep;     /* 1 - lr*weight_decay */
+    real keep; /* 1 - lr*weight_decay */
     real beta1, beta2;
     real rest1, rest2; /* 1 - beta, rounded once from double */
-    real scale;    /* factor on the gradient (clipping), 1 if none */
-    real step;     /* lr / (1 - beta1^t) */
-    real root;     /* 1 / sqrt(1 - beta2^t) */
+    real scale;        /* factor on the gradient (clipping), 1 if none */
+    real step;         /* lr / (1 - beta1^t) */
+    real root;         /* 1 / sqrt(1 - beta2^t) */
     real eps;
 };
 
@@ -35,8 +35,8 @@ struct sr_vec {
     /* dx = dy * (Phi(x) + x*phi(x)). */
     void (*gelu_backward)(real *dx, const real *dy, const real *x, size_t n);
 
-    /* keep[i] = 1 with probability 1 - p, else 0. Element i is number first + i of the stream: word (first + i) % 4 of
-     * Philox call (first + i) / 4. first is a multiple of 4. */
+    /* keep[i] = 1 with probability 1 - p, else 0. Element i is number first + i of the stream: word (first +
+     * i) % 4 of Philox call (first + i) / 4. first is a multiple of 4. */
     void (*dropout_mask)(uint8_t *keep, size_t n, size_t first, double p, uint64_t seed, uint64_t stream);
     /* y = keep ? x*scale : 0. */
     void (*dropout)(real *y, const real *x, const uint8_t *keep, size_t n, real scale);
@@ -53,7 +53,8 @@ struct sr_vec {
      * normalise_sums:     sum of dy, and dot of dy with xhat = (x - mean) * scale.
      * normalise_backward: dx = gamma*scale * (dy - sum/rows - xhat*dot/rows). */
     void (*column_add)(real *sum, const real *x, size_t rows, size_t n, size_t stride);
-    void (*column_moments)(double *mean, double *variance, const real *x, size_t rows, size_t n, size_t stride);
+    void (*column_moments)(double *mean, double *variance, const real *x, size_t rows, size_t n,
+                           size_t stride);
     void (*normalise)(real *y, const real *x, const real *mean, const real *scale, const real *gamma,
                       const real *beta, size_t rows, size_t n, size_t stride);
     void (*normalise_sums)(double *sum, double *dot, const real *dy, const real *x, const real *mean,
@@ -62,22 +63,23 @@ struct sr_vec {
                                const real *gamma, const double *sum, const double *dot, size_t rows, size_t n,
                                size_t stride);
 
-    /* Exact conversions of raw 16-bit values: IEEE half (subnormals, infinities and NaN kept) and bfloat16. */
+    /* Exact conversions of raw 16-bit values: IEEE half (subnormals, infinities and NaN kept) and bfloat16.
+     */
     void (*half_to_float)(float *y, const uint16_t *x, size_t n);
     void (*bfloat16_to_float)(float *y, const uint16_t *x, size_t n);
     /* 1 if every x is finite. */
     int (*all_finite)(const float *x, size_t n);
 
-    /* out[r*out_stride + o] = bias[o] + sum_k x[r*in + k] * w[o*in + k], r < rows, o < outputs, in floats whatever
-     * the real type. Each inner product is summed over 16 fixed lanes, so a row's result does not depend on the
-     * rows around it. bias may be NULL (0). */
+    /* out[r*out_stride + o] = bias[o] + sum_k x[r*in + k] * w[o*in + k], r < rows, o < outputs, in floats
+     * whatever the real type. Each inner product is summed over 16 fixed lanes, so a row's result does not
+     * depend on the rows around it. bias may be NULL (0). */
     void (*linear)(float *out, const float *x, const float *w, const float *bias, size_t rows, size_t in,
                    size_t outputs, size_t out_stride);
     /* y = GELU(x) in float, whatever the real type. */
     void (*gelu_float)(float *y, const float *x, size_t n);
 };
 
-const struct sr_vec *sr_vec(void);                   /* for this CPU; see sr_isa_best */
-const struct sr_vec *sr_vec_for(enum sr_isa isa);    /* NULL if the build or the CPU does not have it */
+const struct sr_vec *sr_vec(void);                /* for this CPU; see sr_isa_best */
+const struct sr_vec *sr_vec_for(enum sr_isa isa); /* NULL if the build or the CPU does not have it */
 
 #endif
