@@ -60,8 +60,8 @@ struct sr_data_options {
     /* A dump without labels and without the columns they follow from is fine: label is NULL. */
     bool label_optional;
     /* 16-bit integer features are bfloat16 bit patterns; without this they are refused. Other features are
-     * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent, or
-     * opaque values of 2 bytes. */
+     * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent,
+     * or opaque values of 2 bytes. */
     bool uint16_is_bfloat;
 };
 
@@ -189,7 +189,8 @@ struct sr_synth {
 };
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err);
 
-/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large). */
+/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large).
+ */
 int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
                          const uint8_t *decision, struct sr_error *err);
 

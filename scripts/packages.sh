@@ -3,6 +3,7 @@
 #
 #   scripts/packages.sh build          what the program needs
 #   scripts/packages.sh build tests    and what its tests need
+#   scripts/packages.sh build tests ci and what `scripts/test.sh --ci` needs besides
 #
 # Exit status: 0 everything is there, 2 something is missing and cannot be installed from here.
 # On systems without apt it says what is missing, by purpose, and leaves the installing to you.
@@ -13,6 +14,7 @@ set -euo pipefail
 has_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; }
 has_hdf5() { pkg-config --exists hdf5 || pkg-config --exists hdf5-serial || command -v h5cc >/dev/null; }
 has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
+has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
 has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.0' >/dev/null; }
 
 # Prints "apt packages|purpose" for everything of a set that is not there. Several packages with "or": the first that
@@ -34,8 +36,12 @@ missing() {
         has_library criterion || echo 'libcriterion-dev|Criterion 2.4'
         has_pthread_openblas || echo 'libopenblas0-pthread|the pthread flavour of OpenBLAS, to test under both'
         ;;
+    ci)
+        command -v clang >/dev/null || echo 'clang|clang, the second compiler'
+        has_clang_openmp || echo 'libomp-dev|the OpenMP of clang'
+        ;;
     *)
-        echo "packages.sh: unknown set '$1': build or tests" >&2
+        echo "packages.sh: unknown set '$1': build, tests or ci" >&2
         exit 2
         ;;
     esac

@@ -195,6 +195,30 @@ Test(data_loader, left_in_the_middle_and_freed_without_a_start) {
     remove_three(paths);
 }
 
+/* The thread is caught at every stage of reading an epoch's windows when the next begins. */
+Test(data_loader, restarted_while_it_reads) {
+    char path[64];
+    struct sr_data *d = open_paths(make_synth(path, 4000, 1024, 1), NULL);
+    uint32_t *rows = all_rows(d->rows);
+    float *x = all_features(d);
+    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 1024);
+    struct sr_batch b;
+    for (uint64_t epoch = 0; epoch < 200; epoch++) {
+        start(l, epoch, epoch % 10);
+        usleep((useconds_t)(20 * epoch));
+        start(l, epoch + 1, epoch % 7);
+        cr_assert(next(l, &b));
+        for (size_t i = 0; i < b.rows; i++)
+            cr_assert_arr_eq(b.x + i * d->width, x + b.row[i] * d->width, d->width * sizeof *x, "row %u",
+                             b.row[i]);
+    }
+    sr_loader_free(l);
+    sr_free(x);
+    sr_free(rows);
+    sr_data_close(d);
+    unlink(path);
+}
+
 Test(data_loader, a_step_allocates_nothing) {
     char paths[3][64];
     struct sr_data *d = open_three(paths, NULL);

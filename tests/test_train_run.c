@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -169,6 +170,15 @@ static pid_t begin_or_resume(const char *folder, const char *run) {
     return start(arguments);
 }
 
+static size_t temporary_files(const char *folder, const char *run) {
+    char pattern[256];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/%s/.*.tmp", folder, run);
+    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return n;
+}
+
 Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300) {
     char *folder = folder_begin();
     dumps_make(folder);
@@ -190,6 +200,7 @@ Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300)
         } while (WIFSIGNALED(raw));
         cr_assert(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
         same_results(folder, "whole", run);
+        cr_expect_eq(temporary_files(folder, run), 0, "killed processes left temporary files behind");
     }
     folder_end(folder);
 }

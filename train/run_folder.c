@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -85,6 +86,22 @@ int sr_run_create(struct sr_run *run, const char *folder, const char *config_tex
     return status == SR_OK ? folder_lock(run, err) : status;
 }
 
+/* Temporary files (.NAME....tmp) of a process that was killed; while the folder is locked nobody else makes
+ * any. */
+static void folder_sweep(const struct sr_run *run) {
+    char path[SR_RUN_PATH + 256];
+    DIR *folder = opendir(run->folder);
+    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+        const size_t length = strlen(entry->d_name);
+        if (entry->d_name[0] != '.' || length < 5 || strcmp(entry->d_name + length - 4, ".tmp") != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", run->folder, entry->d_name);
+        unlink(path);
+    }
+    if (folder)
+        closedir(folder);
+}
+
 int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
     int status = folder_set(run, folder, err);
@@ -94,6 +111,8 @@ int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
         status = sr_fail(err, SR_NOINPUT, "%s is not a run folder: it has no config.yaml", run->folder);
         sr_run_close(run);
     }
+    if (status == SR_OK)
+        folder_sweep(run);
     return status;
 }
 

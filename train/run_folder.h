@@ -21,7 +21,8 @@ struct sr_run {
 /* Makes the folder (and its parents) with config.yaml. SR_USAGE if it exists already. */
 int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err);
 
-/* Opens an existing one. SR_NOINPUT: no such run. SR_USAGE: another process works on it. */
+/* Opens an existing one and removes temporary files of a killed process. SR_NOINPUT: no such run. SR_USAGE:
+ * another process works on it. */
 int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err);
 void sr_run_close(struct sr_run *run);
 
