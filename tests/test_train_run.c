@@ -151,19 +151,19 @@ static bool exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
-/* Begins or resumes the run in `run`, as a user would. */
-static pid_t begin_or_resume(const char *folder, const char *run) {
+/* Begins or resumes the run in `run`, as a user would, with a checkpoint every so many seconds. */
+static pid_t begin_or_resume(const char *folder, const char *run, double seconds) {
     char line[2048], path[256];
     char *arguments[64];
     int n = 0;
     snprintf(path, sizeof path, "%s/%s", folder, run);
     if (exists(path))
-        snprintf(line, sizeof line, "saferoute train --resume %s --checkpoint-seconds 0.01", path);
+        snprintf(line, sizeof line, "saferoute train --resume %s --checkpoint-seconds %g", path, seconds);
     else
         snprintf(line, sizeof line,
                  "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL
-                 " --checkpoint-seconds 0.01",
-                 folder, folder, path);
+                 " --checkpoint-seconds %g",
+                 folder, folder, path, seconds);
     for (char *rest = line, *word; (word = strsep(&rest, " "));)
         arguments[n++] = word;
     arguments[n] = NULL;
@@ -179,29 +179,42 @@ static size_t temporary_files(const char *folder, const char *run) {
     return n;
 }
 
+#define KILLS 12
+
+/* Kills the run up to KILLS times at random moments, then lets it finish. Returns how often it died with a
+ * checkpoint. */
+static int run_with_kills(const char *folder, const char *run, uint64_t round) {
+    char checkpoint[256];
+    int raw = 0, hits = 0;
+    snprintf(checkpoint, sizeof checkpoint, "%s/%s/checkpoint.safetensors", folder, run);
+    for (uint64_t kills = 0; kills == 0 || WIFSIGNALED(raw); kills++) {
+        /* a checkpoint after every step, so that many kills fall into a save; or seldom; the last time never
+         */
+        const double cadence = kills >= KILLS ? 1000 : round % 2 ? 0 : 0.02;
+        const pid_t child = begin_or_resume(folder, run, cadence);
+        if (kills < KILLS) {
+            sleep_microseconds((long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), kills, 120000));
+            kill(child, SIGKILL);
+        }
+        cr_assert_eq(waitpid(child, &raw, 0), child);
+        hits += WIFSIGNALED(raw) && exists(checkpoint);
+    }
+    cr_assert(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
+    return hits;
+}
+
 Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300) {
-    char *folder = folder_begin();
+    char *folder = folder_begin(), run[16];
+    int hits = 0;
     dumps_make(folder);
     train_fine(folder, "whole", "");
-    for (uint64_t round = 0; round < 4; round++) {
-        char run[16];
-        int raw = 0, kills = 0;
+    for (uint64_t round = 0; round < 6; round++) {
         snprintf(run, sizeof run, "cut%d", (int)round);
-        do {
-            const pid_t child = begin_or_resume(folder, run);
-            const uint64_t draw = (uint64_t)kills;
-            if (kills < 12) /* then it may finish */
-                sleep_microseconds((long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), draw,
-                                                         50000 + 30000 * draw));
-            if (kills < 12)
-                kill(child, SIGKILL);
-            cr_assert_eq(waitpid(child, &raw, 0), child);
-            kills++;
-        } while (WIFSIGNALED(raw));
-        cr_assert(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
+        hits += run_with_kills(folder, run, round);
         same_results(folder, "whole", run);
         cr_expect_eq(temporary_files(folder, run), 0, "killed processes left temporary files behind");
     }
+    cr_expect_geq(hits, 6, "only %d kills fell between a checkpoint and the end: nothing was tested", hits);
     folder_end(folder);
 }
 
@@ -214,7 +227,7 @@ Test(train_run, a_signal_leaves_a_checkpoint_and_status_75, .timeout = 120) {
     const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     int stopped = 0, raw = 0;
     for (size_t i = 0; i < SR_COUNT(signals); i++) {
-        const pid_t child = begin_or_resume(folder, "cut");
+        const pid_t child = begin_or_resume(folder, "cut", 0.01);
         while (!exists(metrics)) /* the first epoch is over, so signals are caught */
             sleep_microseconds(1000);
         sleep_microseconds(30000);
