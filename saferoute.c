@@ -8,6 +8,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nn/base/base.h"
@@ -79,6 +80,14 @@ static int help(int argc, char **argv, struct sr_error *err) {
     return exit_status < 0 ? fail_unknown(argv[0], err) : exit_status;
 }
 
+static void warn_of_unknown_isa(void) {
+    const char *wanted = getenv("SAFEROUTE_ISA");
+    if (wanted && !sr_isa_known(wanted))
+        sr_log_warn("SAFEROUTE_ISA is '%.100s', which is no instruction set known here and is ignored; base, "
+                    "avx2 and avx512 are",
+                    wanted);
+}
+
 int main(int argc, char **argv) {
     struct sr_options none = {0};
     struct sr_error err = {0};
@@ -91,6 +100,7 @@ int main(int argc, char **argv) {
     } else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         status = print_version();
     } else {
+        warn_of_unknown_isa();
         const int exit_status = run_command(argv[1], argc - 2, argv + 2);
         if (exit_status >= 0)
             return exit_status;

@@ -20,7 +20,7 @@ static const struct sr_option synth_table[] = {
     {"rows", SR_OPTION_INTEGER, offsetof(struct synth_options, rows), .fallback = "4000", .min = 1,
      .max = UINT32_MAX, .metavar = "N", .help = "rows"},
     {"width", SR_OPTION_INTEGER, offsetof(struct synth_options, width), .fallback = "2048", .min = 1,
-     .max = 1 << 20, .metavar = "D", .help = "features a row"},
+     .max = SR_DATA_WIDTH_MAX, .metavar = "D", .help = "features a row"},
     {"seed", SR_OPTION_INTEGER, offsetof(struct synth_options, seed), .fallback = "1", .max = 1e15,
      .metavar = "S", .help = "which rows; another seed gives other rows of the same problem"},
     {"world", SR_OPTION_INTEGER, offsetof(struct synth_options, world), .fallback = "1", .max = 1e15,

@@ -55,6 +55,8 @@ struct sr_data_names {
     SR_DATA_NAME(type, member, source, "sources")
 /* clang-format on */
 
+#define SR_DATA_WIDTH_MAX 65536 /* features a row */
+
 struct sr_data_options {
     struct sr_data_names names;
     /* A dump without labels and without the columns they follow from is fine: label is NULL. */
@@ -66,10 +68,10 @@ struct sr_data_options {
 };
 
 /* One or several dumps as one set. Fields are read-only outside data/. Columns have `rows` items, or are NULL
- * where any file lacks them. */
+ * where any file lacks them (group: where every file does). */
 struct sr_data {
     size_t rows;  /* at most 2^32 - 1 */
-    size_t width; /* features a row, D */
+    size_t width; /* features a row, D, at most SR_DATA_WIDTH_MAX */
     size_t files;
 
     uint8_t *label;                   /* 1: small wrong and large right */
@@ -77,7 +79,8 @@ struct sr_data {
     uint8_t *gold;                    /* 1: unsafe */
     uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _pred, else from _prob >= .5 */
     float *small_prob, *large_prob;
-    int64_t *group;  /* integers as they are, strings as 64-bit hashes */
+    int64_t *group;  /* integers as they are, strings as 64-bit hashes; rows of a file without groups and
+                        rows whose string is empty are groups of their own */
     int32_t *source; /* index into source_names; files' sources are joined by name */
     char **source_names;
     size_t sources;
@@ -93,8 +96,9 @@ struct sr_data {
 
 /* Opens paths (comma-separated), checks them against the contract of a dump and reads the columns.
  * SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there is), wrong rank, row
- * counts that differ, labels other than 0/1, probabilities outside 0..1, zero rows, D differing between
- * files, contracts that differ, compressed by a filter that is not installed. options may be NULL. */
+ * counts that differ, labels other than 0/1, probabilities outside 0..1, zero rows, D above
+ * SR_DATA_WIDTH_MAX or differing between files, contracts that differ, compressed by a filter that is not
+ * installed. options may be NULL. */
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);

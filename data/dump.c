@@ -115,9 +115,12 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
     if (info.shape[0] == 0 || info.shape[1] == 0)
         return sr_fail(err, SR_DATA, "%s: /%s is empty: [%llu, %llu]", d->path, name,
                        (unsigned long long)info.shape[0], (unsigned long long)info.shape[1]);
-    if (info.shape[0] > UINT32_MAX || info.shape[1] > UINT32_MAX)
-        return sr_fail(err, SR_DATA, "%s: /%s is larger than 2^32 - 1 rows or columns; split the file",
-                       d->path, name);
+    if (info.shape[0] > UINT32_MAX)
+        return sr_fail(err, SR_DATA, "%s: /%s has more than 2^32 - 1 rows; split the file", d->path, name);
+    if (info.shape[1] > SR_DATA_WIDTH_MAX)
+        return sr_fail(err, SR_DATA,
+                       "%s: /%s has %llu features a row; at most %d are possible, so is this a hidden state?",
+                       d->path, name, (unsigned long long)info.shape[1], SR_DATA_WIDTH_MAX);
     d->rows = info.shape[0];
     d->width = info.shape[1];
     status = choose_type(d, name, &info, options->uint16_is_bfloat, err);
@@ -141,13 +144,14 @@ static int binary_from_integers(const struct sr_dump *d, const char *name, uint8
 }
 
 static int binary_from_floats(const struct sr_dump *d, const char *name, uint8_t *out, struct sr_error *err) {
-    float *value = sr_alloc(d->rows, sizeof *value, err);
-    int status = value ? sr_h5_read_floats(d->file, name, value, d->rows, err) : SR_NOMEM;
+    char text[SR_DECIMAL_TEXT];
+    double *value = sr_alloc(d->rows, sizeof *value, err);
+    int status = value ? sr_h5_read_doubles(d->file, name, value, d->rows, err) : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < d->rows; i++) {
-        if (value[i] != 0.0f && value[i] != 1.0f)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g; only 0 and 1 are allowed", d->path, name,
-                             i, (double)value[i]);
-        out[i] = value[i] == 1.0f;
+        if (value[i] != 0 && value[i] != 1)
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %s; only 0 and 1 are allowed", d->path, name,
+                             i, sr_decimal(text, value[i]));
+        out[i] = value[i] == 1;
     }
     sr_free(value);
     return status;
@@ -173,31 +177,40 @@ static int read_binary(const struct sr_dump *d, const char *given, const char *n
                                       : binary_from_floats(d, name, *out, err);
 }
 
-static int read_prob(const struct sr_dump *d, const char *given, const char *name, float **out,
-                     struct sr_error *err) {
+/* Probabilities as float; verdicts, unless pred is NULL, from the values as the file has them: the nearest
+ * float of 0.49999999 is .5. */
+static int probs_from_doubles(const struct sr_dump *d, const char *name, float *prob, uint8_t *pred,
+                              struct sr_error *err) {
+    double *value = sr_alloc(d->rows, sizeof *value, err);
+    int status = value ? sr_h5_read_doubles(d->file, name, value, d->rows, err) : SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < d->rows; i++) {
+        prob[i] = (float)value[i];
+        if (!(prob[i] >= 0.0f && prob[i] <= 1.0f))
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1)", d->path,
+                             name, i, value[i]);
+        if (pred)
+            pred[i] = value[i] >= .5;
+    }
+    sr_free(value);
+    return status;
+}
+
+/* A guard's verdicts are its own column, read before, else its probabilities at .5. */
+static int read_prob(const struct sr_dump *d, const char *given, const char *name, float **prob,
+                     uint8_t **pred, struct sr_error *err) {
     struct sr_h5_info info;
     int status = find_column(d, given, name, &name, &info, err);
     if (status < 0 || !name)
         return status;
     if (!is_number(&info) || info.kind == SR_H5_INTEGER)
         return fail_kind(d, name, &info, "probabilities (floats)", err);
-    *out = sr_alloc(d->rows, sizeof **out, err);
-    status = *out ? sr_h5_read_floats(d->file, name, *out, d->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < d->rows; i++)
-        if (!((*out)[i] >= 0.0f && (*out)[i] <= 1.0f))
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1)", d->path,
-                             name, i, (double)(*out)[i]);
-    return status;
-}
-
-/* A guard's verdicts: its own column, else its probabilities at .5. */
-static int derive_pred(uint8_t **pred, const float *prob, size_t rows, struct sr_error *err) {
-    if (*pred || !prob)
-        return 0;
-    *pred = sr_alloc(rows, 1, err);
-    for (size_t i = 0; *pred && i < rows; i++)
-        (*pred)[i] = prob[i] >= 0.5f;
-    return *pred ? 0 : SR_NOMEM;
+    const bool derived = !*pred;
+    *prob = sr_alloc(d->rows, sizeof **prob, err);
+    if (derived)
+        *pred = sr_alloc(d->rows, 1, err);
+    if (!*prob || !*pred)
+        return SR_NOMEM;
+    return probs_from_doubles(d, name, *prob, derived ? *pred : NULL, err);
 }
 
 static int derive_label(struct sr_dump *d, bool optional, struct sr_error *err) {
@@ -230,13 +243,9 @@ static int read_verdicts(struct sr_dump *d, const struct sr_data_names *n, struc
     if (status == 0)
         status = read_binary(d, n->large_pred, "large_pred", &d->large_pred, err);
     if (status == 0)
-        status = read_prob(d, n->small_prob, "small_prob", &d->small_prob, err);
+        status = read_prob(d, n->small_prob, "small_prob", &d->small_prob, &d->small_pred, err);
     if (status == 0)
-        status = read_prob(d, n->large_prob, "large_prob", &d->large_prob, err);
-    if (status == 0)
-        status = derive_pred(&d->small_pred, d->small_prob, d->rows, err);
-    if (status == 0)
-        status = derive_pred(&d->large_pred, d->large_prob, d->rows, err);
+        status = read_prob(d, n->large_prob, "large_prob", &d->large_prob, &d->large_pred, err);
     return status;
 }
 
@@ -251,7 +260,8 @@ static int read_ids(struct sr_dump *d, const char *given, struct sr_error *err) 
     return sr_h5_read_texts(d->file, name, &d->id, d->rows, err);
 }
 
-/* Integers as they are; text, because a set of files compares groups, as 64-bit hashes. */
+/* Integers as they are; text, because a set of files compares groups, as 64-bit hashes, so that the empty
+ * string becomes SR_GROUP_NONE. */
 static int read_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
     const char *name;
     struct sr_h5_info info;

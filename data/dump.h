@@ -8,6 +8,9 @@
 #include "data/data.h"
 #include "data/h5.h"
 
+/* Group of a row that has none: the hash of the empty string. */
+#define SR_GROUP_NONE ((int64_t)0xcbf29ce484222325u)
+
 #define SR_CONTRACT_KEYS 6
 extern const char *const sr_contract_key[SR_CONTRACT_KEYS]; /* feature_model ... feature_template */
 

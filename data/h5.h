@@ -33,6 +33,10 @@ int sr_h5_create(struct sr_h5 **out, const char *path, const char *title, struct
 /* Frees f (NULL is fine). SR_IO if what was written does not reach the file. */
 int sr_h5_close(struct sr_h5 *f, struct sr_error *err);
 
+/* Closes f (NULL is fine), the file behind target's temporary path, and commits target; where status is a
+ * failure, or closing is, discards it. Returns the first failure. */
+int sr_h5_commit(struct sr_h5 *f, struct sr_atomic_file *target, int status, struct sr_error *err);
+
 /* ---- what is in a file ---- */
 
 enum sr_h5_kind {
@@ -70,8 +74,9 @@ void sr_h5_list(const struct sr_h5 *f, char *text, size_t size);
 int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
                         struct sr_error *err);
 
-/* Numbers of any kind as float. */
-int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows, struct sr_error *err);
+/* Numbers of any kind as double. */
+int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, size_t rows,
+                       struct sr_error *err);
 
 /* Strings as they are; fixed strings and opaque values of a column that is not all printable UTF-8 as
  * hexadecimal digits; integers in decimal. One block, free with sr_free(*out). */

@@ -34,20 +34,31 @@ static char **pack(const void *items, size_t n, size_t stride, struct sr_error *
     return out;
 }
 
-static int read_strings(hid_t attribute, hid_t type, size_t n, char ***out, struct sr_error *err) {
+struct attribute {
+    hid_t id; /* negative: there is none */
+    const struct sr_h5 *file;
+    const char *object, *name;
+};
+
+static int fail_read(const struct attribute *a, struct sr_error *err) {
+    return sr_h5_fail(err, SR_DATA, "%s: attribute %s of %s cannot be read; the file may be damaged",
+                      a->file->path, a->name, a->object);
+}
+
+static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {
     bool variable = H5Tis_variable_str(type) > 0;
     size_t size = variable ? sizeof(char *) : H5Tget_size(type);
     void *items = sr_alloc(n, size, err);
     if (!items)
         return SR_NOMEM;
     int status = 0;
-    if (H5Aread(attribute, type, items) < 0) {
-        status = sr_h5_fail(err, SR_DATA, "an attribute cannot be read");
+    if (H5Aread(a->id, type, items) < 0) {
+        status = fail_read(a, err);
     } else {
         *out = pack(items, n, variable ? 0 : size, err);
         status = *out ? 0 : SR_NOMEM;
         if (variable) {
-            hid_t space = H5Aget_space(attribute);
+            hid_t space = H5Aget_space(a->id);
             H5Dvlen_reclaim(type, space, H5P_DEFAULT, items);
             H5Sclose(space);
         }
@@ -56,13 +67,13 @@ static int read_strings(hid_t attribute, hid_t type, size_t n, char ***out, stru
     return status;
 }
 
-static int read_number(hid_t attribute, H5T_class_t class, char **value, struct sr_error *err) {
+static int read_number(const struct attribute *a, H5T_class_t class, char **value, struct sr_error *err) {
     char text[40];
     int64_t integer = 0;
     double fraction = 0;
-    if (class == H5T_INTEGER ? H5Aread(attribute, H5T_NATIVE_INT64, &integer) < 0
-                             : H5Aread(attribute, H5T_NATIVE_DOUBLE, &fraction) < 0)
-        return sr_h5_fail(err, SR_DATA, "an attribute cannot be read");
+    if (class == H5T_INTEGER ? H5Aread(a->id, H5T_NATIVE_INT64, &integer) < 0
+                             : H5Aread(a->id, H5T_NATIVE_DOUBLE, &fraction) < 0)
+        return fail_read(a, err);
     if (class == H5T_INTEGER)
         snprintf(text, sizeof text, "%lld", (long long)integer);
     else
@@ -71,10 +82,11 @@ static int read_number(hid_t attribute, H5T_class_t class, char **value, struct 
     return *value ? 0 : SR_NOMEM;
 }
 
-static hid_t open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
-    if (H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) <= 0)
-        return -1;
-    return H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+static struct attribute open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
+    struct attribute a = {-1, f, object, name};
+    if (H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) > 0)
+        a.id = H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    return a;
 }
 
 static hssize_t count_items(hid_t attribute) {
@@ -90,21 +102,21 @@ int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name,
     char **list = NULL;
     *value = NULL;
     sr_h5_lock();
-    hid_t attribute = open_attribute(f, object, name);
-    if (attribute >= 0 && count_items(attribute) == 1) {
-        hid_t type = H5Aget_type(attribute);
+    struct attribute a = open_attribute(f, object, name);
+    if (a.id >= 0 && count_items(a.id) == 1) {
+        hid_t type = H5Aget_type(a.id);
         H5T_class_t class = H5Tget_class(type);
         if (class == H5T_STRING) {
-            status = read_strings(attribute, type, 1, &list, err);
+            status = read_strings(&a, type, 1, &list, err);
             if (status == 0 && !(*value = sr_strdup(list[0], err)))
                 status = SR_NOMEM;
         } else if (class == H5T_INTEGER || class == H5T_FLOAT) {
-            status = read_number(attribute, class, value, err);
+            status = read_number(&a, class, value, err);
         }
         H5Tclose(type);
     }
-    if (attribute >= 0)
-        H5Aclose(attribute);
+    if (a.id >= 0)
+        H5Aclose(a.id);
     sr_h5_unlock();
     sr_free(list);
     return status;
@@ -116,16 +128,16 @@ int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *
     *values = NULL;
     *n = 0;
     sr_h5_lock();
-    hid_t attribute = open_attribute(f, object, name);
-    if (attribute >= 0) {
-        hid_t type = H5Aget_type(attribute);
-        hssize_t items = count_items(attribute);
+    struct attribute a = open_attribute(f, object, name);
+    if (a.id >= 0) {
+        hid_t type = H5Aget_type(a.id);
+        hssize_t items = count_items(a.id);
         if (H5Tget_class(type) == H5T_STRING && items > 0 && items <= LIST_MAX) {
             *n = (size_t)items;
-            status = read_strings(attribute, type, *n, values, err);
+            status = read_strings(&a, type, *n, values, err);
         }
         H5Tclose(type);
-        H5Aclose(attribute);
+        H5Aclose(a.id);
     }
     sr_h5_unlock();
     return status;

@@ -134,6 +134,15 @@ int sr_h5_close(struct sr_h5 *f, struct sr_error *err) {
     return status;
 }
 
+int sr_h5_commit(struct sr_h5 *f, struct sr_atomic_file *target, int status, struct sr_error *err) {
+    int closed = sr_h5_close(f, status < 0 ? NULL : err);
+    status = status < 0 ? status : closed;
+    if (status == 0)
+        return sr_atomic_file_commit(target, err);
+    sr_atomic_file_discard(target);
+    return status;
+}
+
 bool sr_h5_has(const struct sr_h5 *f, const char *name) {
     sr_h5_lock();
     bool has = H5Lexists(f->id, name, H5P_DEFAULT) > 0;

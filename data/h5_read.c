@@ -56,7 +56,7 @@ int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, s
     return status;
 }
 
-static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, float *out, size_t rows,
+static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, double *out, size_t rows,
                        enum sr_feature kind, struct sr_error *err) {
     uint16_t *raw = sr_alloc(rows, sizeof *raw, err);
     if (!raw)
@@ -65,14 +65,18 @@ static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, f
     int status = read_column(f, name, dataset, type, raw, err);
     if (is_big_endian(type))
         swap_bytes(raw, rows);
-    sr_feature_to_float(out, raw, rows, kind);
+    for (size_t i = 0; i < rows; i++) {
+        float value;
+        sr_feature_to_float(&value, raw + i, 1, kind);
+        out[i] = (double)value;
+    }
     H5Tclose(type);
     sr_free(raw);
     return status;
 }
 
-int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_t rows,
-                      struct sr_error *err) {
+int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, size_t rows,
+                       struct sr_error *err) {
     struct sr_h5_info info;
     int status;
     sr_h5_lock();
@@ -83,7 +87,7 @@ int sr_h5_read_floats(const struct sr_h5 *f, const char *name, float *out, size_
             status = read_halves(f, name, dataset, out, rows,
                                  info.kind == SR_H5_HALF ? SR_FEATURE_HALF : SR_FEATURE_BFLOAT, err);
         else
-            status = read_column(f, name, dataset, H5T_NATIVE_FLOAT, out, err);
+            status = read_column(f, name, dataset, H5T_NATIVE_DOUBLE, out, err);
         H5Dclose(dataset);
     }
     sr_h5_unlock();

@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "data/set.h"
 
@@ -145,23 +144,17 @@ void sr_reader_start(struct sr_reader *r, size_t window) {
     pthread_mutex_unlock(&r->mutex);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 int sr_reader_need(struct sr_reader *r, size_t window, struct sr_error *err) {
     if (!r->threaded)
         return 0;
     struct buffer *b = &r->buffer[window % 2];
-    double since = now();
+    double since = sr_log_clock();
     pthread_mutex_lock(&r->mutex);
     while (b->state != READY)
         pthread_cond_wait(&r->done, &r->mutex);
     int status = b->status;
     pthread_mutex_unlock(&r->mutex);
-    r->waited += now() - since;
+    r->waited += sr_log_clock() - since;
     if (status < 0 && err)
         *err = b->err;
     return status;

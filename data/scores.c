@@ -34,10 +34,5 @@ int sr_data_write_scores(const char *path, const struct sr_data *d, const float 
         status = sr_h5_write_column(f, "prob", SR_H5_WRITE_F32, prob, d->rows, err);
     if (status == 0)
         status = sr_h5_write_column(f, "decision", SR_H5_WRITE_U8, decision, d->rows, err);
-    int closed = sr_h5_close(f, status < 0 ? NULL : err);
-    status = status < 0 ? status : closed;
-    if (status == 0)
-        return sr_atomic_file_commit(target, err);
-    sr_atomic_file_discard(target);
-    return status;
+    return sr_h5_commit(f, target, status, err);
 }

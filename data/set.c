@@ -1,7 +1,8 @@
 /* set.c: several dumps as one set of rows: struct sr_data. See data.h and set.h.
  *
- * Columns of the files are joined when the set is opened; a column one file lacks is a column the set lacks.
- * Sources are joined by name, since every file numbers its own.
+ * Columns of the files are joined when the set is opened; a column one file lacks is a column the set lacks,
+ * except for groups, which keep twins together in whichever files have them. Sources are joined by name,
+ * since every file numbers its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -91,8 +92,7 @@ struct joined {
     { offsetof(struct sr_dump, field), offsetof(struct sr_data, field), sizeof *((struct sr_data *)0)->field }
 
 static const struct joined joined[] = {JOINED(label),      JOINED(gold),       JOINED(small_pred),
-                                       JOINED(large_pred), JOINED(small_prob), JOINED(large_prob),
-                                       JOINED(group)};
+                                       JOINED(large_pred), JOINED(small_prob), JOINED(large_prob)};
 
 static void *pointer_at(const void *base, size_t offset) {
     void *p;
@@ -112,6 +112,25 @@ static int join_column(struct sr_data *d, const struct joined *column, struct sr
                d->in->dump[f]->rows * column->size);
     memcpy((char *)d + column->to, &all, sizeof all);
     return 0;
+}
+
+/* A row without a group is a group of its own: 64 random bits of the row, which in practice no other group
+ * has. */
+static int join_groups(struct sr_data *d, struct sr_error *err) {
+    const uint64_t stream = sr_stream(SR_STREAM_SPLIT, 1, 0);
+    bool any = false;
+    for (size_t f = 0; f < d->files; f++)
+        any = any || d->in->dump[f]->group;
+    if (!any)
+        return 0;
+    d->group = sr_alloc(d->rows, sizeof *d->group, err);
+    for (size_t f = 0; d->group && f < d->files; f++)
+        for (size_t i = 0, row = d->in->first[f]; i < d->in->dump[f]->rows; i++, row++) {
+            const int64_t *group = d->in->dump[f]->group;
+            d->group[row] =
+                group && group[i] != SR_GROUP_NONE ? group[i] : (int64_t)sr_random_bits(0, stream, row);
+        }
+    return d->group ? 0 : SR_NOMEM;
 }
 
 /* Pointers and strings in one block. */
@@ -172,6 +191,8 @@ static int join_columns(struct sr_data *d, struct sr_error *err) {
     for (size_t c = 0; status == 0 && c < SR_COUNT(joined); c++)
         status = join_column(d, &joined[c], err);
     if (status == 0)
+        status = join_groups(d, err);
+    if (status == 0)
         status = join_ids(d, err);
     if (status == 0)
         status = join_sources(d, err);
@@ -227,6 +248,7 @@ void sr_data_close(struct sr_data *d) {
         return;
     for (size_t c = 0; c < SR_COUNT(joined); c++)
         sr_free(pointer_at(d, joined[c].to));
+    sr_free(d->group);
     sr_free(d->source);
     sr_free(d->id);
     sr_free(d->contract);

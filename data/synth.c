@@ -277,19 +277,16 @@ static int write_dump(const struct sr_h5 *f, const struct sr_synth *how, struct 
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err) {
     struct sr_atomic_file *target;
     struct sr_h5 *f = NULL;
-    if (how->rows < 1 || how->rows > UINT32_MAX || how->width < 1 || how->width > UINT32_MAX)
-        return sr_fail(err, SR_USAGE, "a dump of %zu rows of %zu features; both must be 1 to 2^32 - 1",
-                       how->rows, how->width);
+    if (how->rows < 1 || how->rows > UINT32_MAX || how->width < 1 || how->width > SR_DATA_WIDTH_MAX)
+        return sr_fail(
+            err, SR_USAGE,
+            "a dump of %zu rows of %zu features; 1 to 2^32 - 1 rows and 1 to %d features are possible",
+            how->rows, how->width, SR_DATA_WIDTH_MAX);
     int status = sr_atomic_file_open(&target, path, err);
     if (status < 0)
         return status;
     status = sr_h5_create(&f, sr_atomic_file_path(target), path, err);
     if (status == 0)
         status = write_dump(f, how, err);
-    int closed = sr_h5_close(f, status < 0 ? NULL : err);
-    status = status < 0 ? status : closed;
-    if (status == 0)
-        return sr_atomic_file_commit(target, err);
-    sr_atomic_file_discard(target);
-    return status;
+    return sr_h5_commit(f, target, status, err);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "data/data.h"
 #include "eval/eval.h"
@@ -62,6 +63,29 @@ static int output_of(enum output *output, const char *path, struct sr_error *err
     else
         return sr_fail(err, SR_USAGE, "--out %s: its ending says no format; use .csv, .h5 or .hdf5", path);
     return 0;
+}
+
+static bool is_file(const struct stat *file, const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+/* Whatever its spelling or links, --out must not be a file that is read here: replacing that destroys it. */
+static int check_out(const struct infer_options *o, struct sr_error *err) {
+    struct stat out;
+    int status = 0;
+    if (!o->out || stat(o->out, &out) < 0)
+        return 0;
+    if (is_file(&out, o->score.model))
+        return sr_fail(err, SR_USAGE, "--out %s is the --model itself; name another file", o->out);
+    char *list = sr_strdup(o->score.data, err), *rest = list;
+    if (!list)
+        return SR_NOMEM;
+    for (char *path; status == 0 && (path = strsep(&rest, ","));)
+        if (is_file(&out, path))
+            status = sr_fail(err, SR_USAGE, "--out %s is one of the --data files; name another file", o->out);
+    sr_free(list);
+    return status;
 }
 
 /* RFC 4180: quoted where a comma, quote or line break asks for it. */
@@ -128,7 +152,8 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
     size_t entry = 0;
     int status;
     if ((status = output_of(&output, o->out, err)) < 0 ||
-        (status = sr_scoring_open(&s, &o->score, threshold_given, true, err)) < 0)
+        (status = sr_scoring_open(&s, &o->score, threshold_given, true, err)) < 0 ||
+        (status = check_out(o, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
     while ((differs = sr_scoring_differs(&s, &entry)))

@@ -10,13 +10,11 @@
 
 #include "infer/router.h"
 
-#define BATCHNORM_EPS 1e-5
-
 int sr_fold_layer(struct sr_router_layer *layer, const struct sr_fold *from, const char *name,
                   struct sr_error *err) {
     const size_t inputs = layer->inputs;
     for (size_t o = 0; o < layer->outputs; o++) {
-        const double s = (double)from->gamma[o] / sqrt((double)from->variance[o] + BATCHNORM_EPS);
+        const double s = (double)from->gamma[o] / sqrt((double)from->variance[o] + SR_BATCHNORM_EPS);
         const double bias = ((double)from->bias[o] - (double)from->mean[o]) * s + (double)from->beta[o];
         layer->bias[o] = (float)bias;
         bool finite = isfinite(layer->bias[o]);

@@ -93,8 +93,8 @@ struct sr_scoring {
     struct sr_router *router;
     struct sr_data *data;
     float threshold;
-    char threshold_text[16];   /* the shortest decimal that is this float: "0.6" */
-    char threshold_origin[96]; /* "given by --threshold" */
+    char threshold_text[SR_DECIMAL_TEXT]; /* the shortest decimal that is this float: "0.6" */
+    char threshold_origin[96];            /* "given by --threshold" */
     struct sr_scores scores;
 };
 

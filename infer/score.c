@@ -9,7 +9,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "data/data.h"
@@ -99,15 +98,6 @@ void sr_scores_free(struct sr_scores *s) {
     *s = (struct sr_scores){0};
 }
 
-/* The shortest decimal that reads back as the same float. */
-static void write_threshold(char text[16], float threshold) {
-    for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, 16, "%.*g", digits, (double)threshold);
-        if ((float)strtod(text, NULL) == threshold)
-            return;
-    }
-}
-
 static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
     const char *rule = sr_router_metadata(s->router, "threshold_rule");
     const char *origin = "unset in the weights, so this is used; --threshold gives another";
@@ -122,7 +112,7 @@ static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
     for (char *c = s->threshold_origin; *c; c++) /* metadata is free text; this is one line of a report */
         if ((unsigned char)*c < ' ')
             *c = ' ';
-    write_threshold(s->threshold_text, s->threshold);
+    sr_decimal_float(s->threshold_text, s->threshold);
 }
 
 static int open_data(struct sr_scoring *s, const struct sr_score_options *o, bool label_optional,

@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "nn/nn.h"
 
@@ -41,16 +40,8 @@ int sr_model_load(struct sr_model *m, const struct sr_safetensors *file, struct 
     struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
     if (!list)
         return SR_NOMEM;
-    int status = SR_OK;
     sr_model_tensors(m, list);
-    for (size_t i = 0; i < n && status == SR_OK; i++) {
-        const struct sr_tensor *t =
-            sr_safetensors_need(file, list[i].name, list[i].dtype, list[i].rank, list[i].shape, err);
-        if (t)
-            memcpy(list[i].data, t->data, sr_tensor_items(t) * sr_dtype_size(t->dtype));
-        else
-            status = SR_DATA;
-    }
+    const int status = sr_safetensors_copy(file, list, n, err);
     sr_free(list);
     return status;
 }

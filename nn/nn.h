@@ -89,7 +89,6 @@ struct sr_layer_kind {
 /* Every kind of layers.def, ended by NULL. */
 extern const struct sr_layer_kind *const sr_layer_kinds[];
 
-#define SR_BATCHNORM_EPS      1e-5
 #define SR_BATCHNORM_MOMENTUM 0.1
 
 /* ---- loss, on the logit ---- */
@@ -168,8 +167,8 @@ int sr_model_load(struct sr_model *m, const struct sr_safetensors *file, struct 
 
 /* ---- BLAS ---- */
 
-/* C = beta*C + op(A) op(B), row-major; op transposes if the flag is set. m x n result, k inner. Serial;
- * inside or outside parallel regions. Leading dimensions are row strides. */
+/* C = beta*C + op(A) op(B), row-major; op transposes if the flag is set. m x n result, k inner. Serial,
+ * once sr_cpu_threads has set the number of threads. Leading dimensions are row strides. */
 void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const real *a, size_t lda,
              const real *b, size_t ldb, real beta, real *c, size_t ldc);
 

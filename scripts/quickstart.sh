@@ -6,12 +6,13 @@
 #   scripts/quickstart.sh train.h5 val.h5 -- --epochs 30    what is behind -- goes to `saferoute train`
 #
 # Without val.h5 a fifth of the training rows is held out to choose the best epoch. Installs what the build needs, builds
-# into build/release, trains into runs/quickstart (or the next free name; a run that was stopped is taken up again).
+# into build/release, trains into runs/quickstart or the next free name. A run of the same dumps that was stopped is
+# taken up again, unless settings are given behind --: then `saferoute train --resume RUN` does it.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
 
 die() {
     printf 'quickstart: %s\n' "$1" >&2
@@ -58,6 +59,7 @@ saferoute=$build/saferoute
 
 # ---- data ----
 
+short=()
 train=${dumps[0]-} val=${dumps[1]-} test=${dumps[2]-}
 if [ -z "$train" ]; then
     say "No dumps given: making synthetic ones in runs/quickstart-data"
@@ -68,14 +70,34 @@ if [ -z "$train" ]; then
     "$saferoute" data synth --out "$train" --rows 4000 --world 1 --seed 1
     "$saferoute" data synth --out "$val" --rows 1000 --world 1 --seed 2
     "$saferoute" data synth --out "$test" --rows 1000 --world 1 --seed 3
-    extra=(--epochs 30 "${extra[@]}")
+    short=(--epochs 30)
 fi
+choose=(--val "$val")
+[ -n "$val" ] || choose=(--val-fraction 0.2)
 
 # ---- train ----
 
-# A run of these dumps that was stopped before its end.
+# A path as config.yaml writes it.
+quoted() {
+    local path=${1//\\/\\\\}
+    printf '"%s"' "${path//\"/\\\"}"
+}
+
+# The settings of this script's own run as config.yaml has them: those that are not defaults, in its order.
+settings() {
+    printf 'train: %s  # flag\n' "$(quoted "$train")"
+    if [ -n "$val" ]; then
+        printf 'val: %s  # flag\n' "$(quoted "$val")"
+    else
+        printf 'val_fraction: %s  # flag\n' "${choose[1]}"
+    fi
+    [ ${#short[@]} -eq 0 ] || printf 'epochs: %s  # flag\n' "${short[1]}"
+}
+
+# A run with these settings that was stopped before its end, be it before its first checkpoint.
 stopped() {
-    [ -f "$1/checkpoint.safetensors" ] && [ ! -f "$1/last.safetensors" ] && grep -qF "train: \"$train\"" "$1/config.yaml"
+    [ -f "$1/config.yaml" ] && [ ! -f "$1/last.safetensors" ] &&
+        [ "$(grep -v '  # default$' "$1/config.yaml")" = "$(settings)" ]
 }
 
 run=runs/quickstart
@@ -86,21 +108,20 @@ for ((i = 2; ; i++)); do
     run=runs/quickstart-$i
 done
 
-status=0
+status=0 hint=""
 if [ -e "$run" ]; then
+    hint="; without $run this script starts a new run"
     say "Going on with the stopped run $run"
     "$saferoute" train --resume "$run" || status=$?
 else
     say "Training into $run"
     mkdir -p runs
-    choose=(--val "$val")
-    [ -n "$val" ] || choose=(--val-fraction 0.2)
-    "$saferoute" train --train "$train" "${choose[@]}" --out "$run" "${extra[@]}" || status=$?
+    "$saferoute" train --train "$train" "${choose[@]}" --out "$run" "${short[@]}" "${extra[@]}" || status=$?
 fi
 if [ "$status" -eq 75 ]; then
     die "stopped; the run goes on with: $saferoute train --resume $run" 75
 elif [ "$status" -ne 0 ]; then
-    die "training failed; the message is above" "$status"
+    die "training failed; the message is above$hint" "$status"
 fi
 
 # ---- measure ----

@@ -87,3 +87,15 @@ Test(command, ends_with_the_exit_status_of_its_failure) {
     cr_expect_eq(end_with(SR_STOPPED, "stopped"), 75);
     cr_expect_eq(sr_command_end(&(struct sr_options){0}, SR_NOMEM, NULL), 71);
 }
+
+Test(front_door, an_unknown_instruction_set_is_warned_of) {
+    setenv("SAFEROUTE_ISA", "avx1024", 1);
+    struct run r = run_program(folder, "doctor");
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "warning: SAFEROUTE_ISA is 'avx1024'"), "%s", r.err);
+    run_end(&r);
+    setenv("SAFEROUTE_ISA", "base", 1);
+    r = run_program(folder, "doctor");
+    cr_expect_str_empty(r.err);
+    run_end(&r);
+}

@@ -40,6 +40,13 @@ Test(cpu, environment_cannot_raise_the_isa) {
 #endif
 }
 
+Test(cpu, isa_names_are_known) {
+    for (int i = 0; i < SR_ISA_COUNT; i++)
+        cr_expect(sr_isa_known(sr_isa_name((enum sr_isa)i)));
+    cr_expect_not(sr_isa_known("avx1024"));
+    cr_expect_not(sr_isa_known(""));
+}
+
 Test(cpu, unknown_isa_names_are_ignored) {
     setenv("SAFEROUTE_ISA", "avx1024", 1);
     const enum sr_isa best = sr_isa_best();

@@ -124,6 +124,18 @@ Test(atomic_file, keeps_mode_and_symbolic_link) {
     cr_expect_eq(st.st_mode & 07777, 0640);
 }
 
+Test(atomic_file, refuses_a_link_that_leads_nowhere) {
+    char link[256];
+    struct stat st;
+    snprintf(link, sizeof link, "%s/link", folder);
+    cr_assert_eq(symlink("absent.txt", link), 0);
+    cr_expect_eq(sr_atomic_file_write(link, "new", 3, &err), SR_IO);
+    cr_expect(strstr(err.text, "/link: it is a symbolic link that leads nowhere"), "%s", err.text);
+    cr_expect_eq(lstat(link, &st), 0);
+    cr_expect(S_ISLNK(st.st_mode));
+    cr_expect_eq(entries(), 2);
+}
+
 /* A pipe in the test's own folder stands for every device: were it replaced, nothing outside would suffer. */
 Test(atomic_file, refuses_what_is_no_regular_file) {
     struct stat st;

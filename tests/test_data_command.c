@@ -38,6 +38,8 @@ Test(data_command, wrong_usage) {
     expect_failure(run_program(folder, "data syth"), 2, "did you mean synth?");
     expect_failure(run_program(folder, "data synth"), 2, "--out");
     expect_failure(run_program(folder, "data synth --out x.h5 --rows 0"), 2, "--rows");
+    expect_failure(run_program(folder, "data synth --out %s/x.h5 --rows 1 --width 65537", folder), 2,
+                   "--width");
     expect_failure(run_program(folder, "data synth --out /nowhere/x.h5"), 74, "/nowhere/x.h5");
     folder_end(folder);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "data/h5.h"
 #include "tests/dump_fixture.h"
 
 static const uint8_t gold[FIXTURE_ROWS] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0};
@@ -92,6 +93,68 @@ Test(data_dump, label_follows_from_gold_and_verdicts) {
     cr_expect_eq(d->small_prob[0], .5f);
     cr_expect_eq(d->large_prob[0], .875f);
     sr_data_close(d);
+}
+
+/* A fixture with the first `size` bytes like `from` turned into `to`, under a name of its own; unlink it. */
+static const char *make_patched(char path[64], const char *name, const void *from, const void *to,
+                                size_t size) {
+    char text[2048];
+    void *bytes;
+    size_t length;
+    struct sr_error err = {0};
+    snprintf(path, 64, "/tmp/sr_test_%d_%s.h5", (int)getpid(), name);
+    cr_assert_eq(sr_file_read(&bytes, &length, fixture_paths(text, name), 1 << 20, &err), 0, "%s", err.text);
+    void *at = memmem(bytes, length, from, size);
+    cr_assert_not_null(at);
+    memcpy(at, to, size);
+    cr_assert_eq(sr_atomic_file_write(path, bytes, length, &err), 0, "%s", err.text);
+    sr_free(bytes);
+    return path;
+}
+
+/* bad_prob holds .5 in float64 everywhere but for 1.5 in row 6. The nearest float of 0.49999999 is .5. */
+Test(data_dump, verdicts_follow_from_probabilities_as_they_are) {
+    const double from = 1.5, below = 0.49999999;
+    char path[64];
+    struct sr_data *d = open_paths(make_patched(path, "bad_prob", &from, &below, sizeof from), NULL);
+    for (size_t i = 0; i < FIXTURE_ROWS; i++)
+        cr_expect_eq(d->small_pred[i], i != 6, "row %zu", i);
+    cr_expect_eq(d->small_prob[6], .5f);
+    sr_data_close(d);
+    unlink(path);
+}
+
+Test(data_dump, damaged_attribute_is_named) {
+    char path[64];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    make_patched(path, "bad_contract", "GCOL", "XXXX", 4); /* the heap that holds its only string */
+    cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
+    cr_expect(strstr(err.text, path) && strstr(err.text, "attribute feature_model of / cannot be read"), "%s",
+              err.text);
+    unlink(path);
+}
+
+Test(data_dump, more_features_than_any_hidden_state_are_refused) {
+    for (size_t width = 65536; width <= 65537; width++) {
+        static const uint16_t half[65537];
+        const uint8_t zero = 0;
+        char path[64];
+        struct sr_data *d = NULL;
+        struct sr_h5 *f;
+        struct sr_error err = {0};
+        snprintf(path, sizeof path, "/tmp/sr_test_%d_wide.h5", (int)getpid());
+        cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+        cr_assert_eq(sr_h5_write_matrix(f, "features", 1, width, &err), 0, "%s", err.text);
+        cr_assert_eq(sr_h5_write_rows(f, "features", half, 0, 1, width, &err), 0, "%s", err.text);
+        cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_U8, &zero, 1, &err), 0, "%s", err.text);
+        cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
+        cr_expect_eq(sr_data_open(&d, path, NULL, &err), width > 65536 ? SR_DATA : 0, "%s", err.text);
+        cr_expect(width == 65536 || strstr(err.text, "/features has 65537 features a row; at most 65536"),
+                  "%s", err.text);
+        sr_data_close(d);
+        unlink(path);
+    }
 }
 
 Test(data_dump, pred_wins_over_prob) {

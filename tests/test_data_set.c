@@ -2,7 +2,33 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/h5.h"
 #include "tests/dump_fixture.h"
+
+/* A dump of FIXTURE_ROWS rows with these groups, if any; remove it with unlink. */
+static const char *make_grouped(char path[64], const char *name, char *const *group) {
+    static const uint16_t half[FIXTURE_ROWS];
+    static const uint8_t label[FIXTURE_ROWS];
+    struct sr_error err = {0};
+    struct sr_h5 *f;
+    snprintf(path, 64, "/tmp/sr_test_%d_%s.h5", (int)getpid(), name);
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_matrix(f, "features", FIXTURE_ROWS, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_rows(f, "features", half, 0, FIXTURE_ROWS, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_U8, label, FIXTURE_ROWS, &err), 0);
+    if (group)
+        cr_assert_eq(sr_h5_write_column(f, "group", SR_H5_WRITE_TEXT, group, FIXTURE_ROWS, &err), 0);
+    cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
+    return path;
+}
+
+/* Rows that share the row's group, itself among them. */
+static size_t group_size(const struct sr_data *d, size_t row) {
+    size_t n = 0;
+    for (size_t i = 0; i < d->rows; i++)
+        n += d->group[i] == d->group[row];
+    return n;
+}
 
 Test(data_set, rows_follow_each_other) {
     struct sr_data *d = open_fixture("half,float,bfloat", NULL);
@@ -69,4 +95,28 @@ Test(data_set, a_column_one_file_lacks_is_absent) {
     cr_expect_not_null(d->label);
     cr_expect(d->label_derived, "one file's labels are derived");
     sr_data_close(d);
+}
+
+Test(data_set, groups_survive_a_file_without_them) {
+    struct sr_data *d = open_fixture("half,full,float", NULL);
+    cr_assert_not_null(d->group, "twins of full.h5 would be split");
+    for (size_t i = 0; i < d->rows; i++)
+        cr_expect_eq(group_size(d, i), i / FIXTURE_ROWS == 1 ? 2 : 1, "row %zu", i);
+    sr_data_close(d);
+    d = open_fixture("half,float", NULL);
+    cr_expect_null(d->group);
+    sr_data_close(d);
+}
+
+Test(data_set, an_empty_string_is_no_group) {
+    char path[2][64], paths[160], a[] = "a", none[] = "";
+    char *const groups[FIXTURE_ROWS] = {a, none, a, none, a, none, a, none, a, none, a, none};
+    snprintf(paths, sizeof paths, "%s,%s", make_grouped(path[0], "grouped", groups),
+             make_grouped(path[1], "ungrouped", NULL));
+    struct sr_data *d = open_paths(paths, NULL);
+    for (size_t i = 0; i < d->rows; i++)
+        cr_expect_eq(group_size(d, i), i < FIXTURE_ROWS && i % 2 == 0 ? 6 : 1, "row %zu", i);
+    sr_data_close(d);
+    unlink(path[0]);
+    unlink(path[1]);
 }

@@ -101,7 +101,9 @@ Test(data_synth, another_seed_poses_the_same_problem) {
 
 Test(data_synth, what_cannot_be_made_is_refused) {
     struct sr_error err = {0};
-    struct sr_synth none = {.rows = 0, .width = 8}, some = {.rows = 10, .width = 8};
+    struct sr_synth none = {.rows = 0, .width = 8}, some = {.rows = 10, .width = 8},
+                    wide = {.rows = 1, .width = 65537};
+    cr_expect_eq(sr_synth_write("/tmp/sr_none.h5", &wide, &err), SR_USAGE);
     cr_expect_eq(sr_synth_write("/tmp/sr_none.h5", &none, &err), SR_USAGE);
     cr_expect_eq(sr_synth_write("/nowhere/there.h5", &some, &err), SR_IO);
     cr_expect(strstr(err.text, "/nowhere/there.h5"), "%s", err.text);

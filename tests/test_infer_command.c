@@ -205,6 +205,29 @@ Test(infer_command, refusals_leave_an_older_file_alone) {
     folder_end(folder);
 }
 
+/* Spelt otherwise, second in the list, or by a link: the file is the same. */
+Test(infer_command, out_is_never_a_file_that_is_read) {
+    char *folder = folder_begin(), command[1024];
+    void *before, *after;
+    size_t size, size_after;
+    snprintf(command, sizeof command,
+             "cp " VECTORS "/eval_guards.h5 %s/d.h5 && cp " VECTORS "/router_weights.safetensors %s/w.h5 && "
+             "ln -s w.h5 %s/w.csv",
+             folder, folder, folder);
+    cr_assert_eq(system(command), 0);
+    snprintf(command, sizeof command, "%s/d.h5", folder);
+    cr_assert_eq(sr_file_read(&before, &size, command, 1 << 24, NULL), 0);
+    expect_failure(run_program(folder, "infer " MODEL " " GUARDS ",%s/d.h5 --out %s/./d.h5", folder, folder),
+                   2, "/./d.h5 is one of the --data files");
+    cr_assert_eq(sr_file_read(&after, &size_after, command, 1 << 24, NULL), 0);
+    cr_expect(size == size_after && memcmp(before, after, size) == 0, "the dump was touched");
+    expect_failure(run_program(folder, "infer --model %s/w.h5 " GUARDS " --out %s/w.csv", folder, folder), 2,
+                   "w.csv is the --model");
+    sr_free(before);
+    sr_free(after);
+    folder_end(folder);
+}
+
 Test(infer_command, help_is_for_people) {
     char *folder = folder_begin();
     struct run r = run_program(folder, "infer --help");

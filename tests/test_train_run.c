@@ -11,8 +11,8 @@
 
 #include "tests/run_program.h"
 
-/* A run small enough to be killed often: 25 epochs of 19 steps, early stopping off. */
-#define SMALL "--hidden 24,12 --dropout 0.2,0.1 --batch 32 --epochs 25 --patience 0 --threads 1"
+/* A run small enough to be killed often: 25 epochs of 19 steps over three windows, early stopping off. */
+#define SMALL "--hidden 24,12 --dropout 0.2,0.1 --batch 32 --epochs 25 --patience 0 --window 256 --threads 1"
 
 static const char *const results[] = {"best.safetensors", "last.safetensors", "checkpoint.safetensors",
                                       "metrics.csv", "metrics.jsonl"};
@@ -151,19 +151,18 @@ static bool exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
-/* Begins or resumes the run in `run`, as a user would, with a checkpoint every so many seconds. */
-static pid_t begin_or_resume(const char *folder, const char *run, double seconds) {
+/* Begins or resumes the run in `run`, as a user would, with more flags. */
+static pid_t begin_or_resume(const char *folder, const char *run, const char *more) {
     char line[2048], path[256];
     char *arguments[64];
     int n = 0;
     snprintf(path, sizeof path, "%s/%s", folder, run);
     if (exists(path))
-        snprintf(line, sizeof line, "saferoute train --resume %s --checkpoint-seconds %g", path, seconds);
+        snprintf(line, sizeof line, "saferoute train --resume %s %s", path, more);
     else
         snprintf(line, sizeof line,
-                 "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL
-                 " --checkpoint-seconds %g",
-                 folder, folder, path, seconds);
+                 "saferoute train --train %s/train.h5 --val %s/val.h5 --out %s " SMALL " %s", folder, folder,
+                 path, more);
     for (char *rest = line, *word; (word = strsep(&rest, " "));)
         arguments[n++] = word;
     arguments[n] = NULL;
@@ -188,10 +187,13 @@ static int run_with_kills(const char *folder, const char *run, uint64_t round) {
     int raw = 0, hits = 0;
     snprintf(checkpoint, sizeof checkpoint, "%s/%s/checkpoint.safetensors", folder, run);
     for (uint64_t kills = 0; kills == 0 || WIFSIGNALED(raw); kills++) {
-        /* a checkpoint after every step, so that many kills fall into a save; or seldom; the last time never
-         */
-        const double cadence = kills >= KILLS ? 1000 : round % 2 ? 0 : 0.02;
-        const pid_t child = begin_or_resume(folder, run, cadence);
+        /* a checkpoint after every step, so that many kills fall into a save; or seldom; the last time never.
+         * Now and then streamed. */
+        const char *cadence = kills >= KILLS ? "1000" : round % 2 ? "0" : "0.02";
+        char more[64];
+        snprintf(more, sizeof more, "--checkpoint-seconds %s%s", cadence,
+                 kills % 3 == 1 ? " --memory 1M" : "");
+        const pid_t child = begin_or_resume(folder, run, more);
         if (kills < KILLS) {
             sleep_microseconds((long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), kills, 120000));
             kill(child, SIGKILL);
@@ -227,7 +229,7 @@ Test(train_run, a_signal_leaves_a_checkpoint_and_status_75, .timeout = 120) {
     const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     int stopped = 0, raw = 0;
     for (size_t i = 0; i < SR_COUNT(signals); i++) {
-        const pid_t child = begin_or_resume(folder, "cut", 0.01);
+        const pid_t child = begin_or_resume(folder, "cut", "--checkpoint-seconds 0.01");
         while (!exists(metrics)) /* the first epoch is over, so signals are caught */
             sleep_microseconds(1000);
         sleep_microseconds(30000);
@@ -274,13 +276,74 @@ Test(train_run, refuses_what_it_cannot_do) {
     expect_failure(run_program(folder, "train --train %s/train.h5 --out %s/y2", folder, folder), 2, "--val");
     expect_failure(run_program(folder, "train --resume %s/nowhere", folder), 66, "nowhere");
     expect_failure(run_program(folder, "train --resume %s/run --epochs 99", folder), 2, "epochs");
-    snprintf(path, sizeof path, "%s/x", folder);
-    cr_expect(!exists(path), "a refused run left a folder");
-    /* other data under the same name */
+    const char *const none[] = {"x", "y", "y2"};
+    for (size_t i = 0; i < SR_COUNT(none); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, none[i]);
+        cr_expect(!exists(path), "a refused run left the folder %s", none[i]);
+    }
+    folder_end(folder);
+}
+
+/* Kills a run once it is under way: behind its first epoch, or only behind its first file. */
+static void stop_early(const char *folder, const char *run, const char *file, const char *more) {
+    char path[256];
+    int raw;
+    const pid_t child = begin_or_resume(folder, run, more);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, run, file);
+    while (!exists(path))
+        sleep_microseconds(500);
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, &raw, 0), child);
+}
+
+/* With a checkpoint or still without: a run goes on with its own data only. */
+Test(train_run, refuses_to_go_on_with_other_data) {
+    char *folder = folder_begin();
+    dumps_make(folder);
+    stop_early(folder, "begun", "data.json", "--epochs 100000 --checkpoint-seconds 1000");
+    stop_early(folder, "saved", "checkpoint.safetensors", "--epochs 100000 --checkpoint-seconds 0");
+    train_fine(folder, "done", "");
     struct run r = run_program(folder, "data synth --out %s/train.h5 --rows 600 --width 32 --seed 5", folder);
     cr_assert_eq(r.status, 0);
     run_end(&r);
-    expect_failure(run_program(folder, "train --resume %s/run", folder), 2, "training data");
+    expect_failure(run_program(folder, "train --resume %s/begun", folder), 2, "training data");
+    expect_failure(run_program(folder, "train --resume %s/saved", folder), 2, "training data");
+    r = run_program(folder, "train --resume %s/done", folder);
+    cr_expect_eq(r.status, 0, "a finished run needs its data no more: %s", r.err);
+    run_end(&r);
+    folder_end(folder);
+}
+
+/* OpenMP can be told to give fewer threads than asked for; OpenBLAS must not wait for the others. */
+Test(train_run, few_threads_by_environment, .timeout = 60) {
+    static const char *const settings[] = {"OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", "OMP_DYNAMIC"};
+    static const char *const values[] = {"1", "0", "true"};
+    char *folder = folder_begin();
+    dumps_make(folder);
+    const char *big = "--hidden 256,128 --batch 256 --epochs 3 --threads 2";
+    train_fine(folder, "plain", big);
+    for (size_t i = 0; i < SR_COUNT(settings); i++) {
+        setenv(settings[i], values[i], 1);
+        train_fine(folder, settings[i], big);
+        unsetenv(settings[i]);
+        same_results(folder, "plain", settings[i]);
+    }
+    folder_end(folder);
+}
+
+Test(train_run, a_signal_switched_off_stays_off) {
+    char *folder = folder_begin();
+    int raw;
+    dumps_make(folder);
+    signal(SIGHUP, SIG_IGN); /* as nohup does; the child inherits it */
+    const pid_t child = begin_or_resume(folder, "run", "--epochs 200");
+    char path[256];
+    snprintf(path, sizeof path, "%s/run/metrics.csv", folder);
+    while (!exists(path))
+        sleep_microseconds(500);
+    kill(child, SIGHUP);
+    cr_assert_eq(waitpid(child, &raw, 0), child);
+    cr_expect(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
     folder_end(folder);
 }
 
@@ -298,7 +361,7 @@ Test(train_run, settings_come_from_a_file_too) {
     dumps_make(folder);
     train_fine(folder, "flagged", "");
     struct run r = train_with_file(folder, "# as SMALL\nhidden: [24, 12]\ndropout: [0.2, 0.1]\nbatch: 32\n"
-                                           "epochs: 25\npatience: 0\nthreads: 1\n");
+                                           "epochs: 25\npatience: 0\nwindow: 256\nthreads: 1\n");
     cr_assert_eq(r.status, 0, "%s", r.err);
     run_end(&r);
     same_results(folder, "flagged", "filed");

@@ -10,6 +10,7 @@
 
 #include "train/checkpoint.h"
 
+#define FORMAT         "saferoute-checkpoint"
 #define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; the rest are two doubles */
 #define POSITION_SUMS  2
 #define OWN_TENSORS    3
@@ -73,12 +74,12 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
     list[n++] = own_tensor("run.sums", SR_F64, 1, POSITION_SUMS, 0, &s->at.loss_sum);
     list[n++] = own_tensor("run.history", SR_F64, 2, s->history.n, SR_EPOCH_COLUMNS, s->history.epoch);
     const struct sr_pair metadata[] = {
-        {"format", "saferoute-checkpoint"},
+        {"format", FORMAT},
         {"format_version", "1"},
-        {"config", id->config},
-        {"train_id", id->train_id},
-        {"val_id", id->val_id},
-        {"blas_core", id->blas_core},
+#define X(field, complaint) {#field, id->field},
+        SR_IDENTITY_LIST(X)
+#undef X
+            {"blas_core", id->blas_core},
         {"isa", id->isa},
     };
     const int status = sr_safetensors_write(path, list, n, metadata, SR_COUNT(metadata), err);
@@ -86,27 +87,19 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
     return status;
 }
 
-static int same(const struct sr_safetensors *file, const char *key, const char *now, const char *message,
-                const char *path, struct sr_error *err) {
-    const char *then = sr_safetensors_metadata(file, key);
-    if (then && strcmp(then, now) == 0)
-        return SR_OK;
-    return sr_fail(err, SR_USAGE, "%s: %s; start a new run with --out", path, message);
+static const char *metadata_get(const void *from, const char *key) {
+    return sr_safetensors_metadata(from, key);
 }
 
-static int identity_check(const struct sr_safetensors *file, const struct sr_identity *id, const char *path,
-                          char warning[256], struct sr_error *err) {
+static int format_check(const struct sr_safetensors *file, const char *path, struct sr_error *err) {
     const char *format = sr_safetensors_metadata(file, "format");
-    if (!format || strcmp(format, "saferoute-checkpoint") != 0)
-        return sr_fail(err, SR_DATA, "%s: not a checkpoint of this program", path);
-    int status = same(file, "config", id->config, "the settings in config.yaml changed since this run began",
-                      path, err);
-    if (status == SR_OK)
-        status = same(file, "train_id", id->train_id, "the training data is not the data this run began with",
-                      path, err);
-    if (status == SR_OK)
-        status = same(file, "val_id", id->val_id, "the validation data is not the data this run began with",
-                      path, err);
+    if (format && strcmp(format, FORMAT) == 0)
+        return SR_OK;
+    return sr_fail(err, SR_DATA, "%s: not a checkpoint of this program; begin anew with --out", path);
+}
+
+static void machine_compare(const struct sr_safetensors *file, const struct sr_identity *id,
+                            char warning[256]) {
     const char *core = sr_safetensors_metadata(file, "blas_core"),
                *isa = sr_safetensors_metadata(file, "isa");
     warning[0] = '\0';
@@ -116,7 +109,6 @@ static int identity_check(const struct sr_safetensors *file, const struct sr_ide
                  "be the "
                  "same bits as without the interruption",
                  core, isa, id->blas_core, id->isa);
-    return status;
 }
 
 static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, struct sr_error *err) {
@@ -135,8 +127,14 @@ static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, s
     return status;
 }
 
-static int position_copy(const struct sr_safetensors *file, struct sr_state *s, const char *path,
-                         struct sr_error *err) {
+/* Nothing of a file is believed before it is checked: the sum only tells that it is whole. */
+static bool position_is_sound(const struct sr_position *at, const struct sr_history *h) {
+    return at->epoch == (int64_t)h->n && at->best_epoch <= at->epoch && at->best_epoch >= (at->epoch > 0) &&
+           at->step >= 0 && at->batch >= 0 && at->rows >= at->batch && (!at->finished || at->epoch > 0);
+}
+
+static int position_copy(const struct sr_safetensors *file, struct sr_position *at, struct sr_history *h,
+                         const char *path, struct sr_error *err) {
     const uint64_t whole[] = {POSITION_WHOLE}, sums[] = {POSITION_SUMS};
     const struct sr_tensor *position = sr_safetensors_need(file, "run.position", SR_I64, 1, whole, err);
     const struct sr_tensor *sum = sr_safetensors_need(file, "run.sums", SR_F64, 1, sums, err);
@@ -145,18 +143,17 @@ static int position_copy(const struct sr_safetensors *file, struct sr_state *s, 
         return SR_DATA;
     if (!history || history->dtype != SR_F64 || history->rank != 2 || history->shape[1] != SR_EPOCH_COLUMNS)
         return sr_fail(err, SR_DATA, "%s: run.history is missing or has another shape", path);
-    memcpy(&s->at, position->data, POSITION_WHOLE * sizeof(int64_t));
-    memcpy(&s->at.loss_sum, sum->data, POSITION_SUMS * sizeof(double));
+    memcpy(at, position->data, POSITION_WHOLE * sizeof(int64_t));
+    memcpy(&at->loss_sum, sum->data, sizeof at->loss_sum);
+    memcpy(&at->best_auprc, (const double *)sum->data + 1, sizeof at->best_auprc);
     const struct sr_epoch *epoch = history->data;
     for (uint64_t i = 0; i < history->shape[0]; i++) {
-        const int status = sr_history_append(&s->history, &epoch[i], err);
+        const int status = sr_history_append(h, &epoch[i], err);
         if (status < 0)
             return status;
     }
-    if (s->at.epoch == (int64_t)s->history.n && s->at.best_epoch >= 0 && s->at.best_epoch <= s->at.epoch &&
-        s->at.step >= 0 && s->at.batch >= 0)
-        return SR_OK;
-    return sr_fail(err, SR_DATA, "%s: run.position contradicts run.history", path);
+    return position_is_sound(at, h) ? SR_OK
+                                    : sr_fail(err, SR_DATA, "%s: run.position contradicts run.history", path);
 }
 
 int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_identity *id, char warning[256],
@@ -165,13 +162,29 @@ int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_ide
     int status = sr_safetensors_open(&file, path, err);
     if (status < 0)
         return status;
-    status = identity_check(file, id, path, warning, err);
+    status = format_check(file, path, err);
+    if (status == SR_OK)
+        status = sr_identity_check(id, metadata_get, file, path, err);
     if (status == SR_OK)
         status = tensors_copy(file, s, err);
     if (status == SR_OK)
-        status = position_copy(file, s, path, err);
+        status = position_copy(file, &s->at, &s->history, path, err);
+    machine_compare(file, id, warning);
     sr_safetensors_close(file);
     return status;
+}
+
+int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_history *history,
+                           struct sr_error *err) {
+    struct sr_safetensors *file;
+    int status = sr_safetensors_open(&file, path, err);
+    if (status < 0)
+        return status == SR_NOINPUT ? 0 : status;
+    status = format_check(file, path, err);
+    if (status == SR_OK)
+        status = position_copy(file, at, history, path, err);
+    sr_safetensors_close(file);
+    return status < 0 ? status : at->finished != 0;
 }
 
 static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {

@@ -10,6 +10,7 @@
 
 #include "nn/nn.h"
 #include "train/history.h"
+#include "train/identity.h"
 
 /* Where a run is. */
 struct sr_position {
@@ -31,13 +32,6 @@ struct sr_state {
     struct sr_history history;
 };
 
-/* What a run must agree on to be continued, and what is only worth a warning. */
-struct sr_identity {
-    char config[65]; /* hash of the settings that decide the result */
-    char train_id[65], val_id[65];
-    char blas_core[32], isa[16];
-};
-
 int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct sr_identity *id,
                        struct sr_error *err);
 
@@ -46,6 +40,11 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
  * or "", if the numbers were made by another BLAS core or instruction set. */
 int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_identity *id, char warning[256],
                        struct sr_error *err);
+
+/* 1 if the checkpoint is of a finished run, whose position and history are then filled (free the history); 0
+ * if it is not finished or there is none; negative if it is damaged. */
+int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_history *history,
+                           struct sr_error *err);
 
 /* Weights of the model as it is now: the state-dict tensors and the metadata of "Files", with the feature
  * contract of the data and the metrics of the given epoch. There is no "threshold" in them: none is chosen

@@ -20,19 +20,20 @@ static void on_signal(int number) {
 }
 
 /* The first signal asks for a checkpoint and an orderly end, a second one of the same kind ends the program
- * at once. */
+ * at once. A signal that whoever started us has switched off (nohup) stays off. */
 static void signals_catch(void) {
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < SR_COUNT(numbers); i++)
-        sigaction(numbers[i], &action, NULL);
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
 }
 
 /* What the display needs to know between calls. */
 struct display {
-    double began;        /* clock at the first step here */
-    int64_t first_epoch; /* epochs done before this process */
+    double began; /* clock at the first step here */
+    double done;  /* epochs, and part of one, done before that */
 };
 
 static bool watch_stop(void *user) {
@@ -40,18 +41,20 @@ static bool watch_stop(void *user) {
     return stop_asked;
 }
 
-static void watch_scan(void *user, double fraction) {
+static void scan_progress(void *user, double fraction) {
     (void)user;
     sr_log_progress(fraction, "looking through the data");
 }
 
+static double epochs_done(const struct sr_trainer *t) {
+    return (double)t->state.at.epoch +
+           (double)t->state.at.batch / (double)sr_loader_batches(t->feed->train.loader);
+}
+
 /* Seconds until the epoch limit, judged by the speed so far. */
 static double seconds_left(const struct display *d, const struct sr_trainer *t) {
-    const double batches = (double)sr_loader_batches(t->feed.train.loader);
-    const struct sr_position *at = &t->state.at;
-    const double done = (double)(at->epoch - d->first_epoch) + (double)at->batch / batches;
-    const double left = (double)(t->config->epochs - at->epoch) - (double)at->batch / batches;
-    return done > 0 ? (sr_log_clock() - d->began) / done * left : 0;
+    const double all = epochs_done(t), done = all - d->done;
+    return done > 0 ? (sr_log_clock() - d->began) / done * ((double)t->config->epochs - all) : 0;
 }
 
 static void watch_step(void *user, const struct sr_trainer *t, double loss) {
@@ -61,7 +64,7 @@ static void watch_step(void *user, const struct sr_trainer *t, double loss) {
         return;
     char eta[24];
     const struct sr_schedule schedule = sr_config_schedule(t->config);
-    sr_log_progress((double)at->batch / (double)sr_loader_batches(t->feed.train.loader),
+    sr_log_progress((double)at->batch / (double)sr_loader_batches(t->feed->train.loader),
                     "epoch %lld/%lld  loss %.4f  lr %.2e  %.0f rows/s  at most %s left",
                     (long long)at->epoch + 1, (long long)t->config->epochs, loss,
                     sr_schedule_lr(&schedule, (uint64_t)at->epoch), t->rows_per_second,
@@ -117,14 +120,16 @@ static void part_print(const char *what, const struct sr_part *p) {
 static void plan_print(const struct sr_trainer *t, const struct sr_options *o, int threads) {
     const struct sr_blas *blas = sr_blas_begin();
     char list[64];
-    part_print("train", &t->feed.train);
-    part_print("val", &t->feed.val);
-    const size_t bad = t->feed.train_scan.bad_rows + t->feed.val_scan.bad_rows;
+    part_print("train", &t->feed->train);
+    part_print("val", &t->feed->val);
+    sr_log_info("plan       at most %lld epochs of %zu steps", (long long)t->config->epochs,
+                sr_loader_batches(t->feed->train.loader));
+    const size_t bad = t->feed->train_scan.bad_rows + t->feed->val_scan.bad_rows;
     if (bad)
         sr_log_warn("%zu rows with a NaN or an infinity are left out (--on-bad-row=skip)", bad);
     for (size_t i = 0; i < o->count; i++)
         if (strcmp(o->table[i].key, "hidden") == 0)
-            sr_log_info("model      %zu-%s-1, %zu parameters", t->feed.train_data->width,
+            sr_log_info("model      %zu-%s-1, %zu parameters", t->feed->train_data->width,
                         sr_options_text(o, i, list, sizeof list), t->state.model->n_params);
     sr_log_info("machine    %d thread%s, %s kernels, OpenBLAS core %s (%s: %s)", threads,
                 threads == 1 ? "" : "s", sr_isa_name(sr_vec()->isa), blas->core, blas->core_before,
@@ -148,22 +153,20 @@ static void undefined_or(char text[16], double value) {
     snprintf(text, 16, isnan(value) ? "undefined" : "%.4f", value);
 }
 
-static void summary_print(const struct sr_trainer *t, double seconds) {
-    const struct sr_history *h = &t->state.history;
-    const struct sr_epoch *e = &h->epoch[t->state.at.best_epoch - 1];
-    char time[24], f1[16], precision[16], recall[16], path[SR_RUN_PATH];
+static void summary_print(const struct sr_position *at, const struct sr_history *h,
+                          const struct sr_run *run) {
+    const struct sr_epoch *e = &h->epoch[at->best_epoch - 1];
+    char f1[16], precision[16], recall[16], path[SR_RUN_PATH];
     undefined_or(f1, e->val_f1);
     undefined_or(precision, e->val_precision);
     undefined_or(recall, e->val_recall);
-    printf("best epoch     %lld of %zu\n", (long long)t->state.at.best_epoch, h->n);
-    printf("AUPRC          %.4f   (share of positive rows, which chance would get: %.4f)\n", e->val_auprc,
-           (double)t->feed.val.positives / (double)t->feed.val.n);
+    printf("best epoch     %lld of %zu\n", (long long)at->best_epoch, h->n);
+    printf("AUPRC          %.4f   (chance would get the share of positive rows, %.4f)\n", e->val_auprc,
+           e->val_base_rate);
     printf("AUROC          %.4f\n", e->val_auroc);
     printf("threshold      unset; at %.1f: F1 %s, precision %s, recall %s, %.1f %% routed\n",
            (double)SR_THRESHOLD_UNSET, f1, precision, recall, 100 * e->val_share_routed);
-    printf("time           %s, peak memory %.0f MB\n", sr_log_duration(seconds, time),
-           (double)sr_memory_peak() / 1e6);
-    printf("router         %s\n", sr_run_file(t->run, "best.safetensors", path));
+    printf("router         %s\n", sr_run_file(run, "best.safetensors", path));
     printf("next           saferoute eval --model %s --data TEST.h5\n", path);
 }
 
@@ -236,7 +239,8 @@ static int paths_absolute(struct sr_options *o, const char *key, const char *pat
     return status;
 }
 
-static int run_start(struct sr_config *c, struct sr_options *o, struct sr_run *run, struct sr_error *err) {
+static int run_create(const struct sr_config *c, struct sr_options *o, struct sr_run *run,
+                      struct sr_error *err) {
     int status = paths_absolute(o, "train", c->train, err);
     if (status == SR_OK)
         status = paths_absolute(o, "val", c->val, err);
@@ -250,30 +254,65 @@ static int run_start(struct sr_config *c, struct sr_options *o, struct sr_run *r
     return status;
 }
 
-static int train(const struct sr_config *c, struct sr_options *o, struct sr_run *run, struct sr_error *err) {
-    char path[SR_RUN_PATH];
+static int train(const struct sr_config *c, struct sr_options *o, struct sr_feed *feed, struct sr_run *run,
+                 int threads, struct sr_error *err) {
     struct display display = {0};
     struct sr_trainer t;
     const struct sr_watch watch = {
-        .user = &display, .scan = watch_scan, .step = watch_step, .epoch = watch_epoch, .stop = watch_stop};
-    int status = sr_log_file(sr_run_file(run, "train.log", path), err);
-    if (status < 0)
-        return status;
-    const int threads = sr_cpu_threads((int)c->threads);
-    sr_log_info("saferoute %s, run %s%s", SR_VERSION, run->folder, c->resume ? " (resumed)" : "");
-    settings_print(o);
+        .user = &display, .step = watch_step, .epoch = watch_epoch, .stop = watch_stop};
     const double began = sr_log_clock();
-    status = sr_trainer_open(&t, c, o, run, c->resume != NULL, &watch, err);
+    int status = sr_trainer_open(&t, c, o, feed, run, &watch, err);
     if (status == SR_OK) {
         plan_print(&t, o, threads);
         display.began = sr_log_clock();
-        display.first_epoch = t.state.at.epoch;
+        display.done = epochs_done(&t);
         status = sr_train(&t, err);
     }
-    if (status == SR_OK)
-        summary_print(&t, sr_log_clock() - began);
+    if (status == SR_OK) {
+        char time[24];
+        summary_print(&t.state.at, &t.state.history, run);
+        sr_log_info("trained for %s, peak memory %.0f MB", sr_log_duration(sr_log_clock() - began, time),
+                    (double)sr_memory_peak() / 1e6);
+    }
     sr_trainer_close(&t);
-    sr_log_file(NULL, NULL);
+    return status;
+}
+
+/* The data is looked through before a new run's folder is made: what cannot be trained on leaves nothing
+ * behind. */
+static int feed_and_train(struct sr_config *c, struct sr_options *o, struct sr_run *run,
+                          struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    struct sr_feed feed;
+    const int threads = sr_cpu_threads((int)c->threads);
+    int status = sr_feed_open(&feed, c, scan_progress, NULL, err);
+    if (status == SR_OK && !c->resume)
+        status = run_create(c, o, run, err);
+    if (status == SR_OK)
+        status = sr_log_file(sr_run_file(run, "train.log", path), err);
+    if (status == SR_OK) {
+        sr_log_info("saferoute %s, run %s%s", SR_VERSION, run->folder, c->resume ? " (resumed)" : "");
+        settings_print(o);
+        status = train(c, o, &feed, run, threads, err);
+    }
+    sr_feed_close(&feed);
+    return status;
+}
+
+/* A finished run is as it was, whatever has become of its data since: 0. 1: there is something left to do. */
+static int finished_print(const struct sr_run *run, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    struct sr_position at;
+    struct sr_history history = {0};
+    int status = sr_checkpoint_finished(sr_run_file(run, "checkpoint.safetensors", path), &at, &history, err);
+    if (status == 1) {
+        status = sr_history_write(&history, run, err);
+        if (status == SR_OK)
+            summary_print(&at, &history, run);
+    } else if (status == 0) {
+        status = 1;
+    }
+    sr_history_free(&history);
     return status;
 }
 
@@ -291,11 +330,13 @@ int sr_cmd_train(int argc, char **argv) {
         status = settings(&c, &o, &run, argc, argv, &err);
         if (status == SR_OK)
             status = sr_config_check(&c, &err);
-        if (status == SR_OK && !c.resume)
-            status = run_start(&c, &o, &run, &err);
         if (status == SR_OK)
-            status = train(&c, &o, &run, &err);
+            status = c.resume ? finished_print(&run, &err) : sr_run_absent(c.out, &err) < 0 ? SR_USAGE : 1;
+        if (status == 1)
+            status = feed_and_train(&c, &o, &run, &err);
     }
+    status = sr_command_end(&o, status, &err);
+    sr_log_file(NULL, NULL); /* after the last word */
     sr_run_close(&run);
-    return sr_command_end(&o, status, &err);
+    return status;
 }

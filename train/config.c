@@ -12,6 +12,7 @@
 
 #define AT(field) offsetof(struct sr_config, field)
 #define WIDEST    8192 /* what a deployed router scores without allocating (infer/) */
+#define VALUE     1024 /* longest text of a number or a list of SR_LIST_MAX numbers */
 #define NO_LIMIT  9e15 /* integers up to here are exact in a double */
 
 const struct sr_option sr_config_table[] = {
@@ -72,6 +73,15 @@ const struct sr_option sr_config_table[] = {
      .help = "seconds between checkpoints. Never changes results"},
 };
 const size_t sr_config_count = SR_COUNT(sr_config_table);
+
+/* A row's value as text: text of any length as it is, the rest in the buffer. */
+static const char *value_text(const struct sr_options *o, size_t i, char buffer[VALUE]) {
+    if (o->table[i].type != SR_OPTION_TEXT)
+        return sr_options_text(o, i, buffer, VALUE);
+    const char *text;
+    memcpy(&text, (const char *)o->values + o->table[i].offset, sizeof text);
+    return text ? text : "";
+}
 
 /* Settings that say where and how fast, not what. */
 static bool decides_result(const struct sr_option *row) {
@@ -137,7 +147,7 @@ static void yaml_value(FILE *to, const struct sr_option *row, const char *value)
 }
 
 char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
-    char *text = NULL, value[4096];
+    char *text = NULL, buffer[VALUE];
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     if (!to) {
@@ -146,7 +156,7 @@ char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
     }
     for (size_t i = 0; i < o->count; i++) {
         const struct sr_option *row = &o->table[i];
-        sr_options_text(o, i, value, sizeof value);
+        const char *value = value_text(o, i, buffer);
         if (row->flag_only || (row->type == SR_OPTION_TEXT && !value[0]))
             continue;
         fprintf(to, "%s: ", row->key);
@@ -165,12 +175,12 @@ char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
 
 void sr_config_hash(const struct sr_options *o, char hex[65]) {
     struct sr_sha256 s;
-    char value[4096];
+    char buffer[VALUE];
     sr_sha256_begin(&s);
     for (size_t i = 0; i < o->count; i++) {
         if (!decides_result(&o->table[i]))
             continue;
-        sr_options_text(o, i, value, sizeof value);
+        const char *value = value_text(o, i, buffer);
         sr_sha256_add(&s, o->table[i].key, strlen(o->table[i].key) + 1);
         sr_sha256_add(&s, value, strlen(value) + 1);
     }

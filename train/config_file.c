@@ -12,7 +12,7 @@
 
 #include "train/config.h"
 
-#define TEXT 4096 /* longest key or value */
+#define FILE_BYTES (4u << 20) /* largest file, and so longest value */
 
 struct reader {
     yaml_parser_t parser;
@@ -20,7 +20,7 @@ struct reader {
     struct sr_options *o;
     const char *path;
     bool seen[256];
-    char key[TEXT], value[TEXT];
+    char key[256], value[FILE_BYTES];
 };
 
 static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
@@ -49,16 +49,16 @@ static int expect(struct reader *r, yaml_event_type_t type, const char *instead,
 }
 
 /* Appends the scalar of the current event to text, behind a comma if there is something already. */
-static int scalar_append(struct reader *r, char text[TEXT], struct sr_error *err) {
+static int scalar_append(struct reader *r, char *text, size_t size, struct sr_error *err) {
     const char *scalar = (const char *)r->event.data.scalar.value;
     const size_t used = strlen(text), length = r->event.data.scalar.length;
     if (r->event.data.scalar.anchor)
         return refuse(r, err, "an anchor");
     if (r->event.data.scalar.tag)
         return refuse(r, err, "a tag");
-    if (strlen(scalar) != length || used + 1 + length >= TEXT)
+    if (strlen(scalar) != length || used + 1 + length >= size)
         return refuse(r, err, "a value that is too long or contains a zero byte");
-    snprintf(text + used, TEXT - used, "%s%s", used ? "," : "", scalar);
+    snprintf(text + used, size - used, "%s%s", used ? "," : "", scalar);
     return SR_OK;
 }
 
@@ -68,7 +68,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
     if (status < 0)
         return status;
     if (r->event.type == YAML_SCALAR_EVENT)
-        return scalar_append(r, r->value, err);
+        return scalar_append(r, r->value, sizeof r->value, err);
     if (r->event.type != YAML_SEQUENCE_START_EVENT)
         return refuse(r, err, "a nested mapping");
     if (r->event.data.sequence_start.anchor || r->event.data.sequence_start.tag)
@@ -79,7 +79,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
             return status;
         if (r->event.type != YAML_SCALAR_EVENT)
             return refuse(r, err, "a list inside a list");
-        status = scalar_append(r, r->value, err);
+        status = scalar_append(r, r->value, sizeof r->value, err);
         if (status < 0)
             return status;
     }
@@ -120,7 +120,9 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
             return refuse(r, err, "a key that is not a word");
         const size_t line = r->event.start_mark.line + 1;
         r->key[0] = '\0';
-        status = scalar_append(r, r->key, err);
+        status = scalar_append(r, r->key, sizeof r->key, err);
+        for (char *c = r->key; *c; c++)
+            *c = *c == '-' ? '_' : *c; /* either spelling is the same key */
         if (status == SR_OK)
             status = once(r, err);
         if (status == SR_OK)
@@ -138,7 +140,7 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
 int sr_config_read(struct sr_options *o, const char *path, struct sr_error *err) {
     void *bytes;
     size_t size;
-    int status = sr_file_read(&bytes, &size, path, 1 << 20, err);
+    int status = sr_file_read(&bytes, &size, path, FILE_BYTES, err);
     if (status < 0)
         return status;
     struct reader *r = sr_alloc(1, sizeof *r, err);

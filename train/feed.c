@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "train/feed.h"
 
@@ -30,22 +31,31 @@ static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_err
     return status;
 }
 
-static int bad_rows_refuse(const struct sr_data *d, const struct sr_scan *scan, struct sr_error *err) {
-    char list[160] = "";
-    for (size_t i = 0, used = 0; i < scan->bad_rows && i < 8; i++) {
+/* "a.h5: 3, 17; b.h5: 5" of the first few; the caller says how many there are. */
+static void bad_rows_list(char *list, size_t size, const struct sr_data *d, const struct sr_scan *scan) {
+    const char *before = NULL;
+    size_t used = 0;
+    list[0] = '\0';
+    for (size_t i = 0; i < scan->bad_rows && i < 8 && used < size; i++) {
         const char *path;
         size_t row;
         sr_data_locate(d, scan->bad_row[i], &path, &row);
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu", i ? ", " : "", row);
+        if (path != before)
+            used += (size_t)snprintf(list + used, size - used, "%s%s: %zu", before ? "; " : "", path, row);
+        else
+            used += (size_t)snprintf(list + used, size - used, ", %zu", row);
+        before = path;
     }
-    const char *path;
-    size_t row;
-    sr_data_locate(d, scan->bad_row[0], &path, &row);
+}
+
+static int bad_rows_refuse(const struct sr_data *d, const struct sr_scan *scan, struct sr_error *err) {
+    char list[300];
+    bad_rows_list(list, sizeof list, d, scan);
     return sr_fail(
         err, SR_DATA,
-        "%s: %zu of %zu rows have a NaN or an infinity in their features (rows %s%s); mend the dump, or "
-        "leave them out with --on-bad-row=skip",
-        path, scan->bad_rows, d->rows, list, scan->bad_rows > 8 ? ", ..." : "");
+        "%zu of %zu rows have a NaN or an infinity in their features (%s%s); mend the dump, or leave them "
+        "out with --on-bad-row=skip",
+        scan->bad_rows, d->rows, list, scan->bad_rows > 8 ? ", ..." : "");
 }
 
 static int part_count(struct sr_part *p, const char *what, struct sr_error *err) {
@@ -102,16 +112,31 @@ static int loaders_create(struct sr_feed *f, const struct sr_config *c, struct s
     return status;
 }
 
+/* Rows of one guard's one layer cannot validate what another's have trained. */
+static int same_make(const struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
+    const struct sr_data *t = f->train_data, *v = f->val_data;
+    if (v->width != t->width)
+        return sr_fail(err, SR_DATA,
+                       "%s has %zu features a row but %s has %zu: they come from different guards", c->train,
+                       t->width, c->val, v->width);
+    for (size_t i = 0; i < t->contract_count; i++)
+        for (size_t j = 0; j < v->contract_count; j++)
+            if (strcmp(t->contract[i].key, v->contract[j].key) == 0 &&
+                strcmp(t->contract[i].value, v->contract[j].value) != 0)
+                return sr_fail(
+                    err, SR_DATA, "%s of %s is '%.60s', of %s '%.60s': features of different makes",
+                    t->contract[i].key, c->train, t->contract[i].value, c->val, v->contract[j].value);
+    return SR_OK;
+}
+
 int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(void *user, double fraction),
                  void *user, struct sr_error *err) {
     *f = (struct sr_feed){0};
     int status = data_open(&f->train_data, c->train, c, err);
     if (status == SR_OK && c->val)
         status = data_open(&f->val_data, c->val, c, err);
-    if (status == SR_OK && f->val_data && f->val_data->width != f->train_data->width)
-        status =
-            sr_fail(err, SR_DATA, "%s has %zu features a row but %s has %zu: they come from different guards",
-                    c->train, f->train_data->width, c->val, f->val_data->width);
+    if (status == SR_OK && f->val_data)
+        status = same_make(f, c, err);
     if (status == SR_OK)
         status = data_keep(f, c, err);
     if (status == SR_OK)
@@ -162,7 +187,7 @@ static struct sr_json *part_json(const struct sr_part *p, const char *data_id, s
     return o;
 }
 
-char *sr_feed_json(const struct sr_feed *f, struct sr_error *err) {
+struct sr_json *sr_feed_json(const struct sr_feed *f) {
     const size_t width = f->train_data->width;
     struct sr_json *o = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(1));
@@ -170,7 +195,17 @@ char *sr_feed_json(const struct sr_feed *f, struct sr_error *err) {
     sr_json_set(o, "val", part_json(&f->val, sr_feed_val_id(f), f->val_scan.bad_rows));
     sr_json_set(o, "mean", numbers_json(f->train_scan.mean, width));
     sr_json_set(o, "deviation", numbers_json(f->train_scan.deviation, width));
-    char *text = sr_json_text(o, 1, err);
-    sr_json_free(o);
-    return text;
+    return o;
+}
+
+void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]) {
+    const struct sr_part *parts[] = {&f->train, &f->val};
+    struct sr_sha256 s;
+    sr_sha256_begin(&s);
+    for (size_t i = 0; i < SR_COUNT(parts); i++) {
+        const uint64_t n = parts[i]->n;
+        sr_sha256_add(&s, &n, sizeof n);
+        sr_sha256_add(&s, parts[i]->row, parts[i]->n * sizeof *parts[i]->row);
+    }
+    sr_sha256_end(&s, hex);
 }

@@ -33,8 +33,12 @@ void sr_feed_close(struct sr_feed *f);
 /* data_id of the validation set: its own, or the training set's when rows are held out of it. */
 const char *sr_feed_val_id(const struct sr_feed *f);
 
-/* data.json: rows, bad rows, classes, data_id of both, mean and deviation of the features. Free with sr_free.
+/* Hash of which rows train and which validate: with groups and bad rows that is more than the data_id says.
  */
-char *sr_feed_json(const struct sr_feed *f, struct sr_error *err);
+void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]);
+
+/* What data.json says: rows, bad rows, classes, data_id of both, mean and deviation of the features. The
+ * caller frees the tree. */
+struct sr_json *sr_feed_json(const struct sr_feed *f);
 
 #endif

@@ -68,20 +68,18 @@ static void jsonl_print(FILE *to, const struct sr_history *h) {
     }
 }
 
-static int history_write(const struct sr_history *h, const char *path,
-                         void (*print)(FILE *, const struct sr_history *), struct sr_error *err) {
+static int file_write(const struct sr_history *h, const struct sr_run *run, const char *name,
+                      void (*print)(FILE *, const struct sr_history *), struct sr_error *err) {
+    char path[SR_RUN_PATH];
     struct sr_atomic_file *f;
-    const int status = sr_atomic_file_open(&f, path, err);
+    const int status = sr_atomic_file_open(&f, sr_run_file(run, name, path), err);
     if (status < 0)
         return status;
     print(sr_atomic_file_stream(f), h);
     return sr_atomic_file_commit(f, err);
 }
 
-int sr_history_write_csv(const struct sr_history *h, const char *path, struct sr_error *err) {
-    return history_write(h, path, csv_print, err);
-}
-
-int sr_history_write_jsonl(const struct sr_history *h, const char *path, struct sr_error *err) {
-    return history_write(h, path, jsonl_print, err);
+int sr_history_write(const struct sr_history *h, const struct sr_run *run, struct sr_error *err) {
+    const int status = file_write(h, run, "metrics.csv", csv_print, err);
+    return status < 0 ? status : file_write(h, run, "metrics.jsonl", jsonl_print, err);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "nn/base/base.h"
+#include "train/run_folder.h"
 
 /* X(field, key, is a whole number) */
 #define SR_EPOCH_LIST(X)                                                                                     \
@@ -25,7 +26,8 @@
     X(val_f1, "val/f1", 0)         /* at the threshold used while none is chosen, as below */                \
     X(val_precision, "val/precision", 0)                                                                     \
     X(val_recall, "val/recall", 0)                                                                           \
-    X(val_share_routed, "val/share_routed", 0)
+    X(val_share_routed, "val/share_routed", 0)                                                               \
+    X(val_base_rate, "val/base_rate", 0) /* share of positive rows, the AUPRC of chance */
 
 struct sr_epoch {
 #define X(field, key, whole) double field;
@@ -43,8 +45,7 @@ struct sr_history {
 int sr_history_append(struct sr_history *h, const struct sr_epoch *epoch, struct sr_error *err);
 void sr_history_free(struct sr_history *h);
 
-/* Rewrites both files from the whole history, each atomically. */
-int sr_history_write_csv(const struct sr_history *h, const char *path, struct sr_error *err);
-int sr_history_write_jsonl(const struct sr_history *h, const char *path, struct sr_error *err);
+/* Rewrites metrics.csv and metrics.jsonl of a run from the whole history, each atomically. */
+int sr_history_write(const struct sr_history *h, const struct sr_run *run, struct sr_error *err);
 
 #endif

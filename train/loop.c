@@ -29,17 +29,9 @@ static int checkpoint(struct sr_trainer *t, struct sr_error *err) {
 static int weights(struct sr_trainer *t, const char *name, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const struct sr_history *h = &t->state.history;
-    const struct sr_data *d = t->feed.train_data;
+    const struct sr_data *d = t->feed->train_data;
     return sr_weights_save(sr_run_file(t->run, name, path), t->state.model, &h->epoch[h->n - 1], &t->identity,
                            d->contract, d->contract_count, err);
-}
-
-static int metrics(struct sr_trainer *t, struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    const int status = sr_history_write_csv(&t->state.history, sr_run_file(t->run, "metrics.csv", path), err);
-    return status < 0
-               ? status
-               : sr_history_write_jsonl(&t->state.history, sr_run_file(t->run, "metrics.jsonl", path), err);
 }
 
 /* One optimiser step. Returns the mean loss of the batch. */
@@ -68,7 +60,7 @@ static double step(struct sr_trainer *t, const struct sr_batch *batch, double lr
 /* The steps of an epoch, from the batch where the position stands. */
 static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
     struct sr_position *at = &t->state.at;
-    struct sr_loader *loader = t->feed.train.loader;
+    struct sr_loader *loader = t->feed->train.loader;
     const double began = sr_log_clock(), waited = sr_loader_waited(loader);
     const int64_t rows = at->rows;
     struct sr_batch batch;
@@ -109,10 +101,10 @@ static int validation_score(struct sr_trainer *t, struct sr_epoch *row, struct s
     double loss = 0, bce = 0;
     size_t n = 0;
     struct sr_batch batch;
-    int got = sr_loader_start(t->feed.val.loader, 0, 0, err);
+    int got = sr_loader_start(t->feed->val.loader, 0, 0, err);
     if (got < 0)
         return got;
-    while ((got = sr_loader_next(t->feed.val.loader, &batch, err)) > 0) {
+    while ((got = sr_loader_next(t->feed->val.loader, &batch, err)) > 0) {
         sr_model_forward(m, &pass, batch.x, batch.rows);
         const real *logit = sr_model_logits(m);
         for (size_t i = 0; i < batch.rows; i++, n++) {
@@ -129,7 +121,7 @@ static int validation_score(struct sr_trainer *t, struct sr_epoch *row, struct s
 }
 
 static int epoch_validate(struct sr_trainer *t, struct sr_epoch *row, struct sr_error *err) {
-    const size_t n = t->feed.val.n;
+    const size_t n = t->feed->val.n;
     int status = validation_score(t, row, err);
     if (status < 0)
         return status;
@@ -144,6 +136,7 @@ static int epoch_validate(struct sr_trainer *t, struct sr_epoch *row, struct sr_
     row->val_precision = sr_precision(c);
     row->val_recall = sr_recall(c);
     row->val_share_routed = sr_share(c);
+    row->val_base_rate = (double)t->feed->val.positives / (double)n;
     return status;
 }
 
@@ -170,7 +163,7 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
         (at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
         status = checkpoint(t, err);
     if (status == SR_OK)
-        status = metrics(t, err);
+        status = sr_history_write(&t->state.history, t->run, err);
     if (status == SR_OK)
         status = sr_run_timing(t->run, at->epoch, t->epoch_seconds, t->rows_per_second, t->waited, err);
     if (status == SR_OK && t->watch.epoch)
@@ -181,7 +174,8 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
 int sr_train(struct sr_trainer *t, struct sr_error *err) {
     struct sr_position *at = &t->state.at;
     const struct sr_schedule schedule = sr_config_schedule(t->config);
-    int status = at->epoch > 0 ? metrics(t, err) : SR_OK; /* as the checkpoint has them */
+    int status = at->epoch > 0 ? sr_history_write(&t->state.history, t->run, err)
+                               : SR_OK; /* as the checkpoint has them */
     while (status == SR_OK && !at->finished) {
         struct sr_epoch row = {.epoch = (double)(at->epoch + 1),
                                .lr = sr_schedule_lr(&schedule, (uint64_t)at->epoch)};
@@ -198,7 +192,7 @@ int sr_train(struct sr_trainer *t, struct sr_error *err) {
 }
 
 static void carve(struct sr_trainer *t) {
-    const size_t params = t->state.model->n_params, n = t->feed.val.n;
+    const size_t params = t->state.model->n_params, n = t->feed->val.n;
     t->state.exp_avg = sr_arena_take(&t->arena, params, sizeof(real));
     t->state.exp_avg_sq = sr_arena_take(&t->arena, params, sizeof(real));
     t->dlogit = sr_arena_take(&t->arena, (size_t)t->config->batch + 1, sizeof(real));
@@ -211,44 +205,74 @@ static void carve(struct sr_trainer *t) {
 static void identity_set(struct sr_trainer *t, const struct sr_options *options) {
     struct sr_identity *id = &t->identity;
     sr_config_hash(options, id->config);
-    snprintf(id->train_id, sizeof id->train_id, "%s", t->feed.train_scan.data_id);
-    snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(&t->feed));
+    snprintf(id->train_id, sizeof id->train_id, "%s", t->feed->train_scan.data_id);
+    snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(t->feed));
+    sr_feed_rows_hash(t->feed, id->rows);
     snprintf(id->blas_core, sizeof id->blas_core, "%s", sr_blas_begin()->core);
     snprintf(id->isa, sizeof id->isa, "%s", sr_isa_name(sr_vec()->isa));
 }
 
 static int state_load(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
-    struct sr_error inner = {0};
     const int status = sr_checkpoint_load(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state,
-                                          &t->identity, t->warning, &inner);
+                                          &t->identity, t->warning, err);
     if (status == SR_NOINPUT)
         return SR_OK; /* killed before the first one: begin at the beginning */
-    return status < 0 ? sr_fail(err, status, "%s", inner.text) : SR_OK;
+    if (status == SR_OK && t->state.at.batch > (int64_t)sr_loader_batches(t->feed->train.loader))
+        return sr_fail(err, SR_DATA, "%s: it stands behind the end of an epoch", path);
+    return status;
 }
 
-static int data_json_write(struct sr_trainer *t, struct sr_error *err) {
+static int data_json_write(struct sr_trainer *t, const char *path, struct sr_error *err) {
+    struct sr_json *o = sr_feed_json(t->feed), *identity = sr_json_object();
+#define X(field, complaint) sr_json_set(identity, #field, sr_json_string(t->identity.field));
+    SR_IDENTITY_LIST(X)
+#undef X
+    sr_json_set(o, "identity", identity);
+    char *text = sr_json_text(o, 1, err);
+    sr_json_free(o);
+    const int status = text ? sr_atomic_file_write(path, text, strlen(text), err) : SR_NOMEM;
+    sr_free(text);
+    return status;
+}
+
+static const char *json_get(const void *from, const char *key) {
+    return sr_json_as_string(sr_json_get(from, key));
+}
+
+/* data.json is there before the first step, so that a run without a checkpoint knows its data too. */
+static int data_json_agree(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
-    char *text = sr_feed_json(&t->feed, err);
-    if (!text)
-        return SR_NOMEM;
-    const int status = sr_atomic_file_write(sr_run_file(t->run, "data.json", path), text, strlen(text), err);
+    void *text;
+    size_t size;
+    struct sr_json *o;
+    int status = sr_file_read(&text, &size, sr_run_file(t->run, "data.json", path), 64 << 20, err);
+    if (status == SR_NOINPUT)
+        return data_json_write(t, path, err);
+    if (status < 0)
+        return status;
+    status = sr_json_parse(&o, text, size, err);
+    if (status == SR_OK) {
+        status = sr_identity_check(&t->identity, json_get, sr_json_get(o, "identity"), path, err);
+        sr_json_free(o);
+    }
     sr_free(text);
     return status;
 }
 
 int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_run *run, bool resume, const struct sr_watch *watch, struct sr_error *err) {
+                    struct sr_feed *feed, struct sr_run *run, const struct sr_watch *watch,
+                    struct sr_error *err) {
     *t = (struct sr_trainer){.config = config,
                              .run = run,
                              .watch = *watch,
+                             .feed = feed,
                              .focal = {.alpha = config->alpha, .gamma = config->gamma}};
-    int status = sr_feed_open(&t->feed, config, watch->scan, watch->user, err);
-    if (status < 0)
-        return status;
     identity_set(t, options);
-    const struct sr_model_spec spec = sr_config_model(config, t->feed.train_data->width);
-    status = sr_model_create(&t->state.model, &spec, (size_t)config->batch + 1, err);
+    const struct sr_model_spec spec = sr_config_model(config, feed->train_data->width);
+    int status = data_json_agree(t, err);
+    if (status == SR_OK)
+        status = sr_model_create(&t->state.model, &spec, (size_t)config->batch + 1, err);
     if (status < 0)
         return status;
     carve(t);
@@ -257,16 +281,11 @@ int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const 
         return status;
     carve(t);
     sr_model_init(t->state.model, (uint64_t)config->seed);
-    if (resume)
-        status = state_load(t, err);
-    if (status == SR_OK)
-        status = data_json_write(t, err);
     t->last_checkpoint = sr_log_clock();
-    return status;
+    return state_load(t, err);
 }
 
 void sr_trainer_close(struct sr_trainer *t) {
-    sr_feed_close(&t->feed);
     sr_model_free(t->state.model);
     sr_history_free(&t->state.history);
     sr_free(t->arena.base);

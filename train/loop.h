@@ -1,6 +1,7 @@
 /* loop.h: the training loop.
  *
- *     sr_trainer_open(&t, &config, &options, &run, resume, &watch, err);
+ *     sr_feed_open(&feed, &config, ...);
+ *     sr_trainer_open(&t, &config, &options, &feed, &run, &watch, err);
  *     sr_train(&t, err);                       // to the end, or SR_STOPPED with a checkpoint
  *     sr_trainer_close(&t);
  *
@@ -32,7 +33,7 @@ struct sr_trainer {
     const struct sr_config *config;
     struct sr_run *run;
     struct sr_watch watch;
-    struct sr_feed feed;
+    struct sr_feed *feed;
     struct sr_identity identity;
     struct sr_state state; /* model, moments, position, history */
     struct sr_focal focal;
@@ -49,10 +50,12 @@ struct sr_trainer {
     char warning[256];   /* from resuming; "" if none */
 };
 
-/* Opens data, makes or resumes the model. With resume, the checkpoint of the run is loaded if there is one.
- * Free with sr_trainer_close, also after a failure. */
+/* Makes the model and its optimiser, or takes them from the run's checkpoint if it has one; writes data.json
+ * if the run has none. Everything passed is borrowed until the trainer is closed. SR_USAGE if the run began
+ * with other settings or data. Free with sr_trainer_close, also after a failure. */
 int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_run *run, bool resume, const struct sr_watch *watch, struct sr_error *err);
+                    struct sr_feed *feed, struct sr_run *run, const struct sr_watch *watch,
+                    struct sr_error *err);
 void sr_trainer_close(struct sr_trainer *t);
 
 /* Trains to the end. SR_STOPPED: asked to stop, and a checkpoint is written. SR_DATA: the loss is no longer

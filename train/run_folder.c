@@ -55,6 +55,12 @@ static int folder_set(struct sr_run *run, const char *folder, struct sr_error *e
     return SR_OK;
 }
 
+static int exists_fail(const char *folder, struct sr_error *err) {
+    return sr_fail(err, SR_USAGE,
+                   "%s exists already: continue that run with --resume %s, or choose another --out", folder,
+                   folder);
+}
+
 /* The temporary folder with config.yaml in it, moved into place. */
 static int folder_make(struct sr_run *run, const char *config_text, struct sr_error *err) {
     char temporary[SR_RUN_PATH + 32], config[SR_RUN_PATH + 64];
@@ -64,17 +70,18 @@ static int folder_make(struct sr_run *run, const char *config_text, struct sr_er
         return sr_fail(err, SR_IO, "cannot make the folder %s: %s", temporary, strerror(errno));
     int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
     if (status == SR_OK && rename(temporary, run->folder) < 0)
-        status =
-            errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
-                ? sr_fail(err, SR_USAGE,
-                          "%s exists already: continue that run with --resume %s, or choose another --out",
-                          run->folder, run->folder)
-                : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
+        status = errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
+                     ? exists_fail(run->folder, err)
+                     : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
     if (status < 0) {
         unlink(config);
         rmdir(temporary);
     }
     return status;
+}
+
+int sr_run_absent(const char *folder, struct sr_error *err) {
+    return access(folder, F_OK) == 0 ? exists_fail(folder, err) : SR_OK;
 }
 
 int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err) {
@@ -135,7 +142,7 @@ int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, dou
         return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
     fseek(f, 0, SEEK_END);
     if (ftell(f) == 0)
-        fputs("epoch,seconds,rows_per_second,waited_for_data\n", f);
+        fputs("epoch,train_seconds,rows_per_second,waited_for_data\n", f);
     fprintf(f, "%lld,%.3f,%.0f,%.4f\n", epoch, seconds, rows_per_second, waited);
     const int failed = ferror(f);
     return fclose(f) != 0 || failed ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno))

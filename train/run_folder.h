@@ -18,6 +18,9 @@ struct sr_run {
     int lock; /* file descriptor of the folder */
 };
 
+/* SR_USAGE if there is something at that path already: asked early, before a long look through the data. */
+int sr_run_absent(const char *folder, struct sr_error *err);
+
 /* Makes the folder (and its parents) with config.yaml. SR_USAGE if it exists already. */
 int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err);
 

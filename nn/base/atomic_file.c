@@ -46,8 +46,16 @@ static size_t folder_length(const char *path) {
 static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
     struct stat st;
     *mode = 0;
-    if (stat(path, &st) < 0)
-        return sr_strdup(path, err);
+    if (stat(path, &st) < 0) {
+        const int why = errno;
+        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+            return sr_strdup(path, err);
+        sr_fail(err, SR_IO,
+                "cannot write %s: it is a symbolic link that leads nowhere (%s); remove it or make its "
+                "destination",
+                path, strerror(why));
+        return NULL;
+    }
     if (!S_ISREG(st.st_mode)) {
         sr_fail(err, SR_IO, "cannot write %s: it is %s, and only a regular file can be replaced", path,
                 S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");

@@ -3,7 +3,8 @@
  * Bytes go to a temporary file beside the target; commit does fsync, rename over the target, fsync of the
  * folder. Until then, and after any failure, the target is untouched and the temporary file is removed. (A
  * process that is killed leaves its temporary file, named .NAME.PID.xxx.tmp, behind.) A symbolic link stays
- * one and its destination is replaced; what is no regular file (a folder, a device) is refused.
+ * one and its destination is replaced; a link that leads nowhere and what is no regular file (a folder, a
+ * device) are refused.
  *
  *     struct sr_atomic_file *f;
  *     if (sr_atomic_file_open(&f, "out.csv", err) < 0) return err->status;

@@ -30,6 +30,13 @@ const char *sr_isa_name(enum sr_isa isa) {
     return isa_names[isa];
 }
 
+bool sr_isa_known(const char *name) {
+    for (int i = 0; i < SR_ISA_COUNT; i++)
+        if (strcmp(name, isa_names[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum sr_isa isa_of_cpu(void) {
 #ifdef __x86_64__
     unsigned a, b, c = 0, d;
@@ -133,15 +140,23 @@ int sr_cpu_count(void) {
     return online > 0 ? (int)online : 1;
 }
 
+/* OpenMP may be told to give fewer threads than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC,
+ * OMP_MAX_ACTIVE_LEVELS). A team of one under a setting of more is not a parallel region to OpenBLAS, which
+ * then starts threads of its own and waits for ever; so what is set is what a region really gets. */
 int sr_cpu_threads(int wanted) {
+    int n = 1;
 #ifdef _OPENMP
-    const int n = wanted > 0 ? wanted : sr_cpu_count();
+    omp_set_dynamic(0);
+    if (wanted > 0)
+        omp_set_num_threads(wanted);
+#pragma omp parallel
+#pragma omp single
+    n = omp_get_num_threads();
     omp_set_num_threads(n);
-    return n;
 #else
     (void)wanted;
-    return 1;
 #endif
+    return n;
 }
 
 /* ---- memory ---- */

@@ -5,12 +5,16 @@
 #ifndef SR_CPU_H
 #define SR_CPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Instruction sets vec.c is compiled for, weakest first. Each gives the same bits. */
 enum sr_isa { SR_ISA_BASE, SR_ISA_AVX2, SR_ISA_AVX512, SR_ISA_COUNT };
 
 const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512" */
+
+/* True if an instruction set has this name. */
+bool sr_isa_known(const char *name);
 
 /* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512 asks for a weaker one. Read
  * once. */
@@ -25,7 +29,8 @@ const char *sr_cpu_features(void);
 /* Processors this process may run on (its affinity mask), at least 1. */
 int sr_cpu_count(void);
 
-/* Lets OpenMP use `wanted` threads (0: sr_cpu_count) and returns how many that is. */
+/* Lets OpenMP use `wanted` threads (0: OMP_NUM_THREADS, else as many as this process may run on) and returns
+ * how many it gives. To be called before any work: BLAS is serial under our threads only after it. */
 int sr_cpu_threads(int wanted);
 
 /* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)

@@ -31,7 +31,7 @@ void sr_log_progress(double fraction, const char *format, ...) __attribute__((fo
 /* "3 s", "2 min 05 s", "1 h 10 min" into text. Returns text. */
 const char *sr_log_duration(double seconds, char text[24]);
 
-/* Seconds of a clock that never goes back. */
+/* Seconds of a clock that never goes back. Logs nothing: any thread of any library may call it. */
 double sr_log_clock(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* real.h: the number type of training.
+/* real.h: the number type of training, and what training and inference must agree on.
  *
  * The program computes in float. The same sources compiled with SR_REAL_DOUBLE compute in double: the
  * gradient checks and the comparison with PyTorch in float64 use that build. Sums over many terms and losses
@@ -14,5 +14,7 @@ typedef double real;
 #else
 typedef float real;
 #endif
+
+#define SR_BATCHNORM_EPS 1e-5 /* added to a variance before its root */
 
 #endif

@@ -135,6 +135,7 @@ int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size
 /* ---- reading ---- */
 
 struct sr_safetensors {
+    char *path;
     struct sr_json *header; /* owns the strings of pairs */
     struct sr_tensor *tensors;
     size_t count;
@@ -374,7 +375,8 @@ int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr
     r.s = sr_alloc(1, sizeof *r.s, err);
     if (!r.s)
         return SR_NOMEM;
-    int status = read_header(&r, err);
+    r.s->path = sr_strdup(path, err);
+    int status = r.s->path ? read_header(&r, err) : SR_NOMEM;
     if (status == SR_OK)
         status = read_entries(&r, err);
     if (status == SR_OK)
@@ -398,6 +400,7 @@ int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr
 void sr_safetensors_close(struct sr_safetensors *s) {
     if (!s)
         return;
+    sr_free(s->path);
     sr_json_free(s->header);
     sr_free(s->tensors);
     sr_free(s->pairs);
@@ -439,14 +442,28 @@ const struct sr_tensor *sr_safetensors_need(const struct sr_safetensors *s, cons
     char wanted[SR_TENSOR_RANK * 22 + 16], found[SR_TENSOR_RANK * 22 + 16];
     describe(wanted, dtype, rank, shape);
     if (!t) {
-        sr_fail(err, SR_DATA, "tensor '%s' %s is missing", name, wanted);
+        sr_fail(err, SR_DATA, "%s: tensor '%s' %s is missing", s->path, name, wanted);
         return NULL;
     }
     if (strcmp(wanted, describe(found, t->dtype, t->rank, t->shape)) != 0) {
-        sr_fail(err, SR_DATA, "tensor '%s' is %s where %s is needed", name, found, wanted);
+        sr_fail(err, SR_DATA, "%s: tensor '%s' is %s where %s is needed", s->path, name, found, wanted);
         return NULL;
     }
     return t;
+}
+
+int sr_safetensors_copy(const struct sr_safetensors *s, const struct sr_tensor *list, size_t n,
+                        struct sr_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        const struct sr_tensor *to = &list[i],
+                               *from = sr_safetensors_need(s, to->name, to->dtype, to->rank, to->shape, err);
+        if (!from)
+            return SR_DATA;
+        const size_t bytes = (size_t)sr_tensor_items(from) * dtypes[from->dtype].size;
+        if (bytes > 0) /* else data may be NULL */
+            memcpy(to->data, from->data, bytes);
+    }
+    return SR_OK;
 }
 
 const char *sr_safetensors_metadata(const struct sr_safetensors *s, const char *key) {

@@ -77,10 +77,16 @@ size_t sr_safetensors_count(const struct sr_safetensors *s);
 const struct sr_tensor *sr_safetensors_at(const struct sr_safetensors *s, size_t index); /* file order */
 const struct sr_tensor *sr_safetensors_find(const struct sr_safetensors *s, const char *name); /* or NULL */
 
-/* The tensor of that name if it has this type and shape, else NULL with SR_DATA in err. */
+/* The tensor of that name if it has this type and shape, else NULL with SR_DATA in err, which names the file.
+ */
 const struct sr_tensor *sr_safetensors_need(const struct sr_safetensors *s, const char *name,
                                             enum sr_dtype dtype, int rank, const uint64_t *shape,
                                             struct sr_error *err);
+
+/* Copies into each of n entries' data the file's tensor of the entry's name, dtype and shape. SR_DATA if one
+ * is missing or different; entries before it are copied then. */
+int sr_safetensors_copy(const struct sr_safetensors *s, const struct sr_tensor *list, size_t n,
+                        struct sr_error *err);
 
 /* A metadata value or NULL. */
 const char *sr_safetensors_metadata(const struct sr_safetensors *s, const char *key);

@@ -1,0 +1,24 @@
+/* identity.c: the comparison of a run's identity then and now; see identity.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "train/identity.h"
+
+int sr_identity_check(const struct sr_identity *now, const char *(*get)(const void *from, const char *key),
+                      const void *from, const char *path, struct sr_error *err) {
+    const struct {
+        const char *key, *now, *complaint;
+    } fields[] = {
+#define X(field, complaint) {#field, now->field, complaint},
+        SR_IDENTITY_LIST(X)
+#undef X
+    };
+    for (size_t i = 0; i < SR_COUNT(fields); i++) {
+        const char *then = get(from, fields[i].key);
+        if (!then || strcmp(then, fields[i].now) != 0)
+            return sr_fail(err, SR_USAGE, "%s: %s; start a new run with --out", path, fields[i].complaint);
+    }
+    return SR_OK;
+}

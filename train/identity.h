@@ -1,0 +1,31 @@
+/* identity.h: what makes two processes work on the same run.
+ *
+ * Written into data.json before the first step and into every checkpoint; whoever resumes the run must agree.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_IDENTITY_H
+#define SR_IDENTITY_H
+
+#include "nn/base/base.h"
+
+/* X(field and key, what to say when it differs); each is a SHA-256 in hex */
+#define SR_IDENTITY_LIST(X)                                                                                  \
+    X(config, "the settings in config.yaml changed since this run began")                                    \
+    X(train_id, "the training data is not the data this run began with")                                     \
+    X(val_id, "the validation data is not the data this run began with")                                     \
+    X(rows, "other rows train and validate than when this run began (groups changed?)")
+
+struct sr_identity {
+#define X(field, complaint) char field[65];
+    SR_IDENTITY_LIST(X)
+#undef X
+    char blas_core[32], isa[16]; /* only worth a warning */
+};
+
+/* get(from, key) is what was written then, or NULL. SR_USAGE with the complaint if it differs; path is for
+ * the message. */
+int sr_identity_check(const struct sr_identity *now, const char *(*get)(const void *from, const char *key),
+                      const void *from, const char *path, struct sr_error *err);
+
+#endif
