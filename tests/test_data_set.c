@@ -114,6 +114,7 @@ Test(data_set, an_empty_string_is_no_group) {
     snprintf(paths, sizeof paths, "%s,%s", make_grouped(path[0], "grouped", groups),
              make_grouped(path[1], "ungrouped", NULL));
     struct sr_data *d = open_paths(paths, NULL);
+    cr_assert_not_null(d->group);
     for (size_t i = 0; i < d->rows; i++)
         cr_expect_eq(group_size(d, i), i < FIXTURE_ROWS && i % 2 == 0 ? 6 : 1, "row %zu", i);
     sr_data_close(d);

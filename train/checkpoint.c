@@ -114,15 +114,7 @@ static void machine_compare(const struct sr_safetensors *file, const struct sr_i
 static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, struct sr_error *err) {
     size_t n;
     struct sr_tensor *list = state_tensors(s, &n, err);
-    int status = list ? SR_OK : SR_NOMEM;
-    for (size_t i = 0; i < n && status == SR_OK; i++) {
-        const struct sr_tensor *t =
-            sr_safetensors_need(file, list[i].name, list[i].dtype, list[i].rank, list[i].shape, err);
-        if (t)
-            memcpy(list[i].data, t->data, sr_tensor_items(t) * sr_dtype_size(t->dtype));
-        else
-            status = SR_DATA;
-    }
+    const int status = list ? sr_safetensors_copy(file, list, n, err) : SR_NOMEM;
     sr_free(list);
     return status;
 }

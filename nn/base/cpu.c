@@ -147,8 +147,8 @@ int sr_cpu_threads(int wanted) {
     int n = 1;
 #ifdef _OPENMP
     omp_set_dynamic(0);
-    if (wanted > 0)
-        omp_set_num_threads(wanted);
+    if (wanted > 0 || !getenv("OMP_NUM_THREADS"))
+        omp_set_num_threads(wanted > 0 ? wanted : sr_cpu_count());
 #pragma omp parallel
 #pragma omp single
     n = omp_get_num_threads();
