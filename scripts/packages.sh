@@ -40,10 +40,6 @@ missing() {
         command -v clang >/dev/null || echo 'clang|clang, the second compiler'
         has_clang_openmp || echo 'libomp-dev|the OpenMP of clang'
         ;;
-    *)
-        echo "packages.sh: unknown set '$1': build, tests or ci" >&2
-        exit 2
-        ;;
     esac
 }
 
@@ -72,6 +68,10 @@ main() {
     local lines=() packages=() set line
     [ $# -gt 0 ] || set -- build
     for set in "$@"; do
+        if [[ ! $set =~ ^(build|tests|ci)$ ]]; then
+            echo "packages.sh: unknown set '$set': build, tests or ci" >&2
+            return 2
+        fi
         mapfile -t -O "${#lines[@]}" lines < <(missing "$set")
     done
     if [ ${#lines[@]} -eq 0 ]; then

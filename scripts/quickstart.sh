@@ -96,7 +96,8 @@ settings() {
 
 # A run with these settings that was stopped before its end, be it before its first checkpoint.
 stopped() {
-    [ -f "$1/config.yaml" ] && [ ! -f "$1/last.safetensors" ] &&
+    local last=$1/last.safetensors checkpoint=$1/checkpoint.safetensors # the end writes last, then the checkpoint
+    [ -f "$1/config.yaml" ] && { [ ! -f "$last" ] || [ "$checkpoint" -ot "$last" ]; } &&
         [ "$(grep -v '  # default$' "$1/config.yaml")" = "$(settings)" ]
 }
 

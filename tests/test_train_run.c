@@ -276,7 +276,14 @@ Test(train_run, refuses_what_it_cannot_do) {
     expect_failure(run_program(folder, "train --train %s/train.h5 --out %s/y2", folder, folder), 2, "--val");
     expect_failure(run_program(folder, "train --resume %s/nowhere", folder), 66, "nowhere");
     expect_failure(run_program(folder, "train --resume %s/run --epochs 99", folder), 2, "epochs");
-    const char *const none[] = {"x", "y", "y2"};
+    char odd_name[256];
+    snprintf(path, sizeof path, "%s/val.h5", folder);
+    snprintf(odd_name, sizeof odd_name, "%s/\x7f.h5", folder);
+    cr_assert_eq(link(path, odd_name), 0);
+    struct run odd =
+        run_program(folder, "train --train %s/train.h5 --val '%s' --out %s/z", folder, odd_name, folder);
+    expect_failure(odd, 2, "UTF-8");
+    const char *const none[] = {"x", "y", "y2", "z"};
     for (size_t i = 0; i < SR_COUNT(none); i++) {
         snprintf(path, sizeof path, "%s/%s", folder, none[i]);
         cr_expect(!exists(path), "a refused run left the folder %s", none[i]);

@@ -239,6 +239,21 @@ static int paths_absolute(struct sr_options *o, const char *key, const char *pat
     return status;
 }
 
+/* What config.yaml says must be readable when the run is resumed; a file name of odd bytes is not. */
+static int text_check(const char *text, struct sr_error *err) {
+    struct sr_config scratch;
+    struct sr_options o;
+    struct sr_error inner = {0};
+    int status = sr_options_begin(&o, sr_config_table, sr_config_count, &scratch, err);
+    if (status == SR_OK && sr_config_parse(&o, text, strlen(text), "config.yaml", &inner) < 0)
+        status =
+            sr_fail(err, SR_USAGE,
+                    "a path or name cannot be kept in the run's settings (%s): use names of printable UTF-8",
+                    inner.text);
+    sr_options_end(&o);
+    return status;
+}
+
 static int run_create(const struct sr_config *c, struct sr_options *o, struct sr_run *run,
                       struct sr_error *err) {
     int status = paths_absolute(o, "train", c->train, err);
@@ -249,7 +264,9 @@ static int run_create(const struct sr_config *c, struct sr_options *o, struct sr
     char *text = sr_config_text(o, err);
     if (!text)
         return SR_NOMEM;
-    status = sr_run_create(run, c->out, text, err);
+    status = text_check(text, err);
+    if (status == SR_OK)
+        status = sr_run_create(run, c->out, text, err);
     sr_free(text);
     return status;
 }

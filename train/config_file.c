@@ -137,24 +137,30 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
     return status;
 }
 
+int sr_config_parse(struct sr_options *o, const char *text, size_t size, const char *path,
+                    struct sr_error *err) {
+    struct reader *r = sr_alloc(1, sizeof *r, err);
+    if (!r || !yaml_parser_initialize(&r->parser)) {
+        sr_free(r);
+        return sr_fail(err, SR_NOMEM, "out of memory for reading %s", path);
+    }
+    r->o = o;
+    r->path = path;
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, size);
+    const int status = mapping_read(r, err);
+    yaml_event_delete(&r->event);
+    yaml_parser_delete(&r->parser);
+    sr_free(r);
+    return status;
+}
+
 int sr_config_read(struct sr_options *o, const char *path, struct sr_error *err) {
     void *bytes;
     size_t size;
     int status = sr_file_read(&bytes, &size, path, FILE_BYTES, err);
     if (status < 0)
         return status;
-    struct reader *r = sr_alloc(1, sizeof *r, err);
-    if (r && yaml_parser_initialize(&r->parser)) {
-        r->o = o;
-        r->path = path;
-        yaml_parser_set_input_string(&r->parser, bytes, size);
-        status = mapping_read(r, err);
-        yaml_event_delete(&r->event);
-        yaml_parser_delete(&r->parser);
-    } else {
-        status = sr_fail(err, SR_NOMEM, "out of memory for reading %s", path);
-    }
-    sr_free(r);
+    status = sr_config_parse(o, bytes, size, path, err);
     sr_free(bytes);
     return status;
 }

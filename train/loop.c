@@ -159,8 +159,10 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
         status = weights(t, "best.safetensors", err);
     if (status == SR_OK && at->finished)
         status = weights(t, "last.safetensors", err);
+    /* a new best is checkpointed at once, so that best.safetensors is never ahead of the checkpoint for long
+     */
     if (status == SR_OK &&
-        (at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
+        (is_best || at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
         status = checkpoint(t, err);
     if (status == SR_OK)
         status = sr_history_write(&t->state.history, t->run, err);

@@ -22,7 +22,6 @@ struct sr_trainer;
 /* Who looks on. Calls come from the training thread, between steps. NULL functions are left out. */
 struct sr_watch {
     void *user;
-    void (*scan)(void *user, double fraction);                         /* looking through the data */
     void (*step)(void *user, const struct sr_trainer *t, double loss); /* after a step */
     void (*epoch)(void *user, const struct sr_trainer *t,
                   bool is_best); /* after an epoch; its row is the last */

@@ -56,6 +56,10 @@ static int folder_set(struct sr_run *run, const char *folder, struct sr_error *e
 }
 
 static int exists_fail(const char *folder, struct sr_error *err) {
+    char path[SR_RUN_PATH + 16];
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    if (access(path, F_OK) != 0)
+        return sr_fail(err, SR_USAGE, "%s exists already and is no run: choose another --out", folder);
     return sr_fail(err, SR_USAGE,
                    "%s exists already: continue that run with --resume %s, or choose another --out", folder,
                    folder);
@@ -66,7 +70,7 @@ static int folder_make(struct sr_run *run, const char *config_text, struct sr_er
     char temporary[SR_RUN_PATH + 32], config[SR_RUN_PATH + 64];
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", run->folder, (long)getpid());
     snprintf(config, sizeof config, "%s/config.yaml", temporary);
-    if (mkdir(temporary, 0777) < 0)
+    if (mkdir(temporary, 0777) < 0 && errno != EEXIST) /* a dead process of this number may have left one */
         return sr_fail(err, SR_IO, "cannot make the folder %s: %s", temporary, strerror(errno));
     int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
     if (status == SR_OK && rename(temporary, run->folder) < 0)
