@@ -33,38 +33,22 @@ void sr_gemm(bool trans_a, bool trans_b, size_t m, size_t n, size_t k, const rea
          (blasint)n, (blasint)k, 1, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
-/* Vector generation a core's kernels are written for. */
-enum generation { SSE, AVX, AVX2, AVX512 };
-
-static enum generation core_generation(const char *core) {
+/* The instruction set a core's kernels are written for; older ones do not matter. */
+static enum sr_isa core_isa(const char *core) {
     static const struct {
         const char *name;
-        enum generation generation;
-    } known[] = {{"SkylakeX", AVX512}, {"Cooperlake", AVX512}, {"SapphireRapids", AVX512}, {"Haswell", AVX2},
-                 {"Zen", AVX2},        {"Excavator", AVX2},    {"Sandybridge", AVX},       {"Bulldozer", AVX},
-                 {"Piledriver", AVX},  {"Steamroller", AVX}};
+        enum sr_isa isa;
+    } known[] = {
+        {"SkylakeX", SR_ISA_AVX512}, {"Cooperlake", SR_ISA_AVX512}, {"SapphireRapids", SR_ISA_AVX512},
+        {"Haswell", SR_ISA_AVX2},    {"Zen", SR_ISA_AVX2},          {"Excavator", SR_ISA_AVX2}};
     for (size_t i = 0; i < SR_COUNT(known); i++)
         if (strcasecmp(core, known[i].name) == 0)
-            return known[i].generation;
-    return SSE;
-}
-
-static enum generation cpu_generation(void) {
-#ifdef __x86_64__
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        return AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return AVX2;
-    if (__builtin_cpu_supports("avx"))
-        return AVX;
-#endif
-    return SSE;
+            return known[i].isa;
+    return SR_ISA_BASE;
 }
 
 static const char *core_choose(const char *before) {
-    if (core_generation(before) >= cpu_generation())
+    if (core_isa(before) >= sr_isa_cpu())
         return "fits this CPU, left alone";
     if (getenv("OPENBLAS_CORETYPE"))
         return "weaker than this CPU, but OPENBLAS_CORETYPE is set, so left alone";
@@ -75,7 +59,7 @@ static const char *core_choose(const char *before) {
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();
     unsetenv("OPENBLAS_CORETYPE");
-    return core_generation(openblas_get_corename()) > core_generation(before)
+    return core_isa(openblas_get_corename()) > core_isa(before)
                ? "weaker than this CPU, replaced"
                : "weaker than this CPU, and choosing again did not help; set OPENBLAS_CORETYPE";
 }

@@ -37,7 +37,7 @@ bool sr_isa_known(const char *name) {
     return false;
 }
 
-static enum sr_isa isa_of_cpu(void) {
+enum sr_isa sr_isa_cpu(void) {
 #ifdef __x86_64__
     unsigned a, b, c = 0, d;
     const bool f16c =
@@ -56,7 +56,7 @@ static enum sr_isa isa_of_cpu(void) {
 
 static void find_best_isa(void) {
     const char *wanted = getenv("SAFEROUTE_ISA");
-    best_isa = isa_of_cpu();
+    best_isa = sr_isa_cpu();
     for (int i = 0; wanted && i < (int)best_isa; i++)
         if (strcmp(wanted, isa_names[i]) == 0)
             best_isa = (enum sr_isa)i;

@@ -16,6 +16,9 @@ const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512" */
 /* True if an instruction set has this name. */
 bool sr_isa_known(const char *name);
 
+/* The strongest this CPU has, whatever anybody asked for. */
+enum sr_isa sr_isa_cpu(void);
+
 /* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512 asks for a weaker one. Read
  * once. */
 enum sr_isa sr_isa_best(void);
