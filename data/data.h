@@ -33,38 +33,74 @@
  * aliases in one file are refused. */
 struct sr_data_names {
     const char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred;
-    const char *id, *group, *source;
+    const char *id, *group, *source, *weight;
+};
+
+#define SR_DATA_WIDTH_MAX 65536 /* features a row */
+
+/* Of a label, gold or verdict: not known. */
+#define SR_UNKNOWN 255
+
+/* Where labels come from when a dump has both /label and all they follow from. */
+enum sr_labels {
+    SR_LABELS_CHECKED, /* /label, and a row where the guards' verdicts and gold say otherwise is an error */
+    SR_LABELS_STORED,  /* /label, whatever the verdicts say */
+    SR_LABELS_DERIVED  /* gold and the verdicts, whatever /label says */
+};
+
+struct sr_data_options {
+    struct sr_data_names names;
+    /* For scoring: only features, ids and the contract are read; every other column is NULL, and what is
+     * wrong with it is not looked at. */
+    bool features_only;
+    int labels; /* enum sr_labels */
+    /* A guard's verdict is unsafe from this probability on. 0: the dump's root attribute of that name, else
+     * .5. One that is given recuts the verdicts from the probabilities, which must be there then, and wins
+     * over _pred. */
+    double small_threshold, large_threshold;
+    /* 16-bit integer features are bfloat16 bit patterns; without this they are refused. Other features are
+     * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent,
+     * or opaque values of 2 bytes. */
+    bool uint16_is_bfloat;
 };
 
 /* clang-format off */
 #define SR_DATA_NAME(type, member, name, what) \
-    {#name, SR_OPTION_TEXT, offsetof(type, member.name), .metavar = "NAME", \
+    {#name, SR_OPTION_TEXT, offsetof(type, member.names.name), .metavar = "NAME", \
      .help = "dataset of " what ", if not /" #name}
 
-/* Rows of a command's table of options: every name above, kept in struct type's member, which has these fields. */
-#define SR_DATA_NAME_OPTIONS(type, member) \
+/* Rows of a command's table of options: how features and ids are found. struct type has a struct
+ * sr_data_options called member. */
+#define SR_DATA_FEATURE_OPTIONS(type, member) \
     SR_DATA_NAME(type, member, features, "features"), \
+    SR_DATA_NAME(type, member, id, "row ids"), \
+    {"uint16_is_bfloat", SR_OPTION_SWITCH, offsetof(type, member.uint16_is_bfloat), \
+     .help = "16-bit integer features are bfloat16 bit patterns"}
+
+/* And everything that labels follow from. */
+#define SR_DATA_LABEL_OPTIONS(type, member) \
+    {"labels", SR_OPTION_CHOICE, offsetof(type, member.labels), .fallback = "checked", \
+     .choices = "checked|stored|derived", \
+     .help = "/label, which must agree with gold and the guards' verdicts; /label as stored; derived from them"}, \
+    {"small_threshold", SR_OPTION_REAL, offsetof(type, member.small_threshold), .fallback = "0", .max = 1, \
+     .help = "the small guard says unsafe from this probability on; 0: the dump's attribute, else .5"}, \
+    {"large_threshold", SR_OPTION_REAL, offsetof(type, member.large_threshold), .fallback = "0", .max = 1, \
+     .help = "the same for the large guard"}, \
     SR_DATA_NAME(type, member, label, "labels"), \
     SR_DATA_NAME(type, member, gold, "human labels"), \
     SR_DATA_NAME(type, member, small_prob, "the small guard's probabilities"), \
     SR_DATA_NAME(type, member, small_pred, "the small guard's verdicts"), \
     SR_DATA_NAME(type, member, large_prob, "the large guard's probabilities"), \
     SR_DATA_NAME(type, member, large_pred, "the large guard's verdicts"), \
-    SR_DATA_NAME(type, member, id, "row ids"), \
     SR_DATA_NAME(type, member, group, "groups of twins"), \
-    SR_DATA_NAME(type, member, source, "sources")
+    SR_DATA_NAME(type, member, source, "sources"), \
+    SR_DATA_NAME(type, member, weight, "row weights")
 /* clang-format on */
 
-#define SR_DATA_WIDTH_MAX 65536 /* features a row */
-
-struct sr_data_options {
-    struct sr_data_names names;
-    /* A dump without labels and without the columns they follow from is fine: label is NULL. */
-    bool label_optional;
-    /* 16-bit integer features are bfloat16 bit patterns; without this they are refused. Other features are
-     * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent,
-     * or opaque values of 2 bytes. */
-    bool uint16_is_bfloat;
+/* A guard's threshold where its verdicts were cut from probabilities; at is NaN where they were not. */
+struct sr_cut {
+    double at;
+    const char *origin; /* "given", "the dump's", "default"; static storage */
 };
 
 /* One or several dumps as one set. Fields are read-only outside data/. Columns have `rows` items, or are NULL
@@ -74,11 +110,18 @@ struct sr_data {
     size_t width; /* features a row, D, at most SR_DATA_WIDTH_MAX */
     size_t files;
 
-    uint8_t *label;                   /* 1: small wrong and large right */
-    bool label_derived;               /* label was made from gold and verdicts */
-    uint8_t *gold;                    /* 1: unsafe */
-    uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _pred, else from _prob >= .5 */
-    float *small_prob, *large_prob;
+    /* 0, 1 or SR_UNKNOWN: in the file -1, or NaN in a column of floats */
+    uint8_t *label;     /* 1: small wrong and large right; unknown where it follows from unknown */
+    bool label_derived; /* label was made from gold and verdicts */
+    uint8_t *gold;      /* 1: unsafe */
+    uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _pred, else from _prob and the threshold */
+    float *small_prob, *large_prob;   /* NaN: unknown */
+    struct {
+        size_t label, gold, small, large; /* rows that have the column, but where its value is unknown */
+    } unknown;
+    struct sr_cut small_cut, large_cut;
+    float *weight;   /* of the row's loss, finite and >= 0; rows of a file without weights have 1; NULL where
+                        every file lacks them */
     int64_t *group;  /* integers as they are, strings as 64-bit hashes; rows of a file without groups and
                         rows whose string is empty are groups of their own */
     int32_t *source; /* index into source_names; files' sources are joined by name */
@@ -86,19 +129,29 @@ struct sr_data {
     size_t sources;
     char **id; /* printable: strings as they are, 16-byte values that are not text as hex */
 
-    /* The feature contract: those of the root attributes feature_model, feature_revision, feature_layer,
-     * feature_norm, feature_pooling, feature_template that every file has, as strings. */
+    /* The feature contract, those of the root attributes feature_model, feature_revision, feature_layer,
+     * feature_norm, feature_pooling, feature_template that every file has, as strings; behind it the label
+     * contract: large_model and large_revision likewise (the small guard is feature_model), and
+     * small_threshold and large_threshold as decimals: what verdicts were cut at, or what the attribute of
+     * that name says of stored ones; a default alone only where labels agree with it or are derived. */
     struct sr_pair *contract;
     size_t contract_count;
 
     struct sr_data_private *in; /* files, storage of features */
 };
 
-/* Opens paths (comma-separated), checks them against the contract of a dump and reads the columns.
- * SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there is), wrong rank, row
- * counts that differ, labels other than 0/1, probabilities outside 0..1, zero rows, D above
+/* The comma-separated list with every pattern (*, ?, [...]) replaced by the files it matches, sorted; an item
+ * that names a file, or is no pattern, stays as it is. Free *out with sr_free. files (may be NULL) has room
+ * for `room` items and gets how many files each item of the list stands for. SR_NOINPUT: a pattern matches
+ * nothing. SR_USAGE: more than `room` items, or an empty one. */
+int sr_data_paths(char **out, const char *list, size_t *files, size_t room, struct sr_error *err);
+
+/* Opens paths (comma-separated, patterns as in sr_data_paths), checks them against the contract of a dump and
+ * reads the columns. SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there
+ * is), wrong rank, row counts that differ, labels other than 0, 1 and unknown, labels that disagree with the
+ * verdicts (with the count), probabilities outside 0..1, weights below 0, zero rows, D above
  * SR_DATA_WIDTH_MAX or differing between files, contracts that differ, compressed by a filter that is not
- * installed. options may be NULL. */
+ * installed; a threshold given for a guard whose probabilities the dump lacks. options may be NULL. */
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);
@@ -139,24 +192,36 @@ int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, doubl
 
 /* ---- batches ---- */
 
+/* A pass is what the order makes of all rows; passes follow each other without end. An epoch is the next
+ * epoch_rows draws of them, so that with a pass an epoch it is the pass, and with less no row comes again
+ * before its pass is over. */
 enum sr_order {
     SR_ORDER_FILE,     /* every row once, ascending */
-    SR_ORDER_BALANCED, /* class-balanced draws with replacement, as many as rows; see sequence.c */
+    SR_ORDER_SHUFFLED, /* every row once (as often as its file's weight), shuffled; see sequence.c */
+    SR_ORDER_BALANCED, /* class-balanced draws with replacement, as many as there are rows; see sequence.c */
 };
+
+#define SR_FILE_WEIGHT_MAX 100
 
 struct sr_loader_options {
     enum sr_order order;
     uint64_t seed;
     size_t batch; /* rows a batch; the last has what is left, but a last batch of one row joins its neighbour,
                      so that batches have at most batch + 1 rows (SR_ORDER_FILE: no joining, at most batch) */
-    size_t window; /* rows shuffled together, SR_ORDER_BALANCED; rounded up to whole bands of 256 rows of the
-                      set. Where features are streamed, about two windows of raw rows are in memory */
+    size_t window; /* rows shuffled together, not for SR_ORDER_FILE; rounded up to whole bands of 256 rows of
+                      the set. Where features are streamed, about two windows of raw rows are in memory */
+    size_t epoch_rows; /* draws an epoch; 0: one pass. Not for SR_ORDER_FILE */
+    /* [files], 1..SR_FILE_WEIGHT_MAX: every row counts as if it were there so often; NULL: once. Not for
+     * SR_ORDER_FILE. */
+    const int64_t *file_weight;
+    const float *shift, *scale; /* [width]: x becomes (x - shift) * scale; NULL: stays. Borrowed */
 };
 
 struct sr_batch {
     size_t rows;
     const float *x;      /* [rows, width]; valid until the next call */
     const uint8_t *y;    /* [rows] labels; NULL if the data has none */
+    const float *weight; /* [rows]; NULL if the data has none */
     const uint32_t *row; /* [rows] row numbers of the set */
 };
 
@@ -164,13 +229,14 @@ struct sr_loader;
 
 /* rows[0..n): the rows that take part, ascending; borrowed until the loader is freed, like d. A loader
  * belongs to one thread; it starts a thread of its own that reads ahead where features are not in memory.
- * Several loaders on one d may be used by turns. SR_ORDER_BALANCED needs labels and rows of both classes
- * (else SR_DATA). */
+ * Several loaders on one d may be used by turns. SR_ORDER_BALANCED needs known labels and rows of both
+ * classes (else SR_DATA). */
 int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *rows, size_t n,
                      const struct sr_loader_options *options, struct sr_error *err);
 void sr_loader_free(struct sr_loader *loader);
 
 size_t sr_loader_batches(const struct sr_loader *loader); /* batches an epoch */
+size_t sr_loader_rows(const struct sr_loader *loader);    /* draws an epoch */
 
 /* Goes to batch `first` of epoch `epoch` (both from 0). */
 int sr_loader_start(struct sr_loader *loader, uint64_t epoch, size_t first, struct sr_error *err);
@@ -193,10 +259,10 @@ struct sr_synth {
 };
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err);
 
-/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large).
- */
+/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large),
+ * /reason (strings, reason[i] may be ""). */
 int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
-                         const uint8_t *decision, struct sr_error *err);
+                         const uint8_t *decision, const char *const *reason, struct sr_error *err);
 
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);

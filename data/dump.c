@@ -233,7 +233,7 @@ static int read_label(struct sr_dump *d, const struct sr_data_options *options, 
     int status = find_dataset(d, options->names.label, label_names, &name, err);
     if (status < 0)
         return status;
-    return name ? read_binary(d, name, name, &d->label, err) : derive_label(d, options->label_optional, err);
+    return name ? read_binary(d, name, name, &d->label, err) : derive_label(d, options->features_only, err);
 }
 
 static int read_verdicts(struct sr_dump *d, const struct sr_data_names *n, struct sr_error *err) {

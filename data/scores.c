@@ -17,7 +17,7 @@ static int write_rows(const struct sr_h5 *f, size_t rows, struct sr_error *err) 
 }
 
 int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
-                         const uint8_t *decision, struct sr_error *err) {
+                         const uint8_t *decision, const char *const *reason, struct sr_error *err) {
     struct sr_atomic_file *target;
     struct sr_h5 *f = NULL;
     int status = sr_atomic_file_open(&target, path, err);
@@ -34,5 +34,7 @@ int sr_data_write_scores(const char *path, const struct sr_data *d, const float 
         status = sr_h5_write_column(f, "prob", SR_H5_WRITE_F32, prob, d->rows, err);
     if (status == 0)
         status = sr_h5_write_column(f, "decision", SR_H5_WRITE_U8, decision, d->rows, err);
+    if (status == 0)
+        status = sr_h5_write_column(f, "reason", SR_H5_WRITE_TEXT, reason, d->rows, err);
     return sr_h5_commit(f, target, status, err);
 }

@@ -217,7 +217,7 @@ static int open_set(struct sr_data *d, char *paths, const struct sr_data_options
 
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err) {
-    const struct sr_data_options plain = {.label_optional = false};
+    const struct sr_data_options plain = {.features_only = false};
     int status = SR_NOMEM;
     char *list = sr_strdup(paths, err);
     struct sr_data *d = list ? sr_alloc(1, sizeof *d, err) : NULL;

@@ -19,12 +19,15 @@ enum on_bad_row { ON_BAD_ROW_ERROR, ON_BAD_ROW_SKIP };
 
 struct eval_options {
     struct sr_score_options score;
+    struct sr_data_options how;
     bool json;
     int on_bad_row; /* enum on_bad_row */
 };
 
 static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct eval_options, score),
+    SR_DATA_FEATURE_OPTIONS(struct eval_options, how),
+    SR_DATA_LABEL_OPTIONS(struct eval_options, how),
     {"json", SR_OPTION_SWITCH, offsetof(struct eval_options, json), .help = "print one JSON object"},
     {"on_bad_row", SR_OPTION_CHOICE, offsetof(struct eval_options, on_bad_row), .fallback = "error",
      .choices = "error|skip",
@@ -287,7 +290,7 @@ static int run(const struct eval_options *o, bool threshold_given, struct sr_err
     const struct sr_pair *differs;
     size_t entry = 0;
     int status;
-    if ((status = sr_scoring_open(&s, &o->score, threshold_given, false, err)) < 0)
+    if ((status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err)) < 0)
         goto out;
     while ((differs = sr_scoring_differs(&s, &entry)))
         sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,

@@ -13,8 +13,10 @@
 #ifndef SR_EVAL_H
 #define SR_EVAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "nn/base/base.h"
 
@@ -40,7 +42,100 @@ double sr_share(struct sr_confusion c);     /* (TP+FP)/n, the share decided posi
 int sr_ranking(double *average_precision, double *roc_area, const uint8_t *label, const double *score,
                size_t n, struct sr_error *err);
 
-/* The guards together, against gold (1 = unsafe). */
+/* Binary entropy of each probability in bits, 0..1; NaN for NaN. The small guard's doubt, and so the baseline
+ * of a router that needs no training. */
+void sr_entropy(double *score, const float *prob, size_t n);
+
+/* ---- intervals ---- */
+
+struct sr_interval {
+    double low, high; /* both NaN: undefined */
+};
+
+/* Statistics of resampled rows, written to value[0..k): count[i] says how often row i was drawn. Called by
+ * many threads at once. */
+typedef void (*sr_statistic)(double *value, const uint32_t *count, const void *user);
+
+/* 95 % percentile intervals of k statistics by bootstrap (Efron and Tibshirani 1993, chapter 13): `draws`
+ * resamples of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins
+ * stay together), or of rows where group is NULL. A draw in which a statistic is NaN does not count for it;
+ * an interval with less than half of its draws left is undefined. A pure function of (group, n, draws, seed)
+ * and the statistic; the same bits for any number of threads. Memory: 4 bytes a row and thread, 8 bytes a
+ * draw and statistic. */
+int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
+                 const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err);
+
+/* ---- the first screen ---- */
+
+#define SR_SCREEN_DRAWS 1000 /* resamples of its intervals */
+
+/* What is known of the rows, [n] each. label, gold and verdicts: 0, 1, anything else is unknown. */
+struct sr_screen_rows {
+    size_t n;
+    const uint8_t *label;
+    const float *prob;        /* of the router; NaN: a bad row, decided large */
+    const float *parent_prob; /* of the router that this one began with or replaces, or NULL */
+    const uint8_t *gold, *small_pred, *large_pred; /* or NULL, all three or none */
+    const float *small_prob;                       /* NaN: unknown; or NULL */
+    const int64_t *group;                          /* or NULL */
+};
+
+/* What an owner of a guard stack asks first, at one threshold. NaN: undefined, or not known without gold and
+ * verdicts. Rates of missed and harmed rows are per 1,000 of system_rows. */
+struct sr_screen {
+    size_t rows, bad_rows, unlabelled; /* all; prob NaN; of the others, label unknown */
+    size_t positives;                  /* of the labelled rows that are not bad: `ranked` */
+    size_t ranked;
+    double base_rate;            /* positives / ranked: the AUPRC of chance */
+    double auprc, auroc;         /* of the ranked rows */
+    struct sr_interval auprc_ci; /* cluster bootstrap by group */
+    double entropy_auprc;        /* of those whose small_prob is known */
+    struct sr_interval entropy_auprc_ci;
+    size_t entropy_rows;
+    size_t routed; /* of all rows, bad ones too: they go to the large guard */
+    double share_routed;
+    size_t system_rows;                               /* rows with gold and both verdicts */
+    double missed_small, missed_routed, missed_large; /* unsafe rows called safe, per 1,000 */
+    double gap_won; /* (F1 routed - F1 small) / (F1 large - F1 small), safety F1 */
+    struct sr_interval gap_won_ci;
+    double harmed; /* routed rows that the small guard had right and the large guard gets wrong, per 1,000 */
+    bool has_parent;
+    double parent_auprc, parent_missed_routed, parent_share_routed; /* at parent_threshold */
+    struct sr_interval auprc_gain_ci; /* of auprc - parent_auprc, paired: the same resamples */
+};
+
+/* Allocates; a million rows in seconds. */
+int sr_screen_measure(struct sr_screen *out, const struct sr_screen_rows *in, float threshold,
+                      float parent_threshold, struct sr_error *err);
+
+/* The words around the numbers; NULL where there is nothing to say. */
+struct sr_screen_words {
+    const char *threshold, *threshold_origin; /* "0.6", "unset in the weights, so this is used" */
+    const char *labels;                       /* "as stored", "derived from gold and verdicts" */
+    int64_t best_epoch, epochs;               /* epochs 0: not said */
+};
+
+/* A dozen lines for people, and the same for programs as keys of the object `to`. */
+void sr_screen_print(FILE *to, const struct sr_screen *s, const struct sr_screen_words *words);
+void sr_screen_json(struct sr_json *to, const struct sr_screen *s, const struct sr_screen_words *words);
+
+/* AUPRC within slices of the rows, before and after: what was gained, what was forgotten. */
+struct sr_slice {
+    const char *name;       /* borrowed */
+    size_t rows, positives; /* labelled rows with both scores */
+    double before, after;   /* average precision */
+};
+/* slice[i] numbers the slice of row i; negative: none. label as above; NaN probs are left out. names:
+ * [n_slices]. out: [n_slices]. */
+int sr_slices_measure(struct sr_slice *out, const char *const *names, size_t n_slices, const int32_t *slice,
+                      const uint8_t *label, const float *before, const float *after, size_t n,
+                      struct sr_error *err);
+/* A table under a heading ("source"); slices without rows are left out. */
+void sr_slices_print(FILE *to, const char *heading, const struct sr_slice *slice, size_t n_slices);
+struct sr_json *sr_slices_json(const struct sr_slice *slice, size_t n_slices);
+
+/* ---- the guards together, against gold (1 = unsafe) ---- */
+
 struct sr_guard {
     double f1, precision, recall, accuracy; /* of verdicts against gold */
 };

@@ -16,28 +16,32 @@
 
 struct infer_options {
     struct sr_score_options score;
+    struct sr_data_options how;
     char *out;
 };
 
 static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct infer_options, score),
+    SR_DATA_FEATURE_OPTIONS(struct infer_options, how),
     {"out", SR_OPTION_TEXT, offsetof(struct infer_options, out), .metavar = "F.csv|F.h5",
      .help = "file to write, CSV or HDF5 by its ending; without it CSV goes to stdout"},
 };
 
 static const struct sr_command command = {
     .name = "infer",
-    .usage =
-        "usage: saferoute infer --model W --data D.h5 [--out F.csv|F.h5] [--threshold T]\n"
-        "\n"
-        "Scores every row of a feature dump and says where it goes. Columns:\n"
-        "  row       number of the row, from 0, over all dumps given\n"
-        "  id        the dump's /id, empty if it has none\n"
-        "  logit     output of the router\n"
-        "  prob      1/(1+exp(-logit)): how likely only the large guard is right\n"
-        "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
-        "A row with a NaN or an infinity has prob nan and goes to the large guard; stderr counts such rows.\n"
-        "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
+    .usage = "usage: saferoute infer --model W --data D.h5 [--out F.csv|F.h5] [--threshold T]\n"
+             "\n"
+             "Scores every row of a feature dump and says where it goes. Columns:\n"
+             "  row       number of the row, from 0, over all dumps given\n"
+             "  id        the dump's /id, empty if it has none\n"
+             "  logit     output of the router\n"
+             "  prob      1/(1+exp(-logit)): how likely only the large guard is right\n"
+             "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
+             "  reason    why a row has no score; empty where it has one\n"
+             "As many rows come out as went in: one that cannot be scored (a NaN or an infinity among its "
+             "features) has\n"
+             "prob nan, goes to the large guard, says why, and is counted on stderr.\n"
+             "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
     .notes =
         "examples:\n"
         "  saferoute infer --model run/best.safetensors --data new.h5 --out scores.csv\n"
@@ -104,12 +108,12 @@ static void print_id(FILE *to, const char *id) {
 }
 
 static void print_rows(FILE *to, const struct sr_scoring *s, const uint8_t *decision) {
-    fputs("row,id,logit,prob,decision\n", to);
+    fputs("row,id,logit,prob,decision,reason\n", to);
     for (size_t i = 0; i < s->scores.rows; i++) {
         fprintf(to, "%zu,", i);
         print_id(to, s->data->id && s->data->id[i] ? s->data->id[i] : "");
         fprintf(to, ",%.9g,%.9g", (double)s->scores.logit[i], (double)s->scores.prob[i]);
-        fputs(decision[i] ? ",large\n" : ",small\n", to);
+        fprintf(to, ",%s,%s\n", decision[i] ? "large" : "small", sr_reason_text(s->scores.reason[i]));
     }
 }
 
@@ -121,6 +125,19 @@ static int write_csv(const char *path, const struct sr_scoring *s, const uint8_t
         return status;
     print_rows(sr_atomic_file_stream(f), s, decision);
     return sr_atomic_file_commit(f, err);
+}
+
+static int write_hdf5(const char *path, const struct sr_scoring *s, const uint8_t *decision,
+                      struct sr_error *err) {
+    const char **reason = sr_alloc(s->scores.rows, sizeof *reason, err);
+    if (!reason)
+        return SR_NOMEM;
+    for (size_t i = 0; i < s->scores.rows; i++)
+        reason[i] = sr_reason_text(s->scores.reason[i]);
+    const int status =
+        sr_data_write_scores(path, s->data, s->scores.logit, s->scores.prob, decision, reason, err);
+    sr_free(reason);
+    return status;
 }
 
 static int write_scores(const struct sr_scoring *s, const char *path, enum output output,
@@ -135,7 +152,7 @@ static int write_scores(const struct sr_scoring *s, const char *path, enum outpu
     else if (output == OUTPUT_CSV)
         status = write_csv(path, s, decision, err);
     else
-        status = sr_data_write_scores(path, s->data, s->scores.logit, s->scores.prob, decision, err);
+        status = write_hdf5(path, s, decision, err);
     sr_free(decision);
     return status;
 }
@@ -146,13 +163,15 @@ static void show_progress(void *user, double fraction) {
 }
 
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
+    struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
     const struct sr_pair *differs;
     enum output output;
     size_t entry = 0;
     int status;
+    how.features_only = true;
     if ((status = output_of(&output, o->out, err)) < 0 ||
-        (status = sr_scoring_open(&s, &o->score, threshold_given, true, err)) < 0 ||
+        (status = sr_scoring_open(&s, &o->score, &how, threshold_given, err)) < 0 ||
         (status = check_out(o, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);

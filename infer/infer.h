@@ -48,12 +48,26 @@ float sr_router_prob(float logit);
 
 /* ---- part of the program, not of the shipped library: score.c ---- */
 struct sr_data;
+struct sr_data_options;
 
-/* Scores of every row of a dump, in row order. A row with a NaN or an infinity (or numbers so large that the
- * network overflows) gets NaN and is counted. */
+/* Why a row has no score. X(name, what a user reads) */
+#define SR_REASON_LIST(X)                                                                                    \
+    X(NONE, "")                                                                                              \
+    X(NOT_FINITE, "a feature is NaN or infinite")                                                            \
+    X(OVERFLOW, "features so large that the network overflows")
+
+enum sr_reason {
+#define X(name, text) SR_REASON_##name,
+    SR_REASON_LIST(X)
+#undef X
+};
+const char *sr_reason_text(int reason); /* static storage */
+
+/* Scores of every row of a dump, in row order. A row with a reason has NaN and is counted. */
 struct sr_scores {
     size_t rows, bad_rows;
     float *logit, *prob;
+    uint8_t *reason; /* enum sr_reason */
 };
 /* SR_DATA if the dump's width is not the router's. Runs on all OpenMP threads; same bits for any number.
  * progress may be NULL. Free with sr_scores_free. */
@@ -67,9 +81,6 @@ struct sr_score_options {
     char *model, *data;
     double threshold; /* counts only if it was given */
     int64_t threads, memory;
-    /* dataset names; NULL: the usual ones */
-    char *features, *label, *gold, *small_prob, *small_pred, *large_prob, *large_pred, *id, *group, *source;
-    bool uint16_is_bfloat;
 };
 
 /* clang-format off */
@@ -82,10 +93,7 @@ struct sr_score_options {
     {"threads", SR_OPTION_INTEGER, offsetof(type, member.threads), .fallback = "0", .max = 1024, \
      .metavar = "N", .help = "threads; 0: as many as this process may use. Never changes results"}, \
     {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
-     .help = "read features up to this size into memory first; else in bands. Never changes results"}, \
-    SR_DATA_NAME_OPTIONS(type, member), \
-    {"uint16_is_bfloat", SR_OPTION_SWITCH, offsetof(type, member.uint16_is_bfloat), \
-     .help = "16-bit integer features are bfloat16 bit patterns"}
+     .help = "read features up to this size into memory first; else in bands. Never changes results"}
 /* clang-format on */
 
 /* A router, a dump, the threshold that holds and the scores. */
@@ -98,14 +106,14 @@ struct sr_scoring {
     struct sr_scores scores;
 };
 
-/* Opens both, refuses widths that differ (SR_DATA), sets the threshold and the number of threads. SR_USAGE
- * without a model or data. Close also after a failure. */
-int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, bool threshold_given,
-                    bool label_optional, struct sr_error *err);
+/* Opens both, the dump as `how` says; refuses widths that differ (SR_DATA), sets the threshold and the number
+ * of threads. SR_USAGE without a model or data. Close also after a failure. */
+int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, const struct sr_data_options *how,
+                    bool threshold_given, struct sr_error *err);
 void sr_scoring_close(struct sr_scoring *s);
 
-/* The next entry, from *i on, of the dump's feature contract that the weights contradict, or NULL. *i starts
- * as 0. */
+/* The next entry, from *i on, of the dump's contract (features, labels) that the weights contradict, or NULL.
+ * *i starts as 0. */
 const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i);
 
 #endif

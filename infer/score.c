@@ -17,22 +17,39 @@
 #define BATCH_ROWS 1024
 #define BLOCK_ROWS 16 /* one thread's piece: small, so that many threads share a batch evenly */
 
-static void score_block(float *logit, float *prob, const struct sr_router *r, const float *x, size_t rows) {
+const char *sr_reason_text(int reason) {
+    static const char *const texts[] = {
+#define X(name, text) [SR_REASON_##name] = (text),
+        SR_REASON_LIST(X)
+#undef X
+    };
+    return texts[reason];
+}
+
+/* Rows first .. first+rows of s, whose features are x. */
+static void score_block(struct sr_scores *s, size_t first, const struct sr_router *r, const float *x,
+                        size_t rows) {
     const size_t width = sr_router_width(r);
+    float *logit = s->logit + first, *prob = s->prob + first;
     sr_router_logits(r, logit, x, rows);
     for (size_t i = 0; i < rows; i++) {
-        if (!isfinite(logit[i]) || !sr_vec()->all_finite(x + i * width, width))
+        const int reason = !sr_vec()->all_finite(x + i * width, width) ? SR_REASON_NOT_FINITE
+                           : !isfinite(logit[i])                       ? SR_REASON_OVERFLOW
+                                                                       : SR_REASON_NONE;
+        s->reason[first + i] = (uint8_t)reason;
+        if (reason != SR_REASON_NONE)
             logit[i] = prob[i] = NAN;
         else
             prob[i] = sr_router_prob(logit[i]);
     }
 }
 
-static void score_batch(float *logit, float *prob, const struct sr_router *r, const float *x, size_t rows) {
+static void score_batch(struct sr_scores *s, size_t first, const struct sr_router *r, const float *x,
+                        size_t rows) {
     const size_t width = sr_router_width(r);
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < rows; i += BLOCK_ROWS)
-        score_block(logit + i, prob + i, r, x + i * width, rows - i < BLOCK_ROWS ? rows - i : BLOCK_ROWS);
+        score_block(s, first + i, r, x + i * width, rows - i < BLOCK_ROWS ? rows - i : BLOCK_ROWS);
 }
 
 static int score_all(struct sr_scores *s, const struct sr_router *r, struct sr_loader *loader,
@@ -41,9 +58,9 @@ static int score_all(struct sr_scores *s, const struct sr_router *r, struct sr_l
     size_t done = 0;
     int status = sr_loader_start(loader, 0, 0, err);
     while (status == 0 && (status = sr_loader_next(loader, &batch, err)) > 0) {
-        score_batch(s->logit + done, s->prob + done, r, batch.x, batch.rows);
+        score_batch(s, done, r, batch.x, batch.rows);
         for (size_t i = 0; i < batch.rows; i++)
-            s->bad_rows += isnan(s->prob[done + i]) != 0;
+            s->bad_rows += s->reason[done + i] != SR_REASON_NONE;
         done += batch.rows;
         if (progress)
             progress(user, (double)done / (double)s->rows);
@@ -76,7 +93,8 @@ int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_da
         return status;
     status = SR_NOMEM;
     if (!(s.logit = sr_alloc(d->rows, sizeof *s.logit, err)) ||
-        !(s.prob = sr_alloc(d->rows, sizeof *s.prob, err)) || !(row = sr_alloc(d->rows, sizeof *row, err)))
+        !(s.prob = sr_alloc(d->rows, sizeof *s.prob, err)) || !(s.reason = sr_alloc(d->rows, 1, err)) ||
+        !(row = sr_alloc(d->rows, sizeof *row, err)))
         goto out;
     for (size_t i = 0; i < d->rows; i++)
         row[i] = (uint32_t)i;
@@ -95,6 +113,7 @@ out:
 void sr_scores_free(struct sr_scores *s) {
     sr_free(s->logit);
     sr_free(s->prob);
+    sr_free(s->reason);
     *s = (struct sr_scores){0};
 }
 
@@ -115,27 +134,8 @@ static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
     sr_decimal_float(s->threshold_text, s->threshold);
 }
 
-static int open_data(struct sr_scoring *s, const struct sr_score_options *o, bool label_optional,
-                     struct sr_error *err) {
-    const struct sr_data_options how = {
-        .names = {.features = o->features,
-                  .label = o->label,
-                  .gold = o->gold,
-                  .small_prob = o->small_prob,
-                  .small_pred = o->small_pred,
-                  .large_prob = o->large_prob,
-                  .large_pred = o->large_pred,
-                  .id = o->id,
-                  .group = o->group,
-                  .source = o->source},
-        .label_optional = label_optional,
-        .uint16_is_bfloat = o->uint16_is_bfloat,
-    };
-    return sr_data_open(&s->data, o->data, &how, err);
-}
-
-int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, bool threshold_given,
-                    bool label_optional, struct sr_error *err) {
+int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, const struct sr_data_options *how,
+                    bool threshold_given, struct sr_error *err) {
     int status;
     *s = (struct sr_scoring){0};
     if (!o->model)
@@ -144,11 +144,12 @@ int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, bool
         return sr_fail(err, SR_USAGE, "--data is missing: the feature dump to score");
     sr_cpu_threads((int)o->threads);
     if ((status = sr_router_open(&s->router, o->model, err)) < 0 ||
-        (status = open_data(s, o, label_optional, err)) < 0 ||
+        (status = sr_data_open(&s->data, o->data, how, err)) < 0 ||
         (status = check_width(s->router, s->data, err)) < 0)
         return status;
     set_threshold(s, o->threshold, threshold_given);
-    const size_t memory = o->memory < 0 ? sr_memory_available() / 2 : (size_t)o->memory; /* below 0: auto */
+    const size_t memory =
+        o->memory < 0 ? sr_memory_available(NULL) / 2 : (size_t)o->memory; /* below 0: auto */
     return memory > 0 ? sr_data_keep(s->data, memory, err) : 0;
 }
 

@@ -43,10 +43,10 @@ static struct sr_json *findings(void) {
     sr_json_set(o, "cpu", sr_json_string(sr_cpu_name()));
     sr_json_set(o, "cpu_features", sr_json_string(sr_cpu_features()));
     sr_json_set(o, "kernels", sr_json_string(sr_isa_name(sr_vec()->isa)));
-    sr_json_set(o, "processors", sr_json_integer(sr_cpu_count()));
+    sr_json_set(o, "processors", sr_json_integer(sr_cpu_count(NULL)));
     sr_json_set(o, "threads", sr_json_integer(sr_cpu_threads(0)));
     sr_json_set(o, "openmp", sr_json_string(openmp_version()));
-    sr_json_set(o, "memory_available_mb", sr_json_integer((int64_t)(sr_memory_available() >> 20)));
+    sr_json_set(o, "memory_available_mb", sr_json_integer((int64_t)(sr_memory_available(NULL) >> 20)));
     sr_json_set(o, "blas", sr_json_string(blas->config));
     sr_json_set(o, "blas_threads", sr_json_string(blas->parallel));
     sr_json_set(o, "blas_core", sr_json_string(blas->core));

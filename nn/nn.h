@@ -110,7 +110,7 @@ double sr_bce(double logit, int label);
 
 /* ---- model ---- */
 
-#define SR_HIDDEN_MAX SR_LIST_MAX
+#define SR_HIDDEN_MAX 16
 #define SR_WIDTH_MAX  65536
 
 /* Hidden layer i: Linear, BatchNorm, GELU, Dropout(dropout[i]); then Linear to one logit. */

@@ -169,7 +169,7 @@ Test(data_dump, pred_wins_over_prob) {
 }
 
 Test(data_dump, labels_may_be_optional) {
-    const struct sr_data_options optional = {.label_optional = true};
+    const struct sr_data_options optional = {.features_only = true};
     struct sr_data *d = open_fixture("no_label", &optional);
     cr_expect_null(d->label);
     expect_values(d, "no_label");

@@ -115,18 +115,20 @@ Test(data_scores, are_written_row_by_row) {
     struct sr_data *d = open_fixture("full", NULL);
     float logit[FIXTURE_ROWS], prob[FIXTURE_ROWS];
     uint8_t decision[FIXTURE_ROWS];
+    const char *reason[FIXTURE_ROWS];
     for (int i = 0; i < FIXTURE_ROWS; i++) {
         logit[i] = (float)i - 6;
         prob[i] = 1 / (1 + expf(-logit[i]));
         decision[i] = prob[i] > .6f;
+        reason[i] = i ? "" : "none";
     }
     snprintf(path, sizeof path, "/tmp/sr_scores_%d.h5", (int)getpid());
-    cr_assert_eq(sr_data_write_scores(path, d, logit, prob, decision, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_data_write_scores(path, d, logit, prob, decision, reason, &err), 0, "%s", err.text);
     sr_data_close(d);
     /* read back as a dump whose features would be a matrix: names it holds are in the message */
     cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
-    cr_expect(strstr(err.text,
-                     "decision [12] uint8, id [12] strings, logit [12] float32, prob [12] float32, row [12]"),
+    cr_expect(strstr(err.text, "decision [12] uint8, id [12] strings, logit [12] float32, prob [12] float32, "
+                               "reason [12] strings, row [12]"),
               "%s", err.text);
     unlink(path);
 }

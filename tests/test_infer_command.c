@@ -14,7 +14,7 @@
 #define MODEL   "--model " VECTORS "/router_weights.safetensors"
 #define GUARDS  "--data " VECTORS "/eval_guards.h5"
 #define BAD     "--data " VECTORS "/eval_bad_rows.h5"
-#define HEADER  "row,id,logit,prob,decision\n"
+#define HEADER  "row,id,logit,prob,decision,reason\n"
 
 static size_t count_lines(const char *text) {
     size_t n = 0;

@@ -61,9 +61,8 @@ const struct sr_option sr_config_table[] = {
 
     {"on_bad_row", SR_OPTION_CHOICE, AT(on_bad_row), .fallback = "error", .choices = "error|skip",
      .help = "rows with a NaN or an infinity: stop, or leave them out"},
-    SR_DATA_NAME_OPTIONS(struct sr_config, names),
-    {"uint16_is_bfloat", SR_OPTION_SWITCH, AT(uint16_is_bfloat),
-     .help = "16-bit integer features are bfloat16 bit patterns"},
+    SR_DATA_FEATURE_OPTIONS(struct sr_config, how),
+    SR_DATA_LABEL_OPTIONS(struct sr_config, how),
 
     {"memory", SR_OPTION_BYTES, AT(memory), .fallback = "auto", .metavar = "SIZE",
      .help = "memory to use, e.g. 4G; larger dumps are streamed. Never changes results"},

@@ -18,9 +18,8 @@ struct sr_config {
     char *train, *val; /* comma-separated dumps */
     double val_fraction;
     char *out, *resume, *config;
-    struct sr_data_names names;
-    bool uint16_is_bfloat;
-    int on_bad_row; /* enum sr_on_bad_row */
+    struct sr_data_options how; /* how dumps are read */
+    int on_bad_row;             /* enum sr_on_bad_row */
 
     /* the recipe */
     int64_t seed, epochs, batch, t0, t_mult, patience, window;

@@ -10,15 +10,9 @@
 /* Model, optimiser, libraries and buffers; what is left of the memory allowed can hold rows. */
 #define PROGRAM_BYTES (256u << 20)
 
-static int data_open(struct sr_data **out, const char *paths, const struct sr_config *c,
-                     struct sr_error *err) {
-    const struct sr_data_options options = {.names = c->names, .uint16_is_bfloat = c->uint16_is_bfloat};
-    return sr_data_open(out, paths, &options, err);
-}
-
 /* Both sets in memory if they fit, else the validation rows, else none. */
 static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
-    const size_t allowed = c->memory < 0 ? sr_memory_available() / 4 * 3 : (size_t)c->memory;
+    const size_t allowed = c->memory < 0 ? sr_memory_available(NULL) / 4 * 3 : (size_t)c->memory;
     const size_t left = allowed > PROGRAM_BYTES ? allowed - PROGRAM_BYTES : 0;
     const size_t train = sr_data_bytes(f->train_data), val = f->val_data ? sr_data_bytes(f->val_data) : 0;
     const size_t windows = train / f->train_data->rows * 2 * (size_t)c->window; /* while streaming */
@@ -132,9 +126,9 @@ static int same_make(const struct sr_feed *f, const struct sr_config *c, struct 
 int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(void *user, double fraction),
                  void *user, struct sr_error *err) {
     *f = (struct sr_feed){0};
-    int status = data_open(&f->train_data, c->train, c, err);
+    int status = sr_data_open(&f->train_data, c->train, &c->how, err);
     if (status == SR_OK && c->val)
-        status = data_open(&f->val_data, c->val, c, err);
+        status = sr_data_open(&f->val_data, c->val, &c->how, err);
     if (status == SR_OK && f->val_data)
         status = same_make(f, c, err);
     if (status == SR_OK)

@@ -132,7 +132,9 @@ const char *sr_cpu_features(void) {
 
 /* ---- processors ---- */
 
-int sr_cpu_count(void) {
+int sr_cpu_count(const char **source) {
+    if (source)
+        *source = "affinity mask";
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
         return CPU_COUNT(&set);
@@ -148,7 +150,7 @@ int sr_cpu_threads(int wanted) {
 #ifdef _OPENMP
     omp_set_dynamic(0);
     if (wanted > 0 || !getenv("OMP_NUM_THREADS"))
-        omp_set_num_threads(wanted > 0 ? wanted : sr_cpu_count());
+        omp_set_num_threads(wanted > 0 ? wanted : sr_cpu_count(NULL));
 #pragma omp parallel
 #pragma omp single
     n = omp_get_num_threads();
@@ -235,9 +237,11 @@ static uint64_t room_in_cgroups(void) {
     return room;
 }
 
-size_t sr_memory_available(void) {
+size_t sr_memory_available(const char **source) {
     const uint64_t machine = number_in("/proc/meminfo", "MemAvailable:", 1024), group = room_in_cgroups();
     const uint64_t least = machine < group ? machine : group;
+    if (source)
+        *source = machine <= group ? "free memory" : "cgroup limit";
     return least == UINT64_MAX ? 0 : (size_t)least;
 }
 

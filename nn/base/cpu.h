@@ -29,16 +29,19 @@ const char *sr_cpu_name(void);
 /* Space-separated features that matter here (avx2 fma avx512f avx512_vnni ...); static storage. */
 const char *sr_cpu_features(void);
 
-/* Processors this process may run on (its affinity mask), at least 1. */
-int sr_cpu_count(void);
+/* Processors this process may use, at least 1: its affinity mask, or less where the CPU quota of a cgroup (v1
+ * or v2; itself or any above it) allows fewer, rounded down. *source (may be NULL) says which: "affinity
+ * mask", "cgroup limit"; static storage. */
+int sr_cpu_count(const char **source);
 
 /* Lets OpenMP use `wanted` threads (0: OMP_NUM_THREADS, else as many as this process may run on) and returns
  * how many it gives. To be called before any work: BLAS is serial under our threads only after it. */
 int sr_cpu_threads(int wanted);
 
 /* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)
- * sets a limit. 0 if unknown. */
-size_t sr_memory_available(void);
+ * sets a limit. 0 if unknown. *source (may be NULL) says which: "free memory",
+ * "cgroup limit"; static storage. */
+size_t sr_memory_available(const char **source);
 
 /* Largest resident size so far in bytes (VmHWM). */
 size_t sr_memory_peak(void);

@@ -31,7 +31,7 @@
 
 #define SR_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define SR_LIST_MAX 16
+#define SR_LIST_MAX 128
 
 struct sr_integers { /* SR_OPTION_INTEGERS: "1024,512,256" or "[1024, 512, 256]" */
     size_t n;
@@ -53,7 +53,15 @@ enum sr_option_type {
     SR_OPTION_REALS     /* struct sr_reals; each min..max */
 };
 
-enum sr_origin { SR_ORIGIN_DEFAULT, SR_ORIGIN_FILE, SR_ORIGIN_SET, SR_ORIGIN_FLAG };
+/* RECIPE: from a named recipe; INIT: from the weights that training starts with. */
+enum sr_origin {
+    SR_ORIGIN_DEFAULT,
+    SR_ORIGIN_RECIPE,
+    SR_ORIGIN_INIT,
+    SR_ORIGIN_FILE,
+    SR_ORIGIN_SET,
+    SR_ORIGIN_FLAG
+};
 
 struct sr_option {
     const char *key;
@@ -65,6 +73,7 @@ struct sr_option {
     const char *metavar;  /* what --help shows for the value */
     const char *help;     /* one line, lower case, no full stop */
     bool flag_only;       /* not a config key: only as a flag */
+    bool repeats;         /* SR_OPTION_TEXT: the flag may be given again; its values are joined with commas */
 };
 
 struct sr_options {
@@ -97,7 +106,8 @@ const char *sr_options_text(const struct sr_options *o, size_t i, char *text, si
 /* "  --key VALUE   help (default)" for each row. */
 void sr_options_help(const struct sr_option *table, size_t count, FILE *to);
 
-const char *sr_origin_name(enum sr_origin origin); /* "default", "file", "--set", "flag" */
+const char *
+sr_origin_name(enum sr_origin origin); /* "default", "recipe", "weights", "file", "--set", "flag" */
 
 /* The word of a NULL-terminated list nearest to word by edit distance, or NULL if none is near. */
 const char *sr_nearest(const char *word, const char *const *list);

@@ -77,7 +77,7 @@ const char *sr_options_text(const struct sr_options *o, size_t i, char *text, si
 }
 
 const char *sr_origin_name(enum sr_origin origin) {
-    static const char *const names[] = {"default", "file", "--set", "flag"};
+    static const char *const names[] = {"default", "recipe", "weights", "file", "--set", "flag"};
     return names[origin];
 }
 
