@@ -166,6 +166,10 @@ bool sr_data_kept(const struct sr_data *d);
 /* Path and row inside its file of a row of the set, for messages. */
 void sr_data_locate(const struct sr_data *d, size_t row, const char **path, size_t *row_in_file);
 
+/* Number of the file, 0..files-1, that holds a row, and its path. */
+size_t sr_data_file(const struct sr_data *d, size_t row);
+const char *sr_data_path(const struct sr_data *d, size_t file);
+
 /* What one pass over the features finds. Arrays belong to the scan; free with sr_scan_free. */
 struct sr_scan {
     size_t bad_rows;   /* rows with a NaN or an infinity */

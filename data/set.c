@@ -267,16 +267,19 @@ bool sr_data_kept(const struct sr_data *d) {
     return d->in->kept;
 }
 
-/* The file that holds a row. */
-static size_t file_of(const struct sr_data *d, size_t row) {
+size_t sr_data_file(const struct sr_data *d, size_t row) {
     size_t f = 0;
     while (row >= d->in->first[f + 1])
         f++;
     return f;
 }
 
+const char *sr_data_path(const struct sr_data *d, size_t file) {
+    return d->in->dump[file]->path;
+}
+
 void sr_data_locate(const struct sr_data *d, size_t row, const char **path, size_t *row_in_file) {
-    size_t f = file_of(d, row);
+    size_t f = sr_data_file(d, row);
     *path = d->in->dump[f]->path;
     *row_in_file = row - d->in->first[f];
 }
@@ -285,7 +288,7 @@ int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, s
     int status = 0;
     unsigned char *to = out;
     while (status == 0 && rows > 0) {
-        size_t f = file_of(d, first), n = d->in->first[f + 1] - first;
+        size_t f = sr_data_file(d, first), n = d->in->first[f + 1] - first;
         n = n < rows ? n : rows;
         n = n < READ_ROWS ? n : READ_ROWS;
         status =

@@ -73,6 +73,9 @@ struct sr_scores {
  * progress may be NULL. Free with sr_scores_free. */
 int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_data *d,
                   void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
+/* The same of rows row[0..n) of it, ascending: out has n items. */
+int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_data *d, const uint32_t *row,
+                  size_t n, void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 void sr_scores_free(struct sr_scores *s);
 
 /* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,

@@ -82,31 +82,37 @@ static int check_width(const struct sr_router *r, const struct sr_data *d, struc
         path, d->width, sr_router_width(r));
 }
 
-int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_data *d,
-                  void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
+int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_data *d, const uint32_t *row,
+                  size_t n, void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     const struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = BATCH_ROWS};
-    struct sr_scores s = {.rows = d->rows};
+    struct sr_scores s = {.rows = n};
     struct sr_loader *loader = NULL;
-    uint32_t *row = NULL;
     int status = check_width(r, d, err);
     if (status < 0)
         return status;
-    status = SR_NOMEM;
-    if (!(s.logit = sr_alloc(d->rows, sizeof *s.logit, err)) ||
-        !(s.prob = sr_alloc(d->rows, sizeof *s.prob, err)) || !(s.reason = sr_alloc(d->rows, 1, err)) ||
-        !(row = sr_alloc(d->rows, sizeof *row, err)))
-        goto out;
+    s.logit = sr_alloc(n, sizeof *s.logit, err);
+    s.prob = sr_alloc(n, sizeof *s.prob, err);
+    s.reason = sr_alloc(n, 1, err);
+    status = s.logit && s.prob && s.reason ? sr_loader_create(&loader, d, row, n, &how, err) : SR_NOMEM;
+    if (status == 0)
+        status = score_all(&s, r, loader, progress, user, err);
+    sr_loader_free(loader);
+    if (status == 0)
+        *out = s;
+    else
+        sr_scores_free(&s);
+    return status;
+}
+
+int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_data *d,
+                  void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
+    uint32_t *row = sr_alloc(d->rows, sizeof *row, err);
+    if (!row)
+        return SR_NOMEM;
     for (size_t i = 0; i < d->rows; i++)
         row[i] = (uint32_t)i;
-    if ((status = sr_loader_create(&loader, d, row, d->rows, &how, err)) < 0 ||
-        (status = score_all(&s, r, loader, progress, user, err)) < 0)
-        goto out;
-    *out = s;
-    s = (struct sr_scores){0};
-out:
-    sr_loader_free(loader);
+    const int status = sr_score_rows(out, r, d, row, d->rows, progress, user, err);
     sr_free(row);
-    sr_scores_free(&s);
     return status;
 }
 

@@ -6,7 +6,7 @@
  *
  *     sr_model_zero_grad(m);
  *     sr_model_forward(m, &(struct sr_pass){.training = true, .seed = seed, .step = step}, x, rows);
- *     loss = sr_focal_mean(dlogit, sr_model_logits(m), y, rows, &focal);
+ *     loss = sr_focal_mean(dlogit, sr_model_logits(m), y, NULL, rows, &focal);
  *     sr_model_backward(m, &pass, x, dlogit, rows);
  *     sr_adamw_step(...);                                          // train/
  *
@@ -93,16 +93,23 @@ extern const struct sr_layer_kind *const sr_layer_kinds[];
 
 /* ---- loss, on the logit ---- */
 
+/* One family: focal loss, which with gamma 0 is cross-entropy, with a weight for each class. The published
+ * router has positive .75, negative .25, gamma 2; PyTorch's BCEWithLogitsLoss positive pos_weight, negative
+ * 1, gamma 0. */
 struct sr_focal {
-    double alpha; /* weight of positives; negatives get 1 - alpha */
-    double gamma; /* >= 0; 0 is weighted cross-entropy */
+    double positive, negative; /* weights of the classes, >= 0 */
+    double gamma;              /* >= 0 */
+    double smoothing;          /* 0..1: a label y counts as y (1 - smoothing) + smoothing / 2 */
 };
-/* Focal loss of one row and, if dlogit is not NULL, its derivative. Lin et al., "Focal loss for dense object
- * detection", ICCV 2017, eq. 5: -alpha_t (1 - p_t)^gamma log(p_t). Finite for every finite logit. */
+/* Loss of one row and, if dlogit is not NULL, its derivative. Lin et al., "Focal loss for dense object
+ * detection", ICCV 2017, eq. 5: -alpha_t (1 - p_t)^gamma log(p_t). Smoothing (Szegedy et al., "Rethinking the
+ * Inception architecture", CVPR 2016, section 7) mixes the losses of both labels. Finite for every finite
+ * logit. */
 double sr_focal(double logit, int label, const struct sr_focal *f, double *dlogit);
 
-/* Mean over rows; dlogit [rows] (may be NULL) gets the derivative of that mean. */
-double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, size_t rows,
+/* Mean over rows of weight times loss; weight [rows] may be NULL (1 each). dlogit [rows] (may be NULL) gets
+ * the derivative of that mean. */
+double sr_focal_mean(real *dlogit, const real *logit, const uint8_t *label, const float *weight, size_t rows,
                      const struct sr_focal *f);
 
 /* Binary cross-entropy of one row: log(1 + exp(-+logit)). */

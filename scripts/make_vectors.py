@@ -145,6 +145,22 @@ def losses():
     bce = -F.logsigmoid(torch.where(y == 1, x, -x))  # PyTorch's own bce subtracts large numbers where it is small
     assert torch.allclose(bce, F.binary_cross_entropy_with_logits(x, y, reduction="none"), rtol=0, atol=1e-13)
     out["bce"] = number(bce)
+    return out | weighted_cross_entropy()
+
+
+def weighted_cross_entropy():
+    logit, weight = 5 * hash_values(11, (60,)), np.abs(hash_values(12, (60,))).astype(np.float32)
+    label = np.arange(60) % 3 == 0
+    out = {"near.logit": logit, "near.label": label.astype(np.uint8), "near.weight": weight}
+    cases = [(1.0, 0.0), (5.6, 0.0), (1.0, 0.1), (2.5, 0.2)]
+    out["bce.cases"] = np.array(cases)
+    for i, (pos_weight, smoothing) in enumerate(cases):
+        x = torch.from_numpy(logit).requires_grad_()
+        y = torch.from_numpy(label * (1 - smoothing) + smoothing / 2)
+        mean = F.binary_cross_entropy_with_logits(x, y, weight=torch.from_numpy(weight).double(),
+                                                  pos_weight=torch.tensor(pos_weight, dtype=torch.float64))
+        mean.backward()
+        out |= {f"bce.{i}.mean": number(mean), f"bce.{i}.grad": number(x.grad)}
     return out
 
 

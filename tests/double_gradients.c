@@ -152,7 +152,9 @@ Test(gradients, every_layer_kind) {
 /* ---- the loss ---- */
 
 Test(gradients, focal) {
-    const struct sr_focal cases[] = {{0.75, 2}, {0.25, 2}, {0.5, 0}, {0.9, 0.5}, {0.75, 1}, {0.6, 5}};
+    const struct sr_focal cases[] = {{0.75, 0.25, 2, 0}, {0.25, 0.75, 2, 0.1}, {3, 1, 0, 0},
+                                     {1, 1, 0, 0.2},     {0.9, 0.1, 0.5, 0},   {0.75, 0.25, 1, 0},
+                                     {0.6, 0.4, 5, 0}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (int i = -120; i <= 120; i++) {
             const double logit = i / 4.0 + 0.01;
@@ -163,8 +165,8 @@ Test(gradients, focal) {
                 const double down = sr_focal(logit - STEP, label, &cases[c], NULL);
                 const double want = (up - down) / (2 * STEP);
                 cr_expect(fabs(d - want) <= LIMIT * fabs(want),
-                          "alpha %g gamma %g logit %g label %d: %g, not %g", cases[c].alpha, cases[c].gamma,
-                          logit, label, d, want);
+                          "weight %g gamma %g logit %g label %d: %g, not %g", cases[c].positive,
+                          cases[c].gamma, logit, label, d, want);
             }
         }
 }
@@ -174,11 +176,11 @@ Test(gradients, focal) {
 enum { ROWS = 9, WIDTH = 7 };
 static const struct sr_model_spec spec = {
     .in = WIDTH, .n_hidden = 2, .hidden = {6, 5}, .dropout = {0.3, 0.2}};
-static const struct sr_focal focal = {.alpha = 0.75, .gamma = 2};
+static const struct sr_focal focal = {.positive = 0.75, .negative = 0.25, .gamma = 2};
 
 static double model_loss(struct sr_model *m, const real *x, const uint8_t *y, real *dlogit) {
     sr_model_forward(m, &pass, x, ROWS);
-    return sr_focal_mean(dlogit, sr_model_logits(m), y, ROWS, &focal);
+    return sr_focal_mean(dlogit, sr_model_logits(m), y, NULL, ROWS, &focal);
 }
 
 Test(gradients, model) {

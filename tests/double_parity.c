@@ -26,7 +26,8 @@ Test(double_parity, losses) {
     const uint8_t *label = sr_safetensors_find(file, "label")->data;
     double *dlogit = test_alloc(n, sizeof *dlogit);
     for (size_t c = 0; c < cases; c++) {
-        const struct sr_focal focal = {.alpha = how[2 * c], .gamma = how[2 * c + 1]};
+        const struct sr_focal focal = {
+            .positive = how[2 * c], .negative = 1 - how[2 * c], .gamma = how[2 * c + 1]};
         char name[32];
         snprintf(name, sizeof name, "focal.%zu", c);
         const double *loss = vector_need(file, "focal", name + 6, n),
@@ -41,7 +42,7 @@ Test(double_parity, losses) {
             cr_expect(fabs(d - grad[i]) <= 1e-12 * fabs(grad[i]) + 1e-300,
                       "%s slope at %g: %.17g, PyTorch %.17g", name, logit[i], d, grad[i]);
         }
-        const double mean = sr_focal_mean(dlogit, logit, label, n, &focal);
+        const double mean = sr_focal_mean(dlogit, logit, label, NULL, n, &focal);
         cr_expect(fabs(mean / *vector_need(file, name, "mean", 1) - 1) < ONCE);
         for (size_t i = 0; i < n; i++)
             cr_expect(fabs(dlogit[i] * (double)n - grad[i]) <= 1e-12 * fabs(grad[i]) + 1e-300);
@@ -52,9 +53,34 @@ Test(double_parity, losses) {
     sr_safetensors_close(file);
 }
 
+/* PyTorch's BCEWithLogitsLoss with pos_weight, a weight a row and smoothed targets. */
+Test(double_parity, weighted_cross_entropy) {
+    struct sr_safetensors *file = vectors_open("losses");
+    const struct sr_tensor *logit_is = sr_safetensors_find(file, "near.logit");
+    const size_t n = sr_tensor_items(logit_is), cases = sr_safetensors_find(file, "bce.cases")->shape[0];
+    const double *logit = logit_is->data, *how = sr_safetensors_find(file, "bce.cases")->data;
+    const uint8_t *label = sr_safetensors_find(file, "near.label")->data;
+    const float *weight = sr_safetensors_find(file, "near.weight")->data;
+    double *dlogit = test_alloc(n, sizeof *dlogit);
+    for (size_t c = 0; c < cases; c++) {
+        const struct sr_focal bce = {.positive = how[2 * c], .negative = 1, .smoothing = how[2 * c + 1]};
+        char name[32];
+        snprintf(name, sizeof name, "bce.%zu", c);
+        const double *mean = vector_need(file, name, "mean", 1), *grad = vector_need(file, name, "grad", n);
+        /* near: logits below 5, where PyTorch's own formula keeps its digits */
+        cr_expect(fabs(sr_focal_mean(dlogit, logit, label, weight, n, &bce) / *mean - 1) < ONCE, "%s", name);
+        for (size_t i = 0; i < n; i++)
+            cr_expect(fabs(dlogit[i] - grad[i]) < 1e-15, "%s slope at %g: %.17g, PyTorch %.17g", name,
+                      logit[i], dlogit[i], grad[i]);
+    }
+    sr_free(dlogit);
+    sr_safetensors_close(file);
+}
+
 Test(double_parity, losses_stay_finite) {
     const double huge[] = {1e3, 1e6, 1e300, 1.7e308};
-    const struct sr_focal cases[] = {{0.75, 2}, {0.5, 0}, {0.75, 0.5}, {0.25, 5}};
+    const struct sr_focal cases[] = {
+        {0.75, 0.25, 2, 0}, {0.5, 0.5, 0, 0.1}, {0.75, 0.25, 0.5, 0}, {2, 1, 0, 0}};
     for (size_t i = 0; i < 4; i++)
         for (size_t c = 0; c < 4; c++)
             for (int side = 0; side < 4; side++) {

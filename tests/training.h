@@ -43,13 +43,13 @@ static inline void training_free(struct training *t) {
 
 /* One step on t->x and t->y. */
 static inline void training_step(struct training *t, const struct sr_pass *pass) {
-    const struct sr_focal focal = {.alpha = 0.75, .gamma = 2};
+    const struct sr_focal focal = {.positive = 0.75, .negative = 0.25, .gamma = 2};
     const struct sr_adamw adamw = {
         .lr = TRAINING_LR, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
     struct sr_model *m = t->model;
     sr_model_zero_grad(m);
     sr_model_forward(m, pass, t->x, t->batch);
-    t->loss = sr_focal_mean(t->dlogit, sr_model_logits(m), t->y, t->batch, &focal);
+    t->loss = sr_focal_mean(t->dlogit, sr_model_logits(m), t->y, NULL, t->batch, &focal);
     sr_model_backward(m, pass, t->x, t->dlogit, t->batch);
     t->norm = sr_gradient_norm(m->grads, m->n_params);
     t->step++;

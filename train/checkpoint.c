@@ -11,8 +11,8 @@
 #include "train/checkpoint.h"
 
 #define FORMAT         "saferoute-checkpoint"
-#define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; the rest are two doubles */
-#define POSITION_SUMS  2
+#define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; loss_sum follows */
+#define POSITION_SUMS  1
 #define OWN_TENSORS    3
 
 static size_t param_count(const struct sr_model *m) {
@@ -121,8 +121,10 @@ static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, s
 
 /* Nothing of a file is believed before it is checked: the sum only tells that it is whole. */
 static bool position_is_sound(const struct sr_position *at, const struct sr_history *h) {
-    return at->epoch == (int64_t)h->n && at->best_epoch <= at->epoch && at->best_epoch >= (at->epoch > 0) &&
-           at->step >= 0 && at->batch >= 0 && at->rows >= at->batch && (!at->finished || at->epoch > 0);
+    const int64_t rows = (int64_t)h->n;
+    return at->epoch == (rows ? (int64_t)h->epoch[rows - 1].epoch : 0) && at->best <= rows &&
+           at->best >= (rows > 0) && at->step >= 0 && at->batch >= 0 && at->rows >= at->batch &&
+           (!at->finished || at->epoch > 0);
 }
 
 static int position_copy(const struct sr_safetensors *file, struct sr_position *at, struct sr_history *h,
@@ -137,7 +139,6 @@ static int position_copy(const struct sr_safetensors *file, struct sr_position *
         return sr_fail(err, SR_DATA, "%s: run.history is missing or has another shape", path);
     memcpy(at, position->data, POSITION_WHOLE * sizeof(int64_t));
     memcpy(&at->loss_sum, sum->data, sizeof at->loss_sum);
-    memcpy(&at->best_auprc, (const double *)sum->data + 1, sizeof at->best_auprc);
     const struct sr_epoch *epoch = history->data;
     for (uint64_t i = 0; i < history->shape[0]; i++) {
         const int status = sr_history_append(h, &epoch[i], err);
@@ -192,25 +193,21 @@ static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {
 
 #define METADATA_MAX 32
 
-int sr_weights_save(const char *path, const struct sr_model *m, const struct sr_epoch *epoch,
+int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n, const struct sr_epoch *epoch,
                     const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
                     struct sr_error *err) {
-    const size_t n = sr_model_tensor_count(m);
-    struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
     char *metrics = metrics_text(epoch, err);
-    int status = list && metrics ? SR_OK : SR_NOMEM;
+    if (!metrics)
+        return SR_NOMEM;
     struct sr_pair metadata[METADATA_MAX] = {
-        {"format", "saferoute"},      {"format_version", "1"},     {"metrics", metrics},
-        {"trained_on", id->train_id}, {"selected_on", id->val_id},
+        {"format", "saferoute"},     {"format_version", "1"},
+        {"metrics", metrics},        {"trained_on", id->train_id},
+        {"selected_on", id->val_id}, {"parent", id->parent[0] ? id->parent : NULL},
     };
-    size_t pairs = 5;
+    size_t pairs = 6;
     for (size_t i = 0; i < contract_count && pairs < METADATA_MAX; i++)
         metadata[pairs++] = contract[i];
-    if (status == SR_OK) {
-        sr_model_tensors(m, list);
-        status = sr_safetensors_write(path, list, n, metadata, pairs, err);
-    }
+    const int status = sr_safetensors_write(path, tensors, n, metadata, pairs, err);
     sr_free(metrics);
-    sr_free(list);
     return status;
 }

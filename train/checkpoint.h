@@ -14,14 +14,13 @@
 
 /* Where a run is. */
 struct sr_position {
-    int64_t step;       /* optimiser steps done */
-    int64_t epoch;      /* whole epochs done */
-    int64_t batch;      /* batches done of the epoch that is running */
-    int64_t rows;       /* rows drawn in it */
-    int64_t best_epoch; /* 0: none yet */
-    int64_t finished;   /* 1: nothing left to do */
-    double loss_sum;    /* over those rows */
-    double best_auprc;
+    int64_t step;     /* optimiser steps done */
+    int64_t epoch;    /* whole epochs done */
+    int64_t batch;    /* batches done of the epoch that is running */
+    int64_t rows;     /* rows drawn in it */
+    int64_t best;     /* row of the history, from 1, that is the best so far; 0: none yet */
+    int64_t finished; /* 1: nothing left to do */
+    double loss_sum;  /* over those rows */
 };
 
 /* Everything that a checkpoint holds; pointers borrowed. */
@@ -46,10 +45,9 @@ int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_ide
 int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_history *history,
                            struct sr_error *err);
 
-/* Weights of the model as it is now: the state-dict tensors and the metadata of "Files", with the feature
- * contract of the data and the metrics of the given epoch. There is no "threshold" in them: none is chosen
- * yet. */
-int sr_weights_save(const char *path, const struct sr_model *m, const struct sr_epoch *epoch,
+/* Weights: the n tensors of a state dict and the metadata of "Files", with the contract of the data and the
+ * metrics of the given epoch. There is no "threshold" in them: none is chosen yet. */
+int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n, const struct sr_epoch *epoch,
                     const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
                     struct sr_error *err);
 

@@ -1,16 +1,18 @@
-/* cmd_train.c: `saferoute train`: settings, signals, what people see.
+/* cmd_train.c: `saferoute train`: runs made, resumed, repeated with several seeds; signals.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "infer/infer.h"
-#include "train/loop.h"
+#include "train/cmd_train_screen.h"
+#include "train/parent.h"
+#include "train/seeds.h"
+#include "train/settings.h"
+#include "train/summary.h"
 
 static volatile sig_atomic_t stop_asked;
 
@@ -30,307 +32,261 @@ static void signals_catch(void) {
             sigaction(numbers[i], &action, NULL);
 }
 
-/* What the display needs to know between calls. */
-struct display {
-    double began; /* clock at the first step here */
-    double done;  /* epochs, and part of one, done before that */
-};
-
 static bool watch_stop(void *user) {
-    (void)user;
-    return stop_asked;
-}
-
-static void scan_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "looking through the data");
-}
-
-static double epochs_done(const struct sr_trainer *t) {
-    return (double)t->state.at.epoch +
-           (double)t->state.at.batch / (double)sr_loader_batches(t->feed->train.loader);
-}
-
-/* Seconds until the epoch limit, judged by the speed so far. */
-static double seconds_left(const struct display *d, const struct sr_trainer *t) {
-    const double all = epochs_done(t), done = all - d->done;
-    return done > 0 ? (sr_log_clock() - d->began) / done * ((double)t->config->epochs - all) : 0;
-}
-
-static void watch_step(void *user, const struct sr_trainer *t, double loss) {
-    const struct display *d = user;
-    const struct sr_position *at = &t->state.at;
-    if (!sr_log_is_terminal())
-        return;
-    char eta[24];
-    const struct sr_schedule schedule = sr_config_schedule(t->config);
-    sr_log_progress((double)at->batch / (double)sr_loader_batches(t->feed->train.loader),
-                    "epoch %lld/%lld  loss %.4f  lr %.2e  %.0f rows/s  at most %s left",
-                    (long long)at->epoch + 1, (long long)t->config->epochs, loss,
-                    sr_schedule_lr(&schedule, (uint64_t)at->epoch), t->rows_per_second,
-                    sr_log_duration(seconds_left(d, t), eta));
-}
-
-static void watch_epoch(void *user, const struct sr_trainer *t, bool is_best) {
-    const struct display *d = user;
-    const struct sr_epoch *e = &t->state.history.epoch[t->state.history.n - 1];
-    char eta[24];
-    sr_log_info("epoch %3.0f/%lld  loss %.4f  val loss %.4f  AUPRC %.4f%s AUROC %.4f  lr %.2e  %.0f rows/s  "
-                "at most %s left",
-                e->epoch, (long long)t->config->epochs, e->train_loss, e->val_loss, e->val_auprc,
-                is_best ? "*" : " ", e->val_auroc, e->lr, t->rows_per_second,
-                sr_log_duration(seconds_left(d, t), eta));
+    return stop_asked || sr_display_time_is_up(user);
 }
 
 static const char usage[] =
-    "usage: saferoute train --train A.h5[,B.h5] (--val V.h5 | --val-fraction F) --out RUN [--KEY VALUE ...]\n"
+    "usage: saferoute train --train A.h5 [--train B.h5] (--val V.h5 | --val-fraction F) --out RUN [--KEY "
+    "VALUE ...]\n"
+    "       saferoute train --init W --train NEW.h5 --val V.h5 --out RUN      (goes on from weights W)\n"
     "       saferoute train --resume RUN\n"
+    "       saferoute train ... --out RUN --resume auto                       (begins, or goes on: for "
+    "jobs)\n"
     "\n"
     "Trains a router from feature dumps (HDF5) and keeps the epoch with the best validation AUPRC. Without "
     "further\n"
-    "settings this is the published recipe. Every setting below can also stand in a file (--config FILE, "
-    "one\n"
-    "\"key: value\" a line) or be given as --set key=value; later ones win. The effective settings are "
-    "printed and\n"
-    "saved in RUN/config.yaml.";
+    "settings this is the published recipe; --recipe names others. Every setting below can also stand in a "
+    "file\n"
+    "(--config FILE, one \"key: value\" a line) or be given as --set key=value; later ones win. The "
+    "effective\n"
+    "settings are printed and saved in RUN/config.yaml.";
 
 static const char notes[] =
-    "RUN holds best.safetensors (the router), last.safetensors, checkpoint.safetensors, config.yaml, "
-    "data.json,\n"
-    "metrics.csv, metrics.jsonl, timing.csv and train.log. Ctrl-C and SIGTERM write a checkpoint first; "
-    "--resume goes\n"
-    "on from it and ends in the same bytes as a run never interrupted.\n"
+    "RUN holds best.safetensors (the router), last.safetensors, checkpoint.safetensors, summary.txt, "
+    "summary.json,\n"
+    "config.yaml, data.json, metrics.csv, metrics.jsonl, timing.csv and train.log; with --init "
+    "parent.safetensors;\n"
+    "with --seeds one such folder a seed, seeds.json and the median run's best.safetensors. Ctrl-C and "
+    "SIGTERM write\n"
+    "a checkpoint first; --resume goes on from it and ends in the same bytes as a run never interrupted.\n"
     "\n"
     "exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output "
     "error,\n"
-    "75 stopped by a signal with a checkpoint to resume from.\n"
+    "75 stopped by a signal (or by --max-minutes before there was a result) with a checkpoint to resume "
+    "from.\n"
     "\n"
     "examples:\n"
     "  saferoute train --train train.h5 --val val.h5 --out runs/monday\n"
-    "  saferoute train --train a.h5,b.h5 --val-fraction 0.1 --epochs 30 --patience 0 --out runs/short\n"
-    "  saferoute train --resume runs/monday";
+    "  saferoute train --init live.safetensors --train old.h5 --train 'new/*.h5' --train-weight 1,3 --val "
+    "val.h5 \\\n"
+    "                  --out runs/tuesday --resume auto --max-minutes 50\n"
+    "  saferoute train --train a.h5,b.h5 --val-fraction 0.1 --recipe plain --seeds 3 --out runs/short";
 
-static void part_print(const char *what, const struct sr_part *p) {
-    sr_log_info("%-10s %zu rows x %zu features, %zu positive (%.1f %%), %s%s", what, p->n, p->data->width,
-                p->positives, 100 * (double)p->positives / (double)p->n,
-                sr_data_kept(p->data) ? "in memory" : "streamed",
-                p->data->label_derived ? ", labels derived from gold and verdicts" : "");
-}
+/* ---- one run ---- */
 
-static void plan_print(const struct sr_trainer *t, const struct sr_options *o, int threads) {
-    const struct sr_blas *blas = sr_blas_begin();
-    char list[64];
-    part_print("train", &t->feed->train);
-    part_print("val", &t->feed->val);
-    sr_log_info("plan       at most %lld epochs of %zu steps", (long long)t->config->epochs,
-                sr_loader_batches(t->feed->train.loader));
-    const size_t bad = t->feed->train_scan.bad_rows + t->feed->val_scan.bad_rows;
-    if (bad)
-        sr_log_warn("%zu rows with a NaN or an infinity are left out (--on-bad-row=skip)", bad);
-    for (size_t i = 0; i < o->count; i++)
-        if (strcmp(o->table[i].key, "hidden") == 0)
-            sr_log_info("model      %zu-%s-1, %zu parameters", t->feed->train_data->width,
-                        sr_options_text(o, i, list, sizeof list), t->state.model->n_params);
-    sr_log_info("machine    %d thread%s, %s kernels, OpenBLAS core %s (%s: %s)", threads,
-                threads == 1 ? "" : "s", sr_isa_name(sr_vec()->isa), blas->core, blas->core_before,
-                blas->action);
-    if (t->warning[0])
-        sr_log_warn("%s", t->warning);
-}
+/* What is shared by the runs of a command. */
+struct job {
+    struct sr_config *config;
+    struct sr_options *options;
+    struct sr_feed feed;
+    bool feed_open;
+    struct sr_display display;
+};
 
-static void settings_print(const struct sr_options *o) {
-    char value[4096];
-    for (size_t i = 0; i < o->count; i++) {
-        if (o->table[i].flag_only)
-            continue;
-        sr_options_text(o, i, value, sizeof value);
-        if (value[0])
-            sr_log_info("  %-20s %-24s %s", o->table[i].key, value, sr_origin_name(o->origins[i]));
-    }
-}
-
-static void undefined_or(char text[16], double value) {
-    snprintf(text, 16, isnan(value) ? "undefined" : "%.4f", value);
-}
-
-static void summary_print(const struct sr_position *at, const struct sr_history *h,
-                          const struct sr_run *run) {
-    const struct sr_epoch *e = &h->epoch[at->best_epoch - 1];
-    char f1[16], precision[16], recall[16], path[SR_RUN_PATH];
-    undefined_or(f1, e->val_f1);
-    undefined_or(precision, e->val_precision);
-    undefined_or(recall, e->val_recall);
-    printf("best epoch     %lld of %zu\n", (long long)at->best_epoch, h->n);
-    printf("AUPRC          %.4f   (chance would get the share of positive rows, %.4f)\n", e->val_auprc,
-           e->val_base_rate);
-    printf("AUROC          %.4f\n", e->val_auroc);
-    printf("threshold      unset; at %.1f: F1 %s, precision %s, recall %s, %.1f %% routed\n",
-           (double)SR_THRESHOLD_UNSET, f1, precision, recall, 100 * e->val_share_routed);
-    printf("router         %s\n", sr_run_file(run, "best.safetensors", path));
-    printf("next           saferoute eval --model %s --data TEST.h5\n", path);
-}
-
-/* On --resume the settings are those of the run; only what never changes results may be given again. */
-static int resume_settings(struct sr_options *o, const struct sr_run *run, int argc, char **argv,
-                           struct sr_error *err) {
-    static const char *const allowed[] = {"resume", "memory", "threads", "checkpoint_seconds",
-                                          "train",  "val"};
-    char path[SR_RUN_PATH];
-    for (size_t i = 0; i < o->count; i++) {
-        bool may = false;
-        for (size_t j = 0; j < SR_COUNT(allowed); j++)
-            may |= strcmp(o->table[i].key, allowed[j]) == 0;
-        if (!may && o->origins[i] != SR_ORIGIN_DEFAULT)
-            return sr_fail(
-                err, SR_USAGE,
-                "%s cannot be changed in a resumed run: its settings are those in %s; start a new run with "
-                "--out",
-                o->table[i].key, sr_run_file(run, "config.yaml", path));
-    }
-    const int status = sr_config_read(o, sr_run_file(run, "config.yaml", path), err);
-    return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
-}
-
-/* Settings in the order of precedence; flags were read once already, to find --config and --resume. */
-static int settings(struct sr_config *c, struct sr_options *o, struct sr_run *run, int argc, char **argv,
-                    struct sr_error *err) {
-    int status = SR_OK;
-    if (c->resume) {
-        status = sr_run_open(run, c->resume, err);
-        return status < 0 ? status : resume_settings(o, run, argc, argv, err);
-    }
-    if (!c->out)
-        return sr_fail(err, SR_USAGE, "no run folder: give --out RUN (or --resume RUN to go on with one)");
-    if (c->config) {
-        status = sr_config_read(o, c->config, err);
-        if (status == SR_OK)
-            status = sr_options_arguments(o, argc, argv, err);
-    }
-    return status;
-}
-
-/* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they
- * are missing. */
-static void paths_print(FILE *to, const char *paths) {
-    char absolute[PATH_MAX];
-    for (const char *p = paths; *p; p += *p == ',') {
-        const size_t length = strcspn(p, ",");
-        char *one = strndup(p, length);
-        fprintf(to, "%s%s", p == paths ? "" : ",", !one ? "" : realpath(one, absolute) ? absolute : one);
-        free(one);
-        p += length;
-    }
-}
-
-/* So that a run can be resumed from another folder. */
-static int paths_absolute(struct sr_options *o, const char *key, const char *paths, struct sr_error *err) {
-    if (!paths)
+/* The data is looked through once, and before a new run's folder is made: what cannot be trained on leaves
+ * nothing behind. */
+static int feed_need(struct job *job, struct sr_error *err) {
+    if (job->feed_open)
         return SR_OK;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&list, &size);
-    if (!to)
-        return sr_fail(err, SR_NOMEM, "out of memory for a list of files");
-    paths_print(to, paths);
-    int status = fclose(to) == 0 ? SR_OK : sr_fail(err, SR_NOMEM, "out of memory for a list of files");
-    if (status == SR_OK)
-        status = sr_options_set(o, key, list, sr_options_origin(o, key), err);
-    free(list);
-    return status;
+    job->feed_open = true; /* to be closed also after a failure */
+    return sr_feed_open(&job->feed, job->config, sr_display_scan, NULL, err);
 }
 
-/* What config.yaml says must be readable when the run is resumed; a file name of odd bytes is not. */
-static int text_check(const char *text, struct sr_error *err) {
-    struct sr_config scratch;
-    struct sr_options o;
-    struct sr_error inner = {0};
-    int status = sr_options_begin(&o, sr_config_table, sr_config_count, &scratch, err);
-    if (status == SR_OK && sr_config_parse(&o, text, strlen(text), "config.yaml", &inner) < 0)
-        status =
-            sr_fail(err, SR_USAGE,
-                    "a path or name cannot be kept in the run's settings (%s): use names of printable UTF-8",
-                    inner.text);
-    sr_options_end(&o);
-    return status;
-}
-
-static int run_create(const struct sr_config *c, struct sr_options *o, struct sr_run *run,
-                      struct sr_error *err) {
-    int status = paths_absolute(o, "train", c->train, err);
-    if (status == SR_OK)
-        status = paths_absolute(o, "val", c->val, err);
-    if (status < 0)
-        return status;
-    char *text = sr_config_text(o, err);
-    if (!text)
-        return SR_NOMEM;
-    status = text_check(text, err);
-    if (status == SR_OK)
-        status = sr_run_create(run, c->out, text, err);
+static int run_create(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
+    int status = feed_need(job, err);
+    char *text = status == SR_OK ? sr_settings_text(job->options, err) : NULL;
+    if (status < 0 || !text)
+        return status < 0 ? status : err->status;
+    status = sr_run_create(run, folder, text, err);
     sr_free(text);
     return status;
 }
 
-static int train(const struct sr_config *c, struct sr_options *o, struct sr_feed *feed, struct sr_run *run,
-                 int threads, struct sr_error *err) {
-    struct display display = {0};
-    struct sr_trainer t;
+/* Time was up: what there is is the result, if there is anything. */
+static int time_up(const struct sr_trainer *t, struct sr_error *err) {
+    const struct sr_position *at = &t->state.at;
+    if (at->best == 0)
+        return sr_fail(
+            err, SR_STOPPED,
+            "--max-minutes %g was over before the first epoch was: there is no result yet; continue with "
+            "--resume %s, and shorten epochs with --epoch-rows",
+            t->config->max_minutes, t->run->folder);
+    sr_log_info("time is up (--max-minutes %g) after %lld of at most %lld epochs; to go on: saferoute train "
+                "--resume %s",
+                t->config->max_minutes, (long long)at->epoch, (long long)t->config->epochs, t->run->folder);
+    return SR_OK;
+}
+
+static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) {
+    struct sr_display *d = &job->display;
+    struct sr_trainer t = {0};
     const struct sr_watch watch = {
-        .user = &display, .step = watch_step, .epoch = watch_epoch, .stop = watch_stop};
+        .user = d, .step = sr_display_step, .epoch = sr_display_epoch, .stop = watch_stop};
     const double began = sr_log_clock();
-    int status = sr_trainer_open(&t, c, o, feed, run, &watch, err);
+    char time[24];
+    int status = job->config->init ? sr_parent_keep(run, job->config->init, err) : SR_OK;
+    if (status == SR_OK)
+        status = sr_trainer_open(&t, job->config, job->options, &job->feed, run, &watch, err);
     if (status == SR_OK) {
-        plan_print(&t, o, threads);
-        display.began = sr_log_clock();
-        display.done = epochs_done(&t);
+        sr_display_plan(&t, job->options);
+        sr_display_begin(d, &t);
         status = sr_train(&t, err);
+        if (status == SR_STOPPED && !stop_asked && sr_display_time_is_up(d))
+            status = time_up(&t, err);
     }
-    if (status == SR_OK) {
-        char time[24];
-        summary_print(&t.state.at, &t.state.history, run);
+    if (status == SR_OK)
+        status = sr_summary_write(run, job->config, &job->feed, &t.state.at, &t.state.history, err);
+    if (status == SR_OK)
         sr_log_info("trained for %s, peak memory %.0f MB", sr_log_duration(sr_log_clock() - began, time),
                     (double)sr_memory_peak() / 1e6);
-    }
     sr_trainer_close(&t);
     return status;
 }
 
-/* The data is looked through before a new run's folder is made: what cannot be trained on leaves nothing
- * behind. */
-static int feed_and_train(struct sr_config *c, struct sr_options *o, struct sr_run *run,
-                          struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    struct sr_feed feed;
-    const int threads = sr_cpu_threads((int)c->threads);
-    int status = sr_feed_open(&feed, c, scan_progress, NULL, err);
-    if (status == SR_OK && !c->resume)
-        status = run_create(c, o, run, err);
-    if (status == SR_OK)
-        status = sr_log_file(sr_run_file(run, "train.log", path), err);
-    if (status == SR_OK) {
-        sr_log_info("saferoute %s, run %s%s", SR_VERSION, run->folder, c->resume ? " (resumed)" : "");
-        settings_print(o);
-        status = train(c, o, &feed, run, threads, err);
-    }
-    sr_feed_close(&feed);
-    return status;
+static void log_begin(const struct job *job, const struct sr_run *run, bool resumed) {
+    sr_log_info("saferoute %s, run %s%s", SR_VERSION, run->folder, resumed ? " (resumed)" : "");
+    sr_display_settings(job->options);
 }
 
-/* A finished run is as it was, whatever has become of its data since: 0. 1: there is something left to do. */
-static int finished_print(const struct sr_run *run, struct sr_error *err) {
+/* 1 if the run is finished and its summary written: whatever has become of its data since, it is as it was.
+ * --resume auto promises the result for today's data, so that is compared where it is still there. */
+static int run_finished(struct job *job, const struct sr_run *run, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_position at;
     struct sr_history history = {0};
     int status = sr_checkpoint_finished(sr_run_file(run, "checkpoint.safetensors", path), &at, &history, err);
-    if (status == 1) {
-        status = sr_history_write(&history, run, err);
-        if (status == SR_OK)
-            summary_print(&at, &history, run);
-    } else if (status == 0) {
-        status = 1;
-    }
+    if (status == 1)
+        status = sr_history_write(&history, run, err) < 0 ? SR_IO : 1;
     sr_history_free(&history);
+    if (status == 1 && access(sr_run_file(run, SR_SUMMARY_JSON, path), F_OK) != 0)
+        return 0;
+    if (status != 1 || !sr_settings_auto(job->config))
+        return status;
+    const int opened = feed_need(job, err);
+    if (opened == SR_NOINPUT) {
+        sr_log_warn("the run is finished and its data is gone, so it cannot be compared: %s", err->text);
+        return 1;
+    }
+    if (opened == SR_OK)
+        status = sr_trainer_agree(job->config, job->options, &job->feed, run, err);
+    return opened < 0 ? opened : status < 0 ? status : 1;
+}
+
+/* Goes on with an open run, or makes the folder, and trains to the end. */
+static int run_one(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    const bool exists = run->lock >= 0;
+    int status = exists ? run_finished(job, run, err) : run_create(job, run, folder, err);
+    if (status == 1 || status < 0)
+        return status < 0 ? status : SR_OK;
+    status = feed_need(job, err);
+    if (status == SR_OK)
+        status = sr_log_file(sr_run_file(run, "train.log", path), err);
+    if (status < 0)
+        return status;
+    log_begin(job, run, exists);
+    return run_train(job, run, err);
+}
+
+/* ---- several seeds ---- */
+
+/* The run of one seed, in its own folder; its best epoch's row into *best. */
+static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr_epoch *best,
+                    struct sr_error *err) {
+    char number[32], path[SR_RUN_PATH];
+    struct sr_run run = {.lock = -1};
+    struct sr_position at = {0};
+    struct sr_history history = {0};
+    snprintf(number, sizeof number, "%lld", (long long)seed);
+    snprintf(path, sizeof path, "%.*s/seed-%s", SR_RUN_PATH - 64, folder, number);
+    int status = sr_options_set(job->options, "seed", number, SR_ORIGIN_FLAG, err);
+    if (status == SR_OK && access(path, F_OK) == 0)
+        status = sr_run_open(&run, path, err);
+    if (status == SR_OK)
+        status = run_one(job, &run, path, err);
+    if (status == SR_OK)
+        status =
+            sr_checkpoint_finished(sr_run_file(&run, "checkpoint.safetensors", path), &at, &history, err);
+    if (status == 0)
+        status =
+            sr_fail(err, SR_STOPPED, "time was up with seed %s: continue with --resume %s", number, folder);
+    if (status == 1)
+        *best = history.epoch[at.best - 1];
+    sr_history_free(&history);
+    sr_run_close(&run);
+    return status == 1 ? SR_OK : status;
+}
+
+/* Copies a file of the median run's folder into the folder of them all. */
+static int deliver(const struct sr_run *run, int64_t seed, const char *name, struct sr_error *err) {
+    char from[SR_RUN_PATH + 64], to[SR_RUN_PATH];
+    void *bytes;
+    size_t size;
+    snprintf(from, sizeof from, "%s/seed-%lld/%s", run->folder, (long long)seed, name);
+    int status = sr_file_read(&bytes, &size, from, SIZE_MAX / 2, err);
+    if (status < 0)
+        return status;
+    status = sr_atomic_file_write(sr_run_file(run, name, to), bytes, size, err);
+    sr_free(bytes);
     return status;
+}
+
+static int seeds_write(const struct sr_run *run, const struct sr_seeds *s, struct sr_error *err) {
+    static const char *const delivered[] = {"best.safetensors", SR_SUMMARY_TEXT, SR_SUMMARY_JSON};
+    char path[SR_RUN_PATH];
+    struct sr_json *o = sr_seeds_json(s);
+    char *text = sr_json_text(o, 1, err);
+    sr_json_free(o);
+    int status = text ? sr_atomic_file_write(sr_run_file(run, SR_SEEDS_JSON, path), text, strlen(text), err)
+                      : SR_NOMEM;
+    for (size_t i = 0; status == SR_OK && i < SR_COUNT(delivered); i++)
+        status = deliver(run, s->seed[s->median], delivered[i], err);
+    sr_free(text);
+    return status;
+}
+
+static int seeds_train(struct job *job, const struct sr_run *run, struct sr_seeds *s, struct sr_error *err) {
+    const int64_t first = job->config->seed;
+    int status = SR_OK;
+    for (size_t i = 0; status == SR_OK && i < s->n; i++) {
+        s->seed[i] = first + (int64_t)i;
+        status = seed_run(job, run->folder, s->seed[i], &s->best[i], err);
+    }
+    if (status < 0)
+        return status;
+    sr_seeds_measure(s);
+    status = seeds_write(run, s, err);
+    if (status == SR_OK && !job->config->json) {
+        sr_seeds_print(stdout, s);
+        putchar('\n');
+    }
+    return status;
+}
+
+static int run_seeds(struct job *job, struct sr_run *run, struct sr_error *err) {
+    struct sr_seeds s = {.n = (size_t)job->config->seeds};
+    int status = run->lock >= 0 ? SR_OK : run_create(job, run, job->config->out, err);
+    s.seed = sr_alloc(s.n, sizeof *s.seed, err);
+    s.best = sr_alloc(s.n, sizeof *s.best, err);
+    if (status == SR_OK)
+        status = s.seed && s.best ? seeds_train(job, run, &s, err) : SR_NOMEM;
+    sr_free(s.seed);
+    sr_free(s.best);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static int train(struct job *job, struct sr_run *run, struct sr_error *err) {
+    const struct sr_config *c = job->config;
+    if (c->max_minutes > 0)
+        job->display.deadline = sr_log_clock() + 60 * c->max_minutes;
+    sr_display_machine(c);
+    int status = c->seeds > 1 ? run_seeds(job, run, err) : run_one(job, run, c->out, err);
+    if (job->feed_open)
+        sr_feed_close(&job->feed);
+    return status == SR_OK ? sr_display_summary(run, c, err) : status;
 }
 
 int sr_cmd_train(int argc, char **argv) {
@@ -342,15 +298,12 @@ int sr_cmd_train(int argc, char **argv) {
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &c, argc, argv, &err);
     if (status > 0) {
+        struct job job = {.config = &c, .options = &o};
         signals_catch();
         sr_blas_begin();
-        status = settings(&c, &o, &run, argc, argv, &err);
+        status = sr_settings_complete(&c, &o, &run, argc, argv, &err);
         if (status == SR_OK)
-            status = sr_config_check(&c, &err);
-        if (status == SR_OK)
-            status = c.resume ? finished_print(&run, &err) : sr_run_absent(c.out, &err) < 0 ? SR_USAGE : 1;
-        if (status == 1)
-            status = feed_and_train(&c, &o, &run, &err);
+            status = train(&job, &run, &err);
     }
     status = sr_command_end(&o, status, &err);
     sr_log_file(NULL, NULL); /* after the last word */

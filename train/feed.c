@@ -22,6 +22,11 @@ static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_err
         status = sr_data_keep(f->train_data, train, err);
     if (status == SR_OK && f->val_data && (both || (windows < left && val <= left - windows)))
         status = sr_data_keep(f->val_data, val, err);
+    if (status == SR_OK && !both && windows > left)
+        snprintf(f->warning, sizeof f->warning,
+                 "streaming holds two windows of %lld rows, %zu MB, where %zu MB are free for rows: --window "
+                 "takes fewer (and draws rows in another order), --memory allows more",
+                 (long long)c->window, windows >> 20, left >> 20);
     return status;
 }
 
@@ -78,6 +83,8 @@ static int part_scan(struct sr_part *p, struct sr_scan *scan, struct sr_data *d,
     for (size_t r = 0, bad = 0; r < d->rows; r++) {
         if (bad < scan->bad_rows && scan->bad_row[bad] == r)
             bad++;
+        else if (d->label[r] == SR_UNKNOWN)
+            p->unlabelled++;
         else
             p->row[p->n++] = (uint32_t)r;
     }
@@ -86,23 +93,11 @@ static int part_scan(struct sr_part *p, struct sr_scan *scan, struct sr_data *d,
 
 static int hold_out(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
     struct sr_part all = f->train;
-    f->val.data = all.data;
+    f->val.data = all.data; /* rows without a label are counted with the training rows */
     f->train.row = NULL;
-    const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->seed,
+    const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->split_seed,
                                      &f->train.row, &f->train.n, &f->val.row, &f->val.n, err);
     sr_free(all.row);
-    return status;
-}
-
-static int loaders_create(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
-    struct sr_loader_options how = {.order = SR_ORDER_BALANCED,
-                                    .seed = (uint64_t)c->seed,
-                                    .batch = (size_t)c->batch,
-                                    .window = (size_t)c->window};
-    int status = sr_loader_create(&f->train.loader, f->train.data, f->train.row, f->train.n, &how, err);
-    how.order = SR_ORDER_FILE;
-    if (status == SR_OK)
-        status = sr_loader_create(&f->val.loader, f->val.data, f->val.row, f->val.n, &how, err);
     return status;
 }
 
@@ -142,15 +137,13 @@ int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(
         status = part_count(&f->train, "training", err);
     if (status == SR_OK)
         status = part_count(&f->val, "validation", err);
-    return status == SR_OK ? loaders_create(f, c, err) : status;
+    return status;
 }
 
 void sr_feed_close(struct sr_feed *f) {
     struct sr_part *parts[] = {&f->train, &f->val};
-    for (size_t i = 0; i < 2; i++) {
-        sr_loader_free(parts[i]->loader);
+    for (size_t i = 0; i < 2; i++)
         sr_free(parts[i]->row);
-    }
     sr_scan_free(&f->train_scan);
     sr_scan_free(&f->val_scan);
     sr_data_close(f->train_data);
@@ -174,6 +167,7 @@ static struct sr_json *part_json(const struct sr_part *p, const char *data_id, s
     sr_json_set(o, "rows", sr_json_integer((int64_t)p->n));
     sr_json_set(o, "positives", sr_json_integer((int64_t)p->positives));
     sr_json_set(o, "negatives", sr_json_integer((int64_t)(p->n - p->positives)));
+    sr_json_set(o, "unlabelled", sr_json_integer((int64_t)p->unlabelled));
     sr_json_set(o, "bad_rows", sr_json_integer((int64_t)bad_rows));
     sr_json_set(o, "features", sr_json_integer((int64_t)p->data->width));
     sr_json_set(o, "labels_derived", sr_json_bool(p->data->label_derived));
@@ -201,5 +195,8 @@ void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]) {
         sr_sha256_add(&s, &n, sizeof n);
         sr_sha256_add(&s, parts[i]->row, parts[i]->n * sizeof *parts[i]->row);
     }
+    const struct sr_data *d = f->train_data;
+    if (d->weight)
+        sr_sha256_add(&s, d->weight, d->rows * sizeof *d->weight);
     sr_sha256_end(&s, hex);
 }

@@ -8,12 +8,12 @@
 #include "data/data.h"
 #include "train/config.h"
 
-/* Some rows of a set. */
+/* Some rows of a set: those that can be used, whose features are finite and whose label is known. */
 struct sr_part {
     struct sr_data *data; /* borrowed */
     uint32_t *row;        /* [n] ascending */
     size_t n, positives;
-    struct sr_loader *loader;
+    size_t unlabelled; /* rows left out for their label alone */
 };
 
 struct sr_feed {
@@ -21,11 +21,12 @@ struct sr_feed {
         *val_data; /* val_data is NULL when the validation rows are held out of train_data */
     struct sr_scan train_scan, val_scan; /* val_scan empty in that case */
     struct sr_part train, val;
+    char warning[256]; /* "" if there is none */
 };
 
 /* Opens, keeps in memory what fits, scans, checks and splits. Errors as in data.h; SR_DATA also for bad rows
- * (unless they are to be skipped), for a part without positives or without negatives and for widths that
- * differ. progress as in sr_data_scan. Free with sr_feed_close, also after a failure. */
+ * (unless they are to be skipped), for a part without positives or without negatives, for widths and
+ * contracts that differ. progress as in sr_data_scan. Free with sr_feed_close, also after a failure. */
 int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(void *user, double fraction),
                  void *user, struct sr_error *err);
 void sr_feed_close(struct sr_feed *f);
@@ -33,8 +34,8 @@ void sr_feed_close(struct sr_feed *f);
 /* data_id of the validation set: its own, or the training set's when rows are held out of it. */
 const char *sr_feed_val_id(const struct sr_feed *f);
 
-/* Hash of which rows train and which validate: with groups and bad rows that is more than the data_id says.
- */
+/* Hash of which rows train and which validate, and of the training rows' weights: with groups and bad rows
+ * that is more than the data_id says. */
 void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]);
 
 /* What data.json says: rows, bad rows, classes, data_id of both, mean and deviation of the features. The

@@ -60,8 +60,9 @@ static void csv_print(FILE *to, const struct sr_history *h) {
 static void jsonl_print(FILE *to, const struct sr_history *h) {
     for (size_t i = 0; i < h->n; i++) {
         const double *value = (const double *)&h->epoch[i];
+        fprintf(to, "{\"schema_version\": %d", SR_METRICS_SCHEMA);
         for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
-            fprintf(to, "%s\"%s\": ", c ? ", " : "{", columns[c].key);
+            fprintf(to, ", \"%s\": ", columns[c].key);
             number_print(to, c, value[c], "null");
         }
         fputs("}\n", to);

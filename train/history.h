@@ -13,13 +13,16 @@
 #include "nn/base/base.h"
 #include "train/run_folder.h"
 
+#define SR_METRICS_SCHEMA                                                                                    \
+    1 /* schema_version of metrics.jsonl; a new key leaves it, a changed one raises it */
+
 /* X(field, key, is a whole number) */
 #define SR_EPOCH_LIST(X)                                                                                     \
     X(step, "step", 1)             /* optimiser steps done */                                                \
-    X(epoch, "epoch", 1)           /* epochs done, from 1 */                                                 \
-    X(lr, "lr", 0)                 /* learning rate of this epoch */                                         \
-    X(train_loss, "train/loss", 0) /* mean focal loss of the drawn rows, with dropout */                     \
-    X(val_loss, "val/loss", 0)     /* mean focal loss of the validation rows */                              \
+    X(epoch, "epoch", 1)           /* epochs done, from 1; 0: the weights that training began with */        \
+    X(lr, "lr", 0)                 /* learning rate of this epoch; undefined for epoch 0 */                  \
+    X(train_loss, "train/loss", 0) /* mean loss of the drawn rows, with dropout and row weights */           \
+    X(val_loss, "val/loss", 0)     /* mean loss of the validation rows, each counting 1, as do all below */  \
     X(val_bce, "val/bce", 0)       /* mean plain cross-entropy */                                            \
     X(val_auprc, "val/auprc", 0)   /* average precision; selects the best epoch */                           \
     X(val_auroc, "val/auroc", 0)   /* area under the ROC curve */                                            \

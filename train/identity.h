@@ -9,12 +9,13 @@
 
 #include "nn/base/base.h"
 
-/* X(field and key, what to say when it differs); each is a SHA-256 in hex */
+/* X(field and key, what to say when it differs); each is a SHA-256 in hex, or "" */
 #define SR_IDENTITY_LIST(X)                                                                                  \
     X(config, "the settings in config.yaml changed since this run began")                                    \
     X(train_id, "the training data is not the data this run began with")                                     \
     X(val_id, "the validation data is not the data this run began with")                                     \
-    X(rows, "other rows train and validate than when this run began (groups changed?)")
+    X(rows, "other rows or row weights train and validate than when this run began (groups changed?)")       \
+    X(parent, "the weights given as --init are not those this run began with")
 
 struct sr_identity {
 #define X(field, complaint) char field[65];

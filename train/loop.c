@@ -1,9 +1,9 @@
 /* loop.c: the training loop, the published recipe step by step.
  *
+ *     where training begins with given weights: validate them, as epoch 0
  *     for each epoch: learning rate from the schedule
- *         for each batch of class-balanced draws: forward, focal loss, backward, clip, AdamW
- *         validate; keep the weights if AUPRC is the best so far; stop when it has not been for `patience`
- * epochs
+ *         for each batch of draws: forward, loss, backward, clip, AdamW
+ *         validate; keep the weights if AUPRC is the best so far; stop after `patience` epochs without a best
  *
  * Everything random is a function of (seed, epoch or step), so the position is all that a checkpoint must
  * know besides the numbers themselves. At the end of an epoch: best, checkpoint, metrics, in this order; a
@@ -18,6 +18,7 @@
 #include "eval/eval.h"
 #include "infer/infer.h"
 #include "train/loop.h"
+#include "train/parent.h"
 
 static int checkpoint(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -26,12 +27,45 @@ static int checkpoint(struct sr_trainer *t, struct sr_error *err) {
                               err);
 }
 
+int64_t sr_best_epoch(const struct sr_position *at, const struct sr_history *h) {
+    return at->best > 0 ? (int64_t)h->epoch[at->best - 1].epoch : 0;
+}
+
+/* The model's tensors as they are saved: a first Linear that reads normalized features is folded. */
+static void tensors_list(struct sr_trainer *t, struct sr_tensor *list) {
+    const struct sr_normalization *n = &t->normalization;
+    sr_model_tensors(t->state.model, list);
+    if (!n->shift)
+        return;
+    const size_t out = (size_t)list[0].shape[0]; /* the first layer's weight and bias lead the list */
+    real *weight = t->folded, *bias = t->folded + out * n->width;
+    sr_normalization_fold(weight, bias, list[0].data, list[1].data, out, n);
+    list[0].data = weight;
+    list[1].data = bias;
+}
+
+/* Saves the weights of the history's last row: the model's, or the untouched ones training began with. */
 static int weights(struct sr_trainer *t, const char *name, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const struct sr_history *h = &t->state.history;
+    const struct sr_epoch *row = &h->epoch[h->n - 1];
     const struct sr_data *d = t->feed->train_data;
-    return sr_weights_save(sr_run_file(t->run, name, path), t->state.model, &h->epoch[h->n - 1], &t->identity,
-                           d->contract, d->contract_count, err);
+    const size_t n = sr_model_tensor_count(t->state.model);
+    struct sr_safetensors *parent = NULL;
+    struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
+    int status = list ? SR_OK : SR_NOMEM;
+    if (status == SR_OK && row->epoch == 0)
+        status = sr_parent_open(&parent, t->run, err);
+    if (status == SR_OK) {
+        tensors_list(t, list);
+        for (size_t i = 0; parent && i < n; i++)
+            list[i] = *sr_safetensors_find(parent, list[i].name); /* the model was loaded from them */
+        status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, d->contract,
+                                 d->contract_count, err);
+    }
+    sr_safetensors_close(parent);
+    sr_free(list);
+    return status;
 }
 
 /* One optimiser step. Returns the mean loss of the batch. */
@@ -44,7 +78,8 @@ static double step(struct sr_trainer *t, const struct sr_batch *batch, double lr
 
     sr_model_zero_grad(m);
     sr_model_forward(m, &pass, batch->x, batch->rows);
-    const double loss = sr_focal_mean(t->dlogit, sr_model_logits(m), batch->y, batch->rows, &t->focal);
+    const double loss =
+        sr_focal_mean(t->dlogit, sr_model_logits(m), batch->y, batch->weight, batch->rows, &t->loss);
     sr_model_backward(m, &pass, batch->x, t->dlogit, batch->rows);
     const double scale = sr_clip_scale(sr_gradient_norm(m->grads, m->n_params), t->config->clip);
     s->at.step++;
@@ -60,7 +95,7 @@ static double step(struct sr_trainer *t, const struct sr_batch *batch, double lr
 /* The steps of an epoch, from the batch where the position stands. */
 static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
     struct sr_position *at = &t->state.at;
-    struct sr_loader *loader = t->feed->train.loader;
+    struct sr_loader *loader = t->train_loader;
     const double began = sr_log_clock(), waited = sr_loader_waited(loader);
     const int64_t rows = at->rows;
     struct sr_batch batch;
@@ -101,14 +136,14 @@ static int validation_score(struct sr_trainer *t, struct sr_epoch *row, struct s
     double loss = 0, bce = 0;
     size_t n = 0;
     struct sr_batch batch;
-    int got = sr_loader_start(t->feed->val.loader, 0, 0, err);
+    int got = sr_loader_start(t->val_loader, 0, 0, err);
     if (got < 0)
         return got;
-    while ((got = sr_loader_next(t->feed->val.loader, &batch, err)) > 0) {
+    while ((got = sr_loader_next(t->val_loader, &batch, err)) > 0) {
         sr_model_forward(m, &pass, batch.x, batch.rows);
         const real *logit = sr_model_logits(m);
         for (size_t i = 0; i < batch.rows; i++, n++) {
-            loss += sr_focal((double)logit[i], batch.y[i], &t->focal, NULL);
+            loss += sr_focal((double)logit[i], batch.y[i], &t->loss, NULL);
             bce += sr_bce((double)logit[i], batch.y[i]);
             t->label[n] = batch.y[i];
             t->prob[n] = sr_router_prob((float)logit[i]);
@@ -140,22 +175,23 @@ static int epoch_validate(struct sr_trainer *t, struct sr_epoch *row, struct sr_
     return status;
 }
 
-/* Moves the position past the epoch, writes what the epoch leaves behind. */
+/* Adds the row to the history, moves the position past its epoch, writes what the epoch leaves behind. */
 static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct sr_error *err) {
     struct sr_position *at = &t->state.at;
-    const bool is_best = at->best_epoch == 0 || row->val_auprc > at->best_auprc;
-    at->epoch++;
+    struct sr_history *h = &t->state.history;
+    const int64_t patience = t->config->patience;
+    const bool is_best = at->best == 0 || row->val_auprc > h->epoch[at->best - 1].val_auprc;
+    int status = sr_history_append(h, row, err);
+    if (status < 0)
+        return status;
+    at->best = is_best ? (int64_t)h->n : at->best;
+    at->epoch = (int64_t)row->epoch;
     at->batch = at->rows = 0;
     at->loss_sum = 0;
-    if (is_best) {
-        at->best_epoch = at->epoch;
-        at->best_auprc = row->val_auprc;
-    }
-    const int64_t patience = t->config->patience;
-    at->finished = at->epoch >= t->config->epochs || (patience > 0 && at->epoch - at->best_epoch >= patience);
+    at->finished =
+        at->epoch >= t->config->epochs || (patience > 0 && at->epoch - sr_best_epoch(at, h) >= patience);
 
-    int status = sr_history_append(&t->state.history, row, err);
-    if (status == SR_OK && is_best)
+    if (is_best)
         status = weights(t, "best.safetensors", err);
     if (status == SR_OK && at->finished)
         status = weights(t, "last.safetensors", err);
@@ -165,7 +201,7 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
         (is_best || at->finished || sr_log_clock() - t->last_checkpoint > t->config->checkpoint_seconds))
         status = checkpoint(t, err);
     if (status == SR_OK)
-        status = sr_history_write(&t->state.history, t->run, err);
+        status = sr_history_write(h, t->run, err);
     if (status == SR_OK)
         status = sr_run_timing(t->run, at->epoch, t->epoch_seconds, t->rows_per_second, t->waited, err);
     if (status == SR_OK && t->watch.epoch)
@@ -173,11 +209,22 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
     return status;
 }
 
+/* The weights that training begins with, unchanged, are a result to beat. */
+static int parent_validate(struct sr_trainer *t, struct sr_error *err) {
+    struct sr_epoch row = {.epoch = 0, .lr = NAN, .train_loss = NAN};
+    const int status = epoch_validate(t, &row, err);
+    return status < 0 ? status : epoch_close(t, &row, err);
+}
+
 int sr_train(struct sr_trainer *t, struct sr_error *err) {
     struct sr_position *at = &t->state.at;
+    const struct sr_history *h = &t->state.history;
     const struct sr_schedule schedule = sr_config_schedule(t->config);
-    int status = at->epoch > 0 ? sr_history_write(&t->state.history, t->run, err)
-                               : SR_OK; /* as the checkpoint has them */
+    int status = SR_OK;
+    if (h->n > 0)
+        status = sr_history_write(h, t->run, err); /* as the checkpoint has them */
+    else if (t->identity.parent[0] && at->step == 0)
+        status = parent_validate(t, err);
     while (status == SR_OK && !at->finished) {
         struct sr_epoch row = {.epoch = (double)(at->epoch + 1),
                                .lr = sr_schedule_lr(&schedule, (uint64_t)at->epoch)};
@@ -194,9 +241,11 @@ int sr_train(struct sr_trainer *t, struct sr_error *err) {
 }
 
 static void carve(struct sr_trainer *t) {
-    const size_t params = t->state.model->n_params, n = t->feed->val.n;
+    const struct sr_model *m = t->state.model;
+    const size_t params = m->n_params, n = t->feed->val.n, first = m->layer[0].out;
     t->state.exp_avg = sr_arena_take(&t->arena, params, sizeof(real));
     t->state.exp_avg_sq = sr_arena_take(&t->arena, params, sizeof(real));
+    t->folded = sr_arena_take(&t->arena, t->normalization.shift ? first * (m->spec.in + 1) : 0, sizeof(real));
     t->dlogit = sr_arena_take(&t->arena, (size_t)t->config->batch + 1, sizeof(real));
     t->score = sr_arena_take(&t->arena, n, sizeof *t->score);
     t->prob = sr_arena_take(&t->arena, n, sizeof *t->prob);
@@ -204,12 +253,14 @@ static void carve(struct sr_trainer *t) {
     t->decided = sr_arena_take(&t->arena, n, 1);
 }
 
-static void identity_set(struct sr_trainer *t, const struct sr_options *options) {
+static void identity_set(struct sr_trainer *t, const struct sr_options *options,
+                         const struct sr_safetensors *parent) {
     struct sr_identity *id = &t->identity;
     sr_config_hash(options, id->config);
     snprintf(id->train_id, sizeof id->train_id, "%s", t->feed->train_scan.data_id);
     snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(t->feed));
     sr_feed_rows_hash(t->feed, id->rows);
+    snprintf(id->parent, sizeof id->parent, "%s", parent ? sr_safetensors_hash(parent) : "");
     snprintf(id->blas_core, sizeof id->blas_core, "%s", sr_blas_begin()->core);
     snprintf(id->isa, sizeof id->isa, "%s", sr_isa_name(sr_vec()->isa));
 }
@@ -220,7 +271,7 @@ static int state_load(struct sr_trainer *t, struct sr_error *err) {
                                           &t->identity, t->warning, err);
     if (status == SR_NOINPUT)
         return SR_OK; /* killed before the first one: begin at the beginning */
-    if (status == SR_OK && t->state.at.batch > (int64_t)sr_loader_batches(t->feed->train.loader))
+    if (status == SR_OK && t->state.at.batch > (int64_t)sr_loader_batches(t->train_loader))
         return sr_fail(err, SR_DATA, "%s: it stands behind the end of an epoch", path);
     return status;
 }
@@ -262,32 +313,97 @@ static int data_json_agree(struct sr_trainer *t, struct sr_error *err) {
     return status;
 }
 
-int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_feed *feed, struct sr_run *run, const struct sr_watch *watch,
-                    struct sr_error *err) {
-    *t = (struct sr_trainer){.config = config,
-                             .run = run,
-                             .watch = *watch,
-                             .feed = feed,
-                             .focal = {.alpha = config->alpha, .gamma = config->gamma}};
-    identity_set(t, options);
-    const struct sr_model_spec spec = sr_config_model(config, feed->train_data->width);
-    int status = data_json_agree(t, err);
+static int loaders_create(struct sr_trainer *t, struct sr_error *err) {
+    const struct sr_config *c = t->config;
+    const struct sr_feed *f = t->feed;
+    struct sr_loader_options how = {
+        .order = c->sampler == SR_SAMPLER_BALANCED ? SR_ORDER_BALANCED : SR_ORDER_SHUFFLED,
+        .seed = (uint64_t)c->seed,
+        .batch = (size_t)c->batch,
+        .window = (size_t)c->window,
+        .epoch_rows = (size_t)c->epoch_rows,
+        .file_weight = c->train_weight.n > 0 ? c->train_weight.v : NULL,
+        .shift = t->normalization.shift,
+        .scale = t->normalization.scale,
+    };
+    int status = sr_loader_create(&t->train_loader, f->train.data, f->train.row, f->train.n, &how, err);
+    how.order = SR_ORDER_FILE;
+    how.epoch_rows = 0;
+    how.file_weight = NULL;
     if (status == SR_OK)
-        status = sr_model_create(&t->state.model, &spec, (size_t)config->batch + 1, err);
+        status = sr_loader_create(&t->val_loader, f->val.data, f->val.row, f->val.n, &how, err);
+    return status;
+}
+
+/* First values: random, or the parent's. */
+static int model_begin(struct sr_trainer *t, const struct sr_safetensors *parent, struct sr_error *err) {
+    struct sr_model *m = t->state.model;
+    sr_model_init(m, (uint64_t)t->config->seed);
+    const int status = parent ? sr_model_load(m, parent, err) : SR_OK;
+    if (status == SR_OK && parent && t->normalization.shift) {
+        const struct sr_layer_tensor *weight = &m->layer[0].tensor[0], *bias = &m->layer[0].tensor[1];
+        sr_normalization_unfold(weight->data, bias->data, weight->data, bias->data, m->layer[0].out,
+                                &t->normalization);
+    }
+    return status;
+}
+
+/* Everything that is planned and allocated, once the run's identity is known to agree. */
+static int parts_create(struct sr_trainer *t, struct sr_error *err) {
+    const struct sr_model_spec spec = sr_config_model(t->config, t->feed->train_data->width);
+    int status = sr_model_create(&t->state.model, &spec, (size_t)t->config->batch + 1, err);
+    if (status == SR_OK && t->config->normalize == SR_NORMALIZE_STANDARD)
+        status = sr_normalization_measure(&t->normalization, t->feed, err);
+    if (status == SR_OK)
+        status = loaders_create(t, err);
     if (status < 0)
         return status;
     carve(t);
     status = sr_arena_allocate(&t->arena, err);
+    if (status == SR_OK)
+        carve(t);
+    return status;
+}
+
+/* Sets the identity and holds it against the run's. *parent is opened where there is one. */
+static int identity_agree(struct sr_trainer *t, const struct sr_options *options,
+                          struct sr_safetensors **parent, struct sr_error *err) {
+    const int status = t->config->init ? sr_parent_open(parent, t->run, err) : SR_OK;
     if (status < 0)
         return status;
-    carve(t);
-    sr_model_init(t->state.model, (uint64_t)config->seed);
+    identity_set(t, options, *parent);
+    return data_json_agree(t, err);
+}
+
+int sr_trainer_agree(const struct sr_config *config, const struct sr_options *options, struct sr_feed *feed,
+                     const struct sr_run *run, struct sr_error *err) {
+    struct sr_trainer t = {.config = config, .run = run, .feed = feed};
+    struct sr_safetensors *parent = NULL;
+    const int status = identity_agree(&t, options, &parent, err);
+    sr_safetensors_close(parent);
+    return status;
+}
+
+int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
+                    struct sr_feed *feed, const struct sr_run *run, const struct sr_watch *watch,
+                    struct sr_error *err) {
+    struct sr_safetensors *parent = NULL;
+    *t = (struct sr_trainer){
+        .config = config, .run = run, .watch = *watch, .feed = feed, .loss = sr_config_loss(config)};
+    int status = identity_agree(t, options, &parent, err);
+    if (status == SR_OK)
+        status = parts_create(t, err);
+    if (status == SR_OK)
+        status = model_begin(t, parent, err);
+    sr_safetensors_close(parent);
     t->last_checkpoint = sr_log_clock();
-    return state_load(t, err);
+    return status == SR_OK ? state_load(t, err) : status;
 }
 
 void sr_trainer_close(struct sr_trainer *t) {
+    sr_loader_free(t->train_loader);
+    sr_loader_free(t->val_loader);
+    sr_normalization_free(&t->normalization);
     sr_model_free(t->state.model);
     sr_history_free(&t->state.history);
     sr_free(t->arena.base);

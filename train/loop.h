@@ -15,6 +15,7 @@
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/feed.h"
+#include "train/normalize.h"
 #include "train/run_folder.h"
 
 struct sr_trainer;
@@ -30,13 +31,16 @@ struct sr_watch {
 
 struct sr_trainer {
     const struct sr_config *config;
-    struct sr_run *run;
+    const struct sr_run *run;
     struct sr_watch watch;
     struct sr_feed *feed;
     struct sr_identity identity;
     struct sr_state state; /* model, moments, position, history */
-    struct sr_focal focal;
+    struct sr_focal loss;
+    struct sr_loader *train_loader, *val_loader;
+    struct sr_normalization normalization;
     struct sr_arena arena; /* what follows */
+    real *folded;          /* first weight and bias of a model that reads normalized features, as saved */
     real *dlogit;          /* [batch + 1] */
     uint8_t *label;        /* [validation rows] */
     float *prob;
@@ -49,13 +53,20 @@ struct sr_trainer {
     char warning[256];   /* from resuming; "" if none */
 };
 
-/* Makes the model and its optimiser, or takes them from the run's checkpoint if it has one; writes data.json
- * if the run has none. Everything passed is borrowed until the trainer is closed. SR_USAGE if the run began
- * with other settings or data. Free with sr_trainer_close, also after a failure. */
+/* Makes the model and its optimiser, or takes them from the run's checkpoint if it has one, else the weights
+ * from its parent.safetensors if it has that; writes data.json if the run has none. Everything passed is
+ * borrowed until the trainer is closed. SR_USAGE if the run began with other settings or data. Free with
+ * sr_trainer_close, also after a failure. */
 int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_feed *feed, struct sr_run *run, const struct sr_watch *watch,
+                    struct sr_feed *feed, const struct sr_run *run, const struct sr_watch *watch,
                     struct sr_error *err);
+/* SR_USAGE if these are not the settings, data and weights that the run began with. */
+int sr_trainer_agree(const struct sr_config *config, const struct sr_options *options, struct sr_feed *feed,
+                     const struct sr_run *run, struct sr_error *err);
 void sr_trainer_close(struct sr_trainer *t);
+
+/* Epoch of the best row so far; 0 also where there is none. */
+int64_t sr_best_epoch(const struct sr_position *at, const struct sr_history *h);
 
 /* Trains to the end. SR_STOPPED: asked to stop, and a checkpoint is written. SR_DATA: the loss is no longer
  * finite. A finished run returns SR_OK at once. */

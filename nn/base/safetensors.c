@@ -142,6 +142,7 @@ struct sr_safetensors {
     struct sr_pair *pairs;
     size_t pair_count;
     void *data;
+    char hash[65];
 };
 
 struct extent { /* a tensor's bytes in the data section */
@@ -370,7 +371,6 @@ static int read_data(struct reader *r, char hex[65], struct sr_error *err) {
 
 int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr_error *err) {
     struct reader r = {.path = path};
-    char hex[65];
     *out = NULL;
     r.s = sr_alloc(1, sizeof *r.s, err);
     if (!r.s)
@@ -382,9 +382,9 @@ int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr
     if (status == SR_OK)
         status = check_tiling(&r, err);
     if (status == SR_OK)
-        status = read_data(&r, hex, err);
+        status = read_data(&r, r.s->hash, err);
     const char *hash = sr_safetensors_metadata(r.s, HASH);
-    if (status == SR_OK && hash && strcmp(hash, hex) != 0)
+    if (status == SR_OK && hash && strcmp(hash, r.s->hash) != 0)
         status = sr_fail(err, SR_DATA,
                          "%s is damaged: the SHA-256 of its data is not the one in its metadata", path);
     if (r.from)
@@ -409,6 +409,10 @@ void sr_safetensors_close(struct sr_safetensors *s) {
 }
 
 /* ---- looking ---- */
+
+const char *sr_safetensors_hash(const struct sr_safetensors *s) {
+    return s->hash;
+}
 
 size_t sr_safetensors_count(const struct sr_safetensors *s) {
     return s->count;

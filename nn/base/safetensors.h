@@ -73,6 +73,9 @@ struct sr_safetensors; /* a file that was read and found valid */
 int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr_error *err);
 void sr_safetensors_close(struct sr_safetensors *s);
 
+/* SHA-256 of the data section in hex: what "sha256" in the metadata says where there is one. */
+const char *sr_safetensors_hash(const struct sr_safetensors *s);
+
 size_t sr_safetensors_count(const struct sr_safetensors *s);
 const struct sr_tensor *sr_safetensors_at(const struct sr_safetensors *s, size_t index); /* file order */
 const struct sr_tensor *sr_safetensors_find(const struct sr_safetensors *s, const char *name); /* or NULL */

@@ -1,0 +1,65 @@
+/* parent.c: the weights that training begins with; see parent.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "infer/infer.h"
+#include "train/parent.h"
+
+#define PARENT_BYTES ((size_t)4 << 30) /* no router is larger */
+
+/* Rows of the hidden layers' matrices cls.0.weight, cls.4.weight, ...; the last matrix is not hidden. */
+static int widths_list(char *text, size_t size, const struct sr_safetensors *file, struct sr_error *err) {
+    const struct sr_tensor *before = NULL, *w;
+    char key[SR_TENSOR_NAME];
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t l = 0;; l += 4) {
+        snprintf(key, sizeof key, "cls.%zu.weight", l);
+        w = sr_safetensors_find(file, key);
+        if (!w)
+            return SR_OK;
+        if (before)
+            used += (size_t)snprintf(text + used, size - used, "%s%llu", used ? "," : "",
+                                     (unsigned long long)before->shape[0]);
+        if (used >= size)
+            return sr_fail(err, SR_DATA, "a router with too many hidden layers");
+        before = w;
+    }
+}
+
+int sr_parent_hidden(char *text, size_t size, const char *path, struct sr_error *err) {
+    struct sr_router *router;
+    struct sr_safetensors *file;
+    int status = sr_router_open(&router, path, err); /* the most thorough check there is */
+    if (status < 0)
+        return status;
+    sr_router_close(router);
+    status = sr_safetensors_open(&file, path, err);
+    if (status < 0)
+        return status;
+    status = widths_list(text, size, file, err);
+    sr_safetensors_close(file);
+    return status;
+}
+
+int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    void *bytes;
+    size_t size;
+    if (access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) == 0)
+        return SR_OK;
+    int status = sr_file_read(&bytes, &size, from, PARENT_BYTES, err);
+    if (status < 0)
+        return status;
+    status = sr_atomic_file_write(path, bytes, size, err);
+    sr_free(bytes);
+    return status;
+}
+
+int sr_parent_open(struct sr_safetensors **out, const struct sr_run *run, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    return sr_safetensors_open(out, sr_run_file(run, SR_PARENT_FILE, path), err);
+}

@@ -1,0 +1,26 @@
+/* parent.h: the weights that training begins with (--init).
+ *
+ * A copy lies in the run folder as parent.safetensors, so that the run can be resumed and compared with them
+ * whatever becomes of the original.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_PARENT_H
+#define SR_PARENT_H
+
+#include "nn/nn.h"
+#include "train/run_folder.h"
+
+#define SR_PARENT_FILE "parent.safetensors"
+
+/* The widths of the hidden layers as a setting, "1024,512,256", after checking that the weights are a
+ * router's. Errors as sr_router_open. */
+int sr_parent_hidden(char *text, size_t size, const char *path, struct sr_error *err);
+
+/* Copies the weights at `from` into the run folder unless it has them. */
+int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err);
+
+/* Opens the copy. Close with sr_safetensors_close. */
+int sr_parent_open(struct sr_safetensors **out, const struct sr_run *run, struct sr_error *err);
+
+#endif

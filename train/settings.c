@@ -1,0 +1,216 @@
+/* settings.c: from a command line to the settings of a run; see settings.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "train/parent.h"
+#include "train/recipe.h"
+#include "train/settings.h"
+
+bool sr_settings_auto(const struct sr_config *c) {
+    return c->resume && strcmp(c->resume, "auto") == 0;
+}
+
+/* ---- what is said in one place and follows in another ---- */
+
+/* The network's shape is that of the weights; a contradiction is refused. */
+static int hidden_from_init(const struct sr_config *c, struct sr_options *o, struct sr_error *err) {
+    char widths[256], given[256];
+    if (!c->init)
+        return SR_OK;
+    const int status = sr_parent_hidden(widths, sizeof widths, c->init, err);
+    if (status < 0 || !sr_options_given(o, "hidden"))
+        return status < 0 ? status : sr_options_set(o, "hidden", widths, SR_ORIGIN_INIT, err);
+    for (size_t i = 0; i < o->count; i++)
+        if (strcmp(o->table[i].key, "hidden") == 0 &&
+            strcmp(sr_options_text(o, i, given, sizeof given), widths) != 0)
+            return sr_fail(
+                err, SR_USAGE,
+                "hidden is %s, but the weights in %s have %s: leave hidden out, or train from scratch", given,
+                c->init, widths);
+    return SR_OK;
+}
+
+static int recipe_apply(struct sr_config *c, struct sr_options *o, struct sr_error *err) {
+    int status = SR_OK;
+    if (c->recipe == SR_RECIPE_AUTO)
+        status = sr_options_set(o, "recipe", c->init ? "finetune" : "seed", SR_ORIGIN_DEFAULT, err);
+    return status < 0 ? status : sr_recipe_apply(o, (enum sr_recipe)c->recipe, err);
+}
+
+/* ---- paths, so that a run can be resumed from another folder ---- */
+
+/* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they
+ * are missing. */
+static void paths_print(FILE *to, const char *paths) {
+    char absolute[PATH_MAX];
+    for (const char *p = paths; *p; p += *p == ',') {
+        const size_t length = strcspn(p, ",");
+        char *one = strndup(p, length);
+        fprintf(to, "%s%s", p == paths ? "" : ",", !one ? "" : realpath(one, absolute) ? absolute : one);
+        free(one);
+        p += length;
+    }
+}
+
+static int paths_absolute(struct sr_options *o, const char *key, const char *paths, struct sr_error *err) {
+    if (!paths)
+        return SR_OK;
+    char *list = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&list, &size);
+    if (!to)
+        return sr_fail(err, SR_NOMEM, "out of memory for a list of files");
+    paths_print(to, paths);
+    int status = fclose(to) == 0 ? SR_OK : sr_fail(err, SR_NOMEM, "out of memory for a list of files");
+    if (status == SR_OK)
+        status = sr_options_set(o, key, list, sr_options_origin(o, key), err);
+    free(list);
+    return status;
+}
+
+/* One weight an item becomes one weight a file. */
+static int weights_expand(const struct sr_config *c, struct sr_options *o, const size_t *files, size_t items,
+                          struct sr_error *err) {
+    char text[1024];
+    size_t used = 0, n = 0;
+    if (c->train_weight.n == 0)
+        return SR_OK;
+    if (c->train_weight.n != items)
+        return sr_fail(err, SR_USAGE,
+                       "%zu weights in --train-weight for %zu items in --train: give one for each",
+                       c->train_weight.n, items);
+    for (size_t i = 0; i < items; i++)
+        for (size_t k = 0; k < files[i]; k++, n++)
+            if (n < SR_LIST_MAX)
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s%lld", n ? "," : "",
+                                         (long long)c->train_weight.v[i]);
+    if (n > SR_LIST_MAX)
+        return sr_fail(err, SR_USAGE, "--train names %zu files; weights can be given to at most %d", n,
+                       SR_LIST_MAX);
+    return sr_options_set(o, "train_weight", text, sr_options_origin(o, "train_weight"), err);
+}
+
+/* Patterns become the files they match now, so that a resumed run reads the same ones. */
+static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_error *err) {
+    size_t room = 1, *files;
+    char *list = NULL;
+    for (const char *p = c->train; *p; p++)
+        room += *p == ',';
+    files = sr_alloc(room, sizeof *files, err);
+    int status = files ? sr_data_paths(&list, c->train, files, room, err) : SR_NOMEM;
+    if (status == SR_OK)
+        status = weights_expand(c, o, files, room, err);
+    if (status == SR_OK)
+        status = paths_absolute(o, "train", list, err);
+    sr_free(list);
+    sr_free(files);
+    list = NULL;
+    if (status == SR_OK && c->val)
+        status = sr_data_paths(&list, c->val, NULL, SIZE_MAX, err);
+    if (status == SR_OK && c->val)
+        status = paths_absolute(o, "val", list, err);
+    sr_free(list);
+    return status == SR_OK ? paths_absolute(o, "init", c->init, err) : status;
+}
+
+/* ---- runs that exist ---- */
+
+/* On --resume RUN the settings are those of the run; only what never changes results may be given again. */
+static int resume_settings(struct sr_options *o, const struct sr_run *run, int argc, char **argv,
+                           struct sr_error *err) {
+    static const char *const allowed[] = {
+        "resume", "memory", "threads", "checkpoint_seconds", "max_minutes", "train", "val", "json", "full"};
+    char path[SR_RUN_PATH];
+    for (size_t i = 0; i < o->count; i++) {
+        bool may = false;
+        for (size_t j = 0; j < SR_COUNT(allowed); j++)
+            may |= strcmp(o->table[i].key, allowed[j]) == 0;
+        if (!may && o->origins[i] != SR_ORIGIN_DEFAULT)
+            return sr_fail(
+                err, SR_USAGE,
+                "%s cannot be changed in a resumed run: its settings are those in %s; start a new run with "
+                "--out, or repeat the whole command line with --resume auto",
+                o->table[i].key, sr_run_file(run, "config.yaml", path));
+    }
+    const int status = sr_config_read(o, sr_run_file(run, "config.yaml", path), err);
+    return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
+}
+
+/* The same command line means the same run: whatever decides the result must be as it was. */
+static int same_settings(const struct sr_options *o, const struct sr_run *run, struct sr_error *err) {
+    struct sr_config then;
+    struct sr_options was;
+    char path[SR_RUN_PATH], before[160], now[160];
+    int status = sr_options_begin(&was, sr_config_table, sr_config_count, &then, err);
+    if (status == SR_OK)
+        status = sr_config_read(&was, sr_run_file(run, "config.yaml", path), err);
+    if (status == SR_OK) {
+        const size_t i = sr_config_differs(o, &was);
+        if (i < o->count)
+            status = sr_fail(err, SR_USAGE,
+                             "%s was begun with %s %.100s, now it is %.100s: finish it with --resume %s, or "
+                             "give another --out",
+                             run->folder, o->table[i].key, sr_options_text(&was, i, before, sizeof before),
+                             sr_options_text(o, i, now, sizeof now), run->folder);
+    }
+    sr_options_end(&was);
+    return status;
+}
+
+int sr_settings_complete(struct sr_config *c, struct sr_options *o, struct sr_run *run, int argc, char **argv,
+                         struct sr_error *err) {
+    int status = SR_OK;
+    if (c->resume && !sr_settings_auto(c)) {
+        status = sr_run_open(run, c->resume, err);
+        if (status == SR_OK)
+            status = resume_settings(o, run, argc, argv, err);
+        return status == SR_OK ? sr_config_check(c, err) : status;
+    }
+    if (!c->out)
+        return sr_fail(err, SR_USAGE, "no run folder: give --out RUN (or --resume RUN to go on with one)");
+    if (c->config) {
+        status = sr_config_read(o, c->config, err);
+        if (status == SR_OK)
+            status = sr_options_arguments(o, argc, argv, err);
+    }
+    if (status == SR_OK)
+        status = hidden_from_init(c, o, err);
+    if (status == SR_OK)
+        status = recipe_apply(c, o, err);
+    if (status == SR_OK)
+        status = sr_config_check(c, err);
+    if (status == SR_OK)
+        status = patterns_expand(c, o, err);
+    if (status == SR_OK && sr_settings_auto(c) && access(c->out, F_OK) == 0) {
+        status = sr_run_open(run, c->out, err);
+        return status == SR_OK ? same_settings(o, run, err) : status;
+    }
+    return status == SR_OK ? sr_run_absent(c->out, err) : status;
+}
+
+/* What config.yaml says must be readable when the run is resumed; a file name of odd bytes is not. */
+char *sr_settings_text(const struct sr_options *o, struct sr_error *err) {
+    struct sr_config scratch;
+    struct sr_options again;
+    struct sr_error inner = {0};
+    char *text = sr_config_text(o, err);
+    if (!text)
+        return NULL;
+    int status = sr_options_begin(&again, sr_config_table, sr_config_count, &scratch, err);
+    if (status == SR_OK && sr_config_parse(&again, text, strlen(text), "config.yaml", &inner) < 0)
+        status =
+            sr_fail(err, SR_USAGE,
+                    "a path or name cannot be kept in the run's settings (%s): use names of printable UTF-8",
+                    inner.text);
+    sr_options_end(&again);
+    if (status == SR_OK)
+        return text;
+    sr_free(text);
+    return NULL;
+}

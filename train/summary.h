@@ -1,0 +1,28 @@
+/* summary.h: what a finished training has to say: the first screen, and what was gained and forgotten.
+ *
+ * The best weights are scored on the validation rows by the code that ships, beside the weights training
+ * began with where there are any. The result is kept in the run folder as summary.txt and summary.json, so
+ * that a finished run needs its data no more. Nothing in them depends on a clock, a path or the number of
+ * threads.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_SUMMARY_H
+#define SR_SUMMARY_H
+
+#include "train/checkpoint.h"
+#include "train/config.h"
+#include "train/feed.h"
+#include "train/run_folder.h"
+
+#define SR_SUMMARY_TEXT "summary.txt"
+#define SR_SUMMARY_JSON "summary.json"
+
+/* Line of summary.txt behind which the less important part begins. */
+#define SR_SUMMARY_MORE "more\n"
+
+/* Scores and writes both files. history holds the row of the best epoch. */
+int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct sr_feed *feed,
+                     const struct sr_position *at, const struct sr_history *history, struct sr_error *err);
+
+#endif
