@@ -2,7 +2,9 @@
  *
  * The sequence says which rows (sequence.c), the reader has their bytes (reader.c), and here they become
  * floats, a batch at a time, over all OpenMP threads. A batch may reach over windows; its rows are copied out
- * of one before the next is asked for. Nothing is allocated after creation.
+ * of one before the next is asked for. An epoch takes its draws where the last one ended, so a batch may
+ * reach over two passes too: then the sequence of the next one is made in between. Nothing is allocated after
+ * creation.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,11 +15,45 @@ struct sr_loader {
     const struct sr_data *d;
     struct sr_sequence sequence;
     struct sr_reader *reader;
+    uint8_t *copies; /* of each item; NULL: one */
+    const float *shift, *scale;
     float *x;      /* [batch + 1, width] */
     uint8_t *y;    /* [batch + 1], NULL without labels */
+    float *weight; /* [batch + 1], NULL without weights */
+    uint32_t *row; /* [batch + 1] */
     size_t next;   /* batch that comes next */
-    size_t window; /* the one in use */
+    uint64_t pass; /* the pass of the sequence; NO_PASS: none was started */
+    size_t at;     /* draw of it that comes next */
+    size_t window; /* the one it lies in */
 };
+
+#define NO_PASS UINT64_MAX
+
+/* How often each item is listed: the weight of its file. */
+static int copies_list(struct sr_loader *l, const uint32_t *rows, size_t n,
+                       const struct sr_loader_options *options, struct sr_error *err) {
+    if (!options->file_weight || options->order == SR_ORDER_FILE)
+        return 0;
+    l->copies = sr_alloc(n, 1, err);
+    if (!l->copies)
+        return SR_NOMEM;
+    for (size_t f = 0; f < l->d->files; f++)
+        if (options->file_weight[f] < 1 || options->file_weight[f] > SR_FILE_WEIGHT_MAX)
+            return sr_fail(err, SR_USAGE, "the weight of %s is %lld; 1 to %d are possible",
+                           sr_data_path(l->d, f), (long long)options->file_weight[f], SR_FILE_WEIGHT_MAX);
+    for (size_t i = 0; i < n; i++)
+        l->copies[i] = (uint8_t)options->file_weight[sr_data_file(l->d, rows[i])];
+    return 0;
+}
+
+static int buffers_allocate(struct sr_loader *l, size_t rows, struct sr_error *err) {
+    const struct sr_data *d = l->d;
+    l->x = sr_alloc(rows, d->width * sizeof *l->x, err);
+    l->row = sr_alloc(rows, sizeof *l->row, err);
+    l->y = d->label ? sr_alloc(rows, 1, err) : NULL;
+    l->weight = d->weight ? sr_alloc(rows, sizeof *l->weight, err) : NULL;
+    return l->x && l->row && (l->y || !d->label) && (l->weight || !d->weight) ? 0 : SR_NOMEM;
+}
 
 int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *rows, size_t n,
                      const struct sr_loader_options *options, struct sr_error *err) {
@@ -27,17 +63,19 @@ int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *
     if (!l)
         return SR_NOMEM;
     l->d = d;
-    int status = sr_sequence_create(&l->sequence, d->label, rows, n, options, err);
+    l->shift = options->shift;
+    l->scale = options->scale;
+    l->pass = NO_PASS;
+    int status = copies_list(l, rows, n, options, err);
+    if (status == 0)
+        status = sr_sequence_create(&l->sequence, d->label, l->copies, rows, n, options, err);
     if (status == 0)
         status = sr_reader_create(&l->reader, d, &l->sequence, err);
-    if (status < 0)
-        goto out;
-    size_t most = options->batch < n ? options->batch + 1 : n;
-    l->x = sr_alloc(most, d->width * sizeof(float), err);
-    l->y = d->label ? sr_alloc(most, 1, err) : NULL;
-    status = l->x && (l->y || !d->label) ? 0 : SR_NOMEM;
-    l->next = sr_loader_batches(l);
-out:
+    if (status == 0) {
+        const size_t epoch_rows = l->sequence.epoch_rows;
+        status = buffers_allocate(l, options->batch < epoch_rows ? options->batch + 1 : epoch_rows, err);
+        l->next = sr_loader_batches(l);
+    }
     if (status < 0)
         sr_loader_free(l);
     else
@@ -50,8 +88,11 @@ void sr_loader_free(struct sr_loader *l) {
         return;
     sr_reader_free(l->reader);
     sr_sequence_free(&l->sequence);
+    sr_free(l->copies);
     sr_free(l->x);
     sr_free(l->y);
+    sr_free(l->weight);
+    sr_free(l->row);
     sr_free(l);
 }
 
@@ -59,50 +100,86 @@ size_t sr_loader_batches(const struct sr_loader *l) {
     return sr_sequence_batches(&l->sequence);
 }
 
+size_t sr_loader_rows(const struct sr_loader *l) {
+    return l->sequence.epoch_rows;
+}
+
+/* Goes to a draw of a pass, unless it stands there already. */
+static void pass_enter(struct sr_loader *l, uint64_t pass, size_t at) {
+    const struct sr_sequence *s = &l->sequence;
+    if (l->pass == pass && l->at == at)
+        return;
+    sr_reader_stop(l->reader);
+    if (l->pass != pass)
+        sr_sequence_start(&l->sequence, pass);
+    l->pass = pass;
+    l->at = at;
+    l->window = 0;
+    while (l->window < s->windows && s->window_begin[l->window + 1] <= at)
+        l->window++;
+    sr_reader_start(l->reader, l->window);
+}
+
 int sr_loader_start(struct sr_loader *l, uint64_t epoch, size_t first, struct sr_error *err) {
     const struct sr_sequence *s = &l->sequence;
     if (first > sr_loader_batches(l))
         return sr_fail(err, SR_BUG, "batch %zu of an epoch of %zu", first, sr_loader_batches(l));
-    sr_reader_stop(l->reader);
-    sr_sequence_start(&l->sequence, epoch);
+    if (epoch > UINT64_MAX / s->epoch_rows - 1)
+        return sr_fail(err, SR_USAGE, "epoch %llu of %zu rows is out of range", (unsigned long long)epoch,
+                       s->epoch_rows);
+    const uint64_t draw = epoch * s->epoch_rows + sr_sequence_begin(s, first);
+    pass_enter(l, draw / s->draws, (size_t)(draw % s->draws));
     l->next = first;
-    l->window = 0;
-    while (l->window < s->windows && s->window_begin[l->window + 1] <= sr_sequence_begin(s, first))
-        l->window++;
-    sr_reader_start(l->reader, l->window);
     return 0;
 }
 
+static void normalize(const struct sr_loader *l, float *x) {
+    for (size_t k = 0; l->shift && k < l->d->width; k++)
+        x[k] = (x[k] - l->shift[k]) * l->scale[k];
+}
+
+/* Draws from .. from+n of the pass into the batch from its row `to` on. */
 static void fill(struct sr_loader *l, size_t to, size_t from, size_t n) {
     const uint32_t *draw = l->sequence.draw + from;
     size_t width = l->d->width;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++)
-        sr_feature_to_float(l->x + (to + i) * width, sr_reader_row(l->reader, draw[i]), width,
-                            l->d->in->type);
-    for (size_t i = 0; l->y && i < n; i++)
-        l->y[to + i] = l->d->label[draw[i]];
+    for (size_t i = 0; i < n; i++) {
+        float *x = l->x + (to + i) * width;
+        sr_feature_to_float(x, sr_reader_row(l->reader, draw[i]), width, l->d->in->type);
+        normalize(l, x);
+    }
+    for (size_t i = 0; i < n; i++) {
+        l->row[to + i] = draw[i];
+        if (l->y)
+            l->y[to + i] = l->d->label[draw[i]];
+        if (l->weight)
+            l->weight[to + i] = l->d->weight[draw[i]];
+    }
 }
 
 int sr_loader_next(struct sr_loader *l, struct sr_batch *batch, struct sr_error *err) {
     const struct sr_sequence *s = &l->sequence;
-    size_t begin = sr_sequence_begin(s, l->next), end = sr_sequence_begin(s, l->next + 1), at = begin;
-    if (begin == end)
-        return 0;
-    while (at < end) {
-        if (at == s->window_begin[l->window + 1]) {
+    const size_t rows = sr_sequence_begin(s, l->next + 1) - sr_sequence_begin(s, l->next);
+    for (size_t done = 0; done < rows;) {
+        if (l->at == s->draws)
+            pass_enter(l, l->pass + 1, 0);
+        if (l->at == s->window_begin[l->window + 1]) {
             sr_reader_release(l->reader, l->window++);
             continue;
         }
         int status = sr_reader_need(l->reader, l->window, err);
         if (status < 0)
             return status;
-        size_t stop = s->window_begin[l->window + 1] < end ? s->window_begin[l->window + 1] : end;
-        fill(l, at - begin, at, stop - at);
-        at = stop;
+        const size_t there = s->window_begin[l->window + 1] - l->at,
+                     n = there < rows - done ? there : rows - done;
+        fill(l, done, l->at, n);
+        done += n;
+        l->at += n;
     }
+    if (rows == 0)
+        return 0;
     l->next++;
-    *batch = (struct sr_batch){.rows = end - begin, .x = l->x, .y = l->y, .row = s->draw + begin};
+    *batch = (struct sr_batch){.rows = rows, .x = l->x, .y = l->y, .weight = l->weight, .row = l->row};
     return 1;
 }
 

@@ -1,11 +1,12 @@
 /* sequence.c: which row comes when: class-balanced, shuffled, and possible to stream. See sequence.h.
  *
- * Draw i of an epoch (as many draws as rows) picks a class, each with probability 1/2, and then a row of that
- * class: what PyTorch's WeightedRandomSampler does with weights 1/class count. Draws are numbered Philox
- * values, so how often each row is used is known before a feature is read. Bands of rows are permuted; each
- * window gathers whole bands; the draws of a window's rows are permuted within the window; batches are cut
- * from the concatenation, across windows. So rows far apart in the file meet only within a window, and only a
- * window must be in memory. Data that fits one window gets a full shuffle.
+ * SR_ORDER_BALANCED: draw i of a pass (as many draws as rows) picks a class, each with probability 1/2, and
+ * then a row of that class: what PyTorch's WeightedRandomSampler does with weights 1/class count. Draws are
+ * numbered Philox values. SR_ORDER_SHUFFLED: every row once. A row of a file with weight w is listed w times
+ * in either. So how often each row is used is known before a feature is read. Bands of rows are permuted;
+ * each window gathers whole bands; the draws of a window's rows are permuted within the window; batches are
+ * cut from the concatenation, across windows. So rows far apart in the file meet only within a window, and
+ * only a window must be in memory. Data that fits one window gets a full shuffle.
  *
  * A last batch of one row would break BatchNorm and joins its neighbour. SR_ORDER_FILE is every row once,
  * ascending, in windows of WINDOW_FILE rows.
@@ -40,11 +41,19 @@ static int find_bands(struct sr_sequence *s, struct sr_error *err) {
     return 0;
 }
 
+static size_t copies_of(const struct sr_sequence *s, size_t item) {
+    return s->copies ? s->copies[item] : 1;
+}
+
 static int find_classes(struct sr_sequence *s, const uint8_t *label, struct sr_error *err) {
     if (!label)
         return sr_fail(err, SR_DATA, "class-balanced draws need labels, and the data has none");
-    for (size_t i = 0; i < s->n; i++)
-        s->class_count[label[s->rows[i]]]++;
+    for (size_t i = 0; i < s->n; i++) {
+        if (label[s->rows[i]] > 1)
+            return sr_fail(err, SR_BUG, "row %u takes part in class-balanced draws without a label",
+                           s->rows[i]);
+        s->class_count[label[s->rows[i]]] += copies_of(s, i);
+    }
     for (int c = 0; c < 2; c++) {
         if (s->class_count[c] == 0)
             return sr_fail(err, SR_DATA,
@@ -56,7 +65,8 @@ static int find_classes(struct sr_sequence *s, const uint8_t *label, struct sr_e
     size_t at[2] = {0, 0};
     for (size_t i = 0; i < s->n; i++) {
         uint8_t c = label[s->rows[i]];
-        s->class_item[c][at[c]++] = (uint32_t)i;
+        for (size_t k = 0; k < copies_of(s, i); k++)
+            s->class_item[c][at[c]++] = (uint32_t)i;
     }
     return 0;
 }
@@ -65,7 +75,7 @@ static int check(const uint32_t *rows, size_t n, const struct sr_loader_options 
                  struct sr_error *err) {
     if (n == 0)
         return sr_fail(err, SR_DATA, "no rows are left to use");
-    if (options->batch == 0 || (options->order == SR_ORDER_BALANCED && options->window == 0))
+    if (options->batch == 0 || (options->order != SR_ORDER_FILE && options->window == 0))
         return sr_fail(err, SR_USAGE, "a batch and a window must have at least one row");
     for (size_t i = 1; i < n; i++)
         if (rows[i] <= rows[i - 1])
@@ -73,15 +83,32 @@ static int check(const uint32_t *rows, size_t n, const struct sr_loader_options 
     return 0;
 }
 
-int sr_sequence_create(struct sr_sequence *s, const uint8_t *label, const uint32_t *rows, size_t n,
-                       const struct sr_loader_options *options, struct sr_error *err) {
-    *s = (struct sr_sequence){
-        .order = options->order, .seed = options->seed, .batch = options->batch, .rows = rows, .n = n};
+static int count_pass(struct sr_sequence *s, size_t epoch_rows, struct sr_error *err) {
+    for (size_t i = 0; i < s->n; i++)
+        s->draws += s->order == SR_ORDER_SHUFFLED ? copies_of(s, i) : 1;
+    s->epoch_rows = epoch_rows > 0 && s->order != SR_ORDER_FILE ? epoch_rows : s->draws;
+    if (s->draws > UINT32_MAX)
+        return sr_fail(err, SR_USAGE,
+                       "with their files' weights the rows are drawn %zu times; at most 2^32 - 1", s->draws);
+    return 0;
+}
+
+int sr_sequence_create(struct sr_sequence *s, const uint8_t *label, const uint8_t *copies,
+                       const uint32_t *rows, size_t n, const struct sr_loader_options *options,
+                       struct sr_error *err) {
+    *s = (struct sr_sequence){.order = options->order,
+                              .seed = options->seed,
+                              .batch = options->batch,
+                              .copies = copies,
+                              .rows = rows,
+                              .n = n};
     int status = check(rows, n, options, err);
     if (status == 0)
         status = find_bands(s, err);
     if (status == 0 && s->order == SR_ORDER_BALANCED)
         status = find_classes(s, label, err);
+    if (status == 0)
+        status = count_pass(s, options->epoch_rows, err);
     if (status < 0)
         return status;
     size_t window = s->order == SR_ORDER_FILE ? WINDOW_FILE : options->window;
@@ -89,7 +116,7 @@ int sr_sequence_create(struct sr_sequence *s, const uint8_t *label, const uint32
     s->window_bands = s->window_bands < s->bands ? s->window_bands : s->bands;
     s->windows = (s->bands + s->window_bands - 1) / s->window_bands;
     s->count = sr_alloc(n, sizeof *s->count, err);
-    s->draw = sr_alloc(n, sizeof *s->draw, err);
+    s->draw = sr_alloc(s->draws, sizeof *s->draw, err);
     s->window_begin = sr_alloc(s->windows + 1, sizeof *s->window_begin, err);
     return s->count && s->draw && s->window_begin ? 0 : SR_NOMEM;
 }
@@ -105,14 +132,13 @@ void sr_sequence_free(struct sr_sequence *s) {
     *s = (struct sr_sequence){0};
 }
 
-static void count_draws(struct sr_sequence *s, uint64_t epoch) {
-    uint64_t class_stream = sr_stream(SR_STREAM_DRAW_CLASS, 0, epoch);
-    uint64_t row_stream = sr_stream(SR_STREAM_DRAW_ROW, 0, epoch);
+static void count_draws(struct sr_sequence *s, uint64_t pass) {
+    uint64_t class_stream = sr_stream(SR_STREAM_DRAW_CLASS, 0, pass);
+    uint64_t row_stream = sr_stream(SR_STREAM_DRAW_ROW, 0, pass);
+    const bool balanced = s->order == SR_ORDER_BALANCED;
     for (size_t i = 0; i < s->n; i++)
-        s->count[i] = s->order == SR_ORDER_FILE;
-    if (s->order == SR_ORDER_FILE)
-        return;
-    for (size_t i = 0; i < s->n; i++) {
+        s->count[i] = balanced ? 0 : s->order == SR_ORDER_SHUFFLED ? (uint32_t)copies_of(s, i) : 1;
+    for (size_t i = 0; balanced && i < s->draws; i++) {
         uint64_t c = sr_random_below(s->seed, class_stream, i, 2);
         uint64_t k = sr_random_below(s->seed, row_stream, i, s->class_count[c]);
         s->count[s->class_item[c][k]]++;
@@ -130,12 +156,12 @@ static size_t bands_of_window(const struct sr_sequence *s, size_t w) {
 }
 
 /* Permutes the bands; each window's are then sorted, so that they are read as they lie in the file. */
-static void order_bands(struct sr_sequence *s, uint64_t epoch) {
+static void order_bands(struct sr_sequence *s, uint64_t pass) {
     for (size_t b = 0; b < s->bands; b++)
         s->order_of_band[b] = (uint32_t)b;
     if (s->order == SR_ORDER_FILE)
         return;
-    sr_random_shuffle(s->order_of_band, s->bands, s->seed, sr_stream(SR_STREAM_BANDS, 0, epoch));
+    sr_random_shuffle(s->order_of_band, s->bands, s->seed, sr_stream(SR_STREAM_BANDS, 0, pass));
     for (size_t w = 0; w < s->windows; w++)
         qsort(s->order_of_band + w * s->window_bands, bands_of_window(s, w), sizeof *s->order_of_band,
               ascending);
@@ -151,28 +177,28 @@ static size_t list_draws(struct sr_sequence *s, size_t w, size_t at) {
     return at;
 }
 
-void sr_sequence_start(struct sr_sequence *s, uint64_t epoch) {
-    count_draws(s, epoch);
-    order_bands(s, epoch);
+void sr_sequence_start(struct sr_sequence *s, uint64_t pass) {
+    count_draws(s, pass);
+    order_bands(s, pass);
     for (size_t w = 0; w < s->windows; w++) {
         size_t begin = s->window_begin[w], end = list_draws(s, w, begin);
         /* The stream's two fields hold the low 16 bits of the window, and the rest of it above 24 bits of
-         * epoch. */
-        uint64_t stream = sr_stream(SR_STREAM_WINDOW, w, (w >> 16) << 24 | (epoch & 0xffffff));
-        if (s->order == SR_ORDER_BALANCED)
+         * pass. */
+        uint64_t stream = sr_stream(SR_STREAM_WINDOW, w, (w >> 16) << 24 | (pass & 0xffffff));
+        if (s->order != SR_ORDER_FILE)
             sr_random_shuffle(s->draw + begin, end - begin, s->seed, stream);
         s->window_begin[w + 1] = end;
     }
 }
 
 size_t sr_sequence_batches(const struct sr_sequence *s) {
-    size_t whole = s->n / s->batch, left = s->n % s->batch;
-    bool joins = left == 1 && whole > 0 && s->order == SR_ORDER_BALANCED;
+    size_t whole = s->epoch_rows / s->batch, left = s->epoch_rows % s->batch;
+    bool joins = left == 1 && whole > 0 && s->order != SR_ORDER_FILE;
     return whole + (left > 0 && !joins);
 }
 
 size_t sr_sequence_begin(const struct sr_sequence *s, size_t batch) {
-    return batch >= sr_sequence_batches(s) ? s->n : batch * s->batch;
+    return batch >= sr_sequence_batches(s) ? s->epoch_rows : batch * s->batch;
 }
 
 size_t sr_sequence_band(const struct sr_sequence *s, size_t place) {

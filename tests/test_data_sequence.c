@@ -29,7 +29,7 @@ static void begin(struct sr_sequence *s, const struct problem *p, size_t window,
                   uint64_t epoch) {
     struct sr_error err = {0};
     struct sr_loader_options how = {.order = SR_ORDER_BALANCED, .seed = 5, .batch = batch, .window = window};
-    cr_assert_eq(sr_sequence_create(s, p->label, p->rows, p->n, &how, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_sequence_create(s, p->label, NULL, p->rows, p->n, &how, &err), 0, "%s", err.text);
     sr_sequence_start(s, epoch);
 }
 
@@ -199,7 +199,7 @@ Test(data_sequence, a_last_batch_of_one_joins_its_neighbour) {
         struct sr_sequence s;
         struct sr_error err = {0};
         struct sr_loader_options o = {.order = how[i].order, .batch = how[i].batch, .window = 256};
-        cr_assert_eq(sr_sequence_create(&s, p->label, p->rows, how[i].n, &o, &err), 0, "%s", err.text);
+        cr_assert_eq(sr_sequence_create(&s, p->label, NULL, p->rows, how[i].n, &o, &err), 0, "%s", err.text);
         cr_expect_eq(sr_sequence_batches(&s), how[i].batches, "%zu rows by %zu", how[i].n, how[i].batch);
         cr_expect_eq(how[i].n - sr_sequence_begin(&s, how[i].batches - 1), how[i].last);
         cr_expect_eq(sr_sequence_begin(&s, how[i].batches), how[i].n);
@@ -213,7 +213,7 @@ Test(data_sequence, file_order_is_every_row_once) {
     struct sr_sequence s;
     struct sr_error err = {0};
     struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 64};
-    cr_assert_eq(sr_sequence_create(&s, NULL, p->rows, p->n, &how, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_sequence_create(&s, NULL, NULL, p->rows, p->n, &how, &err), 0, "%s", err.text);
     sr_sequence_start(&s, 4);
     cr_expect_arr_eq(s.draw, p->rows, p->n * sizeof *p->rows);
     sr_sequence_free(&s);
@@ -226,15 +226,15 @@ Test(data_sequence, what_cannot_be_drawn_is_refused) {
     struct sr_error err = {0};
     struct sr_loader_options how = {.order = SR_ORDER_BALANCED, .batch = 64, .window = 1024};
     memset(p->label, 0, sizeof p->label);
-    cr_expect_eq(sr_sequence_create(&s, p->label, p->rows, p->n, &how, &err), SR_DATA);
+    cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, p->n, &how, &err), SR_DATA);
     cr_expect(strstr(err.text, "label 1"), "%s", err.text);
     sr_sequence_free(&s);
-    cr_expect_eq(sr_sequence_create(&s, NULL, p->rows, p->n, &how, &err), SR_DATA);
+    cr_expect_eq(sr_sequence_create(&s, NULL, NULL, p->rows, p->n, &how, &err), SR_DATA);
     sr_sequence_free(&s);
-    cr_expect_eq(sr_sequence_create(&s, p->label, p->rows, 0, &how, &err), SR_DATA);
+    cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, 0, &how, &err), SR_DATA);
     sr_sequence_free(&s);
     p->rows[4] = p->rows[5];
-    cr_expect_eq(sr_sequence_create(&s, p->label, p->rows, p->n, &how, &err), SR_BUG);
+    cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, p->n, &how, &err), SR_BUG);
     sr_sequence_free(&s);
     sr_free(p);
 }
