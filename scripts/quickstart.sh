@@ -6,8 +6,8 @@
 #   scripts/quickstart.sh train.h5 val.h5 -- --epochs 30    what is behind -- goes to `saferoute train`
 #
 # Without val.h5 a fifth of the training rows is held out to choose the best epoch. Installs what the build needs, builds
-# into build/release, trains into runs/quickstart or the next free name. A run of the same dumps that was stopped is
-# taken up again, unless settings are given behind --: then `saferoute train --resume RUN` does it.
+# into build/release, trains into runs/quickstart or the next free name. Started again with the same dumps and settings
+# it goes on with a stopped run and shows a finished one.
 #
 # SPDX-License-Identifier: MIT
 set -euo pipefail
@@ -77,52 +77,23 @@ choose=(--val "$val")
 
 # ---- train ----
 
-# A path as config.yaml writes it.
-quoted() {
-    local path=${1//\\/\\\\}
-    printf '"%s"' "${path//\"/\\\"}"
-}
-
-# The settings of this script's own run as config.yaml has them: those that are not defaults, in its order.
-settings() {
-    printf 'train: %s  # flag\n' "$(quoted "$train")"
-    if [ -n "$val" ]; then
-        printf 'val: %s  # flag\n' "$(quoted "$val")"
-    else
-        printf 'val_fraction: %s  # flag\n' "${choose[1]}"
-    fi
-    [ ${#short[@]} -eq 0 ] || printf 'epochs: %s  # flag\n' "${short[1]}"
-}
-
-# A run with these settings that was stopped before its end, be it before its first checkpoint.
-stopped() {
-    local last=$1/last.safetensors checkpoint=$1/checkpoint.safetensors # the end writes last, then the checkpoint
-    [ -f "$1/config.yaml" ] && { [ ! -f "$last" ] || [ "$checkpoint" -ot "$last" ]; } &&
-        [ "$(grep -v '  # default$' "$1/config.yaml")" = "$(settings)" ]
-}
-
+# The same command line begins a run, goes on with a stopped one and shows a finished one. A folder that holds a run
+# of other settings or data is left alone.
+mkdir -p runs
 run=runs/quickstart
 for ((i = 2; ; i++)); do
-    if [ ! -e "$run" ] || { [ ${#extra[@]} -eq 0 ] && stopped "$run"; }; then
+    say "Training into $run"
+    status=0
+    "$saferoute" train --train "$train" "${choose[@]}" --out "$run" --resume auto "${short[@]}" "${extra[@]}" || status=$?
+    if [ "$status" -ne 2 ] || [ ! -e "$run" ]; then
         break
     fi
     run=runs/quickstart-$i
 done
-
-status=0 hint=""
-if [ -e "$run" ]; then
-    hint="; without $run this script starts a new run"
-    say "Going on with the stopped run $run"
-    "$saferoute" train --resume "$run" || status=$?
-else
-    say "Training into $run"
-    mkdir -p runs
-    "$saferoute" train --train "$train" "${choose[@]}" --out "$run" "${short[@]}" "${extra[@]}" || status=$?
-fi
 if [ "$status" -eq 75 ]; then
-    die "stopped; the run goes on with: $saferoute train --resume $run" 75
+    die "stopped; this script started again goes on, as does: $saferoute train --resume $run" 75
 elif [ "$status" -ne 0 ]; then
-    die "training failed; the message is above$hint" "$status"
+    die "training failed; the message is above" "$status"
 fi
 
 # ---- measure ----

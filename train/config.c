@@ -86,7 +86,7 @@ const struct sr_option sr_config_table[] = {
     {"hidden", SR_OPTION_INTEGERS, AT(hidden), .fallback = "1024,512,256", .min = 1, .max = WIDEST,
      .help = "widths of the hidden layers"},
     {"dropout", SR_OPTION_REALS, AT(dropout), .fallback = "0.3,0.3,0.2", .max = 0.99,
-     .help = "dropout behind each hidden layer; one number serves all"},
+     .help = "dropout behind each hidden layer; one number serves all (0.3 where there are not three)"},
     {"window", SR_OPTION_INTEGER, AT(window), .fallback = "32768", .min = 256, .max = 4e9,
      .help = "rows shuffled together; streaming holds two windows in memory"},
 
@@ -157,6 +157,9 @@ int sr_config_check(const struct sr_config *c, struct sr_error *err) {
         return sr_fail(err, SR_USAGE,
                        "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
                        c->hidden.n, c->dropout.n);
+    if (c->epoch_rows == 1)
+        return sr_fail(err, SR_USAGE,
+                       "epoch_rows is 1, but BatchNorm needs two rows: give more, or 0 for all");
     if (c->eta_min > c->lr)
         return sr_fail(err, SR_USAGE, "eta_min %g is above lr %g: the learning rate would rise", c->eta_min,
                        c->lr);

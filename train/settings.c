@@ -43,6 +43,14 @@ static int recipe_apply(struct sr_config *c, struct sr_options *o, struct sr_err
     return status < 0 ? status : sr_recipe_apply(o, (enum sr_recipe)c->recipe, err);
 }
 
+/* The default rates are those of three hidden layers; with another depth the first of them serves all. */
+static int dropout_fit(const struct sr_config *c, struct sr_options *o, struct sr_error *err) {
+    const bool fits = c->dropout.n == c->hidden.n || c->dropout.n == 1;
+    return fits || sr_options_given(o, "dropout")
+               ? SR_OK
+               : sr_options_set(o, "dropout", "0.3", SR_ORIGIN_DEFAULT, err);
+}
+
 /* ---- paths, so that a run can be resumed from another folder ---- */
 
 /* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they
@@ -183,6 +191,8 @@ int sr_settings_complete(struct sr_config *c, struct sr_options *o, struct sr_ru
         status = hidden_from_init(c, o, err);
     if (status == SR_OK)
         status = recipe_apply(c, o, err);
+    if (status == SR_OK)
+        status = dropout_fit(c, o, err);
     if (status == SR_OK)
         status = sr_config_check(c, err);
     if (status == SR_OK)
