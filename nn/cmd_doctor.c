@@ -36,6 +36,9 @@ static const char *openmp_version(void) {
 /* Every line of the table, which is also every key of the JSON object. */
 static struct sr_json *findings(void) {
     const struct sr_blas *blas = sr_blas_begin();
+    const char *processors_source, *memory_source;
+    const int processors = sr_cpu_count(&processors_source);
+    const size_t memory = sr_memory_available(&memory_source);
     struct sr_json *o = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_json_set(o, "version", sr_json_string(SR_VERSION));
@@ -43,10 +46,12 @@ static struct sr_json *findings(void) {
     sr_json_set(o, "cpu", sr_json_string(sr_cpu_name()));
     sr_json_set(o, "cpu_features", sr_json_string(sr_cpu_features()));
     sr_json_set(o, "kernels", sr_json_string(sr_isa_name(sr_vec()->isa)));
-    sr_json_set(o, "processors", sr_json_integer(sr_cpu_count(NULL)));
+    sr_json_set(o, "processors", sr_json_integer(processors));
+    sr_json_set(o, "processors_source", sr_json_string(processors_source));
     sr_json_set(o, "threads", sr_json_integer(sr_cpu_threads(0)));
     sr_json_set(o, "openmp", sr_json_string(openmp_version()));
-    sr_json_set(o, "memory_available_mb", sr_json_integer((int64_t)(sr_memory_available(NULL) >> 20)));
+    sr_json_set(o, "memory_available_mb", sr_json_integer((int64_t)(memory >> 20)));
+    sr_json_set(o, "memory_source", sr_json_string(memory_source));
     sr_json_set(o, "blas", sr_json_string(blas->config));
     sr_json_set(o, "blas_threads", sr_json_string(blas->parallel));
     sr_json_set(o, "blas_core", sr_json_string(blas->core));

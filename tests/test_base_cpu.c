@@ -63,8 +63,13 @@ Test(cpu, name_and_features_are_single_words_in_one_line) {
 
 Test(cpu, count_follows_the_affinity_mask) {
     cpu_set_t all, one;
+    const char *source;
     cr_assert_eq(sched_getaffinity(0, sizeof all, &all), 0);
-    cr_expect_eq(sr_cpu_count(NULL), CPU_COUNT(&all));
+    const int count = sr_cpu_count(&source);
+    if (strcmp(source, "cgroup limit") == 0) /* these tests may run in a container with a quota */
+        cr_expect(count >= 1 && count < CPU_COUNT(&all), "%d", count);
+    else
+        cr_expect_eq(count, CPU_COUNT(&all), "%d, %s", count, source);
     CPU_ZERO(&one);
     for (int i = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &all) && CPU_COUNT(&one) == 0)
@@ -89,7 +94,9 @@ Test(cpu, threads_are_what_was_asked_for) {
 Test(cpu, memory_is_within_the_machine) {
     const size_t total = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     cr_expect_gt(sr_memory_available(NULL), 1 << 20);
-    cr_expect_leq(sr_memory_available(NULL), total);
+    const char *source = "";
+    cr_expect_leq(sr_memory_available(&source), total);
+    cr_expect(strcmp(source, "free memory") == 0 || strcmp(source, "cgroup limit") == 0, "%s", source);
 }
 
 Test(cpu, memory_peak_grows_with_use) {

@@ -19,7 +19,9 @@
 #include <omp.h>
 #endif
 
+#include "nn/base/cgroup.h"
 #include "nn/base/cpu.h"
+#include "nn/base/kernel_file.h"
 
 /* ---- instruction set ---- */
 
@@ -132,14 +134,24 @@ const char *sr_cpu_features(void) {
 
 /* ---- processors ---- */
 
-int sr_cpu_count(const char **source) {
-    if (source)
-        *source = "affinity mask";
+static int affinity_count(void) {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
         return CPU_COUNT(&set);
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
+}
+
+/* Threads beyond a quota would only be stopped in the middle of a parallel region, and the others wait. */
+int sr_cpu_count(const char **source) {
+    const int mask = affinity_count();
+    const uint64_t quota = sr_cgroup_processors("");
+    const bool limited = quota < (uint64_t)mask;
+    if (source)
+        *source = limited ? "cgroup limit" : "affinity mask";
+    if (!limited)
+        return mask;
+    return quota > 0 ? (int)quota : 1;
 }
 
 /* OpenMP may be told to give fewer threads than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC,
@@ -163,89 +175,21 @@ int sr_cpu_threads(int wanted) {
 
 /* ---- memory ---- */
 
-/* The number behind `key` at the start of a line of a file ("" is the first line), times unit. UINT64_MAX if
- * there is none, as in cgroup v2's "max". */
-static uint64_t number_in(const char *path, const char *key, uint64_t unit) {
-    FILE *from = fopen(path, "re");
-    char line[256];
-    unsigned long long value;
-    bool found = false;
-    while (from && !found && fgets(line, sizeof line, from))
-        found = strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), " %llu", &value) == 1;
-    if (from)
-        fclose(from);
-    return found ? value * unit : UINT64_MAX;
-}
-
-struct cgroup_files {
-    const char *root, *limit, *usage,
-        *cache; /* cache: key in memory.stat of page cache that can be given back */
-};
-static const struct cgroup_files cgroup_v1 = {"/sys/fs/cgroup/memory", "memory.limit_in_bytes",
-                                              "memory.usage_in_bytes", "total_inactive_file "};
-static const struct cgroup_files cgroup_v2 = {"/sys/fs/cgroup", "memory.max", "memory.current",
-                                              "inactive_file "};
-
-static uint64_t number_of(const struct cgroup_files *c, const char *group, const char *file,
-                          const char *key) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s%.700s/%s", c->root, group, file);
-    return number_in(path, key, 1);
-}
-
-/* What one group lets its members still have. */
-static uint64_t room_in(const struct cgroup_files *c, const char *group) {
-    const uint64_t limit = number_of(c, group, c->limit, ""), usage = number_of(c, group, c->usage, "");
-    const uint64_t cache = number_of(c, group, "memory.stat", c->cache);
-    if (limit == UINT64_MAX || usage == UINT64_MAX)
-        return UINT64_MAX;
-    const uint64_t held = cache < usage ? usage - cache : usage;
-    return limit > held ? limit - held : 0;
-}
-
-/* The tightest of a group and all above it. Inside a container the group's path may not be visible; its root
- * is. */
-static uint64_t room_up_from(const struct cgroup_files *c, char *group) {
-    uint64_t room = UINT64_MAX;
-    for (;;) {
-        const uint64_t here = room_in(c, group);
-        room = here < room ? here : room;
-        char *slash = strrchr(group, '/');
-        if (!slash)
-            return room;
-        *slash = '\0';
-    }
-}
-
-/* A line of /proc/self/cgroup is "4:memory:/path" (v1) or "0::/path" (v2). */
-static uint64_t room_in_cgroups(void) {
-    FILE *from = fopen("/proc/self/cgroup", "re");
-    uint64_t room = UINT64_MAX;
-    char line[1024];
-    while (from && fgets(line, sizeof line, from)) {
-        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group)
-            continue;
-        *group++ = '\0';
-        group[strcspn(group, "\n")] = '\0';
-        const bool v1 = strstr(controllers, "memory") != NULL, v2 = controllers[1] == '\0';
-        const uint64_t here = v1 || v2 ? room_up_from(v1 ? &cgroup_v1 : &cgroup_v2, group) : UINT64_MAX;
-        room = here < room ? here : room;
-    }
-    if (from)
-        fclose(from);
-    return room;
+/* A line of /proc in kB, as bytes; UINT64_MAX if there is none. */
+static uint64_t bytes_in(const char *path, const char *key) {
+    int64_t kilobytes[2];
+    return sr_kernel_file_numbers(kilobytes, path, key) ? (uint64_t)kilobytes[0] * 1024 : UINT64_MAX;
 }
 
 size_t sr_memory_available(const char **source) {
-    const uint64_t machine = number_in("/proc/meminfo", "MemAvailable:", 1024), group = room_in_cgroups();
-    const uint64_t least = machine < group ? machine : group;
+    const uint64_t machine = bytes_in("/proc/meminfo", "MemAvailable:"), group = sr_cgroup_memory("");
+    const bool limited = group < machine, known = limited || machine < UINT64_MAX;
     if (source)
-        *source = machine <= group ? "free memory" : "cgroup limit";
-    return least == UINT64_MAX ? 0 : (size_t)least;
+        *source = limited ? "cgroup limit" : known ? "free memory" : "unknown";
+    return limited ? (size_t)group : known ? (size_t)machine : 0;
 }
 
 size_t sr_memory_peak(void) {
-    const uint64_t peak = number_in("/proc/self/status", "VmHWM:", 1024);
+    const uint64_t peak = bytes_in("/proc/self/status", "VmHWM:");
     return peak == UINT64_MAX ? 0 : (size_t)peak;
 }

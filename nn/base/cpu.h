@@ -34,13 +34,13 @@ const char *sr_cpu_features(void);
  * mask", "cgroup limit"; static storage. */
 int sr_cpu_count(const char **source);
 
-/* Lets OpenMP use `wanted` threads (0: OMP_NUM_THREADS, else as many as this process may run on) and returns
- * how many it gives. To be called before any work: BLAS is serial under our threads only after it. */
+/* Lets OpenMP use `wanted` threads (0: OMP_NUM_THREADS, else sr_cpu_count) and returns how many it gives. To
+ * be called before any work: BLAS is serial under our threads only after it. */
 int sr_cpu_threads(int wanted);
 
 /* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)
- * sets a limit. 0 if unknown. *source (may be NULL) says which: "free memory",
- * "cgroup limit"; static storage. */
+ * sets a limit. 0 if unknown. *source (may be NULL) says which: "free memory", "cgroup limit", "unknown";
+ * static storage. */
 size_t sr_memory_available(const char **source);
 
 /* Largest resident size so far in bytes (VmHWM). */
