@@ -4,15 +4,31 @@
  */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/run_program.h"
 
 static char *folder, path[256];
 static struct sr_error err;
+
+/* The library calls this fsync instead of libc's, because the program's own symbols come first. It syncs
+ * files as ever and refuses folders with the error a test asks for, as some file systems do. */
+static int folder_refusal;
+
+int fsync(int fd) {
+    struct stat st;
+    if (folder_refusal && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = folder_refusal;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void begin(void) {
     folder = folder_begin();
@@ -148,6 +164,130 @@ Test(atomic_file, refuses_what_is_no_regular_file) {
     cr_expect_eq(sr_atomic_file_write(folder, "x", 1, &err), SR_IO);
     cr_expect_eq(sr_atomic_file_write("/no/such/folder/x", "x", 1, &err), SR_IO);
     cr_expect(strstr(err.text, "/no/such/folder/x: No such file"), "%s", err.text);
+}
+
+/* ---- folders that do not sync ---- */
+
+static void expect_unsynced(const char *where, int why) {
+    char wanted[512];
+    snprintf(wanted, sizeof wanted, "%s: %s", where, strerror(why));
+    cr_assert_not_null(sr_atomic_file_unsynced());
+    cr_expect_str_eq(sr_atomic_file_unsynced(), wanted);
+}
+
+Test(atomic_file, a_disk_error_of_the_folder_is_a_failure_though_the_file_is_new) {
+    static const int errors[] = {EIO, ENOSPC, EDQUOT};
+    for (size_t i = 0; i < SR_COUNT(errors); i++) {
+        char text[2] = {(char)('0' + i), '\0'};
+        folder_refusal = errors[i];
+        cr_expect_eq(sr_atomic_file_write(path, text, 1, &err), SR_IO);
+        cr_expect(strstr(err.text, "out.txt") && strstr(err.text, "make permanent") &&
+                      strstr(err.text, strerror(errors[i])),
+                  "%s", err.text);
+        expect_content(text);
+        cr_expect_eq(entries(), 1);
+    }
+    cr_expect_null(sr_atomic_file_unsynced());
+}
+
+Test(atomic_file, a_folder_that_offers_no_sync_is_remembered) {
+    static const int errors[] = {EINVAL, ENOTSUP, EBADF, EROFS, ENOSYS};
+    cr_expect_null(sr_atomic_file_unsynced());
+    for (size_t i = 0; i < SR_COUNT(errors); i++) {
+        char text[2] = {(char)('0' + i), '\0'};
+        folder_refusal = errors[i];
+        cr_expect_eq(sr_atomic_file_write(path, text, 1, &err), SR_OK, "%s", err.text);
+        expect_content(text);
+        expect_unsynced(folder, EINVAL); /* the first one stays */
+    }
+}
+
+Test(atomic_file, the_folder_of_a_bare_name_is_the_dot) {
+    cr_assert_eq(chdir(folder), 0);
+    folder_refusal = EINVAL;
+    cr_expect_eq(sr_atomic_file_write("bare.txt", "x", 1, &err), SR_OK, "%s", err.text);
+    expect_unsynced(".", EINVAL);
+}
+
+/* A drop box: one may write into it but not open it. Root may open anything, so it becomes somebody else. */
+Test(atomic_file, a_folder_that_cannot_be_opened_is_remembered) {
+    const bool root = geteuid() == 0;
+    cr_assert_eq(chmod(folder, 0300), 0);
+    if (root) {
+        cr_assert_eq(chown(folder, 1, (gid_t)-1), 0);
+        cr_assert_eq(seteuid(1), 0);
+    }
+    char other[300];
+    snprintf(other, sizeof other, "%s/other.txt", folder);
+    cr_expect_eq(sr_atomic_file_write(other, "new", 3, &err), SR_OK, "%s", err.text);
+    expect_unsynced(folder, EACCES);
+    if (root)
+        cr_assert_eq(seteuid(0), 0);
+    cr_assert_eq(chmod(folder, 0700), 0);
+}
+
+/* Each thread writes in a folder of its own; all see one and the same first. */
+static void *write_somewhere(void *where) {
+    struct sr_error why;
+    char name[300];
+    snprintf(name, sizeof name, "%s/out", (const char *)where);
+    for (int i = 0; i < 20; i++)
+        if (sr_atomic_file_write(name, "x", 1, &why) < 0)
+            return NULL;
+    return (void *)(uintptr_t)sr_atomic_file_unsynced();
+}
+
+Test(atomic_file, threads_agree_on_the_first_folder) {
+    enum { N = 4 };
+    pthread_t threads[N];
+    char folders[N][280];
+    folder_refusal = EINVAL;
+    for (int i = 0; i < N; i++) {
+        snprintf(folders[i], sizeof *folders, "%s/%d", folder, i);
+        cr_assert_eq(mkdir(folders[i], 0700), 0);
+        cr_assert_eq(pthread_create(&threads[i], NULL, write_somewhere, folders[i]), 0);
+    }
+    size_t first = 0;
+    for (int i = 0; i < N; i++) {
+        void *seen = NULL;
+        pthread_join(threads[i], &seen);
+        cr_assert_not_null(seen);
+        cr_expect_eq(seen, (void *)(uintptr_t)sr_atomic_file_unsynced());
+        first += strncmp(sr_atomic_file_unsynced(), folders[i], strlen(folders[i])) == 0;
+    }
+    cr_expect_eq(first, 1, "%s", sr_atomic_file_unsynced());
+}
+
+/* What a command says at its end, on stderr. Free with sr_free. */
+static char *last_words(void) {
+    char words[300];
+    snprintf(words, sizeof words, "%s/words", folder);
+    fflush(stderr);
+    const int old = dup(STDERR_FILENO), to = open(words, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    cr_assert(old >= 0 && to >= 0);
+    dup2(to, STDERR_FILENO);
+    const int exit_status = sr_command_end(&(struct sr_options){0}, SR_OK, NULL);
+    fflush(stderr);
+    dup2(old, STDERR_FILENO);
+    close(old);
+    close(to);
+    cr_expect_eq(exit_status, 0);
+    return slurp(words);
+}
+
+Test(atomic_file, a_command_warns_of_the_folder_at_its_end) {
+    char *text = last_words(), once[400];
+    cr_expect_str_empty(text);
+    sr_free(text);
+    folder_refusal = EINVAL;
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(sr_atomic_file_write(path, "new", 3, &err), SR_OK);
+    text = last_words();
+    snprintf(once, sizeof once, "warning: cannot sync the folder %s: %s; ", folder, strerror(EINVAL));
+    char *at = strstr(text, once);
+    cr_expect(at && !strstr(at + 1, "warning"), "%s", text);
+    cr_expect(strstr(text, "power failure"), "%s", text);
+    sr_free(text);
 }
 
 Test(file_read, reads_to_the_limit_and_no_further) {

@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,18 +130,46 @@ const char *sr_atomic_file_path(const struct sr_atomic_file *f) {
     return f->temporary;
 }
 
-/* Makes the rename last. Some file systems cannot sync a folder and say EINVAL; nothing more can be done
- * there. */
+/* ---- the folder ---- */
+
+static char unsynced[PATH_MAX + 128]; /* written once, under the lock, and never changed after */
+static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void remember_unsynced(const char *folder, int why) {
+    pthread_mutex_lock(&unsynced_lock);
+    if (!unsynced[0])
+        snprintf(unsynced, sizeof unsynced, "%s: %s", folder, strerror(why));
+    pthread_mutex_unlock(&unsynced_lock);
+}
+
+const char *sr_atomic_file_unsynced(void) {
+    pthread_mutex_lock(&unsynced_lock);
+    const char *text = unsynced[0] ? unsynced : NULL;
+    pthread_mutex_unlock(&unsynced_lock);
+    return text;
+}
+
+/* Makes the rename last. Only what says that the disk has lost or refused it is a failure; network, FUSE and
+ * read-protected folders refuse with many other errors, and nothing more can be done there. */
 static int sync_folder(const char *path) {
+    char folder[PATH_MAX];
     const size_t length = folder_length(path);
-    char *folder = length ? strndup(path, length) : strdup(".");
-    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    const int status = fd < 0 || (fsync(fd) < 0 && errno != EINVAL) ? -1 : 0;
+    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
+    if (length > 1)
+        folder[length - 1] = '\0';
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int why = fd < 0 || fsync(fd) < 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
-    free(folder);
-    return status;
+    errno = why;
+    if (why == EIO || why == ENOSPC || why == EDQUOT)
+        return -1;
+    if (why)
+        remember_unsynced(folder, why);
+    return 0;
 }
+
+/* ---- commit ---- */
 
 /* Bytes safely on disk and the stream closed. If not, errno says what went wrong, 0 if only the stream knew.
  */

@@ -32,9 +32,9 @@ FILE *sr_atomic_file_stream(struct sr_atomic_file *f);
 const char *sr_atomic_file_path(const struct sr_atomic_file *f);
 
 /* Makes the target the new file and frees f. SR_IO on any failure, with the target as it was; only if nothing
- * but the last fsync, that of the folder, meets a disk error (EIO) it is the new one already, and the message
- * says so. A file system that does not offer fsync on folders, or a folder that may not be opened, is no
- * failure, see sr_atomic_file_unsynced. */
+ * but the last fsync, that of the folder, meets a disk error (EIO, ENOSPC, EDQUOT) it is the new one already,
+ * and the message says so. A file system that does not offer fsync on folders, or a folder that may not be
+ * opened, is no failure, see sr_atomic_file_unsynced. */
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 
 /* The first folder of this process that could not be synced, and why ("/mnt/x: Invalid argument"), or NULL:

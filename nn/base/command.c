@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nn/base/atomic_file.h"
 #include "nn/base/command.h"
 #include "nn/base/log.h"
 
@@ -71,9 +72,18 @@ static const char *meaning(int status) {
     }
 }
 
+static void warn_of_unsynced(void) {
+    const char *folder = sr_atomic_file_unsynced();
+    if (folder)
+        sr_log_warn("cannot sync the folder %s; the files written there are whole, but after a power failure "
+                    "or a crash of the machine soon after, the old ones may be back",
+                    folder);
+}
+
 int sr_command_end(struct sr_options *o, int status, const struct sr_error *err) {
     sr_options_end(o);
     const int flushed = flush_stdout();
+    warn_of_unsynced();
     if (status >= 0)
         return sr_status_exit(flushed);
     const char *text = err && err->status == status && err->text[0] ? err->text : meaning(status);

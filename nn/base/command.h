@@ -47,7 +47,8 @@ int sr_command_begin(struct sr_options *o, const struct sr_command *command, voi
                      char **argv, struct sr_error *err);
 
 /* Prints err to stderr if status is negative, flushes stdout (a failed write is SR_IO), frees o, and returns
- * the exit status of the program. SR_NO prints its text without "error:". */
+ * the exit status of the program. SR_NO prints its text without "error:". Warns if a folder could not be
+ * synced (sr_atomic_file_unsynced). */
 int sr_command_end(struct sr_options *o, int status, const struct sr_error *err);
 
 #endif
