@@ -14,7 +14,7 @@ struct sample {
     int64_t rows, size, free_range;
     double rate, shift;
     bool json, quiet;
-    char *out, *name;
+    char *out, *name, *data;
     int mode;
     struct sr_integers hidden;
     struct sr_reals dropout;
@@ -35,6 +35,7 @@ static const struct sr_option table[] = {
     {"mode", SR_OPTION_CHOICE, AT(mode), .fallback = "stop", .choices = "stop|skip|warn"},
     {"hidden", SR_OPTION_INTEGERS, AT(hidden), .fallback = "4,3", .min = 1, .max = 9000},
     {"dropout", SR_OPTION_REALS, AT(dropout), .fallback = "[0.3, .2]", .max = 1},
+    {"data", SR_OPTION_TEXT, AT(data), .fallback = "d", .repeats = true},
 };
 
 static struct sample v;
@@ -177,12 +178,12 @@ Test(option, values_of_the_wrong_kind_are_refused) {
                                       "--hidden=a",
                                       "--hidden=[1",
                                       "--dropout=.1,2",
-                                      "--dropout=1 2",
-                                      "--hidden=1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"};
+                                      "--dropout=1 2"};
     for (size_t i = 0; i < SR_COUNT(bad); i++)
         expect_refused(bad[i], NULL, "' is not ");
     expect_refused("--rows=101", NULL, "--rows: '101' is not a whole number, 1 to 100");
     expect_refused("--mode=x", NULL, "one of stop|skip|warn");
+    expect_refused("--hidden=x", NULL, "--hidden: 'x' is not at most 128 whole numbers with commas between");
 }
 
 Test(option, sizes_have_units) {
@@ -202,8 +203,89 @@ Test(option, lists_may_be_empty_or_in_brackets) {
     cr_expect(v.hidden.n == 3 && v.hidden.v[2] == 30);
     cr_expect_eq(give("--hidden=[]", "--dropout=", NULL), SR_OK, "%s", err.text);
     cr_expect(v.hidden.n == 0 && v.dropout.n == 0);
-    cr_expect_eq(give("--hidden=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", NULL, NULL), SR_OK);
-    cr_expect(v.hidden.n == 16 && v.hidden.v[15] == 16);
+}
+
+/* "--KEY=" and n numbers, each as long as its type can be. Free with free. */
+static char *long_list(const char *key, const char *number, size_t n) {
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    fprintf(to, "--%s=", key);
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s%s", i ? "," : "", number);
+    fclose(to);
+    return text;
+}
+
+Test(option, full_lists_are_read_and_printed_whole) {
+    static const struct {
+        size_t row;
+        const char *number;
+    } longest[] = {{10, "9000"}, {11, "2.2250738585072014e-308"}};
+    for (size_t i = 0; i < SR_COUNT(longest); i++) {
+        const size_t row = longest[i].row;
+        const char *key = table[row].key, *number = longest[i].number;
+        char *full = long_list(key, number, SR_LIST_MAX), *over = long_list(key, number, SR_LIST_MAX + 1);
+        char text[SR_LIST_TEXT];
+        cr_assert_eq(give(full, NULL, NULL), SR_OK, "%s", err.text);
+        cr_expect_eq(v.hidden.n, i == 0 ? SR_LIST_MAX : 2);
+        cr_expect_eq(v.dropout.n, i == 1 ? SR_LIST_MAX : 2);
+        cr_expect_str_eq(sr_options_text(&o, row, text, sizeof text), strchr(full, '=') + 1);
+        expect_refused(over, NULL, "at most 128");
+        cr_expect_eq(i == 0 ? v.hidden.n : v.dropout.n, SR_LIST_MAX, "a refused list changes nothing");
+        free(full);
+        free(over);
+        end();
+        begin(); /* for the other list */
+    }
+}
+
+/* Numbers as long as int64_t allows, which no row of the table does. */
+Test(option, the_longest_list_fits_its_buffer) {
+    static const struct sr_option any[] = {{.key = "any", .type = SR_OPTION_INTEGERS},
+                                           {.key = "real", .type = SR_OPTION_REALS}};
+    struct sr_integers integers = {SR_LIST_MAX, {0}};
+    struct sr_reals reals = {SR_LIST_MAX, {0}};
+    for (size_t i = 0; i < SR_LIST_MAX; i++) {
+        integers.v[i] = INT64_MIN;
+        reals.v[i] = -DBL_MIN;
+    }
+    char text[SR_LIST_TEXT];
+    cr_expect_null(
+        strstr(sr_options_text(&(struct sr_options){any, 1, &integers, NULL}, 0, text, sizeof text), "..."));
+    cr_expect_null(
+        strstr(sr_options_text(&(struct sr_options){any, 2, &reals, NULL}, 1, text, sizeof text), "..."));
+}
+
+Test(option, a_repeated_flag_adds_where_the_row_says_so) {
+    cr_expect_eq(give("--data=a", "--data=b", "--data=c"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "a,b,c");
+    cr_expect_eq(give("--data=a", "--data=b", "--data=c"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "a,b,c"); /* arguments taken a second time do not double */
+    cr_expect_eq(give("--data", "e", NULL), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "e");
+    cr_expect_eq(sr_options_origin(&o, "data"), SR_ORIGIN_FLAG);
+    cr_expect_eq(give("--name=a", "--name=b", NULL), SR_OK);
+    cr_expect_str_eq(v.name, "b"); /* a row that does not repeat: the later one wins */
+}
+
+Test(option, a_setting_between_repeated_flags_begins_anew) {
+    cr_expect_eq(give("--data=a", "--set=data=b", "--data=c"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "c");
+    cr_expect_eq(give("--data=a", "--data=b", "--set=data=c"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "c");
+    cr_expect_eq(sr_options_set(&o, "data", "x", SR_ORIGIN_FILE, &err), SR_OK);
+    cr_expect_eq(give("--data=y", NULL, NULL), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "y");
+}
+
+Test(option, origins_have_names) {
+    static const char *const names[] = {"default", "recipe", "weights", "file", "--set", "flag"};
+    for (int i = SR_ORIGIN_DEFAULT; i <= SR_ORIGIN_FLAG; i++)
+        cr_expect_str_eq(sr_origin_name((enum sr_origin)i), names[i]);
+    cr_expect_eq(sr_options_set(&o, "rows", "9", SR_ORIGIN_RECIPE, &err), SR_OK);
+    cr_expect_eq(sr_options_origin(&o, "rows"), SR_ORIGIN_RECIPE);
+    cr_expect(sr_options_given(&o, "rows"));
 }
 
 /* What sr_options_text prints sets the same value, whatever it is: each key takes its turn through text and
@@ -256,10 +338,15 @@ Test(option, text_is_short_and_empty_when_unset) {
     v.size = 3ll << 30;
     cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "3G");
     cr_assert_eq(sr_options_set(&o, "hidden", "4,3,2,1,5", SR_ORIGIN_SET, &err), SR_OK);
-    memset(text, '!', sizeof text);
-    cr_expect_str_eq(sr_options_text(&o, 10, text, 3), "4,"); /* cut, not overrun */
-    for (size_t i = 3; i < sizeof text; i++)
-        cr_expect_eq(text[i], '!');
+    static const char *const cut[] = {NULL,    "",       ".",       "..",       "...",      "4...",
+                                      "4,...", "4,3...", "4,3,...", "4,3,2...", "4,3,2,1,5"};
+    for (size_t size = 1; size < SR_COUNT(cut); size++) { /* marked, not overrun, and not a shorter list */
+        memset(text, '!', sizeof text);
+        cr_expect_str_eq(sr_options_text(&o, 10, text, size), cut[size]);
+        for (size_t i = size; i < sizeof text; i++)
+            cr_expect_eq(text[i], '!');
+    }
+    cr_expect_eq(sr_options_set(&o, "hidden", "4,3,...", SR_ORIGIN_FILE, &err), SR_USAGE);
 }
 
 Test(option, help_has_a_line_for_every_row) {
@@ -274,6 +361,42 @@ Test(option, help_has_a_line_for_every_row) {
     cr_expect(strstr(text, "  --learning-rate X           how fast (.5)\n"), "%s", text);
     cr_expect(strstr(text, "  --json                      print JSON\n"), "%s", text);
     cr_expect(strstr(text, "  --mode stop|skip|warn"), "%s", text);
+    free(text);
+}
+
+/* Behind 30 columns of flag 70 are left: 40, a space and 29 fit, 40, a space and 30 do not. */
+#define FORTY "1234567890123456789012345678901234567890"
+
+Test(option, long_help_is_broken_between_words) {
+    static const struct sr_option wide[] = {
+        {"short", SR_OPTION_TEXT, 0, .fallback = "a-default-of-its-own",
+         .help =
+             "many words that together are far too long for a line of one hundred columns and hence go on "
+             "below, at the same column, as often as is needed for the whole of it"},
+        {"a_very_long_name_of_a_flag", SR_OPTION_TEXT, 0, .fallback = NULL, .metavar = "VALUE",
+         .help = "its help is below"},
+        {"full", SR_OPTION_TEXT, 0, .fallback = NULL, .help = FORTY " 12345678901234567890123456789"},
+        {"over", SR_OPTION_TEXT, 0, .fallback = NULL, .help = FORTY " 123456789012345678901234567890"},
+        {.key = "bare", .type = SR_OPTION_SWITCH},
+    };
+    char *text = NULL;
+    size_t size, lines = 0;
+    FILE *to = open_memstream(&text, &size);
+    sr_options_help(wide, SR_COUNT(wide), to);
+    fclose(to);
+    for (char *line = text, *next; *line; line = next, lines++) {
+        next = strchr(line, '\n') + 1;
+        cr_expect_leq(next - 1 - line, SR_HELP_WIDTH, "%.*s", (int)(next - line), line);
+        cr_expect(line[0] == ' ' && next[-2] != ' ', "%s", text);
+    }
+    cr_expect_eq(lines, 9, "%s", text);
+    cr_expect(strstr(text, "of one hundred\n                              columns and hence"), "%s", text);
+    cr_expect(strstr(text, "whole of it (a-default-of-its-own)\n"), "%s", text);
+    cr_expect(strstr(text, FORTY " 12345678901234567890123456789\n"), "column 100 can be used: %s", text);
+    cr_expect(strstr(text, FORTY "\n                              123456789012345678901234567890\n"), "%s",
+              text);
+    cr_expect(strstr(text, "-a-flag VALUE\n                              its help is below\n"), "%s", text);
+    cr_expect(strstr(text, "\n  --bare\n"), "%s", text);
     free(text);
 }
 

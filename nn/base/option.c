@@ -88,30 +88,31 @@ static bool parse_choice(const struct sr_option *row, int *out, const char *text
     return false;
 }
 
+static bool parse_item(const struct sr_option *row, int64_t *integer, double *real, const char *item) {
+    return row->type == SR_OPTION_INTEGERS ? parse_integer(row, integer, item) : parse_real(row, real, item);
+}
+
 /* "1024,512" or "[1024, 512]"; "" and "[]" are empty. */
 static bool parse_list(const struct sr_option *row, void *out, const char *text) {
     struct sr_integers integers = {0};
     struct sr_reals reals = {0};
-    char copy[512], *item;
     const size_t length = strlen(text), bracket = length >= 2 && text[0] == '[' && text[length - 1] == ']';
-    if (length >= sizeof copy)
+    char *copy = sr_strdup(text + bracket, NULL), *item;
+    if (!copy)
         return false;
-    snprintf(copy, sizeof copy, "%.*s", (int)(length - 2 * bracket), text + bracket);
+    copy[length - 2 * bracket] = '\0';
     char *rest = copy[strspn(copy, " ")] ? copy : NULL;
-    while ((item = strsep(&rest, ","))) {
-        const size_t i = integers.n++;
-        if (i == SR_LIST_MAX)
-            return false;
-        if (row->type == SR_OPTION_INTEGERS ? !parse_integer(row, &integers.v[i], item)
-                                            : !parse_real(row, &reals.v[i], item))
-            return false;
+    bool good = true;
+    for (size_t i = 0; good && (item = strsep(&rest, ",")); i++) {
+        good = i < SR_LIST_MAX && parse_item(row, &integers.v[i], &reals.v[i], item);
+        integers.n = reals.n = i + 1;
     }
-    reals.n = integers.n;
-    if (row->type == SR_OPTION_INTEGERS)
+    sr_free(copy);
+    if (good && row->type == SR_OPTION_INTEGERS)
         *(struct sr_integers *)out = integers;
-    else
+    else if (good)
         *(struct sr_reals *)out = reals;
-    return true;
+    return good;
 }
 
 static void *field_of(const struct sr_options *o, size_t i) {
@@ -141,6 +142,9 @@ static bool parse(const struct sr_options *o, size_t i, const char *text) {
     return false;
 }
 
+#define TEXT_OF(number)  #number
+#define VALUE_OF(number) TEXT_OF(number) /* the macro's value, not its name */
+
 /* What a row takes, for the message about what it does not. */
 static const char *expected(const struct sr_option *row, char text[256]) {
     static const char *const kinds[] = {
@@ -150,8 +154,8 @@ static const char *expected(const struct sr_option *row, char text[256]) {
         [SR_OPTION_SWITCH] = "true or false",
         [SR_OPTION_TEXT] = "text that fits into memory",
         [SR_OPTION_CHOICE] = "one of ",
-        [SR_OPTION_INTEGERS] = "at most 16 whole numbers with commas between",
-        [SR_OPTION_REALS] = "at most 16 numbers with commas between",
+        [SR_OPTION_INTEGERS] = "at most " VALUE_OF(SR_LIST_MAX) " whole numbers with commas between",
+        [SR_OPTION_REALS] = "at most " VALUE_OF(SR_LIST_MAX) " numbers with commas between",
     };
     char low[SR_DECIMAL_TEXT], high[SR_DECIMAL_TEXT];
     const int n = snprintf(text, 256, "%s%s", kinds[row->type], row->choices ? row->choices : "");
@@ -282,8 +286,27 @@ static int set_pair(struct sr_options *o, const char *pair, struct sr_error *err
     return set_row(o, i, pair + length + 1, SR_ORIGIN_SET, err);
 }
 
-/* One flag at argv[*at]; *at moves to the last argument it took. */
-static int take_flag(struct sr_options *o, int *at, int argc, char **argv, struct sr_error *err) {
+/* A flag with its value. Where the row repeats and this call has seen the flag before, the value is added to
+ * those; a --set between them begins anew, for the later one wins. */
+static int set_flag(struct sr_options *o, size_t i, const char *value, bool *seen, struct sr_error *err) {
+    const bool more = o->table[i].repeats && seen[i] && o->origins[i] == SR_ORIGIN_FLAG;
+    seen[i] = true;
+    if (!more)
+        return set_row(o, i, value, SR_ORIGIN_FLAG, err);
+    const char *before = *(char *const *)field_of(o, i);
+    const size_t size = strlen(before) + strlen(value) + 2;
+    char *joined = sr_alloc(size, 1, err);
+    if (!joined)
+        return SR_NOMEM;
+    snprintf(joined, size, "%s,%s", before, value);
+    const int status = set_row(o, i, joined, SR_ORIGIN_FLAG, err);
+    sr_free(joined);
+    return status;
+}
+
+/* One flag at argv[*at]; *at moves to the last argument it took. seen: the rows whose flags were met so far.
+ */
+static int take_flag(struct sr_options *o, bool *seen, int *at, int argc, char **argv, struct sr_error *err) {
     const char *flag = argv[*at], *name = flag + 2;
     if (strncmp(flag, "--", 2) != 0 || !*name)
         return sr_fail(err, SR_USAGE, "unexpected argument '%.100s': options are written --name VALUE", flag);
@@ -306,12 +329,14 @@ static int take_flag(struct sr_options *o, int *at, int argc, char **argv, struc
             return sr_fail(err, SR_USAGE, "%s needs a value", flag);
         value = argv[++*at];
     }
-    return is_set ? set_pair(o, value, err) : set_row(o, i, value, SR_ORIGIN_FLAG, err);
+    return is_set ? set_pair(o, value, err) : set_flag(o, i, value, seen, err);
 }
 
 int sr_options_arguments(struct sr_options *o, int argc, char **argv, struct sr_error *err) {
-    int status = SR_OK;
+    bool *seen = sr_alloc(o->count, sizeof *seen, err);
+    int status = seen ? SR_OK : SR_NOMEM;
     for (int at = 0; status == SR_OK && at < argc; at++)
-        status = take_flag(o, &at, argc, argv, err);
+        status = take_flag(o, seen, &at, argc, argv, err);
+    sr_free(seen);
     return status;
 }

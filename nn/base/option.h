@@ -1,7 +1,7 @@
 /* option.h: settings. Every setting is one row of a table: key, type, range, help, default.
  *
  * Flags, config file keys, --set, --help and the printed effective configuration all come from that row. A
- * value lives in a field of the command's own struct; where it came from (default, file, --set, flag) is
+ * value lives in a field of the command's own struct; where it came from (default, file, --set, flag, ...) is
  * remembered.
  *
  *     struct opts { char *data; double threshold; int64_t threads; };
@@ -27,11 +27,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "nn/base/decimal.h"
 #include "nn/base/error.h"
 
 #define SR_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SR_LIST_MAX 128
+
+/* Bytes that hold any value as text but an SR_OPTION_TEXT, of any length: a full list, a comma or the NUL
+ * behind each number. */
+#define SR_LIST_TEXT (SR_LIST_MAX * SR_DECIMAL_TEXT)
 
 struct sr_integers { /* SR_OPTION_INTEGERS: "1024,512,256" or "[1024, 512, 256]" */
     size_t n;
@@ -94,16 +99,20 @@ int sr_options_set(struct sr_options *o, const char *key, const char *value, enu
                    struct sr_error *err);
 
 /* argv[0..argc) are flags; anything that is not a flag of the table is SR_USAGE. "--set key=value" sets a
- * config key. */
+ * config key. The first flag of a row replaces its value, so that arguments may be taken twice; if the row
+ * repeats, the later ones of the same call are joined to it with commas. */
 int sr_options_arguments(struct sr_options *o, int argc, char **argv, struct sr_error *err);
 
 bool sr_options_given(const struct sr_options *o, const char *key); /* not the default */
 enum sr_origin sr_options_origin(const struct sr_options *o, const char *key);
 
-/* The value of row i as text that sr_options_set would take back, into text. Returns text; "" when unset. */
+/* The value of row i as text that sr_options_set would take back, into text. Returns text; "" when unset.
+ * What does not fit into size bytes (SR_LIST_TEXT is enough for all but an SR_OPTION_TEXT) is cut and ends in
+ * "...", which no list takes back for a shorter one. */
 const char *sr_options_text(const struct sr_options *o, size_t i, char *text, size_t size);
 
-/* "  --key VALUE   help (default)" for each row. */
+/* "  --key VALUE   help (default)" for each row, the help broken at SR_HELP_WIDTH columns. */
+#define SR_HELP_WIDTH 100
 void sr_options_help(const struct sr_option *table, size_t count, FILE *to);
 
 const char *
