@@ -216,9 +216,10 @@ struct sr_loader_options {
                       the set. Where features are streamed, about two windows of raw rows are in memory */
     size_t epoch_rows; /* draws an epoch; 0: one pass. Not for SR_ORDER_FILE */
     /* [files], 1..SR_FILE_WEIGHT_MAX: every row counts as if it were there so often; NULL: once. Not for
-     * SR_ORDER_FILE. */
+     * SR_ORDER_FILE. Takes 4 bytes of memory for each time a row counts; a shuffled pass has at most 2^32 - 1
+     * draws (else SR_USAGE). */
     const int64_t *file_weight;
-    const float *shift, *scale; /* [width]: x becomes (x - shift) * scale; NULL: stays. Borrowed */
+    const float *shift, *scale; /* [width]: x becomes (x - shift) * scale; both NULL: stays. Borrowed */
 };
 
 struct sr_batch {

@@ -34,13 +34,13 @@ static int copies_list(struct sr_loader *l, const uint32_t *rows, size_t n,
                        const struct sr_loader_options *options, struct sr_error *err) {
     if (!options->file_weight || options->order == SR_ORDER_FILE)
         return 0;
-    l->copies = sr_alloc(n, 1, err);
-    if (!l->copies)
-        return SR_NOMEM;
     for (size_t f = 0; f < l->d->files; f++)
         if (options->file_weight[f] < 1 || options->file_weight[f] > SR_FILE_WEIGHT_MAX)
             return sr_fail(err, SR_USAGE, "the weight of %s is %lld; 1 to %d are possible",
                            sr_data_path(l->d, f), (long long)options->file_weight[f], SR_FILE_WEIGHT_MAX);
+    l->copies = sr_alloc(n, 1, err);
+    if (!l->copies)
+        return SR_NOMEM;
     for (size_t i = 0; i < n; i++)
         l->copies[i] = (uint8_t)options->file_weight[sr_data_file(l->d, rows[i])];
     return 0;
@@ -59,6 +59,9 @@ int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *
                      const struct sr_loader_options *options, struct sr_error *err) {
     if (n > 0 && rows[n - 1] >= d->rows)
         return sr_fail(err, SR_BUG, "row %u takes part, but there are only %zu rows", rows[n - 1], d->rows);
+    if (!options->shift != !options->scale)
+        return sr_fail(err, SR_BUG, "features are given a %s",
+                       options->shift ? "shift without a scale" : "scale without a shift");
     struct sr_loader *l = sr_alloc(1, sizeof *l, err);
     if (!l)
         return SR_NOMEM;
@@ -124,9 +127,10 @@ int sr_loader_start(struct sr_loader *l, uint64_t epoch, size_t first, struct sr
     const struct sr_sequence *s = &l->sequence;
     if (first > sr_loader_batches(l))
         return sr_fail(err, SR_BUG, "batch %zu of an epoch of %zu", first, sr_loader_batches(l));
-    if (epoch > UINT64_MAX / s->epoch_rows - 1)
-        return sr_fail(err, SR_USAGE, "epoch %llu of %zu rows is out of range", (unsigned long long)epoch,
-                       s->epoch_rows);
+    /* (epoch + 1) * epoch_rows < UINT64_MAX, so that no pass is NO_PASS */
+    if (epoch >= (UINT64_MAX - 1) / s->epoch_rows)
+        return sr_fail(err, SR_USAGE, "epoch %llu of %zu rows begins beyond 2^64 draws; take fewer of either",
+                       (unsigned long long)epoch, s->epoch_rows);
     const uint64_t draw = epoch * s->epoch_rows + sr_sequence_begin(s, first);
     pass_enter(l, draw / s->draws, (size_t)(draw % s->draws));
     l->next = first;
@@ -157,24 +161,32 @@ static void fill(struct sr_loader *l, size_t to, size_t from, size_t n) {
     }
 }
 
+/* Fills the batch from its row `done` on with what is left of the window, at most n rows; *taken is how many.
+ * A window without draws is waited for as well: the thread must be done with a buffer that is released. */
+static int window_take(struct sr_loader *l, size_t done, size_t n, size_t *taken, struct sr_error *err) {
+    const size_t end = l->sequence.window_begin[l->window + 1];
+    int status = sr_reader_need(l->reader, l->window, err);
+    if (status < 0)
+        return status;
+    *taken = end - l->at < n ? end - l->at : n;
+    fill(l, done, l->at, *taken);
+    l->at += *taken;
+    if (l->at == end)
+        sr_reader_release(l->reader, l->window++);
+    return 0;
+}
+
 int sr_loader_next(struct sr_loader *l, struct sr_batch *batch, struct sr_error *err) {
     const struct sr_sequence *s = &l->sequence;
     const size_t rows = sr_sequence_begin(s, l->next + 1) - sr_sequence_begin(s, l->next);
-    for (size_t done = 0; done < rows;) {
+    for (size_t done = 0, taken = 0; done < rows; done += taken) {
         if (l->at == s->draws)
             pass_enter(l, l->pass + 1, 0);
-        if (l->at == s->window_begin[l->window + 1]) {
-            sr_reader_release(l->reader, l->window++);
-            continue;
-        }
-        int status = sr_reader_need(l->reader, l->window, err);
-        if (status < 0)
+        int status = window_take(l, done, rows - done, &taken, err);
+        if (status < 0) {
+            l->pass = NO_PASS; /* so that the next start reads again */
             return status;
-        const size_t there = s->window_begin[l->window + 1] - l->at,
-                     n = there < rows - done ? there : rows - done;
-        fill(l, done, l->at, n);
-        done += n;
-        l->at += n;
+        }
     }
     if (rows == 0)
         return 0;

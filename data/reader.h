@@ -5,13 +5,16 @@
  * so memory holds about two windows. One thread uses a reader; the reading thread is its own affair.
  *
  *     sr_reader_stop(r);               // before the sequence changes
- *     sr_sequence_start(s, epoch);
+ *     sr_sequence_start(s, pass);
  *     sr_reader_start(r, w);
  *     for (; w < s->windows; w++) {
  *         sr_reader_need(r, w, err);   // waits
  *         ... sr_reader_row(r, row) for rows of window w ...
  *         sr_reader_release(r, w);     // its buffer is for window w + 2 now
  *     }
+ *
+ * Every window is needed before it is released, also one without draws: the thread may still be writing into
+ * its buffer. A window that could not be read stays failed until the next stop.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -20,7 +20,8 @@ struct sr_sequence {
     const uint32_t *rows; /* [n] participating rows, ascending; borrowed */
     size_t n;
     const uint8_t *copies;   /* [n]: how often each item is listed; NULL: once; borrowed */
-    uint32_t *class_item[2]; /* listed items of rows with label 0 and 1, where the order is balanced */
+    uint32_t *class_item[2]; /* listed items of rows with label 0 and 1, where the order is balanced: 4 bytes
+                                for every copy of an item */
     size_t class_count[2];
     size_t draws;      /* of a pass */
     size_t epoch_rows; /* draws of an epoch */

@@ -33,13 +33,18 @@ static size_t holes(uint32_t *rows, size_t n) {
     return used;
 }
 
-static struct sr_loader *make_loader(struct sr_data *d, const uint32_t *rows, size_t n, enum sr_order order,
-                                     size_t batch, size_t window) {
+static struct sr_loader *make_loader_of(struct sr_data *d, const uint32_t *rows, size_t n,
+                                        struct sr_loader_options how) {
     struct sr_loader *l;
     struct sr_error err = {0};
-    struct sr_loader_options how = {.order = order, .seed = 42, .batch = batch, .window = window};
     cr_assert_eq(sr_loader_create(&l, d, rows, n, &how, &err), 0, "%s", err.text);
     return l;
+}
+
+static struct sr_loader *make_loader(struct sr_data *d, const uint32_t *rows, size_t n, enum sr_order order,
+                                     size_t batch, size_t window) {
+    return make_loader_of(
+        d, rows, n, (struct sr_loader_options){.order = order, .seed = 42, .batch = batch, .window = window});
 }
 
 static int start(struct sr_loader *l, uint64_t epoch, size_t first) {
@@ -60,6 +65,9 @@ static void expect_same_batch(const struct sr_batch *a, const struct sr_batch *b
     cr_assert_eq(a->rows, b->rows);
     cr_assert_arr_eq(a->row, b->row, a->rows * sizeof *a->row);
     cr_assert_arr_eq(a->y, b->y, a->rows);
+    cr_assert_eq(!a->weight, !b->weight);
+    if (a->weight)
+        cr_assert_arr_eq(a->weight, b->weight, a->rows * sizeof *a->weight);
     cr_assert_arr_eq(a->x, b->x, a->rows * width * sizeof *a->x);
 }
 
@@ -219,18 +227,33 @@ Test(data_loader, restarted_while_it_reads) {
     unlink(path);
 }
 
+/* Streamed, over windows, passes and epochs that end in the middle of either. */
 Test(data_loader, a_step_allocates_nothing) {
+    static const enum sr_order order[] = {SR_ORDER_BALANCED, SR_ORDER_SHUFFLED};
+    static const size_t length[] = {0, 700, 6000};
+    static const int64_t weight[] = {1, 4, 2};
     char paths[3][64];
     struct sr_data *d = open_three(paths, NULL);
     uint32_t *rows = all_rows(d->rows);
-    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_BALANCED, 256, 512);
-    struct sr_batch b;
-    uint64_t before = sr_alloc_count();
-    start(l, 0, 0);
-    while (next(l, &b))
-        ;
-    cr_expect_eq(sr_alloc_count(), before);
-    sr_loader_free(l);
+    float shift[WIDTH] = {1}, scale[WIDTH] = {2};
+    for (size_t i = 0; i < SR_COUNT(order) * SR_COUNT(length); i++) {
+        struct sr_loader *l = make_loader_of(d, rows, d->rows,
+                                             (struct sr_loader_options){.order = order[i % 2],
+                                                                        .seed = 42,
+                                                                        .batch = 256,
+                                                                        .window = 512,
+                                                                        .epoch_rows = length[i / 2],
+                                                                        .file_weight = weight,
+                                                                        .shift = shift,
+                                                                        .scale = scale});
+        struct sr_batch b;
+        uint64_t before = sr_alloc_count();
+        for (uint64_t epoch = 0; epoch < 10; epoch++)
+            for (start(l, epoch, 0); next(l, &b);)
+                ;
+        cr_expect_eq(sr_alloc_count(), before);
+        sr_loader_free(l);
+    }
     sr_free(rows);
     sr_data_close(d);
     remove_three(paths);
@@ -300,4 +323,233 @@ Test(data_loader, memory_holds_about_two_windows) {
     sr_data_close(d);
     unlink(path);
 #endif
+}
+
+/* One row a band and a band a window: a third of the windows have no draw. Bands have 4 MB and steps take as
+ * long as parts of reading one, so that the thread is caught reading what is passed over. */
+Test(data_loader, windows_without_draws_are_passed_over) {
+    enum { BANDS = 12, WIDE = 8192 };
+    char path[64];
+    struct sr_data *d = open_paths(make_synth(path, BANDS * 256, WIDE, 1), NULL);
+    struct sr_batch b;
+    uint32_t rows[BANDS];
+    float *x = sr_alloc(BANDS, WIDE * sizeof *x, NULL);
+    for (uint32_t i = 0; i < BANDS; i++) {
+        rows[i] = i * 256 + i;
+        d->label[rows[i]] = i % 2;
+    }
+    struct sr_loader *l = make_loader(d, rows, BANDS, SR_ORDER_FILE, BANDS, 0);
+    start(l, 0, 0);
+    cr_assert(next(l, &b));
+    memcpy(x, b.x, BANDS * WIDE * sizeof *x);
+    sr_loader_free(l);
+    l = make_loader(d, rows, BANDS, SR_ORDER_BALANCED, 1, 256);
+    for (uint64_t epoch = 0; epoch < 100; epoch++)
+        for (start(l, epoch, 0); next(l, &b); usleep((useconds_t)(epoch % 10 * 40)))
+            for (size_t i = 0; i < b.rows; i++)
+                cr_assert_eq(memcmp(b.x + i * WIDE, x + b.row[i] / 256 * WIDE, WIDE * sizeof *x), 0,
+                             "row %u of epoch %llu", b.row[i], (unsigned long long)epoch);
+    sr_loader_free(l);
+    sr_free(x);
+    sr_data_close(d);
+    unlink(path);
+}
+
+static void weigh_rows(struct sr_data *d) {
+    d->weight = sr_alloc(d->rows, sizeof *d->weight, NULL);
+    for (size_t i = 0; i < d->rows; i++)
+        d->weight[i] = (float)(i % 7) / 2;
+}
+
+/* Everything at once: weights of files and rows, normalized, epochs shorter and longer than a pass. */
+Test(data_loader, epochs_are_the_same_bits_kept_or_streamed_and_from_any_batch) {
+    enum { EPOCHS = 4 };
+    static const size_t length[] = {333, 8000}; /* a balanced pass has 2781 draws, a shuffled one 4215 */
+    static const int64_t weight[] = {1, 4, 2};
+    char paths[3][64];
+    const char *list;
+    struct sr_error err = {0};
+    struct sr_data *streamed = open_three(paths, &list), *kept = open_paths(list, NULL);
+    cr_assert_eq(sr_data_keep(kept, SIZE_MAX, &err), 0, "%s", err.text);
+    weigh_rows(streamed);
+    weigh_rows(kept);
+    uint32_t *rows = all_rows(kept->rows);
+    float shift[WIDTH], scale[WIDTH];
+    for (size_t k = 0; k < WIDTH; k++) {
+        shift[k] = (float)k / 3;
+        scale[k] = 1 + (float)k / 5;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        const struct sr_loader_options how = {.order = i / 2 ? SR_ORDER_SHUFFLED : SR_ORDER_BALANCED,
+                                              .seed = 42,
+                                              .batch = 100,
+                                              .window = 512,
+                                              .epoch_rows = length[i % 2],
+                                              .file_weight = weight,
+                                              .shift = shift,
+                                              .scale = scale};
+        struct sr_loader *through = make_loader_of(kept, rows, kept->rows, how);
+        struct sr_loader *sought = make_loader_of(streamed, rows, kept->rows, how);
+        for (uint64_t e = EPOCHS; e-- > 0;) /* backwards, so that nothing is there already */
+            for (size_t first = 0; first < sr_loader_batches(sought); first += 41) {
+                struct sr_batch a, b;
+                start(through, e, 0);
+                for (size_t skip = 0; skip < first; skip++)
+                    cr_assert(next(through, &a));
+                for (start(sought, e, first); next(sought, &b);) {
+                    cr_assert(next(through, &a));
+                    expect_same_batch(&a, &b, WIDTH);
+                }
+                cr_assert_not(next(through, &a));
+            }
+        sr_loader_free(through);
+        sr_loader_free(sought);
+    }
+    sr_free(rows);
+    sr_data_close(streamed);
+    sr_data_close(kept);
+    remove_three(paths);
+}
+
+Test(data_loader, short_epochs_of_a_shuffled_pass_repeat_no_row) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows), *seen = sr_alloc(d->rows, sizeof *seen, NULL);
+    const struct sr_loader_options how = {
+        .order = SR_ORDER_SHUFFLED, .seed = 42, .batch = 64, .window = 512, .epoch_rows = 309};
+    struct sr_loader *l = make_loader_of(d, rows, d->rows, how);
+    struct sr_batch b;
+    for (uint64_t epoch = 0; epoch < 27; epoch++) /* 2781 rows are 9 epochs: three passes */
+        for (start(l, epoch, 0); next(l, &b);)
+            for (size_t i = 0; i < b.rows; i++)
+                cr_assert_eq(seen[b.row[i]]++, epoch / 9, "row %u in epoch %llu", b.row[i],
+                             (unsigned long long)epoch);
+    for (size_t i = 0; i < d->rows; i++)
+        cr_assert_eq(seen[i], 3);
+    sr_loader_free(l);
+    sr_free(seen);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, epochs_of_one_row_over_end_in_a_batch_of_one_more) {
+    char paths[3][64];
+    struct sr_data *d = open_three(paths, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader_options how = {
+        .order = SR_ORDER_SHUFFLED, .seed = 42, .batch = 100, .window = 512, .epoch_rows = 401};
+    struct sr_loader *l = make_loader_of(d, rows, d->rows, how);
+    struct sr_batch b;
+    for (uint64_t epoch = 0; epoch < 20; epoch++) { /* the border of two passes falls in several of them */
+        size_t batches = 0;
+        for (start(l, epoch, 0); next(l, &b); batches++)
+            cr_assert_eq(b.rows, batches == 3 ? 101 : 100);
+        cr_assert_eq(batches, 4);
+    }
+    cr_expect_eq(sr_loader_batches(l), 4);
+    cr_expect_eq(sr_loader_rows(l), 401);
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+    remove_three(paths);
+}
+
+Test(data_loader, an_epoch_out_of_range_is_refused) {
+    struct sr_data *d = open_fixture("half", NULL);
+    uint32_t *rows = all_rows(d->rows);
+    const struct sr_loader_options how = {
+        .order = SR_ORDER_SHUFFLED, .batch = 4, .window = 256, .epoch_rows = 1000};
+    struct sr_loader *l = make_loader_of(d, rows, d->rows, how);
+    struct sr_error err = {0};
+    struct sr_batch b;
+    cr_expect_eq(sr_loader_start(l, UINT64_MAX, 0, &err), SR_USAGE);
+    cr_expect_eq(sr_loader_start(l, UINT64_MAX / 1000, 0, &err), SR_USAGE);
+    start(l, UINT64_MAX / 1000 - 1, 0);
+    cr_expect(next(l, &b));
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+}
+
+Test(data_loader, unknown_labels_pass_in_file_order_and_are_a_bug_in_balanced) {
+    struct sr_data *d = open_fixture("half", NULL);
+    uint32_t *rows = all_rows(d->rows);
+    d->label[7] = SR_UNKNOWN;
+    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_FILE, 12, 0);
+    struct sr_batch b;
+    start(l, 0, 0);
+    cr_assert(next(l, &b));
+    cr_expect_arr_eq(b.y, d->label, d->rows);
+    cr_expect_eq(b.y[7], SR_UNKNOWN);
+    sr_loader_free(l);
+    struct sr_error err = {0};
+    struct sr_loader_options how = {.order = SR_ORDER_BALANCED, .batch = 4, .window = 256};
+    cr_expect_eq(sr_loader_create(&l, d, rows, d->rows, &how, &err), SR_BUG);
+    cr_expect(strstr(err.text, "row 7"), "%s", err.text);
+    sr_free(rows);
+    sr_data_close(d);
+}
+
+Test(data_loader, a_shift_needs_a_scale) {
+    struct sr_data *d = open_fixture("half", NULL);
+    uint32_t *rows = all_rows(d->rows);
+    const float column[FIXTURE_WIDTH] = {0};
+    struct sr_loader *l = NULL;
+    struct sr_error err = {0};
+    struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 4, .shift = column};
+    cr_expect_eq(sr_loader_create(&l, d, rows, d->rows, &how, &err), SR_BUG);
+    how = (struct sr_loader_options){.order = SR_ORDER_FILE, .batch = 4, .scale = column};
+    cr_expect_eq(sr_loader_create(&l, d, rows, d->rows, &how, &err), SR_BUG);
+    sr_free(rows);
+    sr_data_close(d);
+}
+
+/* The compressed chunks of half_chunked.h5, of zlib's level 4, begin with the bytes 78 5e. */
+static size_t spoil_chunks(unsigned char *bytes, size_t size) {
+    size_t chunks = 0;
+    for (size_t i = 0; i + 6 < size; i++)
+        if (bytes[i] == 0x78 && bytes[i + 1] == 0x5e) {
+            memset(bytes + i, 0xff, 6);
+            chunks++;
+        }
+    return chunks;
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t size) {
+    FILE *f = fopen(path, "wb");
+    cr_assert(f);
+    cr_assert_eq(fwrite(bytes, 1, size, f), size);
+    cr_assert_eq(fclose(f), 0);
+}
+
+/* Storage that comes back, say: what failed is not remembered. */
+Test(data_loader, a_start_after_a_failure_reads_again) {
+    unsigned char good[16384], bad[sizeof good];
+    char text[2048], path[64];
+    FILE *f = fopen(fixture_paths(text, "half_chunked"), "rb");
+    cr_assert(f);
+    const size_t size = fread(good, 1, sizeof good, f);
+    cr_assert_lt(size, sizeof good);
+    fclose(f);
+    memcpy(bad, good, size);
+    cr_assert_gt(spoil_chunks(bad, size), 0);
+    snprintf(path, sizeof path, "/tmp/sr_test_%d_again.h5", (int)getpid());
+    write_bytes(path, bad, size);
+    struct sr_data *d = open_paths(path, NULL);
+    uint32_t *rows = all_rows(d->rows);
+    struct sr_loader *l = make_loader(d, rows, d->rows, SR_ORDER_FILE, 5, 0);
+    struct sr_batch b;
+    struct sr_error err = {0};
+    start(l, 0, 0);
+    cr_expect_eq(sr_loader_next(l, &b, &err), SR_DATA);
+    cr_expect_eq(sr_loader_next(l, &b, &err), SR_DATA, "not before the next start");
+    write_bytes(path, good, size);
+    start(l, 0, 0);
+    cr_assert(next(l, &b));
+    cr_expect_eq(b.x[FIXTURE_WIDTH], fixture_value(1, 0));
+    sr_loader_free(l);
+    sr_free(rows);
+    sr_data_close(d);
+    unlink(path);
 }
