@@ -1,4 +1,4 @@
-/* test_data_sequence.c: which row comes when: balance, windows, purity, batches.
+/* test_data_sequence.c: which row comes when: balance, copies, windows, purity, batches.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -234,6 +234,146 @@ Test(data_sequence, what_cannot_be_drawn_is_refused) {
     cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, 0, &how, &err), SR_DATA);
     sr_sequence_free(&s);
     p->rows[4] = p->rows[5];
+    cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, p->n, &how, &err), SR_BUG);
+    sr_sequence_free(&s);
+    sr_free(p);
+}
+
+/* Of the draws of one pass, as they were before there were passes, weights and other orders; a run that is
+ * resumed or repeated by a later program depends on it. */
+Test(data_sequence, balanced_draws_stay_what_they_were) {
+    static const struct {
+        uint64_t seed, pass;
+        size_t window;
+        const char *sha256;
+    } was[] = {
+        {5, 0, 1024, "71a0a873854810f1d05929d8a03f317609484296f0bb2829b3bfa571eb792415"},
+        {5, 17, 32768, "d07a6e063ef92565876f174d5da6bbd113fd1633d17f0daba523ba8f66ec2214"},
+        {42, 1, 1024, "0a01c8e439ea6b805a687813d0931467a6f3ab730c4e65a215a9cfbb73b732ae"},
+        {42, 17, 32768, "955e617897d636c972bca212b16fbcb7afff3675a40284d37cf5a80b6b670193"},
+    };
+    struct problem *p = make_problem();
+    uint8_t once[ROWS];
+    memset(once, 1, sizeof once);
+    for (size_t i = 0; i < 2 * SR_COUNT(was); i++) {
+        const size_t k = i / 2;
+        struct sr_sequence s;
+        struct sr_error err = {0};
+        struct sr_sha256 sha;
+        char hex[65];
+        const struct sr_loader_options how = {
+            .order = SR_ORDER_BALANCED, .seed = was[k].seed, .batch = 64, .window = was[k].window};
+        cr_assert_eq(sr_sequence_create(&s, p->label, i % 2 ? once : NULL, p->rows, p->n, &how, &err), 0);
+        sr_sequence_start(&s, was[k].pass);
+        sr_sha256_begin(&sha);
+        sr_sha256_add(&sha, s.draw, s.draws * sizeof *s.draw);
+        sr_sha256_end(&sha, hex);
+        cr_expect_str_eq(hex, was[k].sha256, "seed %llu, pass %llu", (unsigned long long)was[k].seed,
+                         (unsigned long long)was[k].pass);
+        sr_sequence_free(&s);
+    }
+    sr_free(p);
+}
+
+static void copies_by_item(uint8_t *copies, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        copies[i] = (uint8_t)(1 + i % 3 * 49); /* 1, 50, 99 */
+}
+
+Test(data_sequence, a_shuffled_pass_has_every_copy) {
+    struct problem *p = make_problem();
+    uint8_t copies[ROWS];
+    copies_by_item(copies, p->n);
+    struct sr_sequence s;
+    struct sr_error err = {0};
+    const struct sr_loader_options how = {.order = SR_ORDER_SHUFFLED, .seed = 5, .batch = 64, .window = 1024};
+    cr_assert_eq(sr_sequence_create(&s, NULL, copies, p->rows, p->n, &how, &err), 0, "%s", err.text);
+    for (uint64_t pass = 0; pass < 3; pass++) {
+        size_t times[ROWS] = {0};
+        sr_sequence_start(&s, pass);
+        cr_expect_eq(s.window_begin[s.windows], s.draws);
+        for (size_t i = 0; i < s.draws; i++)
+            times[s.draw[i]]++;
+        for (size_t i = 0; i < p->n; i++)
+            cr_assert_eq(times[p->rows[i]], copies[i], "row %u", p->rows[i]);
+    }
+    sr_sequence_free(&s);
+    sr_free(p);
+}
+
+Test(data_sequence, a_shuffled_pass_is_shuffled_anew) {
+    struct problem *p = make_problem();
+    struct sr_sequence s;
+    struct sr_error err = {0};
+    uint32_t first[ROWS];
+    const struct sr_loader_options how = {.order = SR_ORDER_SHUFFLED, .seed = 5, .batch = 64, .window = 1024};
+    cr_assert_eq(sr_sequence_create(&s, NULL, NULL, p->rows, p->n, &how, &err), 0, "%s", err.text);
+    sr_sequence_start(&s, 0);
+    memcpy(first, s.draw, s.draws * sizeof *first);
+    size_t rises = 0, same = 0;
+    for (size_t i = 1; i < s.draws; i++)
+        rises += first[i] > first[i - 1];
+    /* rises of a random permutation: n/2 with deviation sqrt(n/12) = 27; 300 is eleven of them */
+    cr_expect_lt(fabs((double)rises - (double)s.draws / 2), 300);
+    sr_sequence_start(&s, 1);
+    for (size_t i = 0; i < s.draws; i++)
+        same += s.draw[i] == first[i];
+    cr_expect_lt(same, 30, "%zu draws are at the same place; of two permutations that is 1 on average", same);
+    sr_sequence_free(&s);
+    sr_free(p);
+}
+
+Test(data_sequence, epochs_have_their_own_length) {
+    static const struct {
+        size_t epoch_rows, batches;
+        enum sr_order order;
+    } how[] = {
+        {1, 1, SR_ORDER_SHUFFLED},        {256, 1, SR_ORDER_SHUFFLED}, {257, 1, SR_ORDER_SHUFFLED},
+        {258, 2, SR_ORDER_BALANCED},      {513, 2, SR_ORDER_BALANCED}, {100000, 391, SR_ORDER_BALANCED},
+        {100000, 391, SR_ORDER_SHUFFLED}, {100000, 3, SR_ORDER_FILE},  {0, 2, SR_ORDER_SHUFFLED},
+    };
+    struct problem *p = make_problem();
+    for (size_t i = 0; i < SR_COUNT(how); i++) {
+        struct sr_sequence s;
+        struct sr_error err = {0};
+        const struct sr_loader_options o = {
+            .order = how[i].order, .batch = 256, .window = 256, .epoch_rows = how[i].epoch_rows};
+        cr_assert_eq(sr_sequence_create(&s, p->label, NULL, p->rows, 513, &o, &err), 0, "%s", err.text);
+        cr_expect_eq(s.draws, 513);
+        cr_expect_eq(sr_sequence_batches(&s), how[i].batches, "%zu batches of %zu rows",
+                     sr_sequence_batches(&s), how[i].epoch_rows);
+        cr_expect_eq(sr_sequence_begin(&s, how[i].batches), s.epoch_rows);
+        sr_sequence_free(&s);
+    }
+    sr_free(p);
+}
+
+/* 2^32 draws take 43 million rows of weight 100: too much to allocate in a test for the draws themselves, not
+ * for the rows. */
+Test(data_sequence, a_pass_of_too_many_draws_is_refused) {
+    enum { MANY = 42949673 }; /* ceil(2^32 / 100) */
+    uint32_t *rows = all_rows(MANY);
+    uint8_t *copies = sr_alloc(MANY, 1, NULL);
+    memset(copies, 100, MANY);
+    struct sr_sequence s;
+    struct sr_error err = {0};
+    const struct sr_loader_options how = {.order = SR_ORDER_SHUFFLED, .batch = 64, .window = 1024};
+    cr_expect_eq(sr_sequence_create(&s, NULL, copies, rows, MANY, &how, &err), SR_USAGE);
+    cr_expect(strstr(err.text, "4294967300"), "%s", err.text);
+    sr_sequence_free(&s);
+    sr_free(copies);
+    sr_free(rows);
+}
+
+Test(data_sequence, an_unknown_label_is_a_bug) {
+    struct problem *p = make_problem();
+    struct sr_sequence s;
+    struct sr_error err = {0};
+    const struct sr_loader_options how = {.order = SR_ORDER_BALANCED, .batch = 64, .window = 1024};
+    p->label[0] = SR_UNKNOWN; /* does not take part */
+    cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, p->n, &how, &err), 0, "%s", err.text);
+    sr_sequence_free(&s);
+    p->label[p->rows[9]] = SR_UNKNOWN;
     cr_expect_eq(sr_sequence_create(&s, p->label, NULL, p->rows, p->n, &how, &err), SR_BUG);
     sr_sequence_free(&s);
     sr_free(p);
