@@ -39,21 +39,28 @@ static const struct sr_command synth_command = {
     .count = SR_COUNT(synth_table),
 };
 
+/* "unsafe: 1692 (42.3 %)", of the rows where it is known. */
+static void print_share(const char *what, const uint8_t *column, size_t rows) {
+    size_t ones = 0, known = 0;
+    for (size_t i = 0; i < rows; i++) {
+        ones += column[i] == 1;
+        known += column[i] != SR_UNKNOWN;
+    }
+    printf("%s: %zu (%.1f %%)", what, ones, known ? 100 * (double)ones / (double)known : 0.0);
+    if (known < rows)
+        printf(", unknown: %zu", rows - known);
+}
+
 /* Reads back what was written, so that the counts are the file's. */
 static int print_dump(const char *path, struct sr_error *err) {
     struct sr_data *d;
-    size_t positives = 0, unsafe = 0;
     int status = sr_data_open(&d, path, NULL, err);
     if (status < 0)
         return status;
-    for (size_t i = 0; i < d->rows; i++) {
-        positives += d->label[i];
-        unsafe += d->gold[i];
-    }
     printf("%s: %zu rows of %zu float16 features, %zu sources\n", path, d->rows, d->width, d->sources);
-    printf("label 1 (small guard wrong, large guard right): %zu (%.1f %%), unsafe: %zu (%.1f %%)\n",
-           positives, 100 * (double)positives / (double)d->rows, unsafe,
-           100 * (double)unsafe / (double)d->rows);
+    print_share("label 1 (small guard wrong, large guard right)", d->label, d->rows);
+    print_share(", unsafe", d->gold, d->rows);
+    putchar('\n');
     sr_data_close(d);
     return 0;
 }

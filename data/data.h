@@ -41,11 +41,12 @@ struct sr_data_names {
 /* Of a label, gold or verdict: not known. */
 #define SR_UNKNOWN 255
 
-/* Where labels come from when a dump has both /label and all they follow from. */
+/* Where labels come from. */
 enum sr_labels {
-    SR_LABELS_CHECKED, /* /label, and a row where the guards' verdicts and gold say otherwise is an error */
-    SR_LABELS_STORED,  /* /label, whatever the verdicts say */
-    SR_LABELS_DERIVED  /* gold and the verdicts, whatever /label says */
+    SR_LABELS_CHECKED, /* /label, and a row where the guards' verdicts and gold say otherwise is an error;
+                          without /label, gold and the verdicts */
+    SR_LABELS_STORED,  /* /label, whatever the verdicts say; a dump without is refused */
+    SR_LABELS_DERIVED  /* gold and the verdicts, whatever /label says; a dump without is refused */
 };
 
 struct sr_data_options {
@@ -56,7 +57,7 @@ struct sr_data_options {
     int labels; /* enum sr_labels */
     /* A guard's verdict is unsafe from this probability on. 0: the dump's root attribute of that name, else
      * .5. One that is given recuts the verdicts from the probabilities, which must be there then, and wins
-     * over _pred. */
+     * over _pred. Rounded to the type of the file's probabilities, as NumPy rounds a Python float. */
     double small_threshold, large_threshold;
     /* 16-bit integer features are bfloat16 bit patterns; without this they are refused. Other features are
      * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent,
@@ -97,10 +98,11 @@ struct sr_data_options {
     SR_DATA_NAME(type, member, weight, "row weights")
 /* clang-format on */
 
-/* A guard's threshold where its verdicts were cut from probabilities; at is NaN where they were not. */
+/* A guard's threshold where its verdicts were cut from probabilities; at is NaN where they were not, or not
+ * all files' at the same. */
 struct sr_cut {
     double at;
-    const char *origin; /* "given", "the dump's", "default"; static storage */
+    const char *origin; /* "given", "the dump's", "default", or "" where at is NaN; static storage */
 };
 
 /* One or several dumps as one set. Fields are read-only outside data/. Columns have `rows` items, or are NULL
@@ -114,7 +116,8 @@ struct sr_data {
     uint8_t *label;     /* 1: small wrong and large right; unknown where it follows from unknown */
     bool label_derived; /* label was made from gold and verdicts */
     uint8_t *gold;      /* 1: unsafe */
-    uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _pred, else from _prob and the threshold */
+    uint8_t *small_pred, *large_pred; /* verdicts, 1: unsafe; from _prob and a threshold given, else from
+                                         _pred, else from _prob and the threshold */
     float *small_prob, *large_prob;   /* NaN: unknown */
     struct {
         size_t label, gold, small, large; /* rows that have the column, but where its value is unknown */
@@ -142,8 +145,10 @@ struct sr_data {
 
 /* The comma-separated list with every pattern (*, ?, [...]) replaced by the files it matches, sorted; an item
  * that names a file, or is no pattern, stays as it is. Free *out with sr_free. files (may be NULL) has room
- * for `room` items and gets how many files each item of the list stands for. SR_NOINPUT: a pattern matches
- * nothing. SR_USAGE: more than `room` items, or an empty one. */
+ * for `room` items and gets how many files each item of the list stands for, 0 behind the last. SR_NOINPUT: a
+ * pattern matches nothing. SR_USAGE: more than `room` items, an empty one, or a match with a comma in its
+ * name.
+ */
 int sr_data_paths(char **out, const char *list, size_t *files, size_t room, struct sr_error *err);
 
 /* Opens paths (comma-separated, patterns as in sr_data_paths), checks them against the contract of a dump and
@@ -189,8 +194,9 @@ void sr_scan_free(struct sr_scan *scan);
 
 /* Splits `rows` (ascending) into train and val, val with about `fraction` of them: stratified by label, and
  * rows of one group stay together. A pure function of (labels, groups, rows, seed). Outputs are ascending,
- * allocated, free with sr_free. SR_DATA if a class would be missing on either side. val has no more than its
- * share of each class, and less only where large groups do not fit. */
+ * allocated, free with sr_free. SR_DATA if a class would be missing on either side, SR_BUG if a row's
+ * label is unknown. val has no more than its share of each class, and less only where large groups do not
+ * fit. */
 int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, double fraction, uint64_t seed,
                   uint32_t **train, size_t *n_train, uint32_t **val, size_t *n_val, struct sr_error *err);
 

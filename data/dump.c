@@ -1,83 +1,20 @@
 /* dump.c: one HDF5 file checked against the contract of a feature dump. See dump.h.
  *
- * Nothing is guessed: a dataset goes by the contract's name, an alias, or the name the caller gives; two
- * aliases at once are refused, 16-bit integers are features only when the caller says so, and a value that
- * cannot be what its column says is refused with its row. Only columns are read here; features are looked at,
- * not read.
+ * Here: features, which are looked at, not read, and the columns that are neither labels nor what these
+ * follow from (see label.c, guard.c). 16-bit integers are features only when the caller says so, and a value
+ * that cannot be what its column says is refused with its row.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "data/dump.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "data/column.h"
+#include "data/label.h"
 #include "data/names.h"
 
-const char *const sr_contract_key[SR_CONTRACT_KEYS] = {"feature_model",   "feature_revision",
-                                                       "feature_layer",   "feature_norm",
-                                                       "feature_pooling", "feature_template"};
-
-#define NAMES_MAX 5
-static const char *const feature_names[NAMES_MAX] = {"features", "X", "embeddings", "hidden_states"};
-static const char *const label_names[NAMES_MAX] = {"label", "labels", "y", "target"};
-
-/* ---- finding datasets ---- */
-
-static int fail_missing(const struct sr_dump *d, const char *name, const char *also, struct sr_error *err) {
-    char there[200];
-    sr_h5_list(d->file, there, sizeof there);
-    return sr_fail(err, SR_DATA, "%s: no dataset /%s%s; the file holds: %s", d->path, name, also, there);
-}
-
-/* *found: the dataset that plays the role named names[0], or NULL. A name the caller gave must be there. */
-static int find_dataset(const struct sr_dump *d, const char *given, const char *const names[NAMES_MAX],
-                        const char **found, struct sr_error *err) {
-    *found = NULL;
-    if (given) {
-        *found = given;
-        return sr_h5_has(d->file, given) ? 0 : fail_missing(d, given, "", err);
-    }
-    if (sr_h5_has(d->file, names[0])) {
-        *found = names[0];
-        return 0;
-    }
-    for (const char *const *name = names + 1; *name; name++) {
-        if (!sr_h5_has(d->file, *name))
-            continue;
-        if (*found)
-            return sr_fail(err, SR_DATA, "%s: both /%s and /%s could be the %s; say which with --%s NAME",
-                           d->path, *found, *name, names[0], names[0]);
-        *found = *name;
-    }
-    return 0;
-}
-
-/* As find_dataset for a column with one name only; a column found has the right shape. */
-static int find_column(const struct sr_dump *d, const char *given, const char *name, const char **found,
-                       struct sr_h5_info *info, struct sr_error *err) {
-    const char *const names[NAMES_MAX] = {name};
-    int status = find_dataset(d, given, names, found, err);
-    if (status < 0 || !*found)
-        return status;
-    status = sr_h5_info(d->file, *found, info, err);
-    if (status < 0)
-        return status;
-    if (info->rank != 1 && !(info->rank == 2 && info->shape[1] == 1))
-        return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but a column has one value a row (rank 1)",
-                       d->path, *found, info->rank);
-    if (info->shape[0] != d->rows)
-        return sr_fail(err, SR_DATA,
-                       "%s: /%s has %llu rows, the features have %zu; they must be the same rows", d->path,
-                       *found, (unsigned long long)info->shape[0], d->rows);
-    return 0;
-}
-
-static int fail_kind(const struct sr_dump *d, const char *name, const struct sr_h5_info *info,
-                     const char *wanted, struct sr_error *err) {
-    return sr_fail(err, SR_DATA, "%s: /%s holds %s, but %s are needed", d->path, name, info->type, wanted);
-}
+static const char *const feature_names[] = {"features", "X", "embeddings", "hidden_states", NULL};
 
 /* ---- features ---- */
 
@@ -95,16 +32,16 @@ static int choose_type(struct sr_dump *d, const char *name, const struct sr_h5_i
     else if (info->kind == SR_H5_FLOAT)
         d->type = SR_FEATURE_FLOAT;
     else
-        return fail_kind(d, name, info, "float16, float32, float64 or bfloat16 features", err);
+        return sr_column_kind(d, name, info, "float16, float32, float64 or bfloat16 features", err);
     return 0;
 }
 
 static int open_features(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
     struct sr_h5_info info;
-    int status = find_dataset(d, options->names.features, feature_names, &name, err);
+    int status = sr_column_dataset(&name, d, options->names.features, feature_names, err);
     if (status == 0 && !name)
-        status = fail_missing(d, "features", " (nor X, embeddings, hidden_states)", err);
+        status = sr_column_missing(d, "features", " (nor X, embeddings, hidden_states)", err);
     if (status == 0)
         status = sr_h5_info(d->file, name, &info, err);
     if (status < 0)
@@ -129,154 +66,32 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
 
 /* ---- columns ---- */
 
-static int binary_from_integers(const struct sr_dump *d, const char *name, uint8_t *out,
-                                struct sr_error *err) {
-    int64_t *value = sr_alloc(d->rows, sizeof *value, err);
-    int status = value ? sr_h5_read_integers(d->file, name, value, d->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < d->rows; i++) {
-        if (value[i] != 0 && value[i] != 1)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld; only 0 and 1 are allowed", d->path, name,
-                             i, (long long)value[i]);
-        out[i] = value[i] == 1;
-    }
-    sr_free(value);
-    return status;
-}
-
-static int binary_from_floats(const struct sr_dump *d, const char *name, uint8_t *out, struct sr_error *err) {
-    char text[SR_DECIMAL_TEXT];
-    double *value = sr_alloc(d->rows, sizeof *value, err);
-    int status = value ? sr_h5_read_doubles(d->file, name, value, d->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < d->rows; i++) {
-        if (value[i] != 0 && value[i] != 1)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %s; only 0 and 1 are allowed", d->path, name,
-                             i, sr_decimal(text, value[i]));
-        out[i] = value[i] == 1;
-    }
-    sr_free(value);
-    return status;
-}
-
-static bool is_number(const struct sr_h5_info *info) {
-    return info->kind == SR_H5_HALF || info->kind == SR_H5_BFLOAT || info->kind == SR_H5_FLOAT ||
-           info->kind == SR_H5_INTEGER;
-}
-
-static int read_binary(const struct sr_dump *d, const char *given, const char *name, uint8_t **out,
-                       struct sr_error *err) {
-    struct sr_h5_info info;
-    int status = find_column(d, given, name, &name, &info, err);
-    if (status < 0 || !name)
-        return status;
-    if (!is_number(&info))
-        return fail_kind(d, name, &info, "integers, bools or floats 0 and 1", err);
-    *out = sr_alloc(d->rows, 1, err);
-    if (!*out)
-        return SR_NOMEM;
-    return info.kind == SR_H5_INTEGER ? binary_from_integers(d, name, *out, err)
-                                      : binary_from_floats(d, name, *out, err);
-}
-
-/* Probabilities as float; verdicts, unless pred is NULL, from the values as the file has them: the nearest
- * float of 0.49999999 is .5. */
-static int probs_from_doubles(const struct sr_dump *d, const char *name, float *prob, uint8_t *pred,
-                              struct sr_error *err) {
-    double *value = sr_alloc(d->rows, sizeof *value, err);
-    int status = value ? sr_h5_read_doubles(d->file, name, value, d->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < d->rows; i++) {
-        prob[i] = (float)value[i];
-        if (!(prob[i] >= 0.0f && prob[i] <= 1.0f))
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1)", d->path,
-                             name, i, value[i]);
-        if (pred)
-            pred[i] = value[i] >= .5;
-    }
-    sr_free(value);
-    return status;
-}
-
-/* A guard's verdicts are its own column, read before, else its probabilities at .5. */
-static int read_prob(const struct sr_dump *d, const char *given, const char *name, float **prob,
-                     uint8_t **pred, struct sr_error *err) {
-    struct sr_h5_info info;
-    int status = find_column(d, given, name, &name, &info, err);
-    if (status < 0 || !name)
-        return status;
-    if (!is_number(&info) || info.kind == SR_H5_INTEGER)
-        return fail_kind(d, name, &info, "probabilities (floats)", err);
-    const bool derived = !*pred;
-    *prob = sr_alloc(d->rows, sizeof **prob, err);
-    if (derived)
-        *pred = sr_alloc(d->rows, 1, err);
-    if (!*prob || !*pred)
-        return SR_NOMEM;
-    return probs_from_doubles(d, name, *prob, derived ? *pred : NULL, err);
-}
-
-static int derive_label(struct sr_dump *d, bool optional, struct sr_error *err) {
-    if (!d->gold || !d->small_pred || !d->large_pred)
-        return optional
-                   ? 0
-                   : fail_missing(d, "label",
-                                  " (nor labels, y, target), nor all it follows from: gold, small_prob or "
-                                  "small_pred, large_prob or large_pred",
-                                  err);
-    d->label = sr_alloc(d->rows, 1, err);
-    for (size_t i = 0; d->label && i < d->rows; i++)
-        d->label[i] = d->small_pred[i] != d->gold[i] && d->large_pred[i] == d->gold[i];
-    d->label_derived = true;
-    return d->label ? 0 : SR_NOMEM;
-}
-
-static int read_label(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
-    const char *name;
-    int status = find_dataset(d, options->names.label, label_names, &name, err);
-    if (status < 0)
-        return status;
-    return name ? read_binary(d, name, name, &d->label, err) : derive_label(d, options->features_only, err);
-}
-
-static int read_verdicts(struct sr_dump *d, const struct sr_data_names *n, struct sr_error *err) {
-    int status = read_binary(d, n->gold, "gold", &d->gold, err);
-    if (status == 0)
-        status = read_binary(d, n->small_pred, "small_pred", &d->small_pred, err);
-    if (status == 0)
-        status = read_binary(d, n->large_pred, "large_pred", &d->large_pred, err);
-    if (status == 0)
-        status = read_prob(d, n->small_prob, "small_prob", &d->small_prob, &d->small_pred, err);
-    if (status == 0)
-        status = read_prob(d, n->large_prob, "large_prob", &d->large_prob, &d->large_pred, err);
-    return status;
-}
-
 static int read_ids(struct sr_dump *d, const char *given, struct sr_error *err) {
-    const char *name;
-    struct sr_h5_info info;
-    int status = find_column(d, given, "id", &name, &info, err);
-    if (status < 0 || !name)
+    struct sr_column c;
+    int status = sr_column_find(&c, d, given, "id", err);
+    if (status < 0 || !c.name)
         return status;
-    if (info.kind != SR_H5_TEXT && info.kind != SR_H5_OPAQUE && info.kind != SR_H5_INTEGER)
-        return fail_kind(d, name, &info, "strings, 16-byte values or integers", err);
-    return sr_h5_read_texts(d->file, name, &d->id, d->rows, err);
+    if (c.info.kind != SR_H5_TEXT && c.info.kind != SR_H5_OPAQUE && c.info.kind != SR_H5_INTEGER)
+        return sr_column_kind(d, c.name, &c.info, "strings, 16-byte values or integers", err);
+    return sr_h5_read_texts(d->file, c.name, &d->id, d->rows, err);
 }
 
 /* Integers as they are; text, because a set of files compares groups, as 64-bit hashes, so that the empty
  * string becomes SR_GROUP_NONE. */
 static int read_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
-    const char *name;
-    struct sr_h5_info info;
+    struct sr_column c;
     char **text = NULL;
-    int status = find_column(d, given, "group", &name, &info, err);
-    if (status < 0 || !name)
+    int status = sr_column_find(&c, d, given, "group", err);
+    if (status < 0 || !c.name)
         return status;
-    if (info.kind != SR_H5_TEXT && info.kind != SR_H5_OPAQUE && info.kind != SR_H5_INTEGER)
-        return fail_kind(d, name, &info, "integers or strings", err);
+    if (c.info.kind != SR_H5_TEXT && c.info.kind != SR_H5_OPAQUE && c.info.kind != SR_H5_INTEGER)
+        return sr_column_kind(d, c.name, &c.info, "integers or strings", err);
     d->group = sr_alloc(d->rows, sizeof *d->group, err);
     if (!d->group)
         return SR_NOMEM;
-    if (info.kind == SR_H5_INTEGER)
-        return sr_h5_read_integers(d->file, name, d->group, d->rows, err);
-    status = sr_h5_read_texts(d->file, name, &text, d->rows, err);
+    if (c.info.kind == SR_H5_INTEGER)
+        return sr_h5_read_integers(d->file, c.name, d->group, d->rows, err);
+    status = sr_h5_read_texts(d->file, c.name, &text, d->rows, err);
     for (size_t i = 0; status == 0 && i < d->rows; i++)
         d->group[i] = (int64_t)sr_names_hash(text[i]);
     sr_free(text);
@@ -294,47 +109,66 @@ static int read_listed_sources(struct sr_dump *d, const char *name, struct sr_er
 }
 
 static int read_sources(struct sr_dump *d, const char *given, struct sr_error *err) {
-    const char *name;
-    struct sr_h5_info info;
-    int status = find_column(d, given, "source", &name, &info, err);
-    if (status < 0 || !name)
+    struct sr_column c;
+    int status = sr_column_find(&c, d, given, "source", err);
+    if (status < 0 || !c.name)
         return status;
-    if (info.kind != SR_H5_TEXT && info.kind != SR_H5_INTEGER)
-        return fail_kind(d, name, &info, "strings or integers", err);
-    if (info.kind == SR_H5_INTEGER)
-        status = sr_h5_attribute_list(d->file, name, "names", &d->source_list, &d->sources, err);
+    if (c.info.kind != SR_H5_TEXT && c.info.kind != SR_H5_INTEGER)
+        return sr_column_kind(d, c.name, &c.info, "strings or integers", err);
+    if (c.info.kind == SR_H5_INTEGER)
+        status = sr_h5_attribute_list(d->file, c.name, "names", &d->source_list, &d->sources, err);
     if (status < 0)
         return status;
-    return d->source_list ? read_listed_sources(d, name, err)
-                          : sr_h5_read_texts(d->file, name, &d->source_text, d->rows, err);
+    return d->source_list ? read_listed_sources(d, c.name, err)
+                          : sr_h5_read_texts(d->file, c.name, &d->source_text, d->rows, err);
 }
 
-static int read_contract(struct sr_dump *d, struct sr_error *err) {
-    int status = 0;
-    for (int k = 0; k < SR_CONTRACT_KEYS && status == 0; k++)
-        status = sr_h5_attribute(d->file, "/", sr_contract_key[k], &d->contract[k], err);
+static int read_weights(struct sr_dump *d, const char *given, struct sr_error *err) {
+    struct sr_column c;
+    double *value = NULL;
+    int status = sr_column_find(&c, d, given, "weight", err);
+    if (status < 0 || !c.name)
+        return status;
+    status = sr_column_numbers(&value, d, &c, true, "floats or integers", err);
+    if (status == 0 && !(d->weight = sr_alloc(d->rows, sizeof *d->weight, err)))
+        status = SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < d->rows; i++) {
+        d->weight[i] = (float)value[i];
+        if (!(d->weight[i] >= 0 && isfinite(d->weight[i])))
+            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, but a weight is finite and not below 0",
+                             d->path, c.name, i, value[i]);
+    }
+    sr_free(value);
     return status;
 }
 
 /* ---- open and close ---- */
 
-static int read_dump(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
-    int status = sr_h5_open(&d->file, d->path, err);
-    if (status == 0)
-        status = open_features(d, options, err);
-    if (status == 0)
-        status = read_verdicts(d, &options->names, err);
-    if (status == 0)
-        status = read_label(d, options, err);
-    if (status == 0)
-        status = read_ids(d, options->names.id, err);
+static int read_labels(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    int status = sr_label_read(d, options, err);
     if (status == 0)
         status = read_groups(d, options->names.group, err);
     if (status == 0)
         status = read_sources(d, options->names.source, err);
     if (status == 0)
-        status = read_contract(d, err);
+        status = read_weights(d, options->names.weight, err);
     return status;
+}
+
+static int read_dump(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    const bool labels = !options->features_only;
+    int status = sr_h5_open(&d->file, d->path, err);
+    if (status == 0)
+        status = open_features(d, options, err);
+    if (status == 0)
+        status = read_ids(d, options->names.id, err);
+    if (status == 0)
+        status = sr_guard_begin(&d->guard[SR_SMALL], d, "small", labels ? options->small_threshold : 0, err);
+    if (status == 0)
+        status = sr_guard_begin(&d->guard[SR_LARGE], d, "large", labels ? options->large_threshold : 0, err);
+    if (status == 0 && labels)
+        status = read_labels(d, options, err);
+    return status == 0 ? sr_contract_read(d, err) : status;
 }
 
 int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_options *options,
@@ -352,14 +186,20 @@ int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_op
 }
 
 void sr_dump_drop_columns(struct sr_dump *d) {
-    void *columns[] = {d->label, d->gold, d->small_pred, d->large_pred,  d->small_prob, d->large_prob,
-                       d->group, d->id,   d->source,     d->source_list, d->source_text};
+    void *columns[] = {d->label, d->gold,   d->weight,      d->group,
+                       d->id,    d->source, d->source_list, d->source_text};
     for (size_t i = 0; i < SR_COUNT(columns); i++)
         sr_free(columns[i]);
-    d->label = d->gold = d->small_pred = d->large_pred = NULL;
-    d->small_prob = d->large_prob = NULL;
+    d->label = d->gold = NULL;
+    d->weight = NULL;
     d->group = d->source = NULL;
     d->id = d->source_list = d->source_text = NULL;
+    for (int g = 0; g < SR_GUARDS; g++) {
+        sr_free(d->guard[g].prob);
+        sr_free(d->guard[g].pred);
+        d->guard[g].prob = NULL;
+        d->guard[g].pred = NULL;
+    }
 }
 
 void sr_dump_close(struct sr_dump *d) {
@@ -367,7 +207,7 @@ void sr_dump_close(struct sr_dump *d) {
         return;
     sr_dump_drop_columns(d);
     for (int k = 0; k < SR_CONTRACT_KEYS; k++)
-        sr_free(d->contract[k]);
+        sr_free(d->contract[k].value);
     sr_h5_matrix_close(d->features);
     sr_h5_close(d->file, NULL);
     sr_free(d->path);

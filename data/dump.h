@@ -5,14 +5,12 @@
 #ifndef SR_DUMP_H
 #define SR_DUMP_H
 
-#include "data/data.h"
+#include "data/contract.h"
+#include "data/guard.h"
 #include "data/h5.h"
 
 /* Group of a row that has none: the hash of the empty string. */
 #define SR_GROUP_NONE ((int64_t)0xcbf29ce484222325u)
-
-#define SR_CONTRACT_KEYS 6
-extern const char *const sr_contract_key[SR_CONTRACT_KEYS]; /* feature_model ... feature_template */
 
 struct sr_dump {
     char *path;
@@ -22,9 +20,11 @@ struct sr_dump {
     enum sr_feature type; /* of the file's features */
 
     /* Columns as in struct sr_data, [rows], NULL where absent. */
-    uint8_t *label, *gold, *small_pred, *large_pred;
+    uint8_t *label, *gold;
     bool label_derived;
-    float *small_prob, *large_prob;
+    bool label_agrees; /* stored labels are those that gold and the verdicts give, and some were compared */
+    struct sr_guard guard[SR_GUARDS];
+    float *weight;
     int64_t *group;
     char **id;
 
@@ -33,7 +33,7 @@ struct sr_dump {
     size_t sources;
     char **source_text; /* [rows], where sources are not indices into a list */
 
-    char *contract[SR_CONTRACT_KEYS]; /* values of the root attributes, NULL where absent */
+    struct sr_claim contract[SR_CONTRACT_KEYS];
 };
 
 /* Opens path and reads its columns. On failure nothing is left open. options is not NULL. */

@@ -84,8 +84,10 @@ int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_
 
 /* ---- attributes; object: a dataset, or "/" ---- */
 
-/* *value becomes the attribute as text (numbers in decimal; free with sr_free), or NULL if there is none or
- * it is neither one string nor one number. */
+bool sr_h5_has_attribute(const struct sr_h5 *f, const char *object, const char *name);
+
+/* *value becomes the attribute as text (numbers as the shortest decimal of their type; free with sr_free), or
+ * NULL if there is none or it is neither one string nor one number. */
 int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
                     struct sr_error *err);
 

@@ -67,8 +67,10 @@ static int read_strings(const struct attribute *a, hid_t type, size_t n, char **
     return status;
 }
 
-static int read_number(const struct attribute *a, H5T_class_t class, char **value, struct sr_error *err) {
-    char text[40];
+/* .3 is "0.3" whether it is a float or a double. */
+static int read_number(const struct attribute *a, hid_t type, char **value, struct sr_error *err) {
+    const H5T_class_t class = H5Tget_class(type);
+    char text[SR_DECIMAL_TEXT];
     int64_t integer = 0;
     double fraction = 0;
     if (class == H5T_INTEGER ? H5Aread(a->id, H5T_NATIVE_INT64, &integer) < 0
@@ -76,10 +78,19 @@ static int read_number(const struct attribute *a, H5T_class_t class, char **valu
         return fail_read(a, err);
     if (class == H5T_INTEGER)
         snprintf(text, sizeof text, "%lld", (long long)integer);
+    else if (H5Tget_size(type) <= sizeof(float))
+        sr_decimal_float(text, (float)fraction);
     else
-        snprintf(text, sizeof text, "%.9g", fraction);
+        sr_decimal(text, fraction);
     *value = sr_strdup(text, err);
     return *value ? 0 : SR_NOMEM;
+}
+
+bool sr_h5_has_attribute(const struct sr_h5 *f, const char *object, const char *name) {
+    sr_h5_lock();
+    bool has = H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) > 0;
+    sr_h5_unlock();
+    return has;
 }
 
 static struct attribute open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
@@ -111,7 +122,7 @@ int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name,
             if (status == 0 && !(*value = sr_strdup(list[0], err)))
                 status = SR_NOMEM;
         } else if (class == H5T_INTEGER || class == H5T_FLOAT) {
-            status = read_number(&a, class, value, err);
+            status = read_number(&a, type, value, err);
         }
         H5Tclose(type);
     }

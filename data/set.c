@@ -8,6 +8,7 @@
  */
 #include "data/set.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -26,8 +27,6 @@ static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_optio
     if (!d->in->dump || !d->in->first)
         return SR_NOMEM;
     for (char *path; (path = strsep(&paths, ",")); d->files++) {
-        if (!*path)
-            return sr_fail(err, SR_USAGE, "a list of dumps has an empty name; write A.h5,B.h5");
         int status = sr_dump_open(&d->in->dump[d->files], path, options, err);
         if (status < 0)
             return status;
@@ -58,29 +57,6 @@ static int check_widths(struct sr_data *d, struct sr_error *err) {
     return 0;
 }
 
-static int join_contract(struct sr_data *d, struct sr_error *err) {
-    struct sr_dump **dump = d->in->dump;
-    d->contract = sr_alloc(SR_CONTRACT_KEYS, sizeof *d->contract, err);
-    if (!d->contract)
-        return SR_NOMEM;
-    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
-        const char *value = dump[0]->contract[k];
-        bool everywhere = value;
-        for (size_t f = 1; f < d->files; f++) {
-            const char *other = dump[f]->contract[k];
-            if (value && other && strcmp(value, other) != 0)
-                return sr_fail(err, SR_DATA,
-                               "%s of %s is '%.60s', of %s '%.60s': features of different makes",
-                               sr_contract_key[k], dump[0]->path, value, dump[f]->path, other);
-            everywhere = everywhere && other;
-            value = value ? value : other;
-        }
-        if (everywhere)
-            d->contract[d->contract_count++] = (struct sr_pair){sr_contract_key[k], value};
-    }
-    return 0;
-}
-
 /* ---- columns ---- */
 
 struct joined {
@@ -88,11 +64,20 @@ struct joined {
     size_t size;     /* bytes an item */
 };
 
-#define JOINED(field)                                                                                        \
-    { offsetof(struct sr_dump, field), offsetof(struct sr_data, field), sizeof *((struct sr_data *)0)->field }
+#define JOINED(field, of_dump)                                                                               \
+    {                                                                                                        \
+        offsetof(struct sr_dump, of_dump), offsetof(struct sr_data, field),                                  \
+            sizeof *((struct sr_data *)0)->field                                                             \
+    }
 
-static const struct joined joined[] = {JOINED(label),      JOINED(gold),       JOINED(small_pred),
-                                       JOINED(large_pred), JOINED(small_prob), JOINED(large_prob)};
+static const struct joined joined[] = {
+    JOINED(label, label),
+    JOINED(gold, gold),
+    JOINED(small_pred, guard[SR_SMALL].pred),
+    JOINED(large_pred, guard[SR_LARGE].pred),
+    JOINED(small_prob, guard[SR_SMALL].prob),
+    JOINED(large_prob, guard[SR_LARGE].prob),
+};
 
 static void *pointer_at(const void *base, size_t offset) {
     void *p;
@@ -131,6 +116,20 @@ static int join_groups(struct sr_data *d, struct sr_error *err) {
                 group && group[i] != SR_GROUP_NONE ? group[i] : (int64_t)sr_random_bits(0, stream, row);
         }
     return d->group ? 0 : SR_NOMEM;
+}
+
+/* A row without a weight counts as every row does where there are none. */
+static int join_weights(struct sr_data *d, struct sr_error *err) {
+    bool any = false;
+    for (size_t f = 0; f < d->files; f++)
+        any = any || d->in->dump[f]->weight;
+    if (!any)
+        return 0;
+    d->weight = sr_alloc(d->rows, sizeof *d->weight, err);
+    for (size_t f = 0; d->weight && f < d->files; f++)
+        for (size_t i = 0, row = d->in->first[f]; i < d->in->dump[f]->rows; i++, row++)
+            d->weight[row] = d->in->dump[f]->weight ? d->in->dump[f]->weight[i] : 1;
+    return d->weight ? 0 : SR_NOMEM;
 }
 
 /* Pointers and strings in one block. */
@@ -186,6 +185,36 @@ static int join_sources(struct sr_data *d, struct sr_error *err) {
     return status;
 }
 
+static size_t count_unknown(const uint8_t *column, size_t rows) {
+    size_t n = 0;
+    for (size_t i = 0; column && i < rows; i++)
+        n += column[i] == SR_UNKNOWN;
+    return n;
+}
+
+/* What all files were cut at; files that were not, or elsewhere, leave nothing to say of the whole. */
+static struct sr_cut join_cut(const struct sr_data *d, int guard) {
+    struct sr_cut cut = d->in->dump[0]->guard[guard].cut;
+    for (size_t f = 1; f < d->files; f++)
+        if (d->in->dump[f]->guard[guard].cut.at != cut.at)
+            cut = (struct sr_cut){NAN, ""};
+    return cut;
+}
+
+/* What can be said of the columns as a whole; the dumps' own are no longer needed then. */
+static void sum_up(struct sr_data *d) {
+    d->unknown.label = count_unknown(d->label, d->rows);
+    d->unknown.gold = count_unknown(d->gold, d->rows);
+    d->unknown.small = count_unknown(d->small_pred, d->rows);
+    d->unknown.large = count_unknown(d->large_pred, d->rows);
+    d->small_cut = join_cut(d, SR_SMALL);
+    d->large_cut = join_cut(d, SR_LARGE);
+    for (size_t f = 0; f < d->files; f++) {
+        d->label_derived = d->label && (d->label_derived || d->in->dump[f]->label_derived);
+        sr_dump_drop_columns(d->in->dump[f]);
+    }
+}
+
 static int join_columns(struct sr_data *d, struct sr_error *err) {
     int status = 0;
     for (size_t c = 0; status == 0 && c < SR_COUNT(joined); c++)
@@ -193,13 +222,13 @@ static int join_columns(struct sr_data *d, struct sr_error *err) {
     if (status == 0)
         status = join_groups(d, err);
     if (status == 0)
+        status = join_weights(d, err);
+    if (status == 0)
         status = join_ids(d, err);
     if (status == 0)
         status = join_sources(d, err);
-    for (size_t f = 0; status == 0 && f < d->files; f++) {
-        d->label_derived = d->label && (d->label_derived || d->in->dump[f]->label_derived);
-        sr_dump_drop_columns(d->in->dump[f]);
-    }
+    if (status == 0)
+        sum_up(d);
     return status;
 }
 
@@ -211,16 +240,19 @@ static int open_set(struct sr_data *d, char *paths, const struct sr_data_options
     if (status == 0)
         status = check_widths(d, err);
     if (status == 0)
-        status = join_contract(d, err);
+        status = sr_contract_join(d, options->features_only, err);
     return status < 0 ? status : join_columns(d, err);
 }
 
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err) {
     const struct sr_data_options plain = {.features_only = false};
-    int status = SR_NOMEM;
-    char *list = sr_strdup(paths, err);
-    struct sr_data *d = list ? sr_alloc(1, sizeof *d, err) : NULL;
+    char *list = NULL;
+    int status = sr_data_paths(&list, paths, NULL, 0, err);
+    if (status < 0)
+        return status;
+    status = SR_NOMEM;
+    struct sr_data *d = sr_alloc(1, sizeof *d, err);
     if (d)
         d->in = sr_alloc(1, sizeof *d->in, err);
     if (d && d->in)
@@ -248,6 +280,7 @@ void sr_data_close(struct sr_data *d) {
         return;
     for (size_t c = 0; c < SR_COUNT(joined); c++)
         sr_free(pointer_at(d, joined[c].to));
+    sr_free(d->weight);
     sr_free(d->group);
     sr_free(d->source);
     sr_free(d->id);

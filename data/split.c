@@ -40,8 +40,12 @@ static void order_members(struct member *member, const struct sr_data *d, const 
 static int choose_quotas(size_t quota[2], const struct sr_data *d, const uint32_t *rows, size_t n,
                          double fraction, struct sr_error *err) {
     size_t count[2] = {0, 0};
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (d->label[rows[i]] == SR_UNKNOWN)
+            return sr_fail(err, SR_BUG,
+                           "row %u of a split has no known label; only rows that have may be split", rows[i]);
         count[d->label[rows[i]]]++;
+    }
     for (int c = 0; c < 2; c++) {
         if (count[c] < 2)
             return sr_fail(err, SR_DATA,

@@ -169,8 +169,9 @@ static int write_columns(const struct sr_h5 *f, const struct columns *c, size_t 
 }
 
 static int write_attributes(const struct sr_h5 *f, uint64_t world, struct sr_error *err) {
-    char model[64];
+    char model[64], large[64];
     snprintf(model, sizeof model, "synthetic, world %llu", (unsigned long long)world);
+    snprintf(large, sizeof large, "synthetic large guard, world %llu", (unsigned long long)world);
     const struct sr_pair pairs[] = {
         {"schema", "saferoute.features"},
         {"feature_model", model},
@@ -179,6 +180,8 @@ static int write_attributes(const struct sr_h5 *f, uint64_t world, struct sr_err
         {"feature_norm", "pre"},
         {"feature_pooling", "last"},
         {"feature_template", "none"},
+        {"large_model", large},
+        {"large_revision", "1"},
         {"description", "synthetic features and guards; no text stands behind them"},
     };
     int status = sr_h5_write_attribute_integer(f, "/", "version", 1, err);

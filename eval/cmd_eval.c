@@ -317,7 +317,7 @@ out:
 }
 
 int sr_cmd_eval(int argc, char **argv) {
-    struct eval_options opts;
+    struct eval_options opts = {0}; /* not every field of `how` is an option */
     struct sr_options o;
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);

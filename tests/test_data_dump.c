@@ -200,7 +200,7 @@ Test(data_dump, ids_groups_sources) {
 
 Test(data_dump, contract_of_features) {
     struct sr_data *d = open_fixture("full", NULL);
-    cr_assert_eq(d->contract_count, 2);
+    cr_assert_eq(d->contract_count, 4, "with both thresholds");
     cr_expect_str_eq(d->contract[0].key, "feature_model");
     cr_expect_str_eq(d->contract[0].value, "model-a");
     cr_expect_str_eq(d->contract[1].key, "feature_layer");
@@ -261,7 +261,7 @@ Test(data_dump, names_that_are_not_there) {
     struct sr_error err = {0};
     cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full"), &options, &err), SR_DATA);
     cr_expect(strstr(err.text, "/human"), "%s", err.text);
-    cr_expect_eq(sr_data_open(&d, "a.h5,,b.h5", NULL, &err), SR_NOINPUT);
+    cr_expect_eq(sr_data_open(&d, "a.h5,,b.h5", NULL, &err), SR_USAGE);
     snprintf(text, sizeof text, "%s/tests/dumps/half.h5,", SR_SOURCE_DIR);
     cr_expect_eq(sr_data_open(&d, text, NULL, &err), SR_USAGE);
 }

@@ -292,7 +292,7 @@ static int train(struct job *job, struct sr_run *run, struct sr_error *err) {
 int sr_cmd_train(int argc, char **argv) {
     const struct sr_command command = {
         .name = "train", .usage = usage, .notes = notes, .table = sr_config_table, .count = sr_config_count};
-    struct sr_config c;
+    struct sr_config c = {0};
     struct sr_options o;
     struct sr_run run = {.lock = -1};
     struct sr_error err = {0};
