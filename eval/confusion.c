@@ -17,7 +17,8 @@ void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold) {
 struct sr_confusion sr_confusion_count(const uint8_t *truth, const uint8_t *decided, size_t n) {
     uint64_t count[2][2] = {{0}};
     for (size_t i = 0; i < n; i++)
-        count[truth[i] != 0][decided[i] != 0]++;
+        if (truth[i] <= 1)
+            count[truth[i]][decided[i] != 0]++;
     return (struct sr_confusion){.tp = count[1][1], .fp = count[0][1], .tn = count[0][0], .fn = count[1][0]};
 }
 

@@ -1,7 +1,8 @@
 /* eval.h: the door of eval: arrays in, numbers out. No files, no networks, no printing.
  *
- * A quantity that is 0/0 is undefined and returned as NaN, never as 0 or 1. All functions are pure and may be
- * called by any thread.
+ * A quantity that is 0/0 is undefined and returned as NaN, never as 0 or 1. Of a label, gold or verdict 0 and
+ * 1 are known and anything else is unknown; rows where what is asked needs it are left out. All functions are
+ * pure and may be called by any thread.
  *
  *     struct sr_confusion c = sr_confusion_count(label, routed, n);
  *     double f1 = sr_f1(c);
@@ -24,7 +25,7 @@
  * closed). */
 void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold);
 
-/* Counts of decision (1 = positive) against truth. */
+/* Counts of decision (1 = positive) against truth; rows whose truth is unknown are left out. */
 struct sr_confusion {
     uint64_t tp, fp, tn, fn;
 };
@@ -37,10 +38,30 @@ double sr_share(struct sr_confusion c);     /* (TP+FP)/n, the share decided posi
 
 /* Average precision, sum over distinct scores of (R_k - R_{k-1}) P_k with ties grouped (scikit-learn's
  * average_precision_score; no interpolation), and area under the ROC curve (ties count half). Undefined (NaN)
- * when a class needed is missing: AP without positives, ROC without either class. Scores must not be NaN
- * (SR_BUG). O(n log n); allocates n items. Either output may be NULL. */
+ * when a class needed is missing: AP without positives, ROC without either class. Rows of unknown label are
+ * left out. Scores must not be NaN (SR_BUG). O(n log n); allocates n items. Either output may be NULL. */
 int sr_ranking(double *average_precision, double *roc_area, const uint8_t *label, const double *score,
                size_t n, struct sr_error *err);
+
+/* The same in two steps: sorted once, measured often. Place k holds the row with the k-th highest score; rows
+ * of unknown label or NaN score have none. n at most 2^32 - 1. */
+struct sr_place {
+    uint32_t row;
+    bool positive, last; /* last: of those with this score */
+};
+struct sr_ranks {
+    size_t n, positives;
+    struct sr_place *place; /* [n] */
+};
+/* O(n log n); allocates 24 bytes a row, keeps 8. Free with sr_ranks_free, which an all-zero struct may have
+ * too. */
+int sr_ranks_sort(struct sr_ranks *out, const uint8_t *label, const double *score, size_t n,
+                  struct sr_error *err);
+void sr_ranks_free(struct sr_ranks *r);
+/* As if row i were there count[i] times (NULL: every row once): the same bits as sr_ranking on rows repeated
+ * like that. The sum of counts must be below 2^32. O(n). Either output may be NULL. */
+void sr_ranks_measure(double *average_precision, double *roc_area, const struct sr_ranks *r,
+                      const uint32_t *count);
 
 /* Binary entropy of each probability in bits, 0..1; NaN for NaN. The small guard's doubt, and so the baseline
  * of a router that needs no training. */
@@ -60,8 +81,8 @@ typedef void (*sr_statistic)(double *value, const uint32_t *count, const void *u
  * resamples of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins
  * stay together), or of rows where group is NULL. A draw in which a statistic is NaN does not count for it;
  * an interval with less than half of its draws left is undefined. A pure function of (group, n, draws, seed)
- * and the statistic; the same bits for any number of threads. Memory: 4 bytes a row and thread, 8 bytes a
- * draw and statistic. */
+ * and the statistic; the same bits for any number of threads. n at most 2^32 - 1. Memory: 16 bytes a row, up
+ * to 8 a row and thread, 8 a draw and statistic. */
 int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
                  const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err);
 
@@ -69,12 +90,13 @@ int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, cons
 
 #define SR_SCREEN_DRAWS 1000 /* resamples of its intervals */
 
-/* What is known of the rows, [n] each. label, gold and verdicts: 0, 1, anything else is unknown. */
+/* What is known of the rows, [n] each. */
 struct sr_screen_rows {
     size_t n;
     const uint8_t *label;
     const float *prob;        /* of the router; NaN: a bad row, decided large */
-    const float *parent_prob; /* of the router that this one began with or replaces, or NULL */
+    const float *parent_prob; /* of the router that this one began with or replaces, or NULL; NaN: a row that
+                                 it routes at any threshold, so ranked before all others */
     const uint8_t *gold, *small_pred, *large_pred; /* or NULL, all three or none */
     const float *small_prob;                       /* NaN: unknown; or NULL */
     const int64_t *group;                          /* or NULL */
@@ -96,15 +118,17 @@ struct sr_screen {
     double share_routed;
     size_t system_rows;                               /* rows with gold and both verdicts */
     double missed_small, missed_routed, missed_large; /* unsafe rows called safe, per 1,000 */
-    double gap_won; /* (F1 routed - F1 small) / (F1 large - F1 small), safety F1 */
+    double f1_small, f1_routed, f1_large;             /* safety F1: of unsafe rows */
+    double gap_won; /* (F1 routed - F1 small) / (F1 large - F1 small); a loss where that gap is below 0 */
     struct sr_interval gap_won_ci;
     double harmed; /* routed rows that the small guard had right and the large guard gets wrong, per 1,000 */
     bool has_parent;
-    double parent_auprc, parent_missed_routed, parent_share_routed; /* at parent_threshold */
+    double parent_auprc;                              /* of the same ranked rows */
+    double parent_missed_routed, parent_share_routed; /* at parent_threshold */
     struct sr_interval auprc_gain_ci; /* of auprc - parent_auprc, paired: the same resamples */
 };
 
-/* Allocates; a million rows in seconds. */
+/* Seconds for 100,000 rows; the same bits for any number of threads. */
 int sr_screen_measure(struct sr_screen *out, const struct sr_screen_rows *in, float threshold,
                       float parent_threshold, struct sr_error *err);
 
@@ -115,7 +139,9 @@ struct sr_screen_words {
     int64_t best_epoch, epochs;               /* epochs 0: not said */
 };
 
-/* A dozen lines for people, and the same for programs as keys of the object `to`. */
+/* A dozen lines for people, and the same for programs as keys of the object `to`, named as in struct
+ * sr_screen and sr_screen_words, but rows_routed for `routed`, and auprc_gain = auprc - parent_auprc. Every
+ * key is there always; undefined and unknown are null, intervals [low, high]. */
 void sr_screen_print(FILE *to, const struct sr_screen *s, const struct sr_screen_words *words);
 void sr_screen_json(struct sr_json *to, const struct sr_screen *s, const struct sr_screen_words *words);
 
@@ -125,12 +151,13 @@ struct sr_slice {
     size_t rows, positives; /* labelled rows with both scores */
     double before, after;   /* average precision */
 };
-/* slice[i] numbers the slice of row i; negative: none. label as above; NaN probs are left out. names:
- * [n_slices]. out: [n_slices]. */
+/* slice[i] numbers the slice of row i, below n_slices; negative: none. before may be NULL, and is NaN in the
+ * result then. Rows with a NaN prob are left out. names and out: [n_slices]. */
 int sr_slices_measure(struct sr_slice *out, const char *const *names, size_t n_slices, const int32_t *slice,
                       const uint8_t *label, const float *before, const float *after, size_t n,
                       struct sr_error *err);
-/* A table under a heading ("source"); slices without rows are left out. */
+/* A blank line and a table under a heading ("source"), an array of {name, rows, positives, before, after};
+ * slices without rows are left out, and in the table `before` where it is undefined everywhere. */
 void sr_slices_print(FILE *to, const char *heading, const struct sr_slice *slice, size_t n_slices);
 struct sr_json *sr_slices_json(const struct sr_slice *slice, size_t n_slices);
 
@@ -140,6 +167,7 @@ struct sr_guard {
     double f1, precision, recall, accuracy; /* of verdicts against gold */
 };
 struct sr_system {
+    uint64_t rows; /* whose gold and verdicts are known; the others are left out */
     struct sr_guard small, large, routed, oracle;
     /* who was right: first small, second large; c right, w wrong */
     uint64_t cc, cw, wc, ww;

@@ -6,47 +6,38 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdbool.h>
+#include "eval/tally.h"
 
-#include "eval/eval.h"
-
-static struct sr_guard guard_measure(struct sr_confusion c) {
+static struct sr_guard guard_measure(const struct sr_tally *t, enum sr_judge judge) {
+    const struct sr_confusion c = sr_tally_confusion(t, judge);
     return (struct sr_guard){
         .f1 = sr_f1(c), .precision = sr_precision(c), .recall = sr_recall(c), .accuracy = sr_accuracy(c)};
 }
 
-/* One row of verdict against gold. */
-static void count(struct sr_confusion *c, bool gold, bool verdict) {
-    c->tp += gold && verdict;
-    c->fp += !gold && verdict;
-    c->tn += !gold && !verdict;
-    c->fn += gold && !verdict;
+static uint64_t right(const struct sr_tally *t, bool small, bool large) {
+    return sr_tally_right(t, small, large, false) + sr_tally_right(t, small, large, true);
 }
 
 void sr_system_measure(struct sr_system *out, const uint8_t *gold, const uint8_t *small_pred,
                        const uint8_t *large_pred, const uint8_t *routed, size_t n) {
-    struct sr_confusion small = {0}, large = {0}, system = {0}, oracle = {0};
-    uint64_t right[2][2] = {{0}}, n_routed = 0; /* right[small][large] */
-    for (size_t i = 0; i < n; i++) {
-        const bool unsafe = gold[i], by_small = small_pred[i], by_large = large_pred[i];
-        const bool rescued = by_small != unsafe && by_large == unsafe;
-        count(&small, unsafe, by_small);
-        count(&large, unsafe, by_large);
-        count(&system, unsafe, routed[i] ? by_large : by_small);
-        count(&oracle, unsafe, rescued ? by_large : by_small);
-        right[by_small == unsafe][by_large == unsafe]++;
-        n_routed += routed[i] != 0;
-    }
+    struct sr_tally t = {{0}};
+    uint64_t n_routed = 0;
+    for (size_t i = 0; i < n; i++)
+        t.rows[sr_tally_kind(gold[i], small_pred[i], large_pred[i], routed[i])]++;
+    for (int who = 0; who < 4; who++)
+        n_routed += sr_tally_right(&t, who & 1, who & 2, true);
+    const double rows = (double)sr_tally_known(&t);
     *out = (struct sr_system){
-        .small = guard_measure(small),
-        .large = guard_measure(large),
-        .routed = guard_measure(system),
-        .oracle = guard_measure(oracle),
-        .cc = right[1][1],
-        .cw = right[1][0],
-        .wc = right[0][1],
-        .ww = right[0][0],
-        .share_routed = (double)n_routed / (double)n,
-        .share_oracle = (double)right[0][1] / (double)n,
+        .rows = sr_tally_known(&t),
+        .small = guard_measure(&t, SR_JUDGE_SMALL),
+        .large = guard_measure(&t, SR_JUDGE_LARGE),
+        .routed = guard_measure(&t, SR_JUDGE_ROUTED),
+        .oracle = guard_measure(&t, SR_JUDGE_ORACLE),
+        .cc = right(&t, true, true),
+        .cw = right(&t, true, false),
+        .wc = right(&t, false, true),
+        .ww = right(&t, false, false),
+        .share_routed = (double)n_routed / rows,
+        .share_oracle = (double)right(&t, false, true) / rows,
     };
 }
