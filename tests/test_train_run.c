@@ -61,7 +61,7 @@ Test(train_run, leaves_the_run_folder_behind) {
     struct run r = train(folder, "run", "");
     cr_assert_eq(r.status, 0, "%s", r.err);
     cr_expect(strstr(r.out, "best epoch") && strstr(r.out, "best.safetensors") &&
-              strstr(r.out, "threshold      unset"));
+              strstr(r.out, "none is chosen yet"));
     run_end(&r);
     const char *const files[] = {"config.yaml", "data.json", "timing.csv", "train.log"};
     for (size_t i = 0; i < SR_COUNT(files) + SR_COUNT(results); i++) {
