@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# packages.sh: the distribution packages that building and testing need; installs those that are missing.
+# packages.sh: the distribution packages that building, testing and running need; installs those that are missing.
 #
-#   scripts/packages.sh build          what the program needs
+#   scripts/packages.sh run            what the built program needs, where it was built elsewhere
+#   scripts/packages.sh build          what building it needs
 #   scripts/packages.sh build tests    and what its tests need
 #   scripts/packages.sh build tests ci and what `scripts/test.sh --ci` needs besides
 #
@@ -12,8 +13,9 @@
 set -euo pipefail
 
 has_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; }
-has_hdf5() { pkg-config --exists hdf5 || pkg-config --exists hdf5-serial || command -v h5cc >/dev/null; }
 has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
+has_hdf5() { has_library hdf5 || has_library hdf5-serial || command -v h5cc >/dev/null; }
+has_shared() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -E "^\s*$1" >/dev/null; }
 has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
 has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.0' >/dev/null; }
 
@@ -21,10 +23,19 @@ has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.
 # the package list knows is taken.
 missing() {
     case $1 in
+    run)
+        # The numbers are those of the library's interface and change with the release of the distribution.
+        has_shared 'libopenblas\.so\.0' || echo 'libopenblas0-openmp or libopenblas0|OpenBLAS, best the OpenMP flavour'
+        has_shared 'libhdf5_serial\.so|libhdf5\.so' ||
+            echo 'libhdf5-103-1 or libhdf5-103-1t64 or libhdf5-103 or libhdf5-310|HDF5, serial'
+        has_shared 'libjansson\.so\.4' || echo 'libjansson4|jansson'
+        has_shared 'libyaml-0\.so\.2' || echo 'libyaml-0-2|libyaml'
+        has_shared 'libgomp\.so\.1' || echo 'libgomp1|the OpenMP of gcc'
+        ;;
     build)
         has_compiler || echo 'gcc libc6-dev|a C11 compiler (gcc or clang)'
         command -v cmake >/dev/null || echo 'cmake|CMake 3.20 or later'
-        command -v ninja >/dev/null || command -v make >/dev/null || echo 'ninja-build|ninja or make'
+        command -v make >/dev/null || echo 'make|make, which plain cmake calls'
         command -v pkg-config >/dev/null || echo 'pkg-config|pkg-config'
         has_library openblas || echo 'libopenblas-openmp-dev or libopenblas-dev|OpenBLAS, best the OpenMP flavour'
         has_hdf5 || echo 'libhdf5-dev|HDF5, serial'
@@ -54,22 +65,22 @@ as_root() {
     fi
 }
 
-# "a b or c": a b if the package list knows the first of them, else c.
+# "a b or c or d": the first alternative whose first package the package list knows, else the last.
 choose() {
-    local first=${1%% or *} second=${1#* or }
-    if [ "$first" = "$second" ] || apt-cache show "${first%% *}" >/dev/null 2>&1; then
-        echo "$first"
-    else
-        echo "$second"
-    fi
+    local names=() one
+    mapfile -t names <<<"${1// or /$'\n'}"
+    for one in "${names[@]}"; do
+        if apt-cache show "${one%% *}" >/dev/null 2>&1; then break; fi
+    done
+    echo "$one"
 }
 
 main() {
     local lines=() packages=() set line
     [ $# -gt 0 ] || set -- build
     for set in "$@"; do
-        if [[ ! $set =~ ^(build|tests|ci)$ ]]; then
-            echo "packages.sh: unknown set '$set': build, tests or ci" >&2
+        if [[ ! $set =~ ^(run|build|tests|ci)$ ]]; then
+            echo "packages.sh: unknown set '$set': run, build, tests or ci" >&2
             return 2
         fi
         mapfile -t -O "${#lines[@]}" lines < <(missing "$set")
