@@ -41,6 +41,12 @@ Test(front_door, help_lists_every_command) {
     expect_output("help data synth", "saferoute data synth");
 }
 
+Test(front_door, doctor_says_where_its_limits_come_from) {
+    expect_output("doctor", "\nprocessors_source    ");
+    expect_output("doctor", "\nmemory_source        ");
+    expect_output("doctor --json", "\"processors_source\": ");
+}
+
 Test(front_door, wrong_usage_is_status_2) {
     expect_failure(run_program(folder, "%s", ""), 2, "no command");
     expect_failure(run_program(folder, "trian"), 2, "did you mean train");
