@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -270,6 +271,8 @@ Test(train_run, refuses_what_it_cannot_do) {
     expect_failure(train(folder, "x", "--val-fraction 0.1"), 2, "contradict");
     expect_failure(train(folder, "x", "--dropout 0.1,0.2,0.3"), 2, "dropout");
     expect_failure(train(folder, "x", "--set batch=1"), 2, "batch");
+    expect_failure(train(folder, "x", "--hidden 8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8 --dropout 0"), 2,
+                   "at most 16");
     expect_failure(
         run_program(folder, "train --train %s/none.h5 --val %s/val.h5 --out %s/y", folder, folder, folder),
         66, "none.h5");
@@ -317,6 +320,22 @@ Test(train_run, refuses_to_go_on_with_other_data) {
     expect_failure(run_program(folder, "train --resume %s/saved", folder), 2, "training data");
     r = run_program(folder, "train --resume %s/done", folder);
     cr_expect_eq(r.status, 0, "a finished run needs its data no more: %s", r.err);
+    run_end(&r);
+    folder_end(folder);
+}
+
+/* The lock of a dead process is gone; that of a living one is waited for a little, then respected. */
+Test(train_run, two_processes_do_not_share_a_run) {
+    char *folder = folder_begin(), path[256];
+    dumps_make(folder);
+    train_fine(folder, "run", "");
+    snprintf(path, sizeof path, "%s/run", folder);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY);
+    cr_assert_eq(flock(fd, LOCK_EX), 0);
+    expect_failure(run_program(folder, "train --resume %s/run", folder), 2, "another process");
+    close(fd);
+    struct run r = run_program(folder, "train --resume %s/run", folder);
+    cr_expect_eq(r.status, 0, "%s", r.err);
     run_end(&r);
     folder_end(folder);
 }

@@ -13,7 +13,6 @@
 
 #define AT(field) offsetof(struct sr_config, field)
 #define WIDEST    8192 /* what a deployed router scores without allocating (infer/) */
-#define VALUE     4096 /* longest text of a number or a list of SR_LIST_MAX numbers */
 #define NO_LIMIT  9e15 /* integers up to here are exact in a double */
 
 const struct sr_option sr_config_table[] = {
@@ -107,9 +106,9 @@ const struct sr_option sr_config_table[] = {
 const size_t sr_config_count = SR_COUNT(sr_config_table);
 
 /* A row's value as text: text of any length as it is, the rest in the buffer. */
-static const char *value_text(const struct sr_options *o, size_t i, char buffer[VALUE]) {
+static const char *value_text(const struct sr_options *o, size_t i, char buffer[SR_LIST_TEXT]) {
     if (o->table[i].type != SR_OPTION_TEXT)
-        return sr_options_text(o, i, buffer, VALUE);
+        return sr_options_text(o, i, buffer, SR_LIST_TEXT);
     const char *text;
     memcpy(&text, (const char *)o->values + o->table[i].offset, sizeof text);
     return text ? text : "";
@@ -132,7 +131,7 @@ static bool decides_result(const struct sr_option *row) {
 }
 
 size_t sr_config_differs(const struct sr_options *a, const struct sr_options *b) {
-    char of_a[VALUE], of_b[VALUE];
+    char of_a[SR_LIST_TEXT], of_b[SR_LIST_TEXT];
     size_t i = 0;
     for (; i < a->count; i++) {
         if (!decides_result(&a->table[i]) && !in_list(a->table[i].key, names_data))
@@ -153,6 +152,9 @@ int sr_config_check(const struct sr_config *c, struct sr_error *err) {
             "nothing to select the best epoch on: give --val V.h5, or hold out rows with --val-fraction 0.1");
     if (c->val && c->val_fraction > 0)
         return sr_fail(err, SR_USAGE, "--val and --val-fraction contradict each other: give one of them");
+    if (c->hidden.n > SR_HIDDEN_MAX)
+        return sr_fail(err, SR_USAGE, "%zu hidden layers are too many: at most %d", c->hidden.n,
+                       SR_HIDDEN_MAX);
     if (c->hidden.n != c->dropout.n && c->dropout.n != 1)
         return sr_fail(err, SR_USAGE,
                        "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
@@ -281,7 +283,7 @@ static void yaml_value(FILE *to, const struct sr_option *row, const char *value)
 }
 
 char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
-    char *text = NULL, buffer[VALUE];
+    char *text = NULL, buffer[SR_LIST_TEXT];
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     if (!to) {
@@ -309,7 +311,7 @@ char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
 
 void sr_config_hash(const struct sr_options *o, char hex[65]) {
     struct sr_sha256 s;
-    char buffer[VALUE];
+    char buffer[SR_LIST_TEXT];
     sr_sha256_begin(&s);
     for (size_t i = 0; i < o->count; i++) {
         if (!decides_result(&o->table[i]))

@@ -8,13 +8,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "train/run_folder.h"
+
+#define LOCK_TRIES 30
+#define LOCK_PAUSE 100000000 /* ns between two */
 
 static int parents_make(const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -34,8 +39,15 @@ static int folder_lock(struct sr_run *run, struct sr_error *err) {
     run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run->lock < 0)
         return sr_fail(err, SR_NOINPUT, "no run in %s: %s", run->folder, strerror(errno));
-    /* A file system without locks cannot tell; that is no reason to refuse the run. */
-    if (flock(run->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+    /* A process that was killed a moment ago may not be gone yet. A file system without locks cannot tell;
+     * that is no reason to refuse the run. */
+    bool taken = true;
+    for (int i = 0; i < LOCK_TRIES && taken; i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE}, NULL);
+        taken = flock(run->lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    }
+    if (taken) {
         sr_run_close(run);
         return sr_fail(err, SR_USAGE, "another process is working on %s: wait for it, or stop it",
                        run->folder);
@@ -81,7 +93,7 @@ static int folder_make(struct sr_run *run, const char *config_text, struct sr_er
         unlink(config);
         rmdir(temporary);
     }
-    return status;
+    return status == SR_OK ? sr_rename_sync(run->folder, err) : status;
 }
 
 int sr_run_absent(const char *folder, struct sr_error *err) {

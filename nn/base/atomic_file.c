@@ -169,6 +169,12 @@ static int sync_folder(const char *path) {
     return 0;
 }
 
+int sr_rename_sync(const char *path, struct sr_error *err) {
+    return sync_folder(path) < 0
+               ? fail_io(err, "make permanent (it is written, but the folder does not sync)", path)
+               : SR_OK;
+}
+
 /* ---- commit ---- */
 
 /* Bytes safely on disk and the stream closed. If not, errno says what went wrong, 0 if only the stream knew.
@@ -192,8 +198,8 @@ int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err) {
         status = fail_io(err, "replace", f->target);
     if (status < 0)
         unlink(f->temporary);
-    else if (sync_folder(f->target) < 0)
-        status = fail_io(err, "make permanent (it is written, but the folder does not sync)", f->target);
+    else
+        status = sr_rename_sync(f->target, err);
     forget(f);
     return status;
 }

@@ -37,6 +37,9 @@ const char *sr_atomic_file_path(const struct sr_atomic_file *f);
  * opened, is no failure, see sr_atomic_file_unsynced. */
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 
+/* Makes a rename to path last, as commit does for its own. SR_IO as there. */
+int sr_rename_sync(const char *path, struct sr_error *err);
+
 /* The first folder of this process that could not be synced, and why ("/mnt/x: Invalid argument"), or NULL:
  * what was written there is whole, but a power failure soon after may bring the old files back. Any thread.
  */
