@@ -42,7 +42,9 @@ BFLOAT = (15, 7, 8, 0, 7)
 def raw(group, name, bits, file_type):
     """A dataset of a type numpy does not have, written bit by bit."""
     space = h5py.h5s.create_simple(bits.shape)
-    dataset = h5py.h5d.create(group.id, name.encode(), file_type, space)
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_obj_track_times(False)  # the same bytes whenever it is run
+    dataset = h5py.h5d.create(group.id, name.encode(), file_type, space, how)
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(bits), file_type)
 
 
@@ -119,6 +121,125 @@ def good(folder):
     simple("not_finite", large.astype(np.float16))
 
 
+def columns(f, **more):
+    """Features, gold and both guards, and whatever else is given; a value of None leaves the column out."""
+    usual = {"features": X, "gold": GOLD, "small_prob": SMALL_PROB, "large_prob": LARGE_PROB}
+    for name, values in (usual | more).items():
+        if values is not None:
+            f[name] = values
+
+
+def put(values, kind, at):
+    """A copy as that type, with some items replaced."""
+    values = np.array(values, kind)
+    for row, value in at.items():
+        values[row] = value
+    return values
+
+
+def unknown(folder):
+    small, large = SMALL_PROB >= 0.5, LARGE_PROB >= 0.5
+    with new(folder, "unknown_int8") as f:
+        columns(f, gold=put(GOLD, np.int8, {1: -1}), small_prob=None, large_prob=put(LARGE_PROB, "f4", {3: np.nan}))
+        f["small_pred"] = put(small, np.int8, {2: -1})
+    with new(folder, "unknown_float") as f:  # labels of rows 1 to 3 are known, of 4 and 5 not
+        columns(f, gold=put(GOLD, "f4", {1: np.nan}), small_prob=put(SMALL_PROB, "f2", {2: np.nan}), large_prob=None)
+        f["large_pred"] = put(large, "f8", {3: -1})
+        f["label"] = put(LABEL, "f8", {4: np.nan, 5: -1})
+    with new(folder, "bad_unknown_uint64") as f:
+        columns(f, label=put(LABEL, np.uint64, {4: 2**64 - 1}))
+    with new(folder, "bad_unknown_uint8") as f:
+        columns(f, gold=put(GOLD, np.uint8, {4: 255}))
+
+
+CUTS = (0.1, 0.3, 0.7)
+
+
+def nearest_bfloat(x):
+    """Bits of the bfloat16 nearest to a float, ties to even."""
+    bits = int(np.float32(x).view(np.uint32))
+    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+
+
+def cuts(folder):
+    """Probabilities at, just below and just above the thresholds, as the type has them, and 0, 1, NaN.
+    numpy_T: what NumPy makes of prob >= T, T a Python float; for bfloat16, which it lacks, by definition."""
+    for name, kind in (("half", np.float16), ("float", np.float32), ("double", np.float64)):
+        at = np.array(CUTS, kind)
+        rest = np.array([0, 1, np.nan], kind)
+        prob = np.concatenate([np.nextafter(at, kind(0)), at, np.nextafter(at, kind(1)), rest])
+        with new(folder, "cut_" + name) as f:
+            columns(f, small_prob=prob, label=LABEL)
+            for t in CUTS:
+                f[f"numpy_{t}"] = np.where(np.isnan(prob), -1, prob >= t).astype(np.int8)
+    at = np.array([nearest_bfloat(t) for t in CUTS], np.uint16)
+    bits = np.concatenate([at - 1, at, at + 1, np.array([0, 0x3F80, 0x7FC0])]).astype(np.uint16)
+    with new(folder, "cut_bfloat") as f:
+        columns(f, small_prob=None, label=LABEL)
+        raw(f, "small_prob", bits, float_type("<", BFLOAT, 127))
+        for t, b in zip(CUTS, at):
+            f[f"numpy_{t}"] = np.where(bits == 0x7FC0, -1, bits >= b).astype(np.int8)
+
+
+PROB = ((np.arange(N) * 5 % N + 0.5) / N).astype(np.float32)  # in no order, from 1/24 to 23/24
+LABEL_AT_3 = (((PROB >= 0.3) != GOLD) & ((LARGE_PROB >= 0.5) == GOLD)).astype(np.uint8)
+LABEL_AT_5 = (((PROB >= 0.5) != GOLD) & ((LARGE_PROB >= 0.5) == GOLD)).astype(np.uint8)
+
+
+def thresholds(folder):
+    """Labels made at .3 for the small guard; "disagree" does not say so."""
+
+    def simple(name, small, **attributes):
+        with new(folder, name) as f:
+            columns(f, small_prob=PROB, label=LABEL_AT_3, at_half=LABEL_AT_5)
+            if small is not None:
+                f.attrs["small_threshold"] = small
+            f.attrs.update(attributes)
+
+    simple("disagree", None)
+    simple("threshold_double", 0.3, large_model="guard-l", large_revision="7")
+    simple("threshold_float", np.float32(0.3), large_model="guard-l")
+    simple("threshold_text", "0.30")
+    simple("threshold_bytes", np.bytes_("3e-1"))
+    simple("bad_threshold_zero", 0)
+    simple("bad_threshold_above", 1.5)
+    simple("bad_threshold_nan", np.nan)
+    simple("bad_threshold_list", [0.3, 0.3])
+    simple("bad_threshold_bool", True)
+    simple("bad_threshold_text", "0.3 or so")
+    simple("bad_large_model", 0.3, large_model="guard-m")
+    with new(folder, "verdicts") as f:  # stored ones alone; small's were cut at .4, somewhere else
+        columns(f, small_prob=None, large_prob=None)
+        f["small_pred"], f["large_pred"] = SMALL_PROB >= 0.5, LARGE_PROB >= 0.5
+        f.attrs["small_threshold"] = 0.4
+    with new(folder, "broken_labels") as f:  # everything but features and ids
+        columns(
+            f,
+            gold=np.array(["x"] * N, dtype="S1"),
+            small_prob=np.full(N, 7.0),
+            large_prob=LARGE_PROB[:5],
+            label=np.full((N, 2, 2), 9),
+            group=np.full(N, 0.5),
+            source=np.full(N, 0.5),
+            weight=np.full(N, -1),
+            id=np.arange(N),
+        )
+        f.attrs["large_model"] = "guard-l"
+        f.attrs["small_threshold"] = 0.3
+
+
+def weights(folder):
+    def simple(name, weight):
+        with new(folder, name) as f:
+            columns(f, label=LABEL, weight=weight)
+
+    simple("weight_double", np.arange(N) / 4)
+    simple("weight_uint8", np.arange(N).astype(np.uint8))
+    simple("bad_weight_negative", put(np.ones(N), "f4", {3: -0.5}))
+    simple("bad_weight_nan", put(np.ones(N), "f8", {4: np.nan}))
+    simple("bad_weight_huge", put(np.ones(N), "f8", {5: 1e300}))
+
+
 def bad(folder):
     def simple(name, features, label):
         with new(folder, "bad_" + name) as f:
@@ -173,6 +294,10 @@ def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "tests/dumps")
     folder.mkdir(parents=True, exist_ok=True)
     good(folder)
+    unknown(folder)
+    cuts(folder)
+    thresholds(folder)
+    weights(folder)
     bad(folder)
     for path in sorted(folder.glob("*.h5")):
         print(f"{path.stat().st_size:6d} {path.name}")

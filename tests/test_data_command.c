@@ -6,15 +6,23 @@
 #include "tests/run_program.h"
 
 Test(data_command, synth_writes_what_it_says) {
-    char *folder = folder_begin(), path[256];
+    char *folder = folder_begin(), path[256], line[128];
     struct run r = run_program(folder, "data synth --out '%s/a.h5' --rows 500 --width 20 --seed 3", folder);
     cr_expect_eq(r.status, 0, "%s", r.err);
     cr_expect(strstr(r.out, "500 rows of 20 float16 features"), "%s", r.out);
-    run_end(&r);
     snprintf(path, sizeof path, "%s/a.h5", folder);
     struct sr_data *d = open_paths(path, NULL);
     cr_expect_eq(d->rows, 500);
     cr_expect_eq(d->width, 20);
+    size_t positives = 0, unsafe = 0;
+    for (size_t i = 0; i < d->rows; i++) {
+        positives += d->label[i];
+        unsafe += d->gold[i];
+    }
+    snprintf(line, sizeof line, "large guard right): %zu (%.1f %%), unsafe: %zu (%.1f %%)\n", positives,
+             (double)positives / 5, unsafe, (double)unsafe / 5);
+    cr_expect(strstr(r.out, line), "no '%s' in %s", line, r.out);
+    run_end(&r);
     sr_data_close(d);
     folder_end(folder);
 }

@@ -6,7 +6,7 @@
 
 #include "tests/dump_fixture.h"
 
-static struct sr_data *open_real(const char *name) {
+static struct sr_data *open_real_as(const char *name, const struct sr_data_options *options) {
     const char *folder = getenv("SAFEROUTE_DATA");
     char path[1024];
     if (!folder)
@@ -14,7 +14,11 @@ static struct sr_data *open_real(const char *name) {
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (access(path, R_OK) != 0)
         cr_skip_test("%s is not there", path);
-    return open_paths(path, NULL);
+    return open_paths(path, options);
+}
+
+static struct sr_data *open_real(const char *name) {
+    return open_real_as(name, NULL);
 }
 
 Test(data_real, train_is_as_documented) {
@@ -70,4 +74,32 @@ Test(data_real, split_keeps_groups_and_shares) {
     sr_free(val);
     sr_free(rows);
     sr_data_close(d);
+}
+
+/* NumPy: ((small_prob >= .3) != gold) & ((large_prob >= .5) == gold) is not /label in 2358 of 13319 rows. */
+Test(data_real, another_threshold_asks_another_question) {
+    const struct sr_data_options options = {.labels = SR_LABELS_DERIVED, .small_threshold = .3};
+    struct sr_data *stored = open_real("guard-train.h5"), *d = open_real_as("guard-train.h5", &options);
+    size_t changed = 0, positives = 0;
+    for (size_t i = 0; i < d->rows; i++) {
+        changed += d->label[i] != stored->label[i];
+        positives += d->label[i];
+    }
+    cr_expect_eq(changed, 2358, "%zu", changed);
+    cr_expect_eq(positives, 2449, "%zu", positives);
+    sr_data_close(stored);
+    sr_data_close(d);
+}
+
+Test(data_real, labels_of_another_threshold_are_refused) {
+    const struct sr_data_options options = {.small_threshold = .3};
+    char path[1024];
+    struct sr_data *d = open_real("guard-train.h5"); /* or skips */
+    struct sr_error err = {0};
+    sr_data_close(d);
+    snprintf(path, sizeof path, "%s/guard-train.h5", getenv("SAFEROUTE_DATA"));
+    cr_expect_eq(sr_data_open(&d, path, &options, &err), SR_DATA);
+    cr_expect(strstr(err.text, "2358 of 13319 stored labels disagree") &&
+                  strstr(err.text, "small guard cut at 0.3 (given)"),
+              "%s", err.text);
 }

@@ -121,3 +121,24 @@ Test(data_set, an_empty_string_is_no_group) {
     unlink(path[0]);
     unlink(path[1]);
 }
+
+Test(data_set, weights_are_joined) {
+    struct sr_data *d = open_fixture("weight_uint8,full,weight_double", NULL);
+    cr_assert_not_null(d->weight);
+    for (size_t i = 0; i < FIXTURE_ROWS; i++) {
+        cr_expect_eq(d->weight[i], (float)i);
+        cr_expect_eq(d->weight[FIXTURE_ROWS + i], 1.0f, "a file without weights");
+        cr_expect_eq(d->weight[2 * FIXTURE_ROWS + i], (float)i / 4);
+    }
+    sr_data_close(d);
+    d = open_fixture("full,half", NULL);
+    cr_expect_null(d->weight);
+    sr_data_close(d);
+}
+
+Test(data_set, weights_by_another_name) {
+    const struct sr_data_options options = {.names.weight = "large_prob"};
+    struct sr_data *d = open_fixture("weight_double", &options);
+    cr_expect_eq(d->weight[0], .875f);
+    sr_data_close(d);
+}

@@ -133,3 +133,17 @@ Test(data_split, impossible_splits_are_refused) {
                  SR_DATA);
     sr_free(c);
 }
+
+Test(data_split, unknown_labels_are_the_callers_to_leave_out) {
+    struct columns *c = make_columns(0);
+    struct halves h;
+    struct sr_error err = {0};
+    c->label[17] = SR_UNKNOWN;
+    cr_expect_eq(sr_data_split(&c->d, c->rows, ROWS, .2, 1, &h.train, &h.n_train, &h.val, &h.n_val, &err),
+                 SR_BUG);
+    cr_expect(strstr(err.text, "row 17 "), "%s", err.text);
+    h = split(c, 17, .2, 1); /* the rows before it */
+    cr_expect_eq(h.n_train + h.n_val, 17);
+    free_halves(h);
+    sr_free(c);
+}

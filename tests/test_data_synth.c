@@ -50,7 +50,8 @@ Test(data_synth, has_the_shape_of_a_real_dump) {
     cr_expect(large > small + 300, "%zu right by large", large);
     cr_expect(twins > 100 && twins < 220, "%zu twins", twins);
     cr_expect_eq(d->sources, 6);
-    cr_expect_eq(d->contract_count, 10);
+    cr_assert_eq(d->contract_count, 10);
+    cr_expect_str_eq(d->contract[6].value, "synthetic large guard, world 1");
     cr_expect_eq(strlen(d->id[0]), 16);
     cr_expect_not(d->label_derived);
     struct sr_scan scan;
