@@ -2,7 +2,8 @@
  *
  * Two questions: does the router find the rows it should (against the labels), and how safe are the two
  * guards with it in between (against gold)? The second is answered where the dump has gold and both guards'
- * verdicts. Numbers come from eval.h, scores from the code that ships; here they are only put on paper.
+ * verdicts. First the screen with what decides, the rest on request. Numbers come from eval.h, scores from
+ * the code that ships; here they are only put on paper.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +21,7 @@ enum on_bad_row { ON_BAD_ROW_ERROR, ON_BAD_ROW_SKIP };
 struct eval_options {
     struct sr_score_options score;
     struct sr_data_options how;
-    bool json;
+    bool full, json;
     int on_bad_row; /* enum on_bad_row */
 };
 
@@ -28,22 +29,29 @@ static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct eval_options, score),
     SR_DATA_FEATURE_OPTIONS(struct eval_options, how),
     SR_DATA_LABEL_OPTIONS(struct eval_options, how),
-    {"json", SR_OPTION_SWITCH, offsetof(struct eval_options, json), .help = "print one JSON object"},
+    {"full", SR_OPTION_SWITCH, offsetof(struct eval_options, full),
+     .help = "also the counts behind it, each guard's numbers, and AUPRC by /source"},
+    {"json", SR_OPTION_SWITCH, offsetof(struct eval_options, json),
+     .help = "print all of it as one JSON object"},
     {"on_bad_row", SR_OPTION_CHOICE, offsetof(struct eval_options, on_bad_row), .fallback = "error",
      .choices = "error|skip",
-     .help = "rows with a NaN or an infinity: stop, or leave them out and count them"},
+     .help = "rows that cannot be scored (NaN, infinity): stop, or leave them out and count them"},
 };
 
 static const struct sr_command command = {
     .name = "eval",
-    .usage = "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--json]\n"
-             "\n"
-             "Measures a router on a labelled feature dump: how well it finds the rows that the small guard "
-             "gets wrong\n"
-             "and the large guard right, and, where the dump has /gold and both guards' verdicts, how safe "
-             "the two\n"
-             "guards are together, beside each alone and beside an oracle that routes exactly those rows.\n"
-             "A quotient 0/0 is printed as \"undefined\" (null in JSON).\n",
+    .usage =
+        "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--full | --json]\n"
+        "\n"
+        "Measures a router on a labelled feature dump: how well it finds the rows that the small guard "
+        "gets wrong\n"
+        "and the large guard right, and, where the dump has /gold and both guards' verdicts, how safe "
+        "the two\n"
+        "guards are together. [a, b] is a 95 % interval, by 1,000 resamples of the rows (of whole groups "
+        "where\n"
+        "there is a /group). Rows whose label is unknown (-1) are left out where the label is needed, "
+        "and counted;\n"
+        "gold and verdicts likewise. A quotient 0/0 is printed as \"undefined\" (null in JSON).\n",
     .notes = "examples:\n"
              "  saferoute eval --model run/best.safetensors --data test.h5\n"
              "  saferoute eval --model best.safetensors --data test.h5 --threshold .7 --json | jq .recall\n"
@@ -54,93 +62,59 @@ static const struct sr_command command = {
     .count = SR_COUNT(table),
 };
 
-/* The rows that are measured: copies of the dump's columns without the bad rows. gold and the verdicts are
- * NULL where the dump lacks one of them. */
-struct measured {
-    size_t rows;
-    uint8_t *label, *routed, *gold, *small_pred, *large_pred;
-    float *prob;
-    double *score;
-    void *block;
-};
-
 struct result {
-    size_t rows, bad_rows;
-    struct sr_confusion confusion;
-    double auprc, auroc;
-    bool has_system;
-    struct sr_system system;
+    struct sr_screen screen;
+    struct sr_confusion confusion; /* of the labelled rows that have a score */
+    struct sr_system system;       /* rows 0 where gold or a guard's verdicts are missing */
+    struct sr_slice *source;       /* [sources] */
+    size_t sources;
 };
 
 /* ---- measuring ---- */
 
-static void carve(struct sr_arena *arena, struct measured *m, size_t rows, bool guards) {
-    m->label = sr_arena_take(arena, rows, 1);
-    m->routed = sr_arena_take(arena, rows, 1);
-    m->prob = sr_arena_take(arena, rows, sizeof *m->prob);
-    m->score = sr_arena_take(arena, rows, sizeof *m->score);
-    if (guards) {
-        m->gold = sr_arena_take(arena, rows, 1);
-        m->small_pred = sr_arena_take(arena, rows, 1);
-        m->large_pred = sr_arena_take(arena, rows, 1);
-    }
-}
-
-static int gather(struct measured *m, const struct sr_scoring *s, struct sr_error *err) {
+static int measure_screen(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
     const struct sr_data *d = s->data;
     const bool guards = d->gold && d->small_pred && d->large_pred;
-    struct sr_arena arena = {0};
-    carve(&arena, m, d->rows, guards);
-    const int status = sr_arena_allocate(&arena, err);
-    if (status < 0)
-        return status;
-    m->block = arena.base;
-    carve(&arena, m, d->rows, guards);
-    for (size_t i = 0; i < d->rows; i++) {
-        const size_t to = m->rows;
-        if (isnan(s->scores.prob[i]))
-            continue;
-        m->label[to] = d->label[i];
-        m->prob[to] = s->scores.prob[i];
-        m->score[to] = (double)s->scores.prob[i];
-        if (guards) {
-            m->gold[to] = d->gold[i];
-            m->small_pred[to] = d->small_pred[i];
-            m->large_pred[to] = d->large_pred[i];
-        }
-        m->rows++;
-    }
-    return 0;
+    const struct sr_screen_rows rows = {
+        .n = d->rows,
+        .label = d->label,
+        .prob = s->scores.prob,
+        .gold = guards ? d->gold : NULL,
+        .small_pred = guards ? d->small_pred : NULL,
+        .large_pred = guards ? d->large_pred : NULL,
+        .small_prob = d->small_prob,
+        .group = d->group,
+    };
+    return sr_screen_measure(&r->screen, &rows, s->threshold, (float)NAN, err);
 }
 
-static int measure(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
-    struct measured m = {0};
-    int status = gather(&m, s, err);
-    if (status < 0)
-        return status;
-    sr_decide(m.routed, m.prob, m.rows, s->threshold);
-    r->rows = m.rows;
-    r->bad_rows = s->scores.bad_rows;
-    r->confusion = sr_confusion_count(m.label, m.routed, m.rows);
-    r->has_system = m.gold != NULL;
-    if (r->has_system)
-        sr_system_measure(&r->system, m.gold, m.small_pred, m.large_pred, m.routed, m.rows);
-    status = sr_ranking(&r->auprc, &r->auroc, m.label, m.score, m.rows, err);
-    sr_free(m.block);
+static int measure_counts(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
+    const struct sr_data *d = s->data;
+    uint8_t *routed = sr_alloc(d->rows, 1, err), *truth = sr_alloc(d->rows, 1, err);
+    if (routed && truth) {
+        sr_decide(routed, s->scores.prob, d->rows, s->threshold);
+        for (size_t i = 0; i < d->rows; i++)
+            truth[i] = isnan(s->scores.prob[i]) ? SR_UNKNOWN : d->label[i];
+        r->confusion = sr_confusion_count(truth, routed, d->rows);
+        if (d->gold && d->small_pred && d->large_pred)
+            sr_system_measure(&r->system, d->gold, d->small_pred, d->large_pred, routed, d->rows);
+    }
+    const int status = routed && truth ? 0 : SR_NOMEM;
+    sr_free(routed);
+    sr_free(truth);
     return status;
 }
 
-static int refuse_bad_rows(const struct sr_scoring *s, struct sr_error *err) {
-    size_t first = 0, row;
-    const char *path;
-    while (!isnan(s->scores.prob[first]))
-        first++;
-    sr_data_locate(s->data, first, &path, &row);
-    return sr_fail(
-        err, SR_DATA,
-        "%s: row %zu holds a NaN or an infinity (%zu of %zu rows do), so there is no score to measure: "
-        "repair the dump, or leave such rows out with --on-bad-row=skip",
-        path, row, s->scores.bad_rows, s->scores.rows);
+static int measure_sources(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
+    const struct sr_data *d = s->data;
+    if (!d->source)
+        return 0;
+    r->source = sr_alloc(d->sources, sizeof *r->source, err);
+    if (!r->source)
+        return SR_NOMEM;
+    r->sources = d->sources;
+    return sr_slices_measure(r->source, (const char *const *)d->source_names, d->sources, d->source, d->label,
+                             NULL, s->scores.prob, d->rows, err);
 }
 
 /* ---- on paper ---- */
@@ -155,31 +129,19 @@ static const char *percent_text(char text[16], double value) {
     return text;
 }
 
-static void print_ratio(const char *name, double value, const char *note) {
+static void print_ratio(const char *name, double value) {
     char text[16];
-    printf("%-14s %10s%s\n", name, ratio_text(text, value), note);
+    printf("%-14s %10s\n", name, ratio_text(text, value));
 }
 
-static void print_router(const struct result *r, bool derived) {
-    const struct sr_confusion c = r->confusion;
-    char text[16], note[64];
-    const double base = (double)(c.tp + c.fn) / (double)r->rows;
-    printf("%-14s %10zu\n", "rows", r->rows);
-    if (r->bad_rows > 0)
-        printf("%-14s %10zu   NaN or infinity, left out\n", "bad rows", r->bad_rows);
-    printf("%-14s %10" PRIu64 " %10s%s\n", "positives", c.tp + c.fn, percent_text(text, base),
-           derived ? ", labels made from gold and the guards' verdicts" : "");
-    printf("%-14s %10" PRIu64 " %10s\n\n", "routed", c.tp + c.fp, percent_text(text, sr_share(c)));
-    print_ratio("F1", sr_f1(c), "");
-    print_ratio("precision", sr_precision(c), "");
-    print_ratio("recall", sr_recall(c), "");
-    print_ratio("accuracy", sr_accuracy(c), "");
-    snprintf(note, sizeof note, "   chance: %s", ratio_text(text, base));
-    print_ratio("AUPRC", r->auprc, note);
-    print_ratio("AUROC", r->auroc, "   chance: 0.5000");
-    printf("\n%-14s %12s %12s\n", "", "routed", "not routed");
+static void print_router(struct sr_confusion c) {
+    printf("\n%-14s %12s %12s\n", "label", "routed", "not routed");
     printf("%-14s    TP %6" PRIu64 "    FN %6" PRIu64 "\n", "positive", c.tp, c.fn);
     printf("%-14s    FP %6" PRIu64 "    TN %6" PRIu64 "\n", "negative", c.fp, c.tn);
+    print_ratio("F1", sr_f1(c));
+    print_ratio("precision", sr_precision(c));
+    print_ratio("recall", sr_recall(c));
+    print_ratio("accuracy", sr_accuracy(c));
 }
 
 static void print_guard(const char *name, const struct sr_guard *g, double share) {
@@ -189,22 +151,33 @@ static void print_guard(const char *name, const struct sr_guard *g, double share
            ratio_text(accuracy, g->accuracy), percent_text(routed, share));
 }
 
-static void print_right(const char *name, uint64_t rows, size_t all) {
+static void print_right(const char *name, uint64_t rows, uint64_t all) {
     char text[16];
     printf("%-14s %10" PRIu64 " %10s\n", name, rows, percent_text(text, (double)rows / (double)all));
 }
 
-static void print_system(const struct sr_system *s, size_t rows) {
+static void print_system(const struct sr_system *s) {
     printf("\n%-14s %10s %10s %10s %10s %10s\n", "safety", "F1", "precision", "recall", "accuracy", "routed");
     print_guard("small alone", &s->small, 0);
     print_guard("large alone", &s->large, 1);
     print_guard("routed", &s->routed, s->share_routed);
     print_guard("oracle", &s->oracle, s->share_oracle);
     printf("\nwho was right\n");
-    print_right("both", s->cc, rows);
-    print_right("only large", s->wc, rows);
-    print_right("only small", s->cw, rows);
-    print_right("neither", s->ww, rows);
+    print_right("both", s->cc, s->rows);
+    print_right("only large", s->wc, s->rows);
+    print_right("only small", s->cw, s->rows);
+    print_right("neither", s->ww, s->rows);
+}
+
+static void print_text(const struct result *r, const struct sr_screen_words *words, bool full) {
+    sr_screen_print(stdout, &r->screen, words);
+    if (!full)
+        return;
+    print_router(r->confusion);
+    if (r->system.rows > 0)
+        print_system(&r->system);
+    if (r->sources > 0)
+        sr_slices_print(stdout, "source", r->source, r->sources);
 }
 
 /* ---- as JSON ---- */
@@ -228,26 +201,7 @@ static struct sr_json *right_json(const struct sr_system *s) {
     return o;
 }
 
-static void set_system(struct sr_json *o, const struct result *r) {
-    const struct sr_system *s = &r->system;
-    const bool has = r->has_system;
-    sr_json_set(o, "small", has ? guard_json(&s->small, 0) : sr_json_null());
-    sr_json_set(o, "large", has ? guard_json(&s->large, 1) : sr_json_null());
-    sr_json_set(o, "routed", has ? guard_json(&s->routed, s->share_routed) : sr_json_null());
-    sr_json_set(o, "oracle", has ? guard_json(&s->oracle, s->share_oracle) : sr_json_null());
-    sr_json_set(o, "table", has ? right_json(s) : sr_json_null());
-}
-
-static int print_json(const struct result *r, const struct sr_scoring *s, bool skipping,
-                      struct sr_error *err) {
-    const struct sr_confusion c = r->confusion;
-    struct sr_json *o = sr_json_object();
-    sr_json_set(o, "schema_version", sr_json_integer(1));
-    sr_json_set(o, "rows", sr_json_integer((int64_t)r->rows));
-    if (skipping)
-        sr_json_set(o, "bad_rows", sr_json_integer((int64_t)r->bad_rows));
-    sr_json_set(o, "positives", sr_json_integer((int64_t)(c.tp + c.fn)));
-    sr_json_set(o, "threshold", sr_json_number(strtod(s->threshold_text, NULL)));
+static void set_router(struct sr_json *o, struct sr_confusion c) {
     sr_json_set(o, "tp", sr_json_integer((int64_t)c.tp));
     sr_json_set(o, "fp", sr_json_integer((int64_t)c.fp));
     sr_json_set(o, "tn", sr_json_integer((int64_t)c.tn));
@@ -256,10 +210,33 @@ static int print_json(const struct result *r, const struct sr_scoring *s, bool s
     sr_json_set(o, "recall", sr_json_number(sr_recall(c)));
     sr_json_set(o, "f1", sr_json_number(sr_f1(c)));
     sr_json_set(o, "accuracy", sr_json_number(sr_accuracy(c)));
-    sr_json_set(o, "share_routed", sr_json_number(sr_share(c)));
-    sr_json_set(o, "auprc", sr_json_number(r->auprc));
-    sr_json_set(o, "auroc", sr_json_number(r->auroc));
-    set_system(o, r);
+}
+
+static void set_system(struct sr_json *o, const struct sr_system *s) {
+    const bool has = s->rows > 0;
+    sr_json_set(o, "small", has ? guard_json(&s->small, 0) : sr_json_null());
+    sr_json_set(o, "large", has ? guard_json(&s->large, 1) : sr_json_null());
+    sr_json_set(o, "routed", has ? guard_json(&s->routed, s->share_routed) : sr_json_null());
+    sr_json_set(o, "oracle", has ? guard_json(&s->oracle, s->share_oracle) : sr_json_null());
+    sr_json_set(o, "table", has ? right_json(s) : sr_json_null());
+}
+
+static void set_cut(struct sr_json *o, const char *key, const char *key_origin, const struct sr_cut *cut) {
+    const bool known = cut->at > 0;
+    sr_json_set(o, key, known ? sr_json_number(cut->at) : sr_json_null());
+    sr_json_set(o, key_origin, sr_json_string(known ? cut->origin : NULL));
+}
+
+static int print_json(const struct result *r, const struct sr_screen_words *words, const struct sr_data *d,
+                      struct sr_error *err) {
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "schema_version", sr_json_integer(1));
+    sr_screen_json(o, &r->screen, words);
+    set_cut(o, "small_threshold", "small_threshold_origin", &d->small_cut);
+    set_cut(o, "large_threshold", "large_threshold_origin", &d->large_cut);
+    set_router(o, r->confusion);
+    set_system(o, &r->system);
+    sr_json_set(o, "slices", sr_slices_json(r->source, r->sources));
     char *text = sr_json_text(o, 2, err);
     sr_json_free(o);
     if (!text)
@@ -269,11 +246,57 @@ static int print_json(const struct result *r, const struct sr_scoring *s, bool s
     return 0;
 }
 
-static void print_text(const struct result *r, const struct sr_scoring *s) {
-    printf("threshold %s: %s\n\n", s->threshold_text, s->threshold_origin);
-    print_router(r, s->data->label_derived);
-    if (r->has_system)
-        print_system(&r->system, r->rows);
+/* ---- what to know of the rows ---- */
+
+/* "0.5 (default)", or "unknown" where verdicts were not cut from probabilities. */
+static const char *cut_text(char text[64], const struct sr_cut *cut) {
+    char number[SR_DECIMAL_TEXT];
+    if (cut->at > 0)
+        snprintf(text, 64, "%s (%s)", sr_decimal(number, cut->at), cut->origin);
+    else
+        snprintf(text, 64, "unknown");
+    return text;
+}
+
+static void labels_text(char text[256], const struct sr_data *d) {
+    const char *labels = d->label_derived ? "derived from gold and verdicts" : "as stored";
+    char small[64], large[64];
+    if (d->small_pred || d->large_pred)
+        snprintf(text, 256, "%s; unsafe from: small guard %s, large guard %s", labels,
+                 cut_text(small, &d->small_cut), cut_text(large, &d->large_cut));
+    else
+        snprintf(text, 256, "%s", labels);
+}
+
+/* The label contract is among what is compared. */
+static void warn_of_differences(const struct sr_scoring *s) {
+    const struct sr_pair *differs;
+    size_t entry = 0;
+    while ((differs = sr_scoring_differs(s, &entry)))
+        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
+                    sr_router_metadata(s->router, differs->key));
+}
+
+/* Bad rows are an error or, if they are to be skipped, a warning. */
+static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error *err) {
+    const struct sr_scores *scores = &s->scores;
+    size_t first = 0, row;
+    const char *path;
+    if (scores->bad_rows == 0)
+        return 0;
+    if (skip) {
+        sr_log_warn("%zu of %zu rows cannot be scored: left out of what compares scores with labels, and "
+                    "routed to the large guard everywhere else",
+                    scores->bad_rows, scores->rows);
+        return 0;
+    }
+    while (!isnan(scores->prob[first]))
+        first++;
+    sr_data_locate(s->data, first, &path, &row);
+    return sr_fail(err, SR_DATA,
+                   "%s: row %zu has no score to measure: %s (%zu of %zu rows have none): repair the dump, or "
+                   "leave such rows out with --on-bad-row=skip",
+                   path, row, sr_reason_text(scores->reason[first]), scores->bad_rows, scores->rows);
 }
 
 /* ---- the command ---- */
@@ -283,35 +306,38 @@ static void show_progress(void *user, double fraction) {
     sr_log_progress(fraction, "scoring");
 }
 
-static int run(const struct eval_options *o, bool threshold_given, struct sr_error *err) {
-    const bool skipping = o->on_bad_row == ON_BAD_ROW_SKIP;
-    struct sr_scoring s = {0};
+static int report(const struct eval_options *o, const struct sr_scoring *s, struct sr_error *err) {
+    char labels[256];
+    const struct sr_screen_words words = {
+        .threshold = s->threshold_text, .threshold_origin = s->threshold_origin, .labels = labels};
     struct result r = {0};
-    const struct sr_pair *differs;
-    size_t entry = 0;
     int status;
-    if ((status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err)) < 0)
-        goto out;
-    while ((differs = sr_scoring_differs(&s, &entry)))
-        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
-                    sr_router_metadata(s.router, differs->key));
-    if ((status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err)) < 0)
-        goto out;
-    if (s.scores.bad_rows > 0 && !skipping) {
-        status = refuse_bad_rows(&s, err);
-        goto out;
+    labels_text(labels, s->data);
+    if ((status = measure_screen(&r, s, err)) == 0 && (status = measure_counts(&r, s, err)) == 0 &&
+        (status = measure_sources(&r, s, err)) == 0) {
+        if (s->data->weight)
+            sr_log_info("metrics count every row as 1; /weight only matters in training");
+        if (o->json) {
+            sr_log_info("threshold %s: %s", s->threshold_text, s->threshold_origin);
+            status = print_json(&r, &words, s->data, err);
+        } else
+            print_text(&r, &words, o->full);
     }
-    if (s.scores.bad_rows > 0)
-        sr_log_warn("%zu of %zu rows hold a NaN or an infinity and are left out", s.scores.bad_rows,
-                    s.scores.rows);
-    if ((status = measure(&r, &s, err)) < 0)
-        goto out;
-    if (o->json) {
-        sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
-        status = print_json(&r, &s, skipping, err);
-    } else
-        print_text(&r, &s);
-out:
+    sr_free(r.source);
+    return status;
+}
+
+static int run(const struct eval_options *o, bool threshold_given, struct sr_error *err) {
+    struct sr_scoring s = {0};
+    int status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err);
+    if (status == 0) {
+        warn_of_differences(&s);
+        status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err);
+    }
+    if (status == 0)
+        status = check_bad_rows(&s, o->on_bad_row == ON_BAD_ROW_SKIP, err);
+    if (status == 0)
+        status = report(o, &s, err);
     sr_scoring_close(&s);
     return status;
 }

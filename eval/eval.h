@@ -128,7 +128,8 @@ struct sr_screen {
     struct sr_interval auprc_gain_ci; /* of auprc - parent_auprc, paired: the same resamples */
 };
 
-/* Seconds for 100,000 rows; the same bits for any number of threads. */
+/* Seconds for 100,000 rows, half a minute of one core for a million; the same bits for any number of
+ * threads. */
 int sr_screen_measure(struct sr_screen *out, const struct sr_screen_rows *in, float threshold,
                       float parent_threshold, struct sr_error *err);
 

@@ -71,25 +71,25 @@ static void print_rows(FILE *to, const struct sr_screen *s) {
 static void print_auprc(FILE *to, const struct sr_screen *s) {
     put_name(to, "AUPRC");
     put(to, "%.4f", s->auprc);
-    fputs("  95 % interval ", to);
+    fputc(' ', to);
     put_interval(to, "%.4f", s->auprc_ci, 1);
-    fputs("; chance ", to);
+    fputs(" (95 % interval), chance ", to);
     put(to, "%.4f", s->base_rate);
-    fputs("; AUROC ", to);
+    fputs(", AUROC ", to);
     put(to, "%.4f", s->auroc);
     fputc('\n', to);
 }
 
 static void print_entropy(FILE *to, const struct sr_screen *s) {
-    put_name(to, "  untrained");
+    put_name(to, "entropy alone");
     if (s->entropy_rows == 0) {
         fputs("not known: no row has the small guard's probability\n", to);
         return;
     }
     put(to, "%.4f", s->entropy_auprc);
-    fputs("  95 % interval ", to);
+    fputc(' ', to);
     put_interval(to, "%.4f", s->entropy_auprc_ci, 1);
-    fputs("; AUPRC of the small guard's entropy, which needs no router", to);
+    fputs(" AUPRC of the small guard's doubt, which needs no router", to);
     if (s->entropy_rows < s->ranked) {
         fputs(" (", to);
         put_count(to, s->entropy_rows);
@@ -121,7 +121,7 @@ static void print_gap(FILE *to, const struct sr_screen *s) {
         fputs("none to win: the large guard is no better than the small one", to);
     } else {
         put(to, "%.0f %%", 100 * s->gap_won);
-        fputs("  95 % interval ", to);
+        fputc(' ', to);
         put_interval(to, "%.0f %%", s->gap_won_ci, 100);
         fputs(" of the way from small to large", to);
     }

@@ -1,7 +1,7 @@
 /* cmd_infer.c: `saferoute infer`: logit, probability and decision of every row of a dump.
  *
- * As many rows come out as went in. A row whose features hold a NaN or an infinity cannot be judged: its prob
- * is nan and it goes to the large guard.
+ * As many rows come out as went in. A row that cannot be scored (a NaN among its features, or numbers so
+ * large that the network overflows) has prob nan, goes to the large guard and says why.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -39,8 +39,10 @@ static const struct sr_command command = {
              "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
              "  reason    why a row has no score; empty where it has one\n"
              "As many rows come out as went in: one that cannot be scored (a NaN or an infinity among its "
-             "features) has\n"
-             "prob nan, goes to the large guard, says why, and is counted on stderr.\n"
+             "features, or\n"
+             "numbers so large that the network overflows) has prob nan, goes to the large guard, says why, "
+             "and is\n"
+             "counted on stderr.\n"
              "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
     .notes =
         "examples:\n"
@@ -162,6 +164,17 @@ static void show_progress(void *user, double fraction) {
     sr_log_progress(fraction, "scoring");
 }
 
+/* A line for each reason that rows have. */
+static void warn_of_bad_rows(const struct sr_scores *s) {
+    size_t rows[SR_REASON_COUNT] = {0};
+    for (size_t i = 0; i < s->rows; i++)
+        rows[s->reason[i]]++;
+    for (int reason = SR_REASON_NONE + 1; reason < SR_REASON_COUNT; reason++)
+        if (rows[reason] > 0)
+            sr_log_warn("%zu of %zu rows: %s; their prob is nan, and they go to the large guard",
+                        rows[reason], s->rows, sr_reason_text(reason));
+}
+
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
@@ -180,10 +193,7 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
                     sr_router_metadata(s.router, differs->key));
     if ((status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err)) < 0)
         goto out;
-    if (s.scores.bad_rows > 0)
-        sr_log_warn(
-            "%zu of %zu rows hold a NaN or an infinity: their prob is nan, and they go to the large guard",
-            s.scores.bad_rows, s.scores.rows);
+    warn_of_bad_rows(&s.scores);
     status = write_scores(&s, o->out, output, err);
 out:
     sr_scoring_close(&s);

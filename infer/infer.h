@@ -60,6 +60,7 @@ enum sr_reason {
 #define X(name, text) SR_REASON_##name,
     SR_REASON_LIST(X)
 #undef X
+        SR_REASON_COUNT
 };
 const char *sr_reason_text(int reason); /* static storage */
 

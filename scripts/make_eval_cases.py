@@ -3,7 +3,11 @@
 """Writes the stored cases that eval/ and infer/ are tested against, from scikit-learn and PyTorch:
 
   tests/vectors/eval_cases.safetensors      NAME.label, NAME.score, NAME.ranking (average precision, ROC area), and
-                                            NAME.prob, NAME.threshold, NAME.ratios (F1, precision, recall, accuracy)
+                                            NAME.prob, NAME.threshold, NAME.ratios (F1, precision, recall, accuracy),
+                                            NAME.count and NAME.weighted (the ranking with the counts as sample_weight)
+  tests/vectors/eval_screen.safetensors     columns of rows with unknown values, scores that are missing, a parent and
+  tests/vectors/eval_screen.json            groups, and the first screen's numbers of them; intervals by NumPy's
+                                            quantiles of resamples that are drawn here as the program draws them
   tests/vectors/router_weights.safetensors  a small router, 16 -> 12 -> 8 -> 4 -> 1, as PyTorch's state dict
   tests/vectors/router_case.safetensors     x (float32) and its logits, by PyTorch in float64
   tests/vectors/eval_guards.h5              a dump with gold and both guards, 16 features a row, and what `saferoute
@@ -30,10 +34,12 @@ VECTORS = pathlib.Path(__file__).resolve().parent.parent / "tests" / "vectors"
 warnings.filterwarnings("ignore")  # one class only: what is undefined is set to NaN below
 
 
-def ranking(label, score):
+def ranking(label, score, weight=None):
     """Average precision and ROC area; NaN where a class that is needed is missing."""
-    ap = metrics.average_precision_score(label, score) if label.any() else np.nan
-    area = metrics.roc_auc_score(label, score) if label.any() and not label.all() else np.nan
+    seen = label if weight is None else label[weight > 0]
+    ap = metrics.average_precision_score(label, score, sample_weight=weight) if seen.any() else np.nan
+    both = seen.any() and not seen.all()
+    area = metrics.roc_auc_score(label, score, sample_weight=weight) if both else np.nan
     return np.array([ap, area], np.float64)
 
 
@@ -76,7 +82,118 @@ def write_eval_cases():
         tensors[f"{name}.prob"] = prob
         tensors[f"{name}.threshold"] = np.array([threshold])
         tensors[f"{name}.ratios"] = ratios(label, (prob > threshold).astype(np.uint8))
+        count = np.random.default_rng(len(label)).poisson(1, len(label)).astype(np.uint32)
+        tensors[f"{name}.count"] = count
+        tensors[f"{name}.weighted"] = ranking(label, score, count)
     save_file(tensors, VECTORS / "eval_cases.safetensors")
+
+
+STREAM_BOOTSTRAP = 9  # nn/base/philox.h
+DRAWS = 1000  # eval/eval.h
+
+
+def philox_below(stream, index, n):
+    """Philox 4x32-10 with key 0 over (index, stream), as numbers in 0..n-1 (Salmon et al. 2011)."""
+    low = np.uint64(0xffffffff)
+    half = np.uint64(32)
+    c = [index & low, index >> half, np.full_like(index, stream & 0xffffffff), np.full_like(index, stream >> 32)]
+    keys = np.array([0, 0], np.uint64)
+    for _ in range(10):
+        p0, p1 = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        c = [(p1 >> half) ^ c[1] ^ keys[0], p1 & low, (p0 >> half) ^ c[3] ^ keys[1], p0 & low]
+        keys = (keys + np.array([0x9E3779B9, 0xBB67AE85], np.uint64)) & low
+    n = np.uint64(n)  # times n, upper 64 of 96 bits
+    return ((c[1] * n + (c[0] * n >> half)) >> half).astype(np.int64)
+
+
+def resamples(group):
+    """Row counts of every draw."""
+    names, number = np.unique(group, return_inverse=True)
+    index = np.arange(len(names), dtype=np.uint64)
+    for draw in range(DRAWS):
+        picked = philox_below(STREAM_BOOTSTRAP << 56 | draw, index, len(names))
+        yield np.bincount(picked, minlength=len(names))[number]
+
+
+def interval(values):
+    values = np.array([v for v in values if not np.isnan(v)])
+    return None if 2 * len(values) < DRAWS else np.quantile(values, [.025, .975]).tolist()
+
+
+def screen_columns(rng):
+    n = 240
+    gold = (rng.random(n) < .4).astype(np.uint8)
+    small = np.where(rng.random(n) < .3, 1 - gold, gold).astype(np.uint8)
+    large = np.where(rng.random(n) < .15, 1 - gold, gold).astype(np.uint8)
+    label = ((small != gold) & (large == gold)).astype(np.uint8)
+    c = {
+        "label": label, "gold": gold, "small_pred": small, "large_pred": large,
+        "prob": np.round(rng.random(n) * .7 + .3 * label, 2).astype(np.float32),
+        "parent_prob": np.round(rng.random(n) * .8 + .2 * label, 2).astype(np.float32),
+        "small_prob": (small * .5 + rng.random(n) / 2).astype(np.float32),
+        "group": rng.integers(-60, 60, n),
+    }
+    for name, value in {"label": 255, "gold": 255, "small_pred": 7, "large_pred": 255,
+                        "prob": np.nan, "parent_prob": np.nan, "small_prob": np.nan}.items():
+        c[name][rng.choice(n, 9, replace=False)] = value
+    c["prob"][:3] = c["parent_prob"][:3] = np.nan  # bad for both
+    c["label"][:2] = 255
+    return c
+
+
+def screen_answer(c, threshold, parent_threshold):
+    n = len(c["label"])
+    label, prob, parent, small_prob = c["label"], c["prob"], c["parent_prob"], c["small_prob"].astype(np.float64)
+    ranked = ~np.isnan(prob) & (label <= 1)
+    doubted = ranked & ~np.isnan(small_prob)
+    entropy = -small_prob * np.log2(small_prob) - (1 - small_prob) * np.log2(1 - small_prob)
+    known = (c["gold"] <= 1) & (c["small_pred"] <= 1) & (c["large_pred"] <= 1)
+    routed = np.isnan(prob) | (prob > np.float32(threshold))
+    parent_routed = np.isnan(parent) | (parent > np.float32(parent_threshold))
+    gold, small, large = (c[name][known] for name in ("gold", "small_pred", "large_pred"))
+
+    def ap(rows, score, weight):
+        return ranking(label[rows], score[rows], weight[rows])[0]
+
+    def f1(pred, weight):
+        return metrics.f1_score(gold, pred, sample_weight=weight[known], zero_division=np.nan)
+
+    def safety(weight):
+        return [f1(pred, weight) for pred in (small, np.where(routed[known], large, small), large)]
+
+    def statistics(weight):
+        auprc, gain_from = ap(ranked, prob, weight), ap(ranked, np.where(np.isnan(parent), 2, parent), weight)
+        f1_small, f1_routed, f1_large = safety(weight)
+        return [auprc, ap(doubted, entropy, weight), auprc - gain_from, (f1_routed - f1_small) / (f1_large - f1_small)]
+
+    def missed(pred):
+        return 1000 * float(((gold == 1) & (pred == 0)).mean())
+
+    once = np.ones(n)
+    auprc, entropy_auprc, gain, gap = statistics(once)
+    draws = np.array([statistics(weight.astype(np.float64)) for weight in resamples(c["group"])]).T
+    f1_small, f1_routed, f1_large = safety(once)
+    return {
+        "rows": n, "bad_rows": int(np.isnan(prob).sum()), "unlabelled": int((~np.isnan(prob) & (label > 1)).sum()),
+        "ranked": int(ranked.sum()), "positives": int(label[ranked].sum()), "base_rate": float(label[ranked].mean()),
+        "auprc": auprc, "auprc_ci": interval(draws[0]), "auroc": ranking(label[ranked], prob[ranked])[1],
+        "entropy_rows": int(doubted.sum()), "entropy_auprc": entropy_auprc, "entropy_auprc_ci": interval(draws[1]),
+        "rows_routed": int(routed.sum()), "share_routed": float(routed.mean()), "system_rows": int(known.sum()),
+        "missed_small": missed(small), "missed_routed": missed(np.where(routed[known], large, small)),
+        "missed_large": missed(large), "f1_small": f1_small, "f1_routed": f1_routed, "f1_large": f1_large,
+        "gap_won": gap, "gap_won_ci": interval(draws[3]),
+        "harmed": 1000 * float(((small == gold) & (large != gold) & routed[known]).mean()),
+        "parent_auprc": auprc - gain, "parent_share_routed": float(parent_routed.mean()),
+        "parent_missed_routed": missed(np.where(parent_routed[known], large, small)),
+        "auprc_gain": gain, "auprc_gain_ci": interval(draws[2]),
+    }
+
+
+def write_screen():
+    columns = screen_columns(np.random.default_rng(5))
+    save_file(columns, VECTORS / "eval_screen.safetensors")
+    answer = screen_answer(columns, .6, .55)
+    (VECTORS / "eval_screen.json").write_text(json.dumps(answer, indent=1, allow_nan=False) + "\n")
 
 
 class Router(torch.nn.Module):
@@ -177,4 +294,5 @@ def write_dumps(router):
 
 VECTORS.mkdir(parents=True, exist_ok=True)
 write_eval_cases()
+write_screen()
 write_dumps(write_router())

@@ -42,6 +42,12 @@ Test(eval_confusion, counts_each_kind) {
     cr_expect_eq(c.tn, 4);
 }
 
+Test(eval_confusion, unknown_truth_is_left_out) {
+    const uint8_t truth[] = {1, 255, 0, 2}, decided[] = {1, 1, 0, 0};
+    const struct sr_confusion c = sr_confusion_count(truth, decided, 4);
+    cr_expect(c.tp == 1 && c.fp == 0 && c.tn == 1 && c.fn == 0);
+}
+
 Test(eval_confusion, undefined_stays_undefined) {
     const struct sr_confusion nothing = {0}, no_decision = {.tn = 3, .fn = 2},
                               no_positive = {.tn = 3, .fp = 2};
@@ -71,6 +77,17 @@ Test(eval_decide, threshold_one_routes_only_what_cannot_be_judged) {
     cr_expect_eq(decided[1], 1);
 }
 
+Test(eval_entropy, is_in_bits) {
+    const float prob[] = {0, 1, .5f, .25f, .75f, NAN};
+    /* H(1/4) = 2 - 3/4 log2 3 */
+    const double want[] = {0, 0, 1, 2 - .75 * log2(3), 2 - .75 * log2(3), (double)NAN};
+    double got[6];
+    sr_entropy(got, prob, 6);
+    for (size_t i = 0; i < 6; i++)
+        expect_same(got[i], want[i], "entropy");
+    cr_expect(!signbit(got[0]) && !signbit(got[1]));
+}
+
 /* ---- stored cases ---- */
 
 static const struct sr_tensor *part(const struct sr_safetensors *file, const char *name, const char *what) {
@@ -79,6 +96,20 @@ static const struct sr_tensor *part(const struct sr_safetensors *file, const cha
     const struct sr_tensor *t = sr_safetensors_find(file, key);
     cr_assert_not_null(t, "%s", key);
     return t;
+}
+
+/* Rows counted several times or not at all, against scikit-learn's sample_weight. */
+static void check_counts(const struct sr_safetensors *file, const char *name, const struct sr_tensor *label) {
+    const double *want = part(file, name, "weighted")->data;
+    struct sr_ranks ranks;
+    double ap, area;
+    cr_assert_eq(sr_ranks_sort(&ranks, label->data, part(file, name, "score")->data,
+                               (size_t)sr_tensor_items(label), NULL),
+                 0);
+    sr_ranks_measure(&ap, &area, &ranks, part(file, name, "count")->data);
+    expect_same(ap, want[0], name);
+    expect_same(area, want[1], name);
+    sr_ranks_free(&ranks);
 }
 
 static void check_case(const struct sr_safetensors *file, const char *name) {
@@ -98,6 +129,7 @@ static void check_case(const struct sr_safetensors *file, const char *name) {
     expect_same(sr_recall(c), ratios[2], name);
     expect_same(sr_accuracy(c), ratios[3], name);
     sr_free(decided);
+    check_counts(file, name, label);
 }
 
 Test(eval_stored, agrees_with_scikit_learn) {
@@ -178,6 +210,47 @@ Test(eval_ranking, agrees_with_brute_force) {
     }
 }
 
+Test(eval_ranking, counts_are_rows_repeated) {
+    enum { N = 40, MOST = 4 };
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 3, 0);
+    for (uint64_t trial = 0, at = 0; trial < 500; trial++) {
+        uint8_t label[N], labels[N * MOST];
+        double score[N], scores[N * MOST], ap, area, want_ap, want_area;
+        uint32_t count[N];
+        size_t n = 0;
+        struct sr_ranks ranks;
+        for (size_t i = 0; i < N; i++) {
+            label[i] = (uint8_t)sr_random_below(1, stream, at++, 5) == 0;
+            score[i] = (double)sr_random_below(1, stream, at++, 12);
+            count[i] = (uint32_t)sr_random_below(1, stream, at++, MOST + 1);
+            for (uint32_t k = 0; k < count[i]; k++, n++) {
+                labels[n] = label[i];
+                scores[n] = score[i];
+            }
+        }
+        cr_assert_eq(sr_ranks_sort(&ranks, label, score, N, NULL), 0);
+        sr_ranks_measure(&ap, &area, &ranks, count);
+        cr_assert_eq(sr_ranking(&want_ap, &want_area, labels, scores, n, NULL), 0);
+        cr_expect(memcmp(&ap, &want_ap, sizeof ap) == 0 && memcmp(&area, &want_area, sizeof area) == 0,
+                  "trial %d: %.17g %.17g, not %.17g %.17g", (int)trial, ap, area, want_ap, want_area);
+        sr_ranks_free(&ranks);
+    }
+}
+
+Test(eval_ranking, rows_that_cannot_be_ranked_are_left_out) {
+    const uint8_t label[] = {1, 255, 0, 1, 1, 7};
+    const double score[] = {.9, .8, .7, .6, (double)NAN, (double)NAN};
+    struct sr_ranks ranks;
+    double ap;
+    cr_assert_eq(sr_ranks_sort(&ranks, label, score, 6, NULL), 0);
+    cr_expect(ranks.n == 3 && ranks.positives == 2);
+    sr_ranks_measure(&ap, NULL, &ranks, NULL);
+    expect_same(ap, .5 + .5 * 2 / 3, "average precision");
+    sr_ranks_free(&ranks);
+    cr_assert_eq(sr_ranking(&ap, NULL, label, score, 4, NULL), 0);
+    expect_same(ap, .5 + .5 * 2 / 3, "unknown labels are no negatives");
+}
+
 Test(eval_ranking, infinite_scores_are_ranked) {
     const uint8_t label[] = {1, 0, 1};
     const double score[] = {(double)INFINITY, 0, -(double)INFINITY};
@@ -249,6 +322,17 @@ Test(eval_system, routing_none_or_all_is_one_guard_alone) {
     cr_expect_eq(s.share_routed, 1);
     /* The oracle is wrong only where both guards are. */
     cr_expect_float_eq(s.oracle.accuracy, (double)(s.cc + s.cw + s.wc) / N, 1e-15);
+}
+
+Test(eval_system, unknown_rows_are_left_out) {
+    const uint8_t gold[] = {1, 255, 0, 1, 0}, small[] = {0, 0, 2, 1, 1}, large[] = {1, 0, 0, 255, 0};
+    const uint8_t routed[] = {1, 1, 1, 1, 0};
+    struct sr_system s;
+    sr_system_measure(&s, gold, small, large, routed, 5);
+    cr_expect_eq(s.rows, 2);
+    cr_expect_eq(s.wc, 2);
+    expect_same(s.share_routed, .5, "share routed");
+    expect_same(s.routed.accuracy, .5, "accuracy");
 }
 
 Test(eval_system, no_rows_is_undefined) {

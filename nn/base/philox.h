@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Results depend on these numbers: new ones go in front of SR_STREAM_TEST. */
 enum sr_stream_purpose {
     SR_STREAM_INIT = 1,   /* a: parameter tensor */
     SR_STREAM_DROPOUT,    /* a: layer, b: step */
