@@ -60,15 +60,20 @@ Test(infer_command, csv_has_the_scores_of_every_row) {
     folder_end(folder);
 }
 
+#define NOT_FINITE "a feature is NaN or infinite"
+#define OVERFLOW   "features so large that the network overflows"
+
 Test(infer_command, a_bad_row_goes_to_the_large_guard_and_is_counted) {
     char *folder = folder_begin();
     struct run r = run_program(folder, "infer " MODEL " " BAD " --threshold 1");
     cr_assert_eq(r.status, 0, "%s", r.err);
-    cr_expect(strstr(r.err, "2 of 6 rows"), "%s", r.err);
-    cr_expect(strstr(r.out, "\n2,\"say \"\"hi\"\"\",nan,nan,large\n"), "%s", r.out);
-    cr_expect(strstr(r.out, ",nan,nan,large\n5,last,"), "%s", r.out);
+    cr_expect(strstr(r.err, "2 of 6 rows: " NOT_FINITE), "%s", r.err);
+    cr_expect_null(strstr(r.err, OVERFLOW), "no row has that reason: %s", r.err);
+    cr_expect(strstr(r.out, "\n2,\"say \"\"hi\"\"\",nan,nan,large," NOT_FINITE "\n"), "%s", r.out);
+    cr_expect(strstr(r.out, ",nan,nan,large," NOT_FINITE "\n5,last,"), "%s", r.out);
     cr_expect(strstr(r.out, "\n1,\"a,b\","), "%s", r.out);
     cr_expect(strstr(r.out, "\n4,\"two\nlines\","), "%s", r.out);
+    cr_expect(strstr(r.out, ",small,\n"), "a row with a score has no reason: %s", r.out);
     cr_expect_eq(count_lines(r.out), 8, "six rows, a header, and one id of two lines: %s", r.out);
     run_end(&r);
     folder_end(folder);
@@ -89,17 +94,25 @@ Test(infer_command, a_file_holds_what_stdout_would) {
     folder_end(folder);
 }
 
-Test(infer_command, hdf5_is_written) {
+/* Strings lie in the file as they are. */
+Test(infer_command, hdf5_says_why_a_row_has_no_score) {
     char *folder = folder_begin(), path[128];
     void *bytes;
-    size_t size;
+    size_t size, reasons = 0;
     snprintf(path, sizeof path, "%s/scores.h5", folder);
     struct run r = run_program(folder, "infer " MODEL " " BAD " --out %s", path);
     cr_assert_eq(r.status, 0, "%s", r.err);
-    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 24, NULL), 0);
-    cr_expect(size > 8 && memcmp(bytes, "\211HDF\r\n\032\n", 8) == 0);
-    sr_free(bytes);
+    cr_expect_str_empty(r.out);
+    cr_expect(strstr(r.err, "2 of 6 rows: " NOT_FINITE), "%s", r.err);
     run_end(&r);
+    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 24, NULL), 0);
+    const char *end = (const char *)bytes + size;
+    for (const char *at = bytes; (at = memmem(at, (size_t)(end - at), NOT_FINITE, strlen(NOT_FINITE))); at++)
+        reasons++;
+    cr_expect_eq(reasons, 2);
+    sr_free(bytes);
+    /* Without /features it is no dump; the message says what there is. */
+    expect_failure(run_program(folder, "infer " MODEL " --data %s", path), 65, "reason [6] strings");
     folder_end(folder);
 }
 
@@ -167,7 +180,9 @@ Test(infer_command, labels_are_not_needed) {
         run_program(folder, "infer " MODEL " --data " VECTORS "/eval_unlabelled.h5 --features last_hidden");
     cr_expect_eq(r.status, 0, "%s", r.err);
     cr_expect_eq(count_lines(r.out), 4);
-    cr_expect(strstr(r.out, "\n2,,nan,nan,large\n"), "overflow inside the network is no score: %s", r.out);
+    cr_expect(strstr(r.out, "\n2,,nan,nan,large," OVERFLOW "\n"), "%s", r.out);
+    cr_expect(strstr(r.err, "1 of 3 rows: " OVERFLOW), "%s", r.err);
+    cr_expect_null(strstr(r.err, NOT_FINITE), "%s", r.err);
     run_end(&r);
     expect_failure(
         run_program(folder, "eval " MODEL " --data " VECTORS "/eval_unlabelled.h5 --features last_hidden"),
