@@ -146,6 +146,8 @@ def unknown(folder):
         columns(f, gold=put(GOLD, "f4", {1: np.nan}), small_prob=put(SMALL_PROB, "f2", {2: np.nan}), large_prob=None)
         f["large_pred"] = put(large, "f8", {3: -1})
         f["label"] = put(LABEL, "f8", {4: np.nan, 5: -1})
+    with new(folder, "unknown_gold") as f:
+        columns(f, gold=np.full(N, -1, np.int8), label=LABEL)
     with new(folder, "bad_unknown_uint64") as f:
         columns(f, label=put(LABEL, np.uint64, {4: 2**64 - 1}))
     with new(folder, "bad_unknown_uint8") as f:

@@ -12,6 +12,8 @@
   tests/vectors/router_case.safetensors     x (float32) and its logits, by PyTorch in float64
   tests/vectors/eval_guards.h5              a dump with gold and both guards, 16 features a row, and what `saferoute
   tests/vectors/eval_guards.json            eval --json --threshold .5` has to say about it, by scikit-learn
+  tests/vectors/eval_unknown.h5             the same dump with a stored label; some labels, gold and verdicts are unknown
+  tests/vectors/eval_unknown.json
   tests/vectors/eval_bad_rows.h5            six rows; row 2 holds a NaN, row 4 an infinity; ids that CSV must quote
   tests/vectors/eval_unlabelled.h5          three rows, features alone, in a dataset of another name; row 2
                                             holds numbers at float32's end
@@ -263,6 +265,38 @@ def guards_answer(prob, gold, small, large, threshold):
     }
 
 
+def write_unknown(x, prob, gold, small, large):
+    rng = np.random.default_rng(12)
+    n = len(x)
+    label = ((small != gold) & (large == gold)).astype(np.int8)
+    small_prob = np.where(small, .7, .2).astype(np.float32)
+    unknown = {name: rng.choice(n, 10, replace=False) for name in ("label", "gold", "small", "large")}
+    label[unknown["label"]] = -1
+    small_prob[unknown["small"]] = np.nan
+    gold, large = gold.astype(np.int8), large.astype(np.int8)
+    gold[unknown["gold"]] = large[unknown["large"]] = -1
+    known = (gold >= 0) & (large >= 0) & ~np.isnan(small_prob)
+    labelled = label >= 0
+    with h5py.File(VECTORS / "eval_unknown.h5", "w") as f:
+        f["features"], f["label"], f["gold"], f["small_prob"], f["large_pred"] = x, label, gold, small_prob, large
+        f["weight"] = np.full(n, 2, np.float32)
+        f["source"] = [("forum", "chat")[i % 2] for i in range(n)]
+    routed = prob.astype(np.float32) > np.float32(.5)
+    tn, fp, fn, tp = metrics.confusion_matrix(label[labelled], routed[labelled]).ravel().tolist()
+    auprc, auroc = ranking(label[labelled], prob[labelled])
+    system = guards_answer(prob[known], gold[known], small[known], large[known], .5)
+    slices = [{"name": name, "rows": int(rows.sum()), "positives": int(label[rows].sum()),
+               "after": ranking(label[rows], prob[rows])[0]}
+              for name, odd in (("forum", 0), ("chat", 1)) for rows in [labelled & (np.arange(n) % 2 == odd)]]
+    answer = {
+        "rows": n, "unlabelled": 10, "ranked": int(labelled.sum()), "positives": int((label == 1).sum()),
+        "tp": tp, "fp": fp, "tn": tn, "fn": fn, "auprc": auprc, "auroc": auroc,
+        "share_routed": float(routed.mean()), "rows_routed": int(routed.sum()), "system_rows": int(known.sum()),
+        **{name: system[name] for name in ("small", "large", "routed", "oracle", "table")}, "slices": slices,
+    }
+    (VECTORS / "eval_unknown.json").write_text(json.dumps(answer, indent=1, allow_nan=False) + "\n")
+
+
 def write_dumps(router):
     rng = np.random.default_rng(11)
     n = 240
@@ -281,6 +315,7 @@ def write_dumps(router):
     answer = guards_answer(prob, gold, small, large, .5)
     (VECTORS / "eval_guards.json").write_text(json.dumps(answer, indent=1, allow_nan=False) + "\n")
 
+    write_unknown(x, prob, gold, small, large)
     x = x[:6].copy()
     x[2, 5], x[4, 15] = np.nan, -np.inf
     with h5py.File(VECTORS / "eval_bad_rows.h5", "w") as f:

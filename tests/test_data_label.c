@@ -263,6 +263,15 @@ Test(data_label, contract_of_labels) {
     sr_data_close(d);
 }
 
+Test(data_label, labels_compared_with_nothing_confirm_no_default) {
+    struct sr_data *d = open_fixture("unknown_gold", NULL);
+    cr_expect_eq(d->small_cut.at, .5);
+    cr_expect_eq(d->unknown.gold, FIXTURE_ROWS);
+    cr_expect_eq(d->unknown.label, 0);
+    expect_pair(d, "small_threshold", NULL);
+    sr_data_close(d);
+}
+
 Test(data_label, stored_verdicts_were_cut_where_the_dump_says) {
     struct sr_data *d = open_fixture("verdicts", NULL);
     cr_expect(isnan(d->small_cut.at));

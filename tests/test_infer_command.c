@@ -43,8 +43,10 @@ Test(infer_command, csv_has_the_scores_of_every_row) {
     for (size_t i = 0, routed = 0; i < 240; i++, line = strchr(line, '\n') + 1) {
         size_t row;
         float logit, prob;
-        char decision[8];
-        cr_assert_eq(sscanf(line, "%zu,,%f,%f,%7s", &row, &logit, &prob, decision), 4, "%s", line);
+        char decision[8], rest;
+        cr_assert_eq(sscanf(line, "%zu,,%f,%f,%7[a-z],%c", &row, &logit, &prob, decision, &rest), 5, "%s",
+                     line);
+        cr_expect_eq(rest, '\n', "no reason where there is a score");
         cr_expect_eq(row, i);
         cr_expect_eq(logit, scores.logit[i], "nine digits are the same float");
         cr_expect_eq(prob, scores.prob[i]);
