@@ -161,6 +161,10 @@ int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_o
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);
 
+/* "as stored; unsafe from: small guard 0.5 (default), large guard unknown": where labels come from, and where
+ * the verdicts of guards, if there are any, were cut. */
+void sr_data_labels_text(char text[256], const struct sr_data *d);
+
 /* Bytes the features take in memory (16-bit values stay 16-bit where all files have the same type). */
 size_t sr_data_bytes(const struct sr_data *d);
 

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define READ_ROWS ((size_t)2048) /* rows read at once; bounds how long other readers wait */
@@ -288,6 +289,27 @@ void sr_data_close(struct sr_data *d) {
     if (d->in)
         close_files(d->in, d->files);
     sr_free(d);
+}
+
+/* ---- labels in words ---- */
+
+static const char *cut_text(char text[64], const struct sr_cut *cut) {
+    char number[SR_DECIMAL_TEXT];
+    if (cut->at > 0)
+        snprintf(text, 64, "%s (%s)", sr_decimal(number, cut->at), cut->origin);
+    else
+        snprintf(text, 64, "unknown");
+    return text;
+}
+
+void sr_data_labels_text(char text[256], const struct sr_data *d) {
+    const char *labels = d->label_derived ? "derived from gold and verdicts" : "as stored";
+    char small[64], large[64];
+    if (d->small_pred || d->large_pred)
+        snprintf(text, 256, "%s; unsafe from: small guard %s, large guard %s", labels,
+                 cut_text(small, &d->small_cut), cut_text(large, &d->large_cut));
+    else
+        snprintf(text, 256, "%s", labels);
 }
 
 /* ---- features ---- */

@@ -248,26 +248,6 @@ static int print_json(const struct result *r, const struct sr_screen_words *word
 
 /* ---- what to know of the rows ---- */
 
-/* "0.5 (default)", or "unknown" where verdicts were not cut from probabilities. */
-static const char *cut_text(char text[64], const struct sr_cut *cut) {
-    char number[SR_DECIMAL_TEXT];
-    if (cut->at > 0)
-        snprintf(text, 64, "%s (%s)", sr_decimal(number, cut->at), cut->origin);
-    else
-        snprintf(text, 64, "unknown");
-    return text;
-}
-
-static void labels_text(char text[256], const struct sr_data *d) {
-    const char *labels = d->label_derived ? "derived from gold and verdicts" : "as stored";
-    char small[64], large[64];
-    if (d->small_pred || d->large_pred)
-        snprintf(text, 256, "%s; unsafe from: small guard %s, large guard %s", labels,
-                 cut_text(small, &d->small_cut), cut_text(large, &d->large_cut));
-    else
-        snprintf(text, 256, "%s", labels);
-}
-
 /* The label contract is among what is compared. */
 static void warn_of_differences(const struct sr_scoring *s) {
     const struct sr_pair *differs;
@@ -312,7 +292,7 @@ static int report(const struct eval_options *o, const struct sr_scoring *s, stru
         .threshold = s->threshold_text, .threshold_origin = s->threshold_origin, .labels = labels};
     struct result r = {0};
     int status;
-    labels_text(labels, s->data);
+    sr_data_labels_text(labels, s->data);
     if ((status = measure_screen(&r, s, err)) == 0 && (status = measure_counts(&r, s, err)) == 0 &&
         (status = measure_sources(&r, s, err)) == 0) {
         if (s->data->weight)

@@ -97,23 +97,6 @@ static void part_print(const char *what, const struct sr_part *p) {
         sr_log_warn("%zu more rows have no known label and are left out", p->unlabelled);
 }
 
-/* "0.5 (default)", or "as stored" where verdicts were not cut from probabilities. */
-static const char *cut_text(char text[64], const struct sr_cut *cut) {
-    char number[SR_DECIMAL_TEXT];
-    if (cut->at > 0)
-        snprintf(text, 64, "%s (%s)", sr_decimal(number, cut->at), cut->origin);
-    else
-        snprintf(text, 64, "unknown");
-    return text;
-}
-
-static void labels_print(const struct sr_data *d) {
-    char small[64], large[64];
-    sr_log_info("labels     %s; unsafe from: small guard %s, large guard %s",
-                d->label_derived ? "derived from gold and verdicts" : "as stored",
-                cut_text(small, &d->small_cut), cut_text(large, &d->large_cut));
-}
-
 /* Where the new data is not what the weights were made for. */
 static void parent_compare(const struct sr_trainer *t) {
     const struct sr_data *d = t->feed->train_data;
@@ -135,7 +118,8 @@ void sr_display_plan(const struct sr_trainer *t, const struct sr_options *o) {
     char list[256];
     part_print("train", &feed->train);
     part_print("val", &feed->val);
-    labels_print(feed->train_data);
+    sr_data_labels_text(list, feed->train_data);
+    sr_log_info("labels     %s", list);
     parent_compare(t);
     const size_t bad = feed->train_scan.bad_rows + feed->val_scan.bad_rows;
     if (bad)

@@ -194,13 +194,12 @@ static int report_measure(struct report *r, const struct rows *rows, float thres
 int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct sr_feed *feed,
                      const struct sr_position *at, const struct sr_history *history, struct sr_error *err) {
     float threshold = 0, parent_threshold = 0;
-    char threshold_text[SR_DECIMAL_TEXT];
+    char threshold_text[SR_DECIMAL_TEXT], labels_text[256];
     struct rows rows;
     struct report r = {
         .has_parent = c->init,
         .best = &history->epoch[at->best - 1],
         .words = {.threshold_origin = "none is chosen yet, so this one is used",
-                  .labels = feed->val.data->label_derived ? "derived from gold and verdicts" : "as stored",
                   .best_epoch = sr_best_epoch(at, history),
                   .epochs = at->epoch},
     };
@@ -210,6 +209,8 @@ int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct
     if (status == SR_OK && r.has_parent)
         status = weights_score(rows.parent_prob, &parent_threshold, run, SR_PARENT_FILE, &feed->val, err);
     if (status == SR_OK) {
+        sr_data_labels_text(labels_text, feed->val.data);
+        r.words.labels = labels_text;
         r.words.threshold = sr_decimal_float(threshold_text, threshold);
         status = report_measure(&r, &rows, threshold, parent_threshold, feed->val.data, err);
     }
