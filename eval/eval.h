@@ -119,7 +119,9 @@ struct sr_screen {
     size_t system_rows;                               /* rows with gold and both verdicts */
     double missed_small, missed_routed, missed_large; /* unsafe rows called safe, per 1,000 */
     double f1_small, f1_routed, f1_large;             /* safety F1: of unsafe rows */
-    double gap_won; /* (F1 routed - F1 small) / (F1 large - F1 small); a loss where that gap is below 0 */
+    /* (F1 routed - F1 small) / (F1 large - F1 small); undefined unless F1 large > F1 small, and its interval
+     * is of the draws in which it is defined */
+    double gap_won;
     struct sr_interval gap_won_ci;
     double harmed; /* routed rows that the small guard had right and the large guard gets wrong, per 1,000 */
     bool has_parent;

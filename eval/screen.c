@@ -93,9 +93,11 @@ static double f1(const struct sr_tally *t, enum sr_judge judge) {
     return sr_f1(sr_tally_confusion(t, judge));
 }
 
+/* Where the large guard is no better there is nothing to win, and a share of that loss would read as a gain.
+ */
 static double gap_won(const struct sr_tally *t) {
     const double small = f1(t, SR_JUDGE_SMALL), gap = f1(t, SR_JUDGE_LARGE) - small;
-    return gap == 0 ? (double)NAN : (f1(t, SR_JUDGE_ROUTED) - small) / gap;
+    return gap > 0 ? (f1(t, SR_JUDGE_ROUTED) - small) / gap : (double)NAN;
 }
 
 static double per_mille(uint64_t rows, const struct sr_tally *t) {

@@ -201,7 +201,7 @@ out:
 }
 
 int sr_cmd_infer(int argc, char **argv) {
-    struct infer_options opts;
+    struct infer_options opts = {0}; /* not every field of `how` is an option */
     struct sr_options o;
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);

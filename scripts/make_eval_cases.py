@@ -166,7 +166,9 @@ def screen_answer(c, threshold, parent_threshold):
     def statistics(weight):
         auprc, gain_from = ap(ranked, prob, weight), ap(ranked, np.where(np.isnan(parent), 2, parent), weight)
         f1_small, f1_routed, f1_large = safety(weight)
-        return [auprc, ap(doubted, entropy, weight), auprc - gain_from, (f1_routed - f1_small) / (f1_large - f1_small)]
+        gap = f1_large - f1_small
+        won = (f1_routed - f1_small) / gap if gap > 0 else np.nan
+        return [auprc, ap(doubted, entropy, weight), auprc - gain_from, won]
 
     def missed(pred):
         return 1000 * float(((gold == 1) & (pred == 0)).mean())

@@ -247,3 +247,16 @@ Test(screen, without_a_gap_there_is_nothing_to_win) {
     cr_expect_eq(s.missed_routed, 0);
     free(text);
 }
+
+/* Routing one of the two rows that only the large guard gets wrong loses part of what the large guard loses:
+ * (F1 routed - F1 small) / (F1 large - F1 small) is above 0, and says the opposite of what happened. */
+Test(screen, a_share_of_a_loss_is_no_gain) {
+    const uint8_t label[] = {0, 0, 0, 0}, gold[] = {1, 1, 1, 0};
+    const uint8_t small[] = {1, 1, 1, 0}, large[] = {0, 0, 1, 0};
+    const float prob[] = {.1f, .9f, .1f, .1f};
+    const struct sr_screen_rows in = {
+        .n = 4, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
+    const struct sr_screen s = measure(&in);
+    cr_expect(s.f1_large < s.f1_routed && s.f1_routed < s.f1_small);
+    cr_expect(isnan(s.gap_won) && isnan(s.gap_won_ci.low), "gap won %g", s.gap_won);
+}
