@@ -35,7 +35,7 @@ static int read_stated(struct sr_guard *g, const struct sr_dump *d, struct sr_er
     if (status == 0 && !(text && is_threshold(text, &g->stated)))
         status = sr_fail(err, SR_DATA,
                          "%s: root attribute %s is %.60s, but a threshold is one number above 0 and at most "
-                         "1; correct the attribute, or give --%s-threshold T",
+                         "1; correct it (where labels are read, --%s-threshold T overrides it)",
                          d->path, key, text ? text : "not one number", g->name);
     sr_free(text);
     return status;
@@ -43,7 +43,7 @@ static int read_stated(struct sr_guard *g, const struct sr_dump *d, struct sr_er
 
 int sr_guard_begin(struct sr_guard *g, const struct sr_dump *d, const char *name, double given,
                    struct sr_error *err) {
-    *g = (struct sr_guard){.name = name, .given = given, .stated = NAN, .cut = {NAN, ""}};
+    *g = (struct sr_guard){.name = name, .given = given, .stated = (double)NAN, .cut = {(double)NAN, ""}};
     if (!(given >= 0 && given <= 1))
         return sr_fail(err, SR_USAGE, "--%s-threshold is %g, but must be above 0 and at most 1", name, given);
     return given > 0 ? 0 : read_stated(g, d, err);

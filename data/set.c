@@ -198,7 +198,7 @@ static struct sr_cut join_cut(const struct sr_data *d, int guard) {
     struct sr_cut cut = d->in->dump[0]->guard[guard].cut;
     for (size_t f = 1; f < d->files; f++)
         if (d->in->dump[f]->guard[guard].cut.at != cut.at)
-            cut = (struct sr_cut){NAN, ""};
+            cut = (struct sr_cut){(double)NAN, ""};
     return cut;
 }
 

@@ -140,10 +140,12 @@ def put(values, kind, at):
 def unknown(folder):
     small, large = SMALL_PROB >= 0.5, LARGE_PROB >= 0.5
     with new(folder, "unknown_int8") as f:
-        columns(f, gold=put(GOLD, np.int8, {1: -1}), small_prob=None, large_prob=put(LARGE_PROB, "f4", {3: np.nan}))
+        columns(f, gold=put(GOLD, np.int8, {1: -1}), small_prob=None, large_prob=None)
+        f["large_prob"] = put(LARGE_PROB, "f4", {3: np.nan})
         f["small_pred"] = put(small, np.int8, {2: -1})
     with new(folder, "unknown_float") as f:  # labels of rows 1 to 3 are known, of 4 and 5 not
-        columns(f, gold=put(GOLD, "f4", {1: np.nan}), small_prob=put(SMALL_PROB, "f2", {2: np.nan}), large_prob=None)
+        columns(f, gold=put(GOLD, "f4", {1: np.nan}), small_prob=None, large_prob=None)
+        f["small_prob"] = put(SMALL_PROB, "f2", {2: np.nan})
         f["large_pred"] = put(large, "f8", {3: -1})
         f["label"] = put(LABEL, "f8", {4: np.nan, 5: -1})
     with new(folder, "unknown_gold") as f:

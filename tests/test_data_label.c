@@ -162,7 +162,7 @@ Test(data_label, nothing_to_cut_is_refused) {
 }
 
 Test(data_label, thresholds_given_are_numbers_from_0_to_1) {
-    static const double bad[] = {-.1, 1.5, NAN, INFINITY};
+    static const double bad[] = {-.1, 1.5, (double)NAN, (double)INFINITY};
     for (size_t i = 0; i < SR_COUNT(bad); i++) {
         const struct sr_data_options options = {.large_threshold = bad[i]};
         expect_refused("full", &options, SR_USAGE, WORDS("--large-threshold"));
