@@ -248,15 +248,6 @@ static int print_json(const struct result *r, const struct sr_screen_words *word
 
 /* ---- what to know of the rows ---- */
 
-/* The label contract is among what is compared. */
-static void warn_of_differences(const struct sr_scoring *s) {
-    const struct sr_pair *differs;
-    size_t entry = 0;
-    while ((differs = sr_scoring_differs(s, &entry)))
-        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
-                    sr_router_metadata(s->router, differs->key));
-}
-
 /* Bad rows are an error or, if they are to be skipped, a warning. */
 static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error *err) {
     const struct sr_scores *scores = &s->scores;
@@ -280,11 +271,6 @@ static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error
 }
 
 /* ---- the command ---- */
-
-static void show_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "scoring");
-}
 
 static int report(const struct eval_options *o, const struct sr_scoring *s, struct sr_error *err) {
     char labels[256];
@@ -310,10 +296,8 @@ static int report(const struct eval_options *o, const struct sr_scoring *s, stru
 static int run(const struct eval_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_scoring s = {0};
     int status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err);
-    if (status == 0) {
-        warn_of_differences(&s);
-        status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err);
-    }
+    if (status == 0)
+        status = sr_scoring_run(&s, err);
     if (status == 0)
         status = check_bad_rows(&s, o->on_bad_row == ON_BAD_ROW_SKIP, err);
     if (status == 0)

@@ -77,21 +77,16 @@ static bool is_file(const struct stat *file, const char *path) {
 }
 
 /* Whatever its spelling or links, --out must not be a file that is read here: replacing that destroys it. */
-static int check_out(const struct infer_options *o, struct sr_error *err) {
+static int check_out(const struct infer_options *o, const struct sr_data *d, struct sr_error *err) {
     struct stat out;
-    int status = 0;
     if (!o->out || stat(o->out, &out) < 0)
         return 0;
     if (is_file(&out, o->score.model))
         return sr_fail(err, SR_USAGE, "--out %s is the --model itself; name another file", o->out);
-    char *list = sr_strdup(o->score.data, err), *rest = list;
-    if (!list)
-        return SR_NOMEM;
-    for (char *path; status == 0 && (path = strsep(&rest, ","));)
-        if (is_file(&out, path))
-            status = sr_fail(err, SR_USAGE, "--out %s is one of the --data files; name another file", o->out);
-    sr_free(list);
-    return status;
+    for (size_t f = 0; f < d->files; f++)
+        if (is_file(&out, sr_data_path(d, f)))
+            return sr_fail(err, SR_USAGE, "--out %s is one of the --data files; name another file", o->out);
+    return 0;
 }
 
 /* RFC 4180: quoted where a comma, quote or line break asks for it. */
@@ -159,11 +154,6 @@ static int write_scores(const struct sr_scoring *s, const char *path, enum outpu
     return status;
 }
 
-static void show_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "scoring");
-}
-
 /* A line for each reason that rows have. */
 static void warn_of_bad_rows(const struct sr_scores *s) {
     size_t rows[SR_REASON_COUNT] = {0};
@@ -178,20 +168,15 @@ static void warn_of_bad_rows(const struct sr_scores *s) {
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
-    const struct sr_pair *differs;
     enum output output;
-    size_t entry = 0;
     int status;
     how.features_only = true;
     if ((status = output_of(&output, o->out, err)) < 0 ||
         (status = sr_scoring_open(&s, &o->score, &how, threshold_given, err)) < 0 ||
-        (status = check_out(o, err)) < 0)
+        (status = check_out(o, s.data, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
-    while ((differs = sr_scoring_differs(&s, &entry)))
-        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
-                    sr_router_metadata(s.router, differs->key));
-    if ((status = sr_score_data(&s.scores, s.router, s.data, show_progress, NULL, err)) < 0)
+    if ((status = sr_scoring_run(&s, err)) < 0)
         goto out;
     warn_of_bad_rows(&s.scores);
     status = write_scores(&s, o->out, output, err);

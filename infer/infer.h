@@ -116,6 +116,10 @@ int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, cons
                     bool threshold_given, struct sr_error *err);
 void sr_scoring_close(struct sr_scoring *s);
 
+/* Scores the dump into s->scores, with a progress bar, after warning of what its contract and the weights'
+ * differ in (cmd_scoring.c: prints). */
+int sr_scoring_run(struct sr_scoring *s, struct sr_error *err);
+
 /* The next entry, from *i on, of the dump's contract (features, labels) that the weights contradict, or NULL.
  * *i starts as 0. */
 const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i);

@@ -222,7 +222,7 @@ Test(infer_command, refusals_leave_an_older_file_alone) {
     folder_end(folder);
 }
 
-/* Spelt otherwise, second in the list, or by a link: the file is the same. */
+/* Spelt otherwise, second in the list, matched by a pattern, or by a link: the file is the same. */
 Test(infer_command, out_is_never_a_file_that_is_read) {
     char *folder = folder_begin(), command[1024];
     void *before, *after;
@@ -236,6 +236,8 @@ Test(infer_command, out_is_never_a_file_that_is_read) {
     cr_assert_eq(sr_file_read(&before, &size, command, 1 << 24, NULL), 0);
     expect_failure(run_program(folder, "infer " MODEL " " GUARDS ",%s/d.h5 --out %s/./d.h5", folder, folder),
                    2, "/./d.h5 is one of the --data files");
+    expect_failure(run_program(folder, "infer " MODEL " --data '%s/d*.h5' --out %s/d.h5", folder, folder), 2,
+                   "/d.h5 is one of the --data files");
     cr_assert_eq(sr_file_read(&after, &size_after, command, 1 << 24, NULL), 0);
     cr_expect(size == size_after && memcmp(before, after, size) == 0, "the dump was touched");
     expect_failure(run_program(folder, "infer --model %s/w.h5 " GUARDS " --out %s/w.csv", folder, folder), 2,

@@ -71,7 +71,7 @@ static struct sr_json *run_json(const char *folder, const char *run, const char 
 }
 
 static double json_number(const struct sr_json *o, const char *key) {
-    double value = NAN;
+    double value = (double)NAN;
     sr_json_as_number(sr_json_get(o, key), &value);
     return value;
 }

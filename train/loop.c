@@ -211,7 +211,7 @@ static int epoch_close(struct sr_trainer *t, const struct sr_epoch *row, struct 
 
 /* The weights that training begins with, unchanged, are a result to beat. */
 static int parent_validate(struct sr_trainer *t, struct sr_error *err) {
-    struct sr_epoch row = {.epoch = 0, .lr = NAN, .train_loss = NAN};
+    struct sr_epoch row = {.epoch = 0, .lr = (double)NAN, .train_loss = (double)NAN};
     const int status = epoch_validate(t, &row, err);
     return status < 0 ? status : epoch_close(t, &row, err);
 }
