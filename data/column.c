@@ -21,12 +21,16 @@ int sr_column_kind(const struct sr_dump *d, const char *name, const struct sr_h5
     return sr_fail(err, SR_DATA, "%s: /%s holds %s, but %s are needed", d->path, name, info->type, wanted);
 }
 
+int sr_column_named(const struct sr_dump *d, const char *given, struct sr_error *err) {
+    return given && !sr_h5_has(d->file, given) ? sr_column_missing(d, given, "", err) : 0;
+}
+
 int sr_column_dataset(const char **found, const struct sr_dump *d, const char *given,
                       const char *const *names, struct sr_error *err) {
     *found = NULL;
     if (given) {
         *found = given;
-        return sr_h5_has(d->file, given) ? 0 : sr_column_missing(d, given, "", err);
+        return sr_column_named(d, given, err);
     }
     if (sr_h5_has(d->file, names[0])) {
         *found = names[0];

@@ -12,6 +12,10 @@ struct sr_column {
     struct sr_h5_info info;
 };
 
+/* SR_DATA if the caller gave a name that no dataset has. For columns that are not read: a name that is a slip
+ * must not pass because something else wins over its column. */
+int sr_column_named(const struct sr_dump *d, const char *given, struct sr_error *err);
+
 /* *found: the dataset that plays the role named names[0], by that name or one alias of the NULL-terminated
  * list, or NULL. SR_DATA: a name the caller gave is not there; two aliases are. */
 int sr_column_dataset(const char **found, const struct sr_dump *d, const char *given,

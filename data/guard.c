@@ -44,8 +44,10 @@ static int read_stated(struct sr_guard *g, const struct sr_dump *d, struct sr_er
 int sr_guard_begin(struct sr_guard *g, const struct sr_dump *d, const char *name, double given,
                    struct sr_error *err) {
     *g = (struct sr_guard){.name = name, .given = given, .stated = (double)NAN, .cut = {(double)NAN, ""}};
+    char text[SR_DECIMAL_TEXT];
     if (!(given >= 0 && given <= 1))
-        return sr_fail(err, SR_USAGE, "--%s-threshold is %g, but must be above 0 and at most 1", name, given);
+        return sr_fail(err, SR_USAGE, "--%s-threshold is %s, but must be above 0 and at most 1", name,
+                       sr_decimal(text, given));
     return given > 0 ? 0 : read_stated(g, d, err);
 }
 
@@ -86,12 +88,13 @@ static int cut(struct sr_guard *g, size_t rows, const double *value, const struc
 
 static int check_probs(struct sr_guard *g, const struct sr_dump *d, const char *name, const double *value,
                        struct sr_error *err) {
+    char text[SR_DECIMAL_TEXT];
     g->prob = sr_alloc(d->rows, sizeof *g->prob, err);
     for (size_t i = 0; g->prob && i < d->rows; i++) {
         g->prob[i] = (float)value[i];
         if (g->prob[i] < 0 || g->prob[i] > 1)
-            return sr_fail(err, SR_DATA, "%s: /%s row %zu is %g, which is no probability (0 to 1, or NaN)",
-                           d->path, name, i, value[i]);
+            return sr_fail(err, SR_DATA, "%s: /%s row %zu is %s, which is no probability (0 to 1, or NaN)",
+                           d->path, name, i, sr_decimal(text, value[i]));
     }
     return g->prob ? 0 : SR_NOMEM;
 }
@@ -129,7 +132,8 @@ int sr_guard_read(struct sr_guard *g, const struct sr_dump *d, const char *prob,
     int status = sr_column_find(&c, d, prob, prob_name, err);
     if (status == 0 && g->given > 0 && !c.name)
         status = fail_recut(g, d, prob_name, err);
-    if (status == 0 && !(g->given > 0))
-        status = sr_column_binary(&g->pred, d, pred, pred_name, err);
+    if (status == 0)
+        status = g->given > 0 ? sr_column_named(d, pred, err)
+                              : sr_column_binary(&g->pred, d, pred, pred_name, err);
     return status < 0 || !c.name ? status : read_probs(g, d, &c, err);
 }

@@ -74,8 +74,8 @@ static int fail_disagreement(const struct sr_dump *d, size_t count, size_t first
     return sr_fail(
         err, SR_DATA,
         "%s: %zu of %zu stored labels disagree with gold and the verdicts (%s, %s), first row %zu: "
-        "%d stored, %d derived; give --small-threshold or --large-threshold as the labels were "
-        "made with, keep them with --labels=stored, or take the verdicts' with --labels=derived",
+        "%d stored, %d derived; give the --small-threshold and --large-threshold they were made with, "
+        "--labels=stored to keep them, or --labels=derived",
         d->path, count, d->rows, small, large, first, d->label[first], derive(d, first));
 }
 
@@ -112,13 +112,20 @@ static int read_stored(struct sr_dump *d, const char *name, struct sr_error *err
     return sr_column_binary(&d->label, d, name, name, err);
 }
 
+static int read_derived(struct sr_dump *d, const char *given, struct sr_error *err) {
+    int status = sr_column_named(d, given, err);
+    if (status < 0)
+        return status;
+    return is_derivable(d) ? derive_all(d, err) : fail_underivable(d, "--labels=derived lacks", err);
+}
+
 int sr_label_read(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
     int status = read_verdicts(d, &options->names, err);
     if (status < 0)
         return status;
     if (options->labels == SR_LABELS_DERIVED)
-        return is_derivable(d) ? derive_all(d, err) : fail_underivable(d, "--labels=derived lacks", err);
+        return read_derived(d, options->names.label, err);
     status = sr_column_dataset(&name, d, options->names.label, label_names, err);
     if (status < 0)
         return status;

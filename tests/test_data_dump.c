@@ -124,6 +124,18 @@ Test(data_dump, verdicts_follow_from_probabilities_as_they_are) {
     unlink(path);
 }
 
+/* What a softmax in float32 may give; six digits would call it 1. */
+Test(data_dump, a_probability_just_above_1_is_shown_in_full) {
+    const double from = 1.5, above = 1.0000001;
+    char path[64];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    cr_expect_eq(sr_data_open(&d, make_patched(path, "bad_prob", &from, &above, sizeof from), NULL, &err),
+                 SR_DATA);
+    cr_expect(strstr(err.text, "/small_prob row 6 is 1.0000001, "), "%s", err.text);
+    unlink(path);
+}
+
 Test(data_dump, damaged_attribute_is_named) {
     char path[64];
     struct sr_data *d = NULL;

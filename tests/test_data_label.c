@@ -128,6 +128,8 @@ Test(data_label, verdicts_are_those_of_numpy) {
                 cr_expect_eq(d->small_pred[i], d->gold[i], "%s at %g: row %zu, %.9g", forms[f], at[t], i,
                              (double)d->small_prob[i]);
             cr_expect_eq(d->small_pred[11], U);
+            cr_expect_eq(d->unknown.small, 1);
+            cr_expect_eq(d->unknown.large, 0);
             cr_expect_eq(d->small_cut.at, at[t]);
             cr_expect_str_eq(d->small_cut.origin, "given");
             cr_expect_eq(d->large_cut.at, .5);
@@ -167,6 +169,8 @@ Test(data_label, thresholds_given_are_numbers_from_0_to_1) {
         const struct sr_data_options options = {.large_threshold = bad[i]};
         expect_refused("full", &options, SR_USAGE, WORDS("--large-threshold"));
     }
+    const struct sr_data_options above = {.large_threshold = 1.0000001};
+    expect_refused("full", &above, SR_USAGE, WORDS("is 1.0000001, but"));
 }
 
 Test(data_label, the_dump_states_its_threshold_as_number_or_text) {
@@ -242,6 +246,26 @@ Test(data_label, derived_labels_are_made_when_asked) {
     expect_refused("half", &derived, SR_DATA,
                    WORDS("--labels=derived lacks gold small_prob (or small_pred) large_prob (or large_pred)",
                          "label [12] uint8"));
+}
+
+/* The message is cut at SR_ERROR_TEXT: what to do about it must not be what a long path costs. */
+Test(data_label, a_long_path_leaves_the_advice) {
+    char path[2048] = SR_SOURCE_DIR;
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    while (strlen(path) < 200)
+        strcat(path, "/.");
+    strcat(path, "/tests/dumps/disagree.h5");
+    cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
+    cr_expect(strstr(err.text, "--labels=stored") && strstr(err.text, "--labels=derived"), "%s", err.text);
+}
+
+/* A name given must be there even where something else wins over its column. */
+Test(data_label, names_that_are_not_read_must_be_there) {
+    const struct sr_data_options recut = {.names.small_pred = "nope", .small_threshold = .3},
+                                 derived = {.names.label = "nope", .labels = SR_LABELS_DERIVED};
+    expect_refused("full", &recut, SR_DATA, WORDS("no dataset /nope", "small_prob [12] float32"));
+    expect_refused("full", &derived, SR_DATA, WORDS("no dataset /nope"));
 }
 
 /* ---- the label contract ---- */
