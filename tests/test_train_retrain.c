@@ -186,6 +186,8 @@ Test(retrain, refuses_weights_that_do_not_fit) {
                          in_folder(line, folder, "--train @/old.h5 --train @/new1.h5 --train-weight 1,2,3")),
                    2, "train-weight");
     expect_failure(train(folder, "x", in_folder(line, folder, "--train '@/none*.h5'")), 66, "none*");
+    expect_failure(train(folder, "x", in_folder(line, folder, "--train @/new1.h5 --train '@/new*.h5'")), 2,
+                   "new1.h5 twice");
     folder_end(folder);
 }
 
@@ -311,8 +313,8 @@ Test(retrain, normalized_training_saves_weights_for_raw_features) {
                           *tuned = run_weights(folder, "tuned", "best.safetensors");
     cr_expect_str_eq(sr_safetensors_hash(tuned), sr_safetensors_hash(plain));
     o = run_json(folder, "tuned", "summary.json");
-    /* Scores differ by 1e-6 at most and lie 1e-3 apart, so that no two rows swap. Without unfolding many would:
-     * the columns' means and deviations are some percent off 0 and 1. */
+    /* Scores differ by 1e-6 at most and lie 1e-3 apart, so that no two rows swap. Without unfolding many
+     * would: the columns' means and deviations are some percent off 0 and 1. */
     cr_expect_float_eq(json_number(o, "auprc"), json_number(sr_json_get(o, "metrics"), "val/auprc"), 1e-9);
     sr_json_free(o);
     sr_safetensors_close(plain);

@@ -104,6 +104,25 @@ static int weights_expand(const struct sr_config *c, struct sr_options *o, const
     return sr_options_set(o, "train_weight", text, sr_options_origin(o, "train_weight"), err);
 }
 
+/* A file twice, say by name and by a pattern, would count twice without a word. */
+static int twice_refuse(const char *paths, struct sr_error *err) {
+    for (const char *p = paths; *p; p += *p == ',') {
+        const size_t length = strcspn(p, ",");
+        for (const char *q = p + length; *q == ',';) {
+            const size_t other = strcspn(++q, ",");
+            if (other == length && strncmp(p, q, length) == 0)
+                return sr_fail(
+                    err, SR_USAGE,
+                    "--train names %.*s twice: name it once, and give --train-weight to draw it more "
+                    "often",
+                    (int)length, p);
+            q += other;
+        }
+        p += length;
+    }
+    return SR_OK;
+}
+
 /* Patterns become the files they match now, so that a resumed run reads the same ones. */
 static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_error *err) {
     size_t room = 1, *files;
@@ -116,6 +135,8 @@ static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_
         status = weights_expand(c, o, files, room, err);
     if (status == SR_OK)
         status = paths_absolute(o, "train", list, err);
+    if (status == SR_OK)
+        status = twice_refuse(c->train, err);
     sr_free(list);
     sr_free(files);
     list = NULL;
