@@ -438,6 +438,78 @@ Test(retrain, medians_of_even_and_equal_numbers) {
     cr_expect(isnan(s.deviation.val_auprc));
 }
 
+/* ---- rows as production has them ---- */
+
+#define FIXTURE  SR_SOURCE_DIR "/tests/dumps/"
+#define ONE_STEP "--epochs 1 --batch 12 --hidden 4 --dropout 0 --sampler none --threads 1"
+
+static double first_train_loss(const char *folder, const char *dump) {
+    struct run r = run_program(
+        folder, "train --train " FIXTURE "%s --val " FIXTURE "weight_double.h5 --out %s/%s " ONE_STEP, dump,
+        folder, dump);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "weighted by /weight"), "%s", r.err);
+    run_end(&r);
+    struct sr_json *o = run_json(folder, dump, "summary.json");
+    const double loss = json_number(sr_json_get(o, "metrics"), "train/loss");
+    sr_json_free(o);
+    return loss;
+}
+
+/* The same rows with four times the weight: the loss of the first step, from the same random weights. */
+Test(retrain, row_weights_multiply_the_loss) {
+    char *folder = folder_begin();
+    const double once = first_train_loss(folder, "weight_double.h5"),
+                 four = first_train_loss(folder, "weight_uint8.h5");
+    cr_expect_gt(once, 0);
+    cr_expect_float_eq(four, 4 * once, 1e-12 * four);
+    folder_end(folder);
+}
+
+Test(retrain, rows_without_a_label_are_left_out_and_counted) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder,
+                               "train --train " FIXTURE "unknown_int8.h5 --val " FIXTURE
+                               "weight_double.h5 --labels derived "
+                               "--out %s/run " ONE_STEP,
+                               folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "more rows have no known label and are left out"), "%s", r.err);
+    run_end(&r);
+    struct sr_json *o = run_json(folder, "run", "data.json");
+    const struct sr_json *train_part = sr_json_get(o, "train");
+    cr_expect_gt(json_number(train_part, "unlabelled"), 0);
+    cr_expect_eq(json_number(train_part, "unlabelled") + json_number(train_part, "rows"), 12);
+    sr_json_free(o);
+    folder_end(folder);
+}
+
+/* Labels cut elsewhere are another problem: the weights say which, and eval warns of the difference. */
+Test(retrain, the_label_contract_goes_with_the_weights) {
+    char *folder = begin(), line[1024];
+    train_fine(
+        folder, "cut",
+        in_folder(line, folder, "--train @/old.h5 --small-threshold .3 --labels derived --epochs 2 " SMALL));
+    struct sr_safetensors *file = run_weights(folder, "cut", "best.safetensors");
+    cr_expect_str_eq(sr_safetensors_metadata(file, "small_threshold"), "0.3");
+    cr_expect_str_eq(sr_safetensors_metadata(file, "large_threshold"), "0.5");
+    sr_safetensors_close(file);
+    struct run r =
+        run_program(folder, "eval --model %s/cut/best.safetensors --data %s/val.h5", folder, folder);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "small_threshold is \"0.5\" in the dump, but \"0.3\""), "%s", r.err);
+    run_end(&r);
+    r = train(folder, "on",
+              in_folder(line, folder,
+                        "--init @/cut/best.safetensors --train @/old.h5 --epochs 1 --batch 32 --threads 1"));
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "but \"0.3\" in the weights of --init"), "%s", r.err);
+    run_end(&r);
+    expect_failure(train(folder, "x", in_folder(line, folder, "--train @/old.h5 --small-threshold .3")), 65,
+                   "labels disagree");
+    folder_end(folder);
+}
+
 /* ---- held-out rows ---- */
 
 Test(retrain, seeds_share_the_rows_held_out) {
