@@ -179,6 +179,15 @@ Test(retrain, refuses_weights_that_do_not_fit) {
         train(folder, "x",
               in_folder(line, folder, "--init @/base/best.safetensors --train @/old.h5 --hidden 9")),
         2, "24,12");
+    expect_failure(
+        train(folder, "x", in_folder(line, folder, "--init @/base/best.safetensors --train @/wide.h5")), 65,
+        "different guards");
+    expect_failure(
+        train(folder, "x",
+              in_folder(line, folder, "--init @/base/best.safetensors --train @/wide.h5,@/val.h5")),
+        2, "both in --train and in --val");
+    snprintf(line, sizeof line, "%s/x", folder);
+    cr_expect_neq(access(line, F_OK), 0, "a refused run left its folder");
     expect_failure(train(folder, "x", in_folder(line, folder, "--init @/none --train @/old.h5")), 66, "none");
     expect_failure(train(folder, "x", in_folder(line, folder, "--init @/old.h5 --train @/old.h5")), 65,
                    "old.h5");
@@ -351,8 +360,16 @@ Test(retrain, one_command_line_begins_resumes_and_shows, .timeout = 300) {
     struct run again = train(folder, "job", line);
     cr_assert_eq(again.status, 0, "%s", again.err);
     cr_expect(strstr(again.out, "AUPRC"), "a finished run is shown: %s", again.out);
+    cr_expect(strstr(again.err, "nothing is left to train"), "%s", again.err);
     run_end(&again);
     same_results(folder, "whole", "job");
+    char swap[1024];
+    snprintf(swap, sizeof swap, "cd %s && cp base/best.safetensors kept && cp job/best.safetensors base/",
+             folder);
+    cr_assert_eq(system(swap), 0);
+    expect_failure(train(folder, "job", line), 2, "begun with other weights");
+    snprintf(swap, sizeof swap, "cd %s && cp kept base/best.safetensors", folder);
+    cr_assert_eq(system(swap), 0);
     in_folder(line, folder, JOB "--resume auto --lr 2e-3");
     expect_failure(train(folder, "job", line), 2, "begun with lr 0.001");
     dump_make(folder, "new1.h5", 200, 9);
@@ -443,10 +460,10 @@ Test(retrain, medians_of_even_and_equal_numbers) {
 #define FIXTURE  SR_SOURCE_DIR "/tests/dumps/"
 #define ONE_STEP "--epochs 1 --batch 12 --hidden 4 --dropout 0 --sampler none --threads 1"
 
-static double first_train_loss(const char *folder, const char *dump) {
-    struct run r = run_program(
-        folder, "train --train " FIXTURE "%s --val " FIXTURE "weight_double.h5 --out %s/%s " ONE_STEP, dump,
-        folder, dump);
+static double first_train_loss(const char *folder, const char *dump, const char *val) {
+    struct run r =
+        run_program(folder, "train --train " FIXTURE "%s --val " FIXTURE "%s --out %s/%s " ONE_STEP, dump,
+                    val, folder, dump);
     cr_assert_eq(r.status, 0, "%s", r.err);
     cr_expect(strstr(r.err, "weighted by /weight"), "%s", r.err);
     run_end(&r);
@@ -459,8 +476,8 @@ static double first_train_loss(const char *folder, const char *dump) {
 /* The same rows with four times the weight: the loss of the first step, from the same random weights. */
 Test(retrain, row_weights_multiply_the_loss) {
     char *folder = folder_begin();
-    const double once = first_train_loss(folder, "weight_double.h5"),
-                 four = first_train_loss(folder, "weight_uint8.h5");
+    const double once = first_train_loss(folder, "weight_double.h5", "weight_uint8.h5"),
+                 four = first_train_loss(folder, "weight_uint8.h5", "weight_double.h5");
     cr_expect_gt(once, 0);
     cr_expect_float_eq(four, 4 * once, 1e-12 * four);
     folder_end(folder);

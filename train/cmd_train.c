@@ -95,6 +95,8 @@ static int feed_need(struct job *job, struct sr_error *err) {
 
 static int run_create(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
     int status = feed_need(job, err);
+    if (status == SR_OK && job->config->init)
+        status = sr_parent_fits(job->config->init, job->feed.train_data->width, err);
     char *text = status == SR_OK ? sr_settings_text(job->options, err) : NULL;
     if (status < 0 || !text)
         return status < 0 ? status : err->status;
@@ -177,7 +179,13 @@ static int run_finished(struct job *job, const struct sr_run *run, struct sr_err
 static int run_one(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const bool exists = run->lock >= 0;
-    int status = exists ? run_finished(job, run, err) : run_create(job, run, folder, err);
+    int status = SR_OK;
+    if (exists && job->config->init && sr_settings_auto(job->config))
+        status = sr_parent_same(run, job->config->init, err);
+    if (status == SR_OK)
+        status = exists ? run_finished(job, run, err) : run_create(job, run, folder, err);
+    if (status == 1)
+        sr_log_info("%s is finished: nothing is left to train, this is its result", run->folder);
     if (status == 1 || status < 0)
         return status < 0 ? status : SR_OK;
     status = feed_need(job, err);

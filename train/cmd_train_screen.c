@@ -40,7 +40,7 @@ static void worst_case_print(struct sr_display *d, const struct sr_trainer *t) {
     const double epoch = step * (batches + VAL_STEP_COST * (double)sr_loader_batches(t->val_loader));
     const double worst = epoch * ((double)t->config->epochs - epochs_done(t));
     char text[24];
-    sr_log_info("duration   at most about %s, %.1f s an epoch%s", sr_log_duration(worst, text), epoch,
+    sr_log_info("duration   about %s left at most, at %.1f s an epoch%s", sr_log_duration(worst, text), epoch,
                 worst > 3600 && d->deadline == 0
                     ? "; --max-minutes ends it earlier, --epochs and --epoch-rows make it shorter"
                     : "");
@@ -70,17 +70,18 @@ void sr_display_step(void *user, const struct sr_trainer *t, double loss) {
 void sr_display_epoch(void *user, const struct sr_trainer *t, bool is_best) {
     const struct sr_display *d = user;
     const struct sr_epoch *e = &t->state.history.epoch[t->state.history.n - 1];
-    char eta[24];
+    char eta[24], speed[80] = "";
     if (e->epoch == 0) {
         sr_log_info("epoch   0/%lld  the weights training begins with: val loss %.4f  AUPRC %.4f  AUROC %.4f",
                     (long long)t->config->epochs, e->val_loss, e->val_auprc, e->val_auroc);
         return;
     }
-    sr_log_info("epoch %3.0f/%lld  loss %.4f  val loss %.4f  AUPRC %.4f%s AUROC %.4f  lr %.2e  %.0f rows/s  "
-                "at most %s left",
-                e->epoch, (long long)t->config->epochs, e->train_loss, e->val_loss, e->val_auprc,
-                is_best ? "*" : " ", e->val_auroc, e->lr, t->rows_per_second,
-                sr_log_duration(seconds_left(d, t), eta));
+    if (t->rows_per_second > 0) /* else its last step was done before the run was resumed */
+        snprintf(speed, sizeof speed, "  %.0f rows/s  at most %s left", t->rows_per_second,
+                 sr_log_duration(seconds_left(d, t), eta));
+    sr_log_info("epoch %3.0f/%lld  loss %.4f  val loss %.4f  AUPRC %.4f%s AUROC %.4f  lr %.2e%s", e->epoch,
+                (long long)t->config->epochs, e->train_loss, e->val_loss, e->val_auprc, is_best ? "*" : " ",
+                e->val_auroc, e->lr, speed);
 }
 
 void sr_display_scan(void *user, double fraction) {

@@ -15,7 +15,8 @@ static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_err
     const size_t allowed = c->memory < 0 ? sr_memory_available(NULL) / 4 * 3 : (size_t)c->memory;
     const size_t left = allowed > PROGRAM_BYTES ? allowed - PROGRAM_BYTES : 0;
     const size_t train = sr_data_bytes(f->train_data), val = f->val_data ? sr_data_bytes(f->val_data) : 0;
-    const size_t windows = train / f->train_data->rows * 2 * (size_t)c->window; /* while streaming */
+    const size_t rows = f->train_data->rows, window = (size_t)c->window < rows ? (size_t)c->window : rows;
+    const size_t windows = train / rows * 2 * window; /* while streaming */
     const bool both = train <= left && val <= left - train;
     int status = SR_OK;
     if (both)
@@ -26,7 +27,7 @@ static int data_keep(struct sr_feed *f, const struct sr_config *c, struct sr_err
         snprintf(f->warning, sizeof f->warning,
                  "streaming holds two windows of %lld rows, %zu MB, where %zu MB are free for rows: --window "
                  "takes fewer (and draws rows in another order), --memory allows more",
-                 (long long)c->window, windows >> 20, left >> 20);
+                 (long long)window, windows >> 20, left >> 20);
     return status;
 }
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "infer/infer.h"
@@ -42,6 +43,41 @@ int sr_parent_hidden(char *text, size_t size, const char *path, struct sr_error 
         return status;
     status = widths_list(text, size, file, err);
     sr_safetensors_close(file);
+    return status;
+}
+
+int sr_parent_fits(const char *path, size_t width, struct sr_error *err) {
+    struct sr_router *router;
+    int status = sr_router_open(&router, path, err);
+    if (status < 0)
+        return status;
+    if (sr_router_width(router) != width)
+        status = sr_fail(err, SR_DATA,
+                         "--init %s reads %zu features a row, but the training data has %zu: they are of "
+                         "different guards or layers",
+                         path, sr_router_width(router), width);
+    sr_router_close(router);
+    return status;
+}
+
+int sr_parent_same(const struct sr_run *run, const char *now, struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    struct sr_safetensors *kept, *given;
+    int status = SR_OK;
+    if (access(now, F_OK) != 0 || access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) != 0)
+        return SR_OK;
+    if ((status = sr_safetensors_open(&kept, path, err)) < 0)
+        return status;
+    if ((status = sr_safetensors_open(&given, now, err)) == SR_OK &&
+        strcmp(sr_safetensors_hash(kept), sr_safetensors_hash(given)) != 0)
+        status =
+            sr_fail(err, SR_USAGE,
+                    "%s was begun with other weights than %s holds now: finish it with --resume %s, or give "
+                    "another --out",
+                    run->folder, now, run->folder);
+    if (status == SR_OK || status == SR_USAGE)
+        sr_safetensors_close(given);
+    sr_safetensors_close(kept);
     return status;
 }
 

@@ -17,6 +17,13 @@
  * router's. Errors as sr_router_open. */
 int sr_parent_hidden(char *text, size_t size, const char *path, struct sr_error *err);
 
+/* SR_DATA if the weights at path do not read `width` features. */
+int sr_parent_fits(const char *path, size_t width, struct sr_error *err);
+
+/* SR_USAGE if the file at `now` holds other weights than the run's copy: a result would be compared with
+ * weights that are not meant. Fine where either is missing. */
+int sr_parent_same(const struct sr_run *run, const char *now, struct sr_error *err);
+
 /* Copies the weights at `from` into the run folder unless it has them. */
 int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err);
 

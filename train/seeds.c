@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "train/seeds.h"
@@ -34,7 +35,9 @@ void sr_seeds_measure(struct sr_seeds *s) {
             squares += off * off;
         }
         mean[c] = sum / n;
-        deviation[c] = sqrt(squares / (n - 1)); /* 0/0 for one run */
+        /* 0/0 for one run; below the rounding of the mean all are equal */
+        const bool equal = s->n > 1 && squares <= n * 1e-30 * mean[c] * mean[c];
+        deviation[c] = equal ? 0 : sqrt(squares / (n - 1));
     }
     for (size_t i = 0; i < s->n; i++)
         if (rank(s, i) == (s->n - 1) / 2)

@@ -123,6 +123,25 @@ static int twice_refuse(const char *paths, struct sr_error *err) {
     return SR_OK;
 }
 
+/* Validation on training rows measures memory, not the router. */
+static int both_refuse(const struct sr_config *c, struct sr_error *err) {
+    for (const char *p = c->val; *p; p += *p == ',') {
+        const size_t length = strcspn(p, ",");
+        for (const char *q = c->train; *q; q += *q == ',') {
+            const size_t other = strcspn(q, ",");
+            if (other == length && strncmp(p, q, length) == 0)
+                return sr_fail(
+                    err, SR_USAGE,
+                    "%.*s is both in --train and in --val: validate on other rows, or hold some out "
+                    "with --val-fraction",
+                    (int)length, p);
+            q += other;
+        }
+        p += length;
+    }
+    return SR_OK;
+}
+
 /* Patterns become the files they match now, so that a resumed run reads the same ones. */
 static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_error *err) {
     size_t room = 1, *files;
@@ -144,6 +163,8 @@ static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_
         status = sr_data_paths(&list, c->val, NULL, SIZE_MAX, err);
     if (status == SR_OK && c->val)
         status = paths_absolute(o, "val", list, err);
+    if (status == SR_OK && c->val)
+        status = both_refuse(c, err);
     sr_free(list);
     return status == SR_OK ? paths_absolute(o, "init", c->init, err) : status;
 }
@@ -164,7 +185,7 @@ static int resume_settings(struct sr_options *o, const struct sr_run *run, int a
             return sr_fail(
                 err, SR_USAGE,
                 "%s cannot be changed in a resumed run: its settings are those in %s; start a new run with "
-                "--out, or repeat the whole command line with --resume auto",
+                "--out",
                 o->table[i].key, sr_run_file(run, "config.yaml", path));
     }
     const int status = sr_config_read(o, sr_run_file(run, "config.yaml", path), err);

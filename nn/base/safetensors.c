@@ -174,6 +174,10 @@ static int open_file(struct reader *r, uint64_t *file_bytes, struct sr_error *er
         return sr_fail(err, SR_NOINPUT, "%s: no such file", r->path);
     if (!r->from || fstat(fileno(r->from), &st) < 0)
         return sr_fail(err, SR_IO, "cannot read %s: %s", r->path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return sr_fail(err, SR_NOINPUT,
+                       "%s is a folder, not a weights file; in a run folder that is best.safetensors",
+                       r->path);
     if (!S_ISREG(st.st_mode))
         return sr_fail(err, SR_NOINPUT, "%s is not a regular file", r->path);
     *file_bytes = (uint64_t)st.st_size;
