@@ -406,6 +406,40 @@ Test(retrain, time_limits_end_with_what_there_is) {
     folder_end(folder);
 }
 
+static void in_shell(const char *folder, const char *command) {
+    char line[1024];
+    snprintf(line, sizeof line, "cd '%s' && %s", folder, command);
+    cr_assert_eq(system(line), 0, "%s", line);
+}
+
+/* A finished run whose summary is lost makes it again; without its data or the weights it began with it is
+ * shown as it is. */
+Test(retrain, finished_runs_need_nothing_but_themselves) {
+    char *folder = begin(), line[1024];
+    const char *settings = "--train @/old.h5 --epochs 2 --seeds 2 --resume auto " SMALL;
+    base_train(folder);
+    train_fine(folder, "two", in_folder(line, folder, settings));
+    in_shell(folder, "cp -r two kept && rm two/seed-0/summary.json two/seed-1/summary.json");
+    train_fine(folder, "two", in_folder(line, folder, settings));
+    same_results(folder, "two/seed-0", "kept/seed-0");
+    same_results(folder, "two/seed-1", "kept/seed-1");
+    in_shell(folder, "grep -q '^seeds: 1 ' two/seed-1/config.yaml");
+    const char *tuned = "--init @/live --train @/old.h5 --epochs 1 --batch 32 --threads 1 --resume auto";
+    in_shell(folder, "cp base/best.safetensors live");
+    train_fine(folder, "tuned", in_folder(line, folder, tuned));
+    in_shell(folder, "rm old.h5 live");
+    struct run r = train(folder, "two", in_folder(line, folder, settings));
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.err, "its data is gone"), "%s", r.err);
+    run_end(&r);
+    r = train(folder, "tuned", in_folder(line, folder, tuned));
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    in_shell(folder, "rm -r two/seed-1");
+    expect_failure(train(folder, "two", in_folder(line, folder, settings)), 66, "old.h5");
+    folder_end(folder);
+}
+
 /* ---- seeds ---- */
 
 Test(retrain, several_seeds_deliver_the_median_run) {

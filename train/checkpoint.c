@@ -11,6 +11,7 @@
 #include "train/checkpoint.h"
 
 #define FORMAT         "saferoute-checkpoint"
+#define VERSION        "2"
 #define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; loss_sum follows */
 #define POSITION_SUMS  1
 #define OWN_TENSORS    3
@@ -75,7 +76,7 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
     list[n++] = own_tensor("run.history", SR_F64, 2, s->history.n, SR_EPOCH_COLUMNS, s->history.epoch);
     const struct sr_pair metadata[] = {
         {"format", FORMAT},
-        {"format_version", "1"},
+        {"format_version", VERSION},
 #define X(field, complaint) {#field, id->field},
         SR_IDENTITY_LIST(X)
 #undef X
@@ -93,9 +94,11 @@ static const char *metadata_get(const void *from, const char *key) {
 
 static int format_check(const struct sr_safetensors *file, const char *path, struct sr_error *err) {
     const char *format = sr_safetensors_metadata(file, "format");
-    if (format && strcmp(format, FORMAT) == 0)
+    const char *version = sr_safetensors_metadata(file, "format_version");
+    if (format && strcmp(format, FORMAT) == 0 && version && strcmp(version, VERSION) == 0)
         return SR_OK;
-    return sr_fail(err, SR_DATA, "%s: not a checkpoint of this program; begin anew with --out", path);
+    return sr_fail(err, SR_DATA, "%s: not a checkpoint of this version of the program; begin anew with --out",
+                   path);
 }
 
 static void machine_compare(const struct sr_safetensors *file, const struct sr_identity *id,
@@ -210,4 +213,17 @@ int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n,
     const int status = sr_safetensors_write(path, tensors, n, metadata, pairs, err);
     sr_free(metrics);
     return status;
+}
+
+int sr_weights_are(const char *path, const struct sr_epoch *epoch, struct sr_error *err) {
+    struct sr_safetensors *file;
+    const int status = sr_safetensors_open(&file, path, err);
+    if (status < 0)
+        return status;
+    char *metrics = metrics_text(epoch, err);
+    const char *saved = sr_safetensors_metadata(file, "metrics");
+    const int same = !metrics ? SR_NOMEM : saved && strcmp(saved, metrics) == 0;
+    sr_free(metrics);
+    sr_safetensors_close(file);
+    return same;
 }

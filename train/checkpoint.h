@@ -51,4 +51,8 @@ int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n,
                     const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
                     struct sr_error *err);
 
+/* 1 if the weights at path were saved with this epoch's metrics, 0 if with others. Errors as in
+ * sr_safetensors_open. */
+int sr_weights_are(const char *path, const struct sr_epoch *epoch, struct sr_error *err);
+
 #endif

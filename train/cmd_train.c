@@ -80,17 +80,21 @@ struct job {
     struct sr_config *config;
     struct sr_options *options;
     struct sr_feed feed;
-    bool feed_open;
+    bool feed_tried;
+    int feed_status; /* of opening it, once it was tried */
+    struct sr_error feed_error;
     struct sr_display display;
 };
 
 /* The data is looked through once, and before a new run's folder is made: what cannot be trained on leaves
  * nothing behind. */
 static int feed_need(struct job *job, struct sr_error *err) {
-    if (job->feed_open)
-        return SR_OK;
-    job->feed_open = true; /* to be closed also after a failure */
-    return sr_feed_open(&job->feed, job->config, sr_display_scan, NULL, err);
+    if (!job->feed_tried)
+        job->feed_status = sr_feed_open(&job->feed, job->config, sr_display_scan, NULL, &job->feed_error);
+    job->feed_tried = true; /* to be closed also after a failure */
+    if (job->feed_status < 0)
+        *err = job->feed_error;
+    return job->feed_status;
 }
 
 static int run_create(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
@@ -108,11 +112,21 @@ static int run_create(struct job *job, struct sr_run *run, const char *folder, s
 /* Time was up: what there is is the result, if there is anything. */
 static int time_up(const struct sr_trainer *t, struct sr_error *err) {
     const struct sr_position *at = &t->state.at;
+    char path[SR_RUN_PATH];
     if (at->best == 0)
         return sr_fail(
             err, SR_STOPPED,
             "--max-minutes %g was over before the first epoch was: there is no result yet; continue with "
             "--resume %s, and shorten epochs with --epoch-rows",
+            t->config->max_minutes, t->run->folder);
+    const int status = sr_weights_are(sr_run_file(t->run, "best.safetensors", path),
+                                      &t->state.history.epoch[at->best - 1], err);
+    if (status < 0)
+        return status;
+    if (status == 0) /* killed between the two, and not as far again */
+        return sr_fail(
+            err, SR_STOPPED,
+            "--max-minutes %g was over before the run was where it had been; continue with --resume %s",
             t->config->max_minutes, t->run->folder);
     sr_log_info("time is up (--max-minutes %g) after %lld of at most %lld epochs; to go on: saferoute train "
                 "--resume %s",
@@ -133,6 +147,8 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
     if (status == SR_OK) {
         sr_display_plan(&t, job->options);
         sr_display_begin(d, &t);
+        if (!t.state.at.finished)
+            sr_summary_remove(run); /* of an earlier end by --max-minutes */
         status = sr_train(&t, err);
         if (status == SR_STOPPED && !stop_asked && sr_display_time_is_up(d))
             status = time_up(&t, err);
@@ -209,10 +225,15 @@ static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr
     snprintf(number, sizeof number, "%lld", (long long)seed);
     snprintf(path, sizeof path, "%.*s/seed-%s", SR_RUN_PATH - 64, folder, number);
     int status = sr_options_set(job->options, "seed", number, SR_ORIGIN_FLAG, err);
+    if (status == SR_OK)
+        status = sr_options_set(job->options, "seeds", "1", SR_ORIGIN_FLAG, err);
     if (status == SR_OK && access(path, F_OK) == 0)
         status = sr_run_open(&run, path, err);
     if (status == SR_OK)
         status = run_one(job, &run, path, err);
+    if (status == SR_STOPPED)
+        sr_fail(err, SR_STOPPED, "stopped in the run of seed %s; continue with: saferoute train --resume %s",
+                number, folder);
     if (status == SR_OK)
         status =
             sr_checkpoint_finished(sr_run_file(&run, "checkpoint.safetensors", path), &at, &history, err);
@@ -292,7 +313,7 @@ static int train(struct job *job, struct sr_run *run, struct sr_error *err) {
         job->display.deadline = sr_log_clock() + 60 * c->max_minutes;
     sr_display_machine(c);
     int status = c->seeds > 1 ? run_seeds(job, run, err) : run_one(job, run, c->out, err);
-    if (job->feed_open)
+    if (job->feed_tried)
         sr_feed_close(&job->feed);
     return status == SR_OK ? sr_display_summary(run, c, err) : status;
 }

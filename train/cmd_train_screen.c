@@ -178,7 +178,7 @@ static int file_print(const struct sr_run *run, const char *name, const char *un
         return status;
     char *end = until ? strstr(text, until) : NULL;
     if (end)
-        *end = '\0';
+        end[1] = '\0'; /* behind the newline that until begins with */
     fputs(text, stdout);
     sr_free(text);
     return SR_OK;

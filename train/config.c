@@ -159,6 +159,9 @@ int sr_config_check(const struct sr_config *c, struct sr_error *err) {
         return sr_fail(err, SR_USAGE,
                        "%zu hidden layers but %zu dropout rates: give one for each, or one for all",
                        c->hidden.n, c->dropout.n);
+    if ((double)c->seed + (double)c->seeds - 1 > NO_LIMIT)
+        return sr_fail(err, SR_USAGE, "seed %lld and the %lld after it are too large: give a smaller seed",
+                       (long long)c->seed, (long long)c->seeds - 1);
     if (c->epoch_rows == 1)
         return sr_fail(err, SR_USAGE,
                        "epoch_rows is 1, but BatchNorm needs two rows: give more, or 0 for all");

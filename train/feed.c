@@ -125,6 +125,10 @@ int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(
     int status = sr_data_open(&f->train_data, c->train, &c->how, err);
     if (status == SR_OK && c->val)
         status = sr_data_open(&f->val_data, c->val, &c->how, err);
+    if (status == SR_OK && c->train_weight.n > 0 && c->train_weight.n != f->train_data->files)
+        status = sr_fail(err, SR_USAGE,
+                         "%zu training files, but train_weight has %zu numbers: one for each is needed",
+                         f->train_data->files, c->train_weight.n);
     if (status == SR_OK && f->val_data)
         status = same_make(f, c, err);
     if (status == SR_OK)
@@ -187,7 +191,7 @@ struct sr_json *sr_feed_json(const struct sr_feed *f) {
     return o;
 }
 
-void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]) {
+void sr_feed_rows_hash(const struct sr_feed *f, bool by_file, char hex[65]) {
     const struct sr_part *parts[] = {&f->train, &f->val};
     struct sr_sha256 s;
     sr_sha256_begin(&s);
@@ -196,8 +200,24 @@ void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]) {
         sr_sha256_add(&s, &n, sizeof n);
         sr_sha256_add(&s, parts[i]->row, parts[i]->n * sizeof *parts[i]->row);
     }
-    const struct sr_data *d = f->train_data;
+    const struct sr_data *d = f->train_data, *v = f->val.data;
     if (d->weight)
         sr_sha256_add(&s, d->weight, d->rows * sizeof *d->weight);
+    for (size_t i = 0; by_file && i < f->train.n; i++) {
+        const uint64_t file = sr_data_file(d, f->train.row[i]);
+        sr_sha256_add(&s, &file, sizeof file);
+    }
+    const struct {
+        const void *column;
+        size_t size;
+    } reported[] = {{v->gold, 1},
+                    {v->small_pred, 1},
+                    {v->large_pred, 1},
+                    {v->small_prob, sizeof *v->small_prob},
+                    {v->group, sizeof *v->group},
+                    {v->source, sizeof *v->source}};
+    for (size_t i = 0; i < SR_COUNT(reported); i++)
+        if (reported[i].column)
+            sr_sha256_add(&s, reported[i].column, v->rows * reported[i].size);
     sr_sha256_end(&s, hex);
 }

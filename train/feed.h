@@ -34,9 +34,10 @@ void sr_feed_close(struct sr_feed *f);
 /* data_id of the validation set: its own, or the training set's when rows are held out of it. */
 const char *sr_feed_val_id(const struct sr_feed *f);
 
-/* Hash of which rows train and which validate, and of the training rows' weights: with groups and bad rows
- * that is more than the data_id says. */
-void sr_feed_rows_hash(const struct sr_feed *f, char hex[65]);
+/* Hash of everything a result depends on that the data_id does not say: which rows train and which validate,
+ * the training rows' weights, by_file the files they are in, and the validation columns that a summary
+ * reports on. */
+void sr_feed_rows_hash(const struct sr_feed *f, bool by_file, char hex[65]);
 
 /* What data.json says: rows, bad rows, classes, data_id of both, mean and deviation of the features. The
  * caller frees the tree. */

@@ -14,7 +14,8 @@
     X(config, "the settings in config.yaml changed since this run began")                                    \
     X(train_id, "the training data is not the data this run began with")                                     \
     X(val_id, "the validation data is not the data this run began with")                                     \
-    X(rows, "other rows or row weights train and validate than when this run began (groups changed?)")       \
+    X(rows, "other rows train and validate than when this run began, or their groups, weights or verdicts "  \
+            "changed")                                                                                       \
     X(parent, "the weights given as --init are not those this run began with")
 
 struct sr_identity {

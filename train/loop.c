@@ -259,7 +259,7 @@ static void identity_set(struct sr_trainer *t, const struct sr_options *options,
     sr_config_hash(options, id->config);
     snprintf(id->train_id, sizeof id->train_id, "%s", t->feed->train_scan.data_id);
     snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(t->feed));
-    sr_feed_rows_hash(t->feed, id->rows);
+    sr_feed_rows_hash(t->feed, t->config->train_weight.n > 0, id->rows);
     snprintf(id->parent, sizeof id->parent, "%s", parent ? sr_safetensors_hash(parent) : "");
     snprintf(id->blas_core, sizeof id->blas_core, "%s", sr_blas_begin()->core);
     snprintf(id->isa, sizeof id->isa, "%s", sr_isa_name(sr_vec()->isa));

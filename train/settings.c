@@ -20,10 +20,14 @@ bool sr_settings_auto(const struct sr_config *c) {
 
 /* The network's shape is that of the weights; a contradiction is refused. */
 static int hidden_from_init(const struct sr_config *c, struct sr_options *o, struct sr_error *err) {
-    char widths[256], given[256];
+    char widths[256], given[256], kept[SR_RUN_PATH];
     if (!c->init)
         return SR_OK;
-    const int status = sr_parent_hidden(widths, sizeof widths, c->init, err);
+    const char *from = c->init;
+    snprintf(kept, sizeof kept, "%.*s/%s", SR_RUN_PATH - 64, c->out, SR_PARENT_FILE);
+    if (sr_settings_auto(c) && access(from, F_OK) != 0 && access(kept, F_OK) == 0)
+        from = kept; /* the run has a copy */
+    const int status = sr_parent_hidden(widths, sizeof widths, from, err);
     if (status < 0 || !sr_options_given(o, "hidden"))
         return status < 0 ? status : sr_options_set(o, "hidden", widths, SR_ORIGIN_INIT, err);
     for (size_t i = 0; i < o->count; i++)
@@ -53,14 +57,23 @@ static int dropout_fit(const struct sr_config *c, struct sr_options *o, struct s
 
 /* ---- paths, so that a run can be resumed from another folder ---- */
 
-/* Prints the comma-separated paths, those that exist made absolute; of the others the reader says that they
- * are missing. */
+/* One path made absolute, as it is where that would bring a comma, which separates paths, into the list. */
+static void path_print(FILE *to, const char *path) {
+    char absolute[PATH_MAX], folder[PATH_MAX];
+    if (realpath(path, absolute))
+        fputs(strchr(absolute, ',') ? path : absolute, to);
+    else if (path[0] != '/' && getcwd(folder, sizeof folder) && !strchr(folder, ','))
+        fprintf(to, "%s/%s", folder, path); /* of a missing file its reader says so */
+    else
+        fputs(path, to);
+}
+
 static void paths_print(FILE *to, const char *paths) {
-    char absolute[PATH_MAX];
     for (const char *p = paths; *p; p += *p == ',') {
         const size_t length = strcspn(p, ",");
         char *one = strndup(p, length);
-        fprintf(to, "%s%s", p == paths ? "" : ",", !one ? "" : realpath(one, absolute) ? absolute : one);
+        fputs(p == paths ? "" : ",", to);
+        path_print(to, one ? one : "");
         free(one);
         p += length;
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "eval/eval.h"
 #include "infer/infer.h"
@@ -115,12 +116,12 @@ struct report {
 static void text_print(FILE *to, const struct report *r) {
     sr_screen_print(to, &r->screen, &r->words);
     if (!r->has_parent)
-        fputs(SR_SUMMARY_MORE, to);
+        fputs(SR_SUMMARY_MORE + 1, to); /* what is before it ended its line */
     for (size_t i = 0; i < SR_COUNT(r->slices); i++)
         if (r->slices[i].n > 0)
             sr_slices_print(to, r->slices[i].heading, r->slices[i].slice, r->slices[i].n);
     if (r->has_parent)
-        fputs(SR_SUMMARY_MORE, to);
+        fputs(SR_SUMMARY_MORE + 1, to); /* what is before it ended its line */
     fprintf(to, "\n%-18s %12s\n", "best epoch", "");
 #define X(field, key, whole)                                                                                 \
     if (isnan(r->best->field))                                                                               \
@@ -149,18 +150,26 @@ static struct sr_json *report_json(const struct report *r) {
 static int files_write(const struct sr_run *run, const struct report *r, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_atomic_file *f;
-    struct sr_json *o = report_json(r);
-    char *json = sr_json_text(o, 1, err);
-    sr_json_free(o);
-    int status = json ? sr_atomic_file_write(sr_run_file(run, SR_SUMMARY_JSON, path), json, strlen(json), err)
-                      : SR_NOMEM;
-    sr_free(json);
-    if (status == SR_OK)
-        status = sr_atomic_file_open(&f, sr_run_file(run, SR_SUMMARY_TEXT, path), err);
+    int status = sr_atomic_file_open(&f, sr_run_file(run, SR_SUMMARY_TEXT, path), err);
     if (status < 0)
         return status;
     text_print(sr_atomic_file_stream(f), r);
-    return sr_atomic_file_commit(f, err);
+    status = sr_atomic_file_commit(f, err);
+    if (status < 0)
+        return status;
+    struct sr_json *o = report_json(r);
+    char *json = sr_json_text(o, 1, err);
+    sr_json_free(o);
+    status = json ? sr_atomic_file_write(sr_run_file(run, SR_SUMMARY_JSON, path), json, strlen(json), err)
+                  : SR_NOMEM;
+    sr_free(json);
+    return status;
+}
+
+void sr_summary_remove(const struct sr_run *run) {
+    char path[SR_RUN_PATH];
+    unlink(sr_run_file(run, SR_SUMMARY_JSON, path));
+    unlink(sr_run_file(run, SR_SUMMARY_TEXT, path));
 }
 
 static int report_measure(struct report *r, const struct rows *rows, float threshold, float parent_threshold,

@@ -18,11 +18,15 @@
 #define SR_SUMMARY_TEXT "summary.txt"
 #define SR_SUMMARY_JSON "summary.json"
 
-/* Line of summary.txt behind which the less important part begins. */
-#define SR_SUMMARY_MORE "more\n"
+/* Line of summary.txt behind which the less important part begins, with the ends of lines around it. */
+#define SR_SUMMARY_MORE "\nmore\n"
 
-/* Scores and writes both files. history holds the row of the best epoch. */
+/* Scores and writes both files, summary.json last: where it is, both are. history holds the row of the best
+ * epoch. */
 int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct sr_feed *feed,
                      const struct sr_position *at, const struct sr_history *history, struct sr_error *err);
+
+/* Removes both files. */
+void sr_summary_remove(const struct sr_run *run);
 
 #endif
