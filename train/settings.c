@@ -117,40 +117,32 @@ static int weights_expand(const struct sr_config *c, struct sr_options *o, const
     return sr_options_set(o, "train_weight", text, sr_options_origin(o, "train_weight"), err);
 }
 
-/* A file twice, say by name and by a pattern, would count twice without a word. */
-static int twice_refuse(const char *paths, struct sr_error *err) {
-    for (const char *p = paths; *p; p += *p == ',') {
-        const size_t length = strcspn(p, ",");
-        for (const char *q = p + length; *q == ',';) {
-            const size_t other = strcspn(++q, ",");
-            if (other == length && strncmp(p, q, length) == 0)
-                return sr_fail(
-                    err, SR_USAGE,
-                    "--train names %.*s twice: name it once, and give --train-weight to draw it more "
-                    "often",
-                    (int)length, p);
-            q += other;
-        }
-        p += length;
+static bool list_has(const char *list, const char *path, size_t length) {
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (n == length && strncmp(list, path, n) == 0)
+            return true;
     }
-    return SR_OK;
+    return false;
 }
 
-/* Validation on training rows measures memory, not the router. */
-static int both_refuse(const struct sr_config *c, struct sr_error *err) {
-    for (const char *p = c->val; *p; p += *p == ',') {
-        const size_t length = strcspn(p, ",");
-        for (const char *q = c->train; *q; q += *q == ',') {
-            const size_t other = strcspn(q, ",");
-            if (other == length && strncmp(p, q, length) == 0)
-                return sr_fail(
-                    err, SR_USAGE,
-                    "%.*s is both in --train and in --val: validate on other rows, or hold some out "
-                    "with --val-fraction",
-                    (int)length, p);
-            q += other;
-        }
-        p += length;
+/* A file twice, say by name and by a pattern, would count twice without a word; validation on training rows
+ * measures memory, not the router. */
+static int files_check(const struct sr_config *c, struct sr_error *err) {
+    size_t n;
+    for (const char *p = c->train; *p; p += n + (p[n] == ',')) {
+        n = strcspn(p, ",");
+        if (p[n] == ',' && list_has(p + n + 1, p, n))
+            return sr_fail(
+                err, SR_USAGE,
+                "--train names %.*s twice: name it once, and give --train-weight to draw it more often",
+                (int)n, p);
+        if (c->val && list_has(c->val, p, n))
+            return sr_fail(
+                err, SR_USAGE,
+                "%.*s is both in --train and in --val: validate on other rows, or hold some out with "
+                "--val-fraction",
+                (int)n, p);
     }
     return SR_OK;
 }
@@ -167,8 +159,6 @@ static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_
         status = weights_expand(c, o, files, room, err);
     if (status == SR_OK)
         status = paths_absolute(o, "train", list, err);
-    if (status == SR_OK)
-        status = twice_refuse(c->train, err);
     sr_free(list);
     sr_free(files);
     list = NULL;
@@ -176,8 +166,8 @@ static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_
         status = sr_data_paths(&list, c->val, NULL, SIZE_MAX, err);
     if (status == SR_OK && c->val)
         status = paths_absolute(o, "val", list, err);
-    if (status == SR_OK && c->val)
-        status = both_refuse(c, err);
+    if (status == SR_OK)
+        status = files_check(c, err);
     sr_free(list);
     return status == SR_OK ? paths_absolute(o, "init", c->init, err) : status;
 }
