@@ -116,12 +116,12 @@ struct report {
 static void text_print(FILE *to, const struct report *r) {
     sr_screen_print(to, &r->screen, &r->words);
     if (!r->has_parent)
-        fputs(SR_SUMMARY_MORE + 1, to); /* what is before it ended its line */
+        fputs(&SR_SUMMARY_MORE[1], to); /* what is before it ended its line */
     for (size_t i = 0; i < SR_COUNT(r->slices); i++)
         if (r->slices[i].n > 0)
             sr_slices_print(to, r->slices[i].heading, r->slices[i].slice, r->slices[i].n);
     if (r->has_parent)
-        fputs(SR_SUMMARY_MORE + 1, to); /* what is before it ended its line */
+        fputs(&SR_SUMMARY_MORE[1], to); /* what is before it ended its line */
     fprintf(to, "\n%-18s %12s\n", "best epoch", "");
 #define X(field, key, whole)                                                                                 \
     if (isnan(r->best->field))                                                                               \
