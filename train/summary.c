@@ -122,7 +122,7 @@ static void text_print(FILE *to, const struct report *r) {
             sr_slices_print(to, r->slices[i].heading, r->slices[i].slice, r->slices[i].n);
     if (r->has_parent)
         fputs(&SR_SUMMARY_MORE[1], to); /* what is before it ended its line */
-    fprintf(to, "\n%-18s %12s\n", "best epoch", "");
+    fputs("\nbest epoch\n", to);
 #define X(field, key, whole)                                                                                 \
     if (isnan(r->best->field))                                                                               \
         fprintf(to, "%-18s %12s\n", key, "undefined");                                                       \

@@ -19,7 +19,7 @@
 #define SR_SUMMARY_JSON "summary.json"
 
 /* Line of summary.txt behind which the less important part begins, with the ends of lines around it. */
-#define SR_SUMMARY_MORE "\nmore\n"
+#define SR_SUMMARY_MORE "\n---\n"
 
 /* Scores and writes both files, summary.json last: where it is, both are. history holds the row of the best
  * epoch. */
