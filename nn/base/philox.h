@@ -19,10 +19,10 @@
 enum sr_stream_purpose {
     SR_STREAM_INIT = 1,   /* a: parameter tensor */
     SR_STREAM_DROPOUT,    /* a: layer, b: step */
-    SR_STREAM_DRAW_CLASS, /* b: epoch */
-    SR_STREAM_DRAW_ROW,   /* b: epoch */
-    SR_STREAM_BANDS,      /* b: epoch */
-    SR_STREAM_WINDOW,     /* a: window (low 16 bits of it), b: epoch and the rest */
+    SR_STREAM_DRAW_CLASS, /* b: pass over the rows */
+    SR_STREAM_DRAW_ROW,   /* b: pass */
+    SR_STREAM_BANDS,      /* b: pass */
+    SR_STREAM_WINDOW,     /* a: window (low 16 bits of it), b: pass and the rest */
     SR_STREAM_SPLIT,      /* train/validation split; a: 0 its order, 1 groups of rows without one */
     SR_STREAM_SYNTH,      /* a: which column of the synthetic dump */
     SR_STREAM_BOOTSTRAP,  /* b: draw */
