@@ -250,15 +250,8 @@ static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr
 /* Copies a file of the median run's folder into the folder of them all. */
 static int deliver(const struct sr_run *run, int64_t seed, const char *name, struct sr_error *err) {
     char from[SR_RUN_PATH + 64], to[SR_RUN_PATH];
-    void *bytes;
-    size_t size;
     snprintf(from, sizeof from, "%s/seed-%lld/%s", run->folder, (long long)seed, name);
-    int status = sr_file_read(&bytes, &size, from, SIZE_MAX / 2, err);
-    if (status < 0)
-        return status;
-    status = sr_atomic_file_write(sr_run_file(run, name, to), bytes, size, err);
-    sr_free(bytes);
-    return status;
+    return sr_file_copy(sr_run_file(run, name, to), from, SIZE_MAX / 2, err);
 }
 
 static int seeds_write(const struct sr_run *run, const struct sr_seeds *s, struct sr_error *err) {

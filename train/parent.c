@@ -83,16 +83,9 @@ int sr_parent_same(const struct sr_run *run, const char *now, struct sr_error *e
 
 int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err) {
     char path[SR_RUN_PATH];
-    void *bytes;
-    size_t size;
     if (access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) == 0)
         return SR_OK;
-    int status = sr_file_read(&bytes, &size, from, PARENT_BYTES, err);
-    if (status < 0)
-        return status;
-    status = sr_atomic_file_write(path, bytes, size, err);
-    sr_free(bytes);
-    return status;
+    return sr_file_copy(path, from, PARENT_BYTES, err);
 }
 
 int sr_parent_open(struct sr_safetensors **out, const struct sr_run *run, struct sr_error *err) {

@@ -280,3 +280,14 @@ int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, str
     fclose(from);
     return status;
 }
+
+int sr_file_copy(const char *to, const char *from, size_t limit, struct sr_error *err) {
+    void *bytes;
+    size_t size;
+    int status = sr_file_read(&bytes, &size, from, limit, err);
+    if (status < 0)
+        return status;
+    status = sr_atomic_file_write(to, bytes, size, err);
+    sr_free(bytes);
+    return status;
+}

@@ -55,4 +55,7 @@ int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struc
  * SR_NOINPUT if there is none or it is a folder, SR_DATA if it is larger, SR_IO if it cannot be read. */
 int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err);
 
+/* Copies a whole file of at most limit bytes; `to` is replaced atomically. Errors of both. */
+int sr_file_copy(const char *to, const char *from, size_t limit, struct sr_error *err);
+
 #endif
