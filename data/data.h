@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/sketch.h"
 #include "nn/base/base.h"
 
 /* Names of datasets in the files, where they differ from the contract's; NULL: the contract's name or an
@@ -185,6 +186,7 @@ struct sr_scan {
     uint32_t *bad_row; /* their numbers, ascending */
     double *mean;      /* [width], over the good rows; NaN without any */
     double *deviation; /* [width], population (divides by n) */
+    uint64_t *hash;    /* [rows], sr_row_hash of each */
     /* SHA-256 over rows and width (uint64), labels (uint8 each; nothing where there are none), and rows
      * floor(i*rows/m) for i < m = min(rows, 1024) as float32; all little-endian. The form of the file does
      * not matter, nor does where features are kept. */
@@ -278,6 +280,12 @@ int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error
  * /reason (strings, reason[i] may be ""). */
 int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
                          const uint8_t *decision, const char *const *reason, struct sr_error *err);
+
+/* Probabilities that `infer` wrote, CSV or HDF5 by the ending of path, into prob [d->rows]; NaN where a row
+ * has none. SR_NOINPUT: no such file. SR_DATA: no column prob, other rows than those of d (their number;
+ * their ids where both have some), a value that is neither 0..1 nor NaN, and where. SR_USAGE: an ending that
+ * says no format. */
+int sr_data_read_scores(float *prob, const char *path, const struct sr_data *d, struct sr_error *err);
 
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);

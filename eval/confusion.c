@@ -45,3 +45,13 @@ double sr_accuracy(struct sr_confusion c) {
 double sr_share(struct sr_confusion c) {
     return ratio(c.tp + c.fp, c.tp + c.fp + c.tn + c.fn);
 }
+
+double sr_balanced_accuracy(struct sr_confusion c) {
+    return (ratio(c.tp, c.tp + c.fn) + ratio(c.tn, c.tn + c.fp)) / 2;
+}
+
+/* The square root of each factor by itself: their product may pass 2^64. */
+double sr_mcc(struct sr_confusion c) {
+    const double tp = (double)c.tp, fp = (double)c.fp, tn = (double)c.tn, fn = (double)c.fn;
+    return (tp * tn - fp * fn) / (sqrt(tp + fp) * sqrt(tp + fn) * sqrt(tn + fp) * sqrt(tn + fn));
+}

@@ -19,22 +19,17 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "eval/binomial.h"
+#include "eval/calibration.h"
+#include "eval/confusion.h"
+#include "eval/gate.h"
+#include "eval/headroom.h"
+#include "eval/interval.h"
+#include "eval/report.h"
+#include "eval/rows.h"
+#include "eval/rule.h"
+#include "eval/sweep.h"
 #include "nn/base/base.h"
-
-/* decided[i] = prob[i] > threshold, float to float, as a deployed router decides; NaN is decided 1 (fail
- * closed). */
-void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold);
-
-/* Counts of decision (1 = positive) against truth; rows whose truth is unknown are left out. */
-struct sr_confusion {
-    uint64_t tp, fp, tn, fn;
-};
-struct sr_confusion sr_confusion_count(const uint8_t *truth, const uint8_t *decided, size_t n);
-double sr_precision(struct sr_confusion c); /* TP/(TP+FP) */
-double sr_recall(struct sr_confusion c);    /* TP/(TP+FN) */
-double sr_f1(struct sr_confusion c);        /* 2TP/(2TP+FP+FN) */
-double sr_accuracy(struct sr_confusion c);  /* (TP+TN)/n */
-double sr_share(struct sr_confusion c);     /* (TP+FP)/n, the share decided positive */
 
 /* Average precision, sum over distinct scores of (R_k - R_{k-1}) P_k with ties grouped (scikit-learn's
  * average_precision_score; no interpolation), and area under the ROC curve (ties count half). Undefined (NaN)
@@ -66,25 +61,6 @@ void sr_ranks_measure(double *average_precision, double *roc_area, const struct 
 /* Binary entropy of each probability in bits, 0..1; NaN for NaN. The small guard's doubt, and so the baseline
  * of a router that needs no training. */
 void sr_entropy(double *score, const float *prob, size_t n);
-
-/* ---- intervals ---- */
-
-struct sr_interval {
-    double low, high; /* both NaN: undefined */
-};
-
-/* Statistics of resampled rows, written to value[0..k): count[i] says how often row i was drawn. Called by
- * many threads at once. */
-typedef void (*sr_statistic)(double *value, const uint32_t *count, const void *user);
-
-/* 95 % percentile intervals of k statistics by bootstrap (Efron and Tibshirani 1993, chapter 13): `draws`
- * resamples of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins
- * stay together), or of rows where group is NULL. A draw in which a statistic is NaN does not count for it;
- * an interval with less than half of its draws left is undefined. A pure function of (group, n, draws, seed)
- * and the statistic; the same bits for any number of threads. n at most 2^32 - 1. Memory: 16 bytes a row, up
- * to 8 a row and thread, 8 a draw and statistic. */
-int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
-                 const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err);
 
 /* ---- the first screen ---- */
 

@@ -49,6 +49,7 @@ float sr_router_prob(float logit);
 /* ---- part of the program, not of the shipped library: score.c ---- */
 struct sr_data;
 struct sr_data_options;
+struct sr_overlap;
 
 /* Why a row has no score. X(name, what a user reads) */
 #define SR_REASON_LIST(X)                                                                                    \
@@ -69,6 +70,7 @@ struct sr_scores {
     size_t rows, bad_rows;
     float *logit, *prob;
     uint8_t *reason; /* enum sr_reason */
+    uint64_t *hash;  /* sr_row_hash of the features; NULL where the scores came from a file */
 };
 /* SR_DATA if the dump's width is not the router's. Runs on all OpenMP threads; same bits for any number.
  * progress may be NULL. Free with sr_scores_free. */
@@ -82,7 +84,7 @@ void sr_scores_free(struct sr_scores *s);
 /* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,
  * member), where member is the struct's name in the command's own. */
 struct sr_score_options {
-    char *model, *data;
+    char *model, *data, *scores;
     double threshold; /* counts only if it was given */
     int64_t threads, memory;
 };
@@ -102,7 +104,7 @@ struct sr_score_options {
 
 /* A router, a dump, the threshold that holds and the scores. */
 struct sr_scoring {
-    struct sr_router *router;
+    struct sr_router *router; /* NULL: scores come from a file, and no model was given */
     struct sr_data *data;
     float threshold;
     char threshold_text[SR_DECIMAL_TEXT]; /* the shortest decimal that is this float: "0.6" */
@@ -119,6 +121,24 @@ void sr_scoring_close(struct sr_scoring *s);
 /* Scores the dump into s->scores, with a progress bar, after warning of what its contract and the weights'
  * differ in (cmd_scoring.c: prints). */
 int sr_scoring_run(struct sr_scoring *s, struct sr_error *err);
+
+/* What a row was used for on the way to these weights, as the keys of their metadata that hold a sketch
+ * (sketch.h) of such rows. X(NAME, key, what a user reads) */
+#define SR_USE_LIST(X)                                                                                       \
+    X(TRAINED, "rows_trained", "trained on")                                                                 \
+    X(SELECTED, "rows_selected", "used to select the best epoch")                                            \
+    X(CALIBRATED, "rows_calibrated", "used to choose the threshold or to calibrate")
+
+enum sr_use {
+#define X(name, key, text) SR_USE_##name,
+    SR_USE_LIST(X)
+#undef X
+        SR_USES
+};
+
+/* Of the rows scored, which were used for what: overlap [SR_USES], all 0 where the weights do not say or
+ * features were not read. */
+int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, struct sr_error *err);
 
 /* The next entry, from *i on, of the dump's contract (features, labels) that the weights contradict, or NULL.
  * *i starts as 0. */

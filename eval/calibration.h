@@ -1,0 +1,81 @@
+/* calibration.h: are probabilities what they say? Scores of calibration, the reliability table, and
+ * calibrators.
+ *
+ * Thresholds are always on the raw prob: a calibrator adds a number to read and moves no decision.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_CALIBRATION_H
+#define SR_CALIBRATION_H
+
+#include "nn/base/base.h"
+
+#define SR_BINS 15 /* of reliability and ECE, as in Guo et al. 2017 */
+
+/* One bin of the reliability table. */
+struct sr_bin {
+    double low, high; /* probs of its rows, low <= prob < high (equal width; the last with its end), or the
+                         least and the greatest there is (equal mass) */
+    double rows;      /* weighted by count */
+    double positives;
+    double mean_prob; /* NaN without rows */
+};
+
+/* Rows prepared once, measured often: each row as often as count says. Rows of unknown label or NaN prob are
+ * left out. */
+struct sr_reliability;
+int sr_reliability_create(struct sr_reliability **out, const uint8_t *label, const double *prob, size_t n,
+                          struct sr_error *err);
+void sr_reliability_free(struct sr_reliability *r);
+
+struct sr_calibration_scores {
+    double brier;    /* mean (prob - label)^2 */
+    double log_loss; /* mean -ln P(label), natural; prob clipped to [2^-52, 1 - 2^-52] as scikit-learn does
+                        with float64 */
+    double ece;      /* sum over bins of rows/n |positives/rows - mean_prob|, SR_BINS of equal width */
+    double ece_mass; /* the same over SR_BINS of equal mass: rows in order of prob, cut where
+                        numpy.array_split cuts them, but ties stay together in the lower bin; bins of the rows
+                        as they are, whatever count says */
+};
+/* count[i], [n], of the rows given at creation; NULL: every row once. NaN without rows. O(n), allocates
+ * nothing, any thread. */
+void sr_reliability_measure(struct sr_calibration_scores *out, const struct sr_reliability *r,
+                            const uint32_t *count);
+void sr_reliability_bins(struct sr_bin width[SR_BINS], struct sr_bin mass[SR_BINS],
+                         const struct sr_reliability *r);
+
+/* Odds times (to / (1 - to)) / (from / (1 - from)): prob of a model that saw a share `from` of positives,
+ * where their share is `to` (Saerens et al. 2002, eq. 4). Both strictly between 0 and 1. */
+double sr_prior_shift(double prob, double from, double to);
+
+/* ---- calibrators ---- */
+
+/* X(NAME, name) */
+#define SR_CALIBRATOR_LIST(X)                                                                                \
+    X(TEMPERATURE, "temperature")                                                                            \
+    X(ISOTONIC, "isotonic")
+
+enum sr_calibrator_kind {
+#define X(name, text) SR_CALIBRATOR_##name,
+    SR_CALIBRATOR_LIST(X)
+#undef X
+};
+
+struct sr_calibrator;
+/* Temperature: 1/(1+exp(-logit/T)) with the T that minimises log loss (Guo et al. 2017), logit = ln(p/(1-p))
+ * of the clipped prob. Isotonic: the non-decreasing step values of least squares (pool adjacent violators),
+ * linear between them and constant outside, as scikit-learn's IsotonicRegression(out_of_bounds="clip"). Rows
+ * of unknown label or NaN prob are left out. SR_DATA without rows of both classes. */
+int sr_calibrator_fit(struct sr_calibrator **out, enum sr_calibrator_kind kind, const uint8_t *label,
+                      const float *prob, size_t n, struct sr_error *err);
+void sr_calibrator_free(struct sr_calibrator *c);
+double sr_calibrator_apply(const struct sr_calibrator *c, double prob); /* NaN for NaN; any thread */
+
+/* As one line of JSON for the weights' metadata "calibration": {"method": "temperature", "temperature": 1.3}
+ * or {"method": "isotonic", "prob": [...], "calibrated": [...]}; free with sr_free. And back: SR_DATA, with
+ * what is wrong, for anything that sr_calibrator_text would not write. */
+char *sr_calibrator_text(const struct sr_calibrator *c, struct sr_error *err);
+int sr_calibrator_parse(struct sr_calibrator **out, const char *text, struct sr_error *err);
+const char *sr_calibrator_method(const struct sr_calibrator *c); /* "temperature"; static storage */
+
+#endif

@@ -1,0 +1,30 @@
+/* interval.h: how sure a number is: intervals by resampling.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_INTERVAL_H
+#define SR_INTERVAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/base/base.h"
+
+struct sr_interval {
+    double low, high; /* both NaN: undefined */
+};
+
+/* Statistics of resampled rows, written to value[0..k): count[i] says how often row i was drawn. Called by
+ * many threads at once. */
+typedef void (*sr_statistic)(double *value, const uint32_t *count, const void *user);
+
+/* 95 % percentile intervals of k statistics by bootstrap (Efron and Tibshirani 1993, chapter 13): `draws`
+ * resamples of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins
+ * stay together), or of rows where group is NULL. A draw in which a statistic is NaN does not count for it;
+ * an interval with less than half of its draws left is undefined. A pure function of (group, n, draws, seed)
+ * and the statistic; the same bits for any number of threads. n at most 2^32 - 1. Memory: 16 bytes a row, up
+ * to 8 a row and thread, 8 a draw and statistic. */
+int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
+                 const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err);
+
+#endif
