@@ -2,38 +2,43 @@
  *
  * Two questions: does the router find the rows it should (against the labels), and how safe are the two
  * guards with it in between (against gold)? The second is answered where the dump has gold and both guards'
- * verdicts. First the screen with what decides, the rest on request. Numbers come from eval.h, scores from
- * the code that ships; here they are only put on paper.
+ * verdicts. Everything measured is one tree of JSON, which is printed, drawn by the report and checked by the
+ * gate; people get the part of it that decides. Numbers come from eval.h, scores from the code that ships.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "data/data.h"
-#include "eval/eval.h"
-#include "infer/infer.h"
+#include "eval/cmd_eval.h"
 
 enum on_bad_row { ON_BAD_ROW_ERROR, ON_BAD_ROW_SKIP };
 
-struct eval_options {
-    struct sr_score_options score;
-    struct sr_data_options how;
-    bool full, json;
-    int on_bad_row; /* enum on_bad_row */
-};
-
 static const struct sr_option table[] = {
-    SR_SCORE_OPTIONS(struct eval_options, score),
-    SR_DATA_FEATURE_OPTIONS(struct eval_options, how),
-    SR_DATA_LABEL_OPTIONS(struct eval_options, how),
-    {"full", SR_OPTION_SWITCH, offsetof(struct eval_options, full),
-     .help = "also the counts behind it, each guard's numbers, and AUPRC by /source"},
-    {"json", SR_OPTION_SWITCH, offsetof(struct eval_options, json),
+    SR_SCORE_OPTIONS(struct sr_eval_options, score),
+    // SCORES
+    {"baseline", SR_OPTION_TEXT, offsetof(struct sr_eval_options, baseline), .metavar = "OLD",
+     .help = "weights to compare with on the same rows, at the threshold of each and at equal share"},
+    {"gate", SR_OPTION_TEXT, offsetof(struct sr_eval_options, gate), .metavar = "CONDITIONS", .repeats = true,
+     .help = "numbers of --json that must hold, else status 1: 'new.recall>=0.75, delta.auprc.low>=-0.005'"},
+    {"report", SR_OPTION_TEXT, offsetof(struct sr_eval_options, report), .metavar = "F.html",
+     .help = "write all of it as one page for a browser, with curves and a threshold to move"},
+    {"run", SR_OPTION_TEXT, offsetof(struct sr_eval_options, run), .metavar = "RUN",
+     .help = "run folder whose training curves go into the report"},
+    {"traffic", SR_OPTION_TEXT, offsetof(struct sr_eval_options, traffic), .metavar = "PROD.h5",
+     .help = "unlabelled dump of what is served: share routed, latency and price there"},
+    {"prevalence", SR_OPTION_REAL, offsetof(struct sr_eval_options, prevalence), .max = 1, .metavar = "P",
+     .help = "restate for this share of positive rows, above 0 and below 1: that of what is served"},
+    SR_PRICE_OPTIONS(struct sr_eval_options, prices),
+    {"headroom", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, headroom),
+     .help = "no model: what routing between these two guards can win at all"},
+    SR_DATA_FEATURE_OPTIONS(struct sr_eval_options, how),
+    SR_DATA_LABEL_OPTIONS(struct sr_eval_options, how),
+    {"full", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, full),
+     .help = "also the counts behind it, calibration, and every /source"},
+    {"json", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, json),
      .help = "print all of it as one JSON object"},
-    {"on_bad_row", SR_OPTION_CHOICE, offsetof(struct eval_options, on_bad_row), .fallback = "error",
+    {"on_bad_row", SR_OPTION_CHOICE, offsetof(struct sr_eval_options, on_bad_row), .fallback = "error",
      .choices = "error|skip",
      .help = "rows that cannot be scored (NaN, infinity): stop, or leave them out and count them"},
 };
@@ -41,212 +46,35 @@ static const struct sr_option table[] = {
 static const struct sr_command command = {
     .name = "eval",
     .usage =
-        "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--full | --json]\n"
+        "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--full | --json] [--report "
+        "F.html]\n"
+        "       saferoute eval --model NEW --baseline OLD --data D.h5 [--gate CONDITIONS]\n"
+        "       saferoute eval --data D.h5 --headroom\n"
         "\n"
         "Measures a router on a labelled feature dump: how well it finds the rows that the small guard "
         "gets wrong\n"
         "and the large guard right, and, where the dump has /gold and both guards' verdicts, how safe "
         "the two\n"
-        "guards are together. [a, b] is a 95 % interval, by 1,000 resamples of the rows (of whole groups "
-        "where\n"
-        "there is a /group). Rows whose label is unknown (-1) are left out where the label is needed, "
-        "and counted;\n"
-        "gold and verdicts likewise. A quotient 0/0 is printed as \"undefined\" (null in JSON).\n",
+        "guards are together, beside the small guard's entropy and random routing at the same share. [a, b] "
+        "is a\n"
+        "95 % interval: Wilson's for proportions, else by 2,000 resamples of the rows (of whole groups where "
+        "there\n"
+        "is a /group). Rows whose label is unknown (-1) are left out where the label is needed, and counted; "
+        "gold\n"
+        "and verdicts likewise. A quotient 0/0 is printed as \"undefined\" (null in JSON). Slices are by "
+        "/source;\n"
+        "--source NAME takes another dataset.\n",
     .notes = "examples:\n"
              "  saferoute eval --model run/best.safetensors --data test.h5\n"
              "  saferoute eval --model best.safetensors --data test.h5 --threshold .7 --json | jq .recall\n"
+             "  saferoute eval --model new.safetensors --baseline old.safetensors --data test.h5 \\\n"
+             "      --gate 'delta.auprc.low>=-0.005, new.recall>=0.75, new.worst-slice.f1>=0.5'\n"
              "\n"
-             "exit status: 0 done, 2 usage, 65 bad data or weights, 66 no such file, 71 out of memory, 74 "
-             "I/O error\n",
+             "exit status: 0 done, 1 a condition of --gate does not hold, 2 usage, 65 bad data or weights,\n"
+             "66 no such file, 71 out of memory, 74 I/O error\n",
     .table = table,
     .count = SR_COUNT(table),
 };
-
-struct result {
-    struct sr_screen screen;
-    struct sr_confusion confusion; /* of the labelled rows that have a score */
-    struct sr_system system;       /* rows 0 where gold or a guard's verdicts are missing */
-    struct sr_slice *source;       /* [sources] */
-    size_t sources;
-};
-
-/* ---- measuring ---- */
-
-static int measure_screen(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
-    const struct sr_data *d = s->data;
-    const bool guards = d->gold && d->small_pred && d->large_pred;
-    const struct sr_screen_rows rows = {
-        .n = d->rows,
-        .label = d->label,
-        .prob = s->scores.prob,
-        .gold = guards ? d->gold : NULL,
-        .small_pred = guards ? d->small_pred : NULL,
-        .large_pred = guards ? d->large_pred : NULL,
-        .small_prob = d->small_prob,
-        .group = d->group,
-    };
-    return sr_screen_measure(&r->screen, &rows, s->threshold, (float)NAN, err);
-}
-
-static int measure_counts(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
-    const struct sr_data *d = s->data;
-    uint8_t *routed = sr_alloc(d->rows, 1, err), *truth = sr_alloc(d->rows, 1, err);
-    if (routed && truth) {
-        sr_decide(routed, s->scores.prob, d->rows, s->threshold);
-        for (size_t i = 0; i < d->rows; i++)
-            truth[i] = isnan(s->scores.prob[i]) ? SR_UNKNOWN : d->label[i];
-        r->confusion = sr_confusion_count(truth, routed, d->rows);
-        if (d->gold && d->small_pred && d->large_pred)
-            sr_system_measure(&r->system, d->gold, d->small_pred, d->large_pred, routed, d->rows);
-    }
-    const int status = routed && truth ? 0 : SR_NOMEM;
-    sr_free(routed);
-    sr_free(truth);
-    return status;
-}
-
-static int measure_sources(struct result *r, const struct sr_scoring *s, struct sr_error *err) {
-    const struct sr_data *d = s->data;
-    if (!d->source)
-        return 0;
-    r->source = sr_alloc(d->sources, sizeof *r->source, err);
-    if (!r->source)
-        return SR_NOMEM;
-    r->sources = d->sources;
-    return sr_slices_measure(r->source, (const char *const *)d->source_names, d->sources, d->source, d->label,
-                             NULL, s->scores.prob, d->rows, err);
-}
-
-/* ---- on paper ---- */
-
-static const char *ratio_text(char text[16], double value) {
-    snprintf(text, 16, isnan(value) ? "undefined" : "%.4f", value);
-    return text;
-}
-
-static const char *percent_text(char text[16], double value) {
-    snprintf(text, 16, isnan(value) ? "undefined" : "%.2f %%", 100 * value);
-    return text;
-}
-
-static void print_ratio(const char *name, double value) {
-    char text[16];
-    printf("%-14s %10s\n", name, ratio_text(text, value));
-}
-
-static void print_router(struct sr_confusion c) {
-    printf("\n%-14s %12s %12s\n", "label", "routed", "not routed");
-    printf("%-14s    TP %6" PRIu64 "    FN %6" PRIu64 "\n", "positive", c.tp, c.fn);
-    printf("%-14s    FP %6" PRIu64 "    TN %6" PRIu64 "\n", "negative", c.fp, c.tn);
-    print_ratio("F1", sr_f1(c));
-    print_ratio("precision", sr_precision(c));
-    print_ratio("recall", sr_recall(c));
-    print_ratio("accuracy", sr_accuracy(c));
-}
-
-static void print_guard(const char *name, const struct sr_guard *g, double share) {
-    char f1[16], precision[16], recall[16], accuracy[16], routed[16];
-    printf("%-14s %10s %10s %10s %10s %10s\n", name, ratio_text(f1, g->f1),
-           ratio_text(precision, g->precision), ratio_text(recall, g->recall),
-           ratio_text(accuracy, g->accuracy), percent_text(routed, share));
-}
-
-static void print_right(const char *name, uint64_t rows, uint64_t all) {
-    char text[16];
-    printf("%-14s %10" PRIu64 " %10s\n", name, rows, percent_text(text, (double)rows / (double)all));
-}
-
-static void print_system(const struct sr_system *s) {
-    printf("\n%-14s %10s %10s %10s %10s %10s\n", "safety", "F1", "precision", "recall", "accuracy", "routed");
-    print_guard("small alone", &s->small, 0);
-    print_guard("large alone", &s->large, 1);
-    print_guard("routed", &s->routed, s->share_routed);
-    print_guard("oracle", &s->oracle, s->share_oracle);
-    printf("\nwho was right\n");
-    print_right("both", s->cc, s->rows);
-    print_right("only large", s->wc, s->rows);
-    print_right("only small", s->cw, s->rows);
-    print_right("neither", s->ww, s->rows);
-}
-
-static void print_text(const struct result *r, const struct sr_screen_words *words, bool full) {
-    sr_screen_print(stdout, &r->screen, words);
-    if (!full)
-        return;
-    print_router(r->confusion);
-    if (r->system.rows > 0)
-        print_system(&r->system);
-    if (r->sources > 0)
-        sr_slices_print(stdout, "source", r->source, r->sources);
-}
-
-/* ---- as JSON ---- */
-
-static struct sr_json *guard_json(const struct sr_guard *g, double share) {
-    struct sr_json *o = sr_json_object();
-    sr_json_set(o, "f1", sr_json_number(g->f1));
-    sr_json_set(o, "precision", sr_json_number(g->precision));
-    sr_json_set(o, "recall", sr_json_number(g->recall));
-    sr_json_set(o, "accuracy", sr_json_number(g->accuracy));
-    sr_json_set(o, "share_routed", sr_json_number(share));
-    return o;
-}
-
-static struct sr_json *right_json(const struct sr_system *s) {
-    struct sr_json *o = sr_json_object();
-    sr_json_set(o, "cc", sr_json_integer((int64_t)s->cc));
-    sr_json_set(o, "cw", sr_json_integer((int64_t)s->cw));
-    sr_json_set(o, "wc", sr_json_integer((int64_t)s->wc));
-    sr_json_set(o, "ww", sr_json_integer((int64_t)s->ww));
-    return o;
-}
-
-static void set_router(struct sr_json *o, struct sr_confusion c) {
-    sr_json_set(o, "tp", sr_json_integer((int64_t)c.tp));
-    sr_json_set(o, "fp", sr_json_integer((int64_t)c.fp));
-    sr_json_set(o, "tn", sr_json_integer((int64_t)c.tn));
-    sr_json_set(o, "fn", sr_json_integer((int64_t)c.fn));
-    sr_json_set(o, "precision", sr_json_number(sr_precision(c)));
-    sr_json_set(o, "recall", sr_json_number(sr_recall(c)));
-    sr_json_set(o, "f1", sr_json_number(sr_f1(c)));
-    sr_json_set(o, "accuracy", sr_json_number(sr_accuracy(c)));
-}
-
-static void set_system(struct sr_json *o, const struct sr_system *s) {
-    const bool has = s->rows > 0;
-    sr_json_set(o, "small", has ? guard_json(&s->small, 0) : sr_json_null());
-    sr_json_set(o, "large", has ? guard_json(&s->large, 1) : sr_json_null());
-    sr_json_set(o, "routed", has ? guard_json(&s->routed, s->share_routed) : sr_json_null());
-    sr_json_set(o, "oracle", has ? guard_json(&s->oracle, s->share_oracle) : sr_json_null());
-    sr_json_set(o, "table", has ? right_json(s) : sr_json_null());
-}
-
-static void set_cut(struct sr_json *o, const char *key, const char *key_origin, const struct sr_cut *cut) {
-    const bool known = cut->at > 0;
-    sr_json_set(o, key, known ? sr_json_number(cut->at) : sr_json_null());
-    sr_json_set(o, key_origin, sr_json_string(known ? cut->origin : NULL));
-}
-
-static int print_json(const struct result *r, const struct sr_screen_words *words, const struct sr_data *d,
-                      struct sr_error *err) {
-    struct sr_json *o = sr_json_object();
-    sr_json_set(o, "schema_version", sr_json_integer(1));
-    sr_screen_json(o, &r->screen, words);
-    set_cut(o, "small_threshold", "small_threshold_origin", &d->small_cut);
-    set_cut(o, "large_threshold", "large_threshold_origin", &d->large_cut);
-    set_router(o, r->confusion);
-    set_system(o, &r->system);
-    sr_json_set(o, "slices", sr_slices_json(r->source, r->sources));
-    char *text = sr_json_text(o, 2, err);
-    sr_json_free(o);
-    if (!text)
-        return SR_NOMEM;
-    puts(text);
-    sr_free(text);
-    return 0;
-}
-
-/* ---- what to know of the rows ---- */
 
 /* Bad rows are an error or, if they are to be skipped, a warning. */
 static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error *err) {
@@ -270,48 +98,91 @@ static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error
                    path, row, sr_reason_text(scores->reason[first]), scores->bad_rows, scores->rows);
 }
 
-/* ---- the command ---- */
+static int print_json(const struct sr_eval_result *r, struct sr_error *err) {
+    char *text = sr_json_text(r->evaluation, 2, err);
+    if (!text)
+        return SR_NOMEM;
+    puts(text);
+    sr_free(text);
+    return 0;
+}
 
-static int report(const struct eval_options *o, const struct sr_scoring *s, struct sr_error *err) {
-    char labels[256];
-    const struct sr_screen_words words = {
-        .threshold = s->threshold_text, .threshold_origin = s->threshold_origin, .labels = labels};
-    struct result r = {0};
-    int status;
-    sr_data_labels_text(labels, s->data);
-    if ((status = measure_screen(&r, s, err)) == 0 && (status = measure_counts(&r, s, err)) == 0 &&
-        (status = measure_sources(&r, s, err)) == 0) {
-        if (s->data->weight)
-            sr_log_info("metrics count every row as 1; /weight only matters in training");
-        if (o->json) {
-            sr_log_info("threshold %s: %s", s->threshold_text, s->threshold_origin);
-            status = print_json(&r, &words, s->data, err);
-        } else
-            print_text(&r, &words, o->full);
-    }
-    sr_free(r.source);
+/* Where results go to stdout as JSON, the gate speaks on stderr. */
+static int check_gate(const struct sr_eval_result *r, struct sr_error *err) {
+    struct sr_gate_line line[SR_GATE_MAX];
+    size_t n = 0;
+    if (!r->options->gate)
+        return 0;
+    const int status = sr_gate_check(line, &n, r->options->gate, r->evaluation, err);
+    FILE *to = r->options->json ? stderr : stdout;
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "gate           %s\n", line[i].text);
     return status;
 }
 
-static int run(const struct eval_options *o, bool threshold_given, struct sr_error *err) {
+static int say(struct sr_eval_result *r, struct sr_error *err) {
+    const struct sr_eval_options *o = r->options;
+    int status = sr_eval_json(r, err);
+    if (status == 0 && o->report)
+        status = sr_report_write(o->report, r->evaluation, err);
+    if (status < 0)
+        return status;
+    if (o->json) {
+        sr_log_info("threshold %s: %s", r->scoring->threshold_text, r->scoring->threshold_origin);
+        status = print_json(r, err);
+    } else
+        sr_eval_print(r);
+    return status == 0 ? check_gate(r, err) : status;
+}
+
+static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_scoring s = {0};
+    struct sr_eval_result r = {0};
     int status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err);
     if (status == 0)
         status = sr_scoring_run(&s, err);
     if (status == 0)
         status = check_bad_rows(&s, o->on_bad_row == ON_BAD_ROW_SKIP, err);
     if (status == 0)
-        status = report(o, &s, err);
+        status = sr_eval_measure(&r, o, &s, err);
+    if (status == 0)
+        status = say(&r, err);
+    sr_eval_free(&r);
     sr_scoring_close(&s);
     return status;
 }
 
+/* What only makes sense with something else. */
+static int check_options(struct sr_eval_options *o, const struct sr_options *given, struct sr_error *err) {
+    if (!sr_options_given(given, "prevalence"))
+        o->prevalence = (double)NAN;
+    else if (o->prevalence <= 0 || o->prevalence >= 1)
+        return sr_fail(err, SR_USAGE,
+                       "--prevalence is a share of positive rows above 0 and below 1, e.g. .05");
+    if (o->baseline && !o->score.model)
+        return sr_fail(err, SR_USAGE, "--baseline compares with a new --model; give both");
+    if (0)
+        return sr_fail(err, SR_USAGE,
+                       "--baseline scores the data itself, so --scores cannot stand in for it");
+    if (o->traffic && !o->score.model)
+        return sr_fail(err, SR_USAGE, "--traffic is scored with --model; give the weights");
+    if (o->run && !o->report && !o->json)
+        return sr_fail(err, SR_USAGE, "--run adds training curves to --report or --json; give one of them");
+    return 0;
+}
+
 int sr_cmd_eval(int argc, char **argv) {
-    struct eval_options opts = {0}; /* not every field of `how` is an option */
+    struct sr_eval_options opts = {0}; /* not every field of `how` is an option */
     struct sr_options o;
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);
-    if (status > 0)
-        status = run(&opts, sr_options_given(&o, "threshold"), &err);
+    if (status > 0) {
+        sr_prices_begin(&opts.prices, &o);
+        status = check_options(&opts, &o, &err);
+        if (status == 0 && opts.headroom)
+            status = sr_headroom_run(opts.score.data, &opts.how, &opts.prices, opts.json, &err);
+        else if (status == 0)
+            status = run(&opts, sr_options_given(&o, "threshold"), &err);
+    }
     return sr_command_end(&o, status, &err);
 }

@@ -48,6 +48,13 @@ uint64_t sr_tally_known(const struct sr_tally *t) {
     return rows;
 }
 
+uint64_t sr_tally_routed(const struct sr_tally *t) {
+    uint64_t rows = 0;
+    for (unsigned kind = SR_KIND_ROUTED; kind < SR_KIND_UNKNOWN; kind++)
+        rows += t->rows[kind];
+    return rows;
+}
+
 uint64_t sr_tally_right(const struct sr_tally *t, bool small_right, bool large_right, bool routed) {
     uint64_t rows = 0;
     for (unsigned kind = 0; kind < SR_KIND_UNKNOWN; kind++)

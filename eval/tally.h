@@ -24,13 +24,12 @@ uint8_t sr_tally_kind(uint8_t gold, uint8_t small_pred, uint8_t large_pred, uint
 /* Row i is counted count[i] times; NULL: every row once. */
 struct sr_tally sr_tally_count(const uint8_t *kind, const uint32_t *count, size_t n);
 
-/* Whose verdict. The oracle takes the large guard's where that is right and the small guard's is wrong. */
-enum sr_judge { SR_JUDGE_SMALL, SR_JUDGE_LARGE, SR_JUDGE_ROUTED, SR_JUDGE_ORACLE };
-
-/* Of the known rows, verdict against gold. */
+/* Of the known rows, verdict against gold. The oracle takes the large guard's verdict where that is right and
+ * the small guard's is wrong. judge: SMALL, LARGE, ROUTED or ORACLE; the others route by more than kinds. */
 struct sr_confusion sr_tally_confusion(const struct sr_tally *t, enum sr_judge judge);
 
 uint64_t sr_tally_known(const struct sr_tally *t);
+uint64_t sr_tally_routed(const struct sr_tally *t); /* of the known rows */
 
 /* Known rows by who was right, first the small guard: routed ones and others. */
 uint64_t sr_tally_right(const struct sr_tally *t, bool small_right, bool large_right, bool routed);

@@ -107,6 +107,7 @@ struct sr_scoring {
     struct sr_router *router; /* NULL: scores come from a file, and no model was given */
     struct sr_data *data;
     float threshold;
+    bool threshold_is_set;                /* given, or stored in the weights */
     char threshold_text[SR_DECIMAL_TEXT]; /* the shortest decimal that is this float: "0.6" */
     char threshold_origin[96];            /* "given by --threshold" */
     struct sr_scores scores;

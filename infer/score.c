@@ -133,6 +133,7 @@ static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
         origin = "given by --threshold";
     } else if ((stored = sr_router_threshold(s->router, &s->threshold)))
         origin = rule ? "stored in the weights, rule " : "stored in the weights";
+    s->threshold_is_set = is_given || stored;
     snprintf(s->threshold_origin, sizeof s->threshold_origin, "%s%s", origin, stored && rule ? rule : "");
     for (char *c = s->threshold_origin; *c; c++) /* metadata is free text; this is one line of a report */
         if ((unsigned char)*c < ' ')

@@ -15,16 +15,15 @@
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"
 
 /* The stored rows; the file holds the columns. */
-static struct sr_screen_rows stored_open(struct sr_safetensors **file) {
+static struct sr_rows stored_open(struct sr_safetensors **file) {
     struct sr_error err;
     cr_assert_eq(sr_safetensors_open(file, VECTORS "/eval_screen.safetensors", &err), 0, "%s", err.text);
     const struct sr_safetensors *f = *file;
     const struct sr_tensor *label = sr_safetensors_find(f, "label");
-    return (struct sr_screen_rows){
+    return (struct sr_rows){
         .n = (size_t)sr_tensor_items(label),
         .label = label->data,
         .prob = sr_safetensors_find(f, "prob")->data,
-        .parent_prob = sr_safetensors_find(f, "parent_prob")->data,
         .gold = sr_safetensors_find(f, "gold")->data,
         .small_pred = sr_safetensors_find(f, "small_pred")->data,
         .large_pred = sr_safetensors_find(f, "large_pred")->data,
@@ -33,19 +32,38 @@ static struct sr_screen_rows stored_open(struct sr_safetensors **file) {
     };
 }
 
-static struct sr_screen measure(const struct sr_screen_rows *in) {
-    struct sr_screen s;
+/* As the stored answers were made. */
+static struct sr_measure_options how(void) {
+    return (struct sr_measure_options){.threshold = .6f,
+                                       .draws = 1000,
+                                       .prices = sr_prices_unknown,
+                                       .prevalence = (double)NAN,
+                                       .train_share = (double)NAN};
+}
+
+static struct sr_evaluation measure(const struct sr_rows *in) {
+    const struct sr_measure_options options = how();
+    struct sr_evaluation e;
     struct sr_error err;
-    cr_assert_eq(sr_screen_measure(&s, in, .6f, .55f, &err), 0, "%s", err.text);
-    return s;
+    cr_assert_eq(sr_evaluate(&e, in, &options, &err), 0, "%s", err.text);
+    return e;
+}
+
+static struct sr_comparison compare(const struct sr_rows *in, const float *old_prob, float old_threshold) {
+    const struct sr_measure_options options = how();
+    struct sr_comparison c;
+    struct sr_error err;
+    cr_assert_eq(sr_compare(&c, in, &options, old_prob, old_threshold, &err), 0, "%s", err.text);
+    return c;
 }
 
 /* What is printed; free it. */
-static char *text_of(const struct sr_screen *s, const struct sr_screen_words *words) {
+static char *text_of(const struct sr_evaluation *e, const struct sr_comparison *c,
+                     const struct sr_screen_words *words) {
     char *text;
     size_t size;
     FILE *to = open_memstream(&text, &size);
-    sr_screen_print(to, s, words);
+    sr_screen_print(to, e, c, words);
     fclose(to);
     return text;
 }
@@ -57,72 +75,106 @@ static void expect_lines(const char *text, const char *const *lines, size_t n) {
 
 /* ---- numbers ---- */
 
-static void expect_number(const struct sr_json *got, const struct sr_json *want, const char *key) {
-    double a = (double)NAN, b = (double)NAN;
-    cr_assert(sr_json_as_number(want, &a), "%s", key);
-    /* 1e-12: sums of at most a few hundred terms, each off by 1e-16, and rates of up to 1000 */
-    cr_expect(sr_json_as_number(got, &b) && fabs(a - b) <= 1e-12 * fmax(1, fabs(a)), "%s: %.17g, not %.17g",
-              key, b, a);
+struct number {
+    const char *key;
+    double value;
+};
+
+static double answer(const struct sr_json *want, const char *key, size_t end) {
+    double value = (double)NAN;
+    const struct sr_json *at = sr_json_get(want, key);
+    cr_assert(sr_json_as_number(sr_json_is_array(at) ? sr_json_at(at, end) : at, &value), "%s", key);
+    return value;
+}
+
+/* 1e-12: sums of at most a few hundred terms, each off by 1e-16, and rates of up to 1000 */
+static void expect_number(double got, const struct sr_json *want, const char *key, size_t end) {
+    const double value = answer(want, key, end);
+    cr_expect(fabs(got - value) <= 1e-12 * fmax(1, fabs(value)), "%s: %.17g, not %.17g", key, got, value);
 }
 
 Test(screen, agrees_with_numpy_and_scikit_learn) {
     struct sr_safetensors *file;
     struct sr_error err;
-    const struct sr_screen_rows in = stored_open(&file);
-    const struct sr_screen s = measure(&in);
-    const struct sr_screen_words words = {0};
-    struct sr_json *got = sr_json_object(), *want;
+    const struct sr_rows in = stored_open(&file);
+    const struct sr_evaluation e = measure(&in);
+    const struct sr_comparison c = compare(&in, sr_safetensors_find(file, "parent_prob")->data, .55f);
+    const struct number numbers[] = {
+        {"rows", (double)e.rows},
+        {"bad_rows", (double)e.bad_rows},
+        {"unlabelled", (double)e.unlabelled},
+        {"ranked", (double)e.ranked},
+        {"positives", (double)e.positives},
+        {"base_rate", e.value[SR_FIGURE_BASE_RATE]},
+        {"auprc", e.value[SR_FIGURE_AUPRC]},
+        {"auroc", e.value[SR_FIGURE_AUROC]},
+        {"entropy_rows", (double)e.entropy_rows},
+        {"entropy_auprc", e.value[SR_FIGURE_ENTROPY_AUPRC]},
+        {"rows_routed", (double)e.routed},
+        {"share_routed", e.value[SR_FIGURE_SHARE_ROUTED]},
+        {"system_rows", (double)e.system_rows},
+        {"missed_small", e.value[SR_FIGURE_MISSED_SMALL]},
+        {"missed_routed", e.value[SR_FIGURE_MISSED_ROUTED]},
+        {"missed_large", e.value[SR_FIGURE_MISSED_LARGE]},
+        {"f1_small", e.value[sr_figure(SR_JUDGE_SMALL, SR_OF_JUDGE_F1)]},
+        {"f1_routed", e.value[sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1)]},
+        {"f1_large", e.value[sr_figure(SR_JUDGE_LARGE, SR_OF_JUDGE_F1)]},
+        {"gap_won", e.value[SR_FIGURE_GAP_WON]},
+        {"harmed", 1000 * e.value[SR_FIGURE_HARM]},
+        {"parent_auprc", c.old.value[SR_FIGURE_AUPRC]},
+        {"parent_share_routed", c.old.value[SR_FIGURE_SHARE_ROUTED]},
+        {"parent_missed_routed", c.old.value[SR_FIGURE_MISSED_ROUTED]},
+        {"auprc_gain", c.delta[SR_FIGURE_AUPRC]},
+    };
+    const struct {
+        const char *key;
+        struct sr_interval ci;
+    } intervals[] = {
+        {"auprc_ci", e.ci[SR_FIGURE_AUPRC]},
+        {"entropy_auprc_ci", e.ci[SR_FIGURE_ENTROPY_AUPRC]},
+        {"gap_won_ci", e.ci[SR_FIGURE_GAP_WON]},
+        {"auprc_gain_ci", c.ci[SR_FIGURE_AUPRC]},
+    };
+    struct sr_json *want;
     char *text = slurp(VECTORS "/eval_screen.json");
-    const struct sr_json *value;
-    const char *key;
-    void *iter = NULL;
-    size_t keys = 0;
     cr_assert_eq(sr_json_parse(&want, text, strlen(text), &err), 0, "%s", err.text);
-    sr_screen_json(got, &s, &words);
-    for (; (key = sr_json_next(want, &iter, &value)); keys++) {
-        const struct sr_json *other = sr_json_get(got, key);
-        if (!sr_json_is_array(value)) {
-            expect_number(other, value, key);
-            continue;
-        }
-        cr_assert_eq(sr_json_size(other), 2, "%s", key);
-        expect_number(sr_json_at(other, 0), sr_json_at(value, 0), key);
-        expect_number(sr_json_at(other, 1), sr_json_at(value, 1), key);
+    cr_expect_eq(sr_json_size(want), SR_COUNT(numbers) + SR_COUNT(intervals));
+    for (size_t i = 0; i < SR_COUNT(numbers); i++)
+        expect_number(numbers[i].value, want, numbers[i].key, 0);
+    for (size_t i = 0; i < SR_COUNT(intervals); i++) {
+        expect_number(intervals[i].ci.low, want, intervals[i].key, 0);
+        expect_number(intervals[i].ci.high, want, intervals[i].key, 1);
     }
-    cr_expect_eq(keys, 29);
-    sr_json_free(got);
     sr_json_free(want);
     sr_free(text);
     sr_safetensors_close(file);
 }
 
+/* Every number and every interval, to the bit. */
 Test(screen, threads_change_nothing) {
     struct sr_safetensors *file;
-    const struct sr_screen_rows in = stored_open(&file);
-    const struct sr_screen_words words = {0};
+    const struct sr_rows in = stored_open(&file);
     sr_cpu_threads(1);
-    struct sr_screen s = measure(&in);
-    char *first = text_of(&s, &words);
+    const struct sr_evaluation first = measure(&in);
     for (int threads = 2; threads <= 4; threads += 2) {
         sr_cpu_threads(threads);
-        const struct sr_screen again = measure(&in);
-        char *text = text_of(&again, &words);
-        cr_expect_str_eq(text, first, "%d threads", threads);
-        cr_expect(again.auprc_ci.low == s.auprc_ci.low && again.gap_won_ci.high == s.gap_won_ci.high);
-        free(text);
+        const struct sr_evaluation again = measure(&in);
+        cr_expect_eq(memcmp(first.value, again.value, sizeof first.value), 0, "%d threads", threads);
+        cr_expect_eq(memcmp(first.ci, again.ci, sizeof first.ci), 0, "%d threads", threads);
     }
-    free(first);
     sr_safetensors_close(file);
 }
 
-/* Against itself a router gains nothing, in every resample. */
-Test(screen, the_gain_is_paired) {
+/* Against itself a router gains nothing, in every resample; what is undefined stays so. */
+Test(screen, differences_are_paired) {
     struct sr_safetensors *file;
-    struct sr_screen_rows in = stored_open(&file);
-    in.parent_prob = in.prob;
-    const struct sr_screen s = measure(&in);
-    cr_expect_eq(s.parent_auprc, s.auprc);
-    cr_expect(s.auprc_gain_ci.low == 0 && s.auprc_gain_ci.high == 0);
+    struct sr_rows in = stored_open(&file);
+    const struct sr_comparison c = compare(&in, in.prob, .6f);
+    for (size_t f = 0; f < SR_FIGURES; f++)
+        if (!isnan(c.delta[f]))
+            cr_expect(c.delta[f] == 0 && c.ci[f].low == 0 && c.ci[f].high == 0, "figure %zu", f);
+    cr_expect_eq(c.delta[SR_FIGURE_AUROC], 0);
+    cr_expect(c.to_large == 0 && c.to_small == 0 && c.p_value == 1);
     sr_safetensors_close(file);
 }
 
@@ -130,13 +182,12 @@ Test(screen, the_gain_is_paired) {
 
 Test(screen, says_in_words_what_the_numbers_are) {
     static const char *const lines[] = {
-        "rows           220 labelled, 59 positive, base rate 0.2682; left out: 9 without a known label, 11 "
+        "\nrows           220 labelled, 59 positive, base rate 0.2682; left out: 9 without a known label, 11 "
         "without a score (these are routed)\n",
         "labels         as stored\n",
         "AUPRC          0.7869 [0.6839, 0.8637] (95 % interval), chance 0.2682, AUROC 0.8704\n",
         "entropy alone  0.3125 [0.2219, 0.4252] AUPRC of",
         "(211 rows)\n",
-        "threshold      0.6  (because)\n",
         "routed         32.92 % of the rows go to the large guard: 79 of 240\n",
         "unsafe missed  per 1,000 rows: 136.2 small alone, 61.0 routed, 65.7 large alone  (of the 213 rows",
         "gap won        99 % [70 %, 172 %] of the way",
@@ -146,11 +197,14 @@ Test(screen, says_in_words_what_the_numbers_are) {
         "against parent AUPRC +0.3611 [+0.1894, +0.4671] (better), unsafe missed 93.9 -> 61.0, routed 39.58 "
         "% "
         "-> 32.92 %\n"};
-    const struct sr_screen_words words = {"0.6", "because", "as stored", 12, 112};
+    const struct sr_screen_words words = {"because", "as stored", "parent", 12, 112};
     struct sr_safetensors *file;
-    const struct sr_screen_rows in = stored_open(&file);
-    const struct sr_screen s = measure(&in);
-    char *text = text_of(&s, &words);
+    const struct sr_rows in = stored_open(&file);
+    const struct sr_evaluation e = measure(&in);
+    const struct sr_comparison c = compare(&in, sr_safetensors_find(file, "parent_prob")->data, .55f);
+    char *text = text_of(&e, &c, &words);
+    const char *first = "threshold      0.6  (because)\n";
+    cr_expect_eq(strncmp(text, first, strlen(first)), 0, "nothing below holds at another one: %s", text);
     expect_lines(text, lines, SR_COUNT(lines));
     cr_expect_null(strstr(text, "\n\n"), "no blank line:\n%s", text);
     free(text);
@@ -166,23 +220,24 @@ Test(screen, a_gain_is_judged_by_its_interval) {
                  {{.01, .02}, " (better),"},
                  {{-.03, -.02}, " (worse),"},
                  {{(double)NAN, (double)NAN}, "[undefined],"}};
-    const struct sr_screen_words words = {0};
+    const struct sr_screen_words words = {.against = "parent"};
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
-        const struct sr_screen s = {.has_parent = true, .auprc_gain_ci = cases[i].gain};
-        char *text = text_of(&s, &words);
+        const struct sr_evaluation e = {0};
+        struct sr_comparison c = {0};
+        c.ci[SR_FIGURE_AUPRC] = cases[i].gain;
+        char *text = text_of(&e, &c, &words);
         cr_expect(strstr(text, cases[i].word), "\"%s\" is not in:\n%s", cases[i].word, text);
         free(text);
     }
 }
 
 Test(screen, large_counts_are_grouped) {
-    const struct sr_screen s = {.ranked = 1234567, .positives = 1000, .unlabelled = 999, .rows = 1235566};
+    const struct sr_evaluation e = {.ranked = 1234567, .positives = 1000, .unlabelled = 999, .rows = 1235566};
     const struct sr_screen_words words = {.best_epoch = 0, .epochs = 5};
-    char *text = text_of(&s, &words);
+    char *text = text_of(&e, NULL, &words);
     cr_expect(strstr(text, "1,234,567 labelled, 1,000 positive"), "%s", text);
     cr_expect(strstr(text, "left out: 999 without"), "%s", text);
     cr_expect(strstr(text, "0 of 5: the weights that training began with"), "%s", text);
-    cr_expect_null(strstr(text, "threshold"), "nothing is said of what is not given: %s", text);
     free(text);
 }
 
@@ -191,24 +246,26 @@ Test(screen, large_counts_are_grouped) {
 /* No label is 1, and nothing is known of the guards. */
 Test(screen, what_is_undefined_says_so) {
     static const char *const lines[] = {"AUPRC          undefined [undefined]", "AUROC undefined",
-                                        "entropy alone  not known", "unsafe missed  not known"};
+                                        "entropy alone  not known", "unsafe missed  not known",
+                                        "too few rows"};
     const uint8_t label[] = {0, 0, 0};
     const float prob[] = {.2f, .9f, .7f};
-    const struct sr_screen_rows in = {.n = 3, .label = label, .prob = prob};
-    const struct sr_screen s = measure(&in);
+    const struct sr_rows in = {.n = 3, .label = label, .prob = prob};
+    const struct sr_evaluation e = measure(&in);
     const struct sr_screen_words words = {0};
     struct sr_json *o = sr_json_object();
     double value;
-    char *text = text_of(&s, &words);
-    cr_expect_eq(s.base_rate, 0);
-    cr_expect(isnan(s.auprc) && isnan(s.auprc_ci.low) && isnan(s.auroc) && isnan(s.gap_won));
-    cr_expect(isnan(s.missed_routed) && isnan(s.harmed) && isnan(s.parent_auprc));
-    cr_expect_eq(s.routed, 2);
+    char *text = text_of(&e, NULL, &words);
+    cr_expect_eq(e.value[SR_FIGURE_BASE_RATE], 0);
+    cr_expect(isnan(e.value[SR_FIGURE_AUPRC]) && isnan(e.ci[SR_FIGURE_AUPRC].low));
+    cr_expect(isnan(e.value[SR_FIGURE_AUROC]) && isnan(e.value[SR_FIGURE_GAP_WON]));
+    cr_expect(isnan(e.value[SR_FIGURE_MISSED_ROUTED]) && isnan(e.value[SR_FIGURE_HARM]));
+    cr_expect_eq(e.routed, 2);
     expect_lines(text, lines, SR_COUNT(lines));
     cr_expect_null(strstr(text, "gap won"), "%s", text);
-    cr_expect_null(strstr(text, "parent"), "%s", text);
+    cr_expect_null(strstr(text, "against"), "%s", text);
     cr_expect_null(strstr(text, "nan"), "%s", text);
-    sr_screen_json(o, &s, &words);
+    sr_evaluation_json(o, &e);
     cr_expect_not_null(sr_json_get(o, "auprc_ci"));
     cr_expect_eq(sr_json_size(sr_json_get(o, "auprc_ci")), 0, "null, not [null, null]");
     cr_expect_not(sr_json_as_number(sr_json_get(o, "gap_won"), &value));
@@ -220,14 +277,15 @@ Test(screen, what_is_undefined_says_so) {
 Test(screen, one_positive_and_none_that_can_be_scored) {
     const uint8_t label[] = {1, 0, 0, 0};
     const float prob[] = {.2f, .9f, .7f, .1f}, bad[] = {NAN, NAN, NAN, NAN};
-    struct sr_screen_rows in = {.n = 4, .label = label, .prob = prob};
-    struct sr_screen s = measure(&in);
-    cr_expect_float_eq(s.auprc, 1. / 3, 1e-15);
-    cr_expect(s.auprc_ci.low > 0 && s.auprc_ci.high == 1);
+    struct sr_rows in = {.n = 4, .label = label, .prob = prob};
+    struct sr_evaluation e = measure(&in);
+    cr_expect_float_eq(e.value[SR_FIGURE_AUPRC], 1. / 3, 1e-15);
+    cr_expect(e.ci[SR_FIGURE_AUPRC].low > 0 && e.ci[SR_FIGURE_AUPRC].high == 1);
     in.prob = bad;
-    s = measure(&in);
-    cr_expect(s.ranked == 0 && s.bad_rows == 4 && s.routed == 4 && s.unlabelled == 0);
-    cr_expect(isnan(s.base_rate) && isnan(s.auprc) && isnan(s.auprc_ci.low));
+    e = measure(&in);
+    cr_expect(e.ranked == 0 && e.bad_rows == 4 && e.routed == 4 && e.unlabelled == 0);
+    cr_expect(isnan(e.value[SR_FIGURE_BASE_RATE]) && isnan(e.value[SR_FIGURE_AUPRC]));
+    cr_expect(isnan(e.ci[SR_FIGURE_AUPRC].low));
 }
 
 /* The large guard misses as much: there is no gap, and a gain divided by it is not a number. */
@@ -235,16 +293,17 @@ Test(screen, without_a_gap_there_is_nothing_to_win) {
     const uint8_t label[] = {0, 1, 0, 0}, gold[] = {1, 1, 0, 0};
     const uint8_t small[] = {1, 0, 0, 0}, large[] = {0, 1, 0, 0};
     const float prob[] = {.1f, .9f, .1f, .1f};
-    const struct sr_screen_rows in = {
+    const struct sr_rows in = {
         .n = 4, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
-    const struct sr_screen s = measure(&in);
+    const struct sr_evaluation e = measure(&in);
     const struct sr_screen_words words = {0};
-    char *text = text_of(&s, &words);
-    cr_expect(s.f1_small == s.f1_large && s.f1_routed == 1);
-    cr_expect(isnan(s.gap_won) && isnan(s.gap_won_ci.low), "no interval around what is undefined");
+    char *text = text_of(&e, NULL, &words);
+    cr_expect_eq(e.value[sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1)], 1);
+    cr_expect(isnan(e.value[SR_FIGURE_GAP_WON]) && isnan(e.ci[SR_FIGURE_GAP_WON].low),
+              "no interval around what is undefined");
     cr_expect(strstr(text, "gap won        none to win"), "%s", text);
-    cr_expect_eq(s.missed_small, 250);
-    cr_expect_eq(s.missed_routed, 0);
+    cr_expect_eq(e.value[SR_FIGURE_MISSED_SMALL], 250);
+    cr_expect_eq(e.value[SR_FIGURE_MISSED_ROUTED], 0);
     free(text);
 }
 
@@ -254,9 +313,11 @@ Test(screen, a_share_of_a_loss_is_no_gain) {
     const uint8_t label[] = {0, 0, 0, 0}, gold[] = {1, 1, 1, 0};
     const uint8_t small[] = {1, 1, 1, 0}, large[] = {0, 0, 1, 0};
     const float prob[] = {.1f, .9f, .1f, .1f};
-    const struct sr_screen_rows in = {
+    const struct sr_rows in = {
         .n = 4, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
-    const struct sr_screen s = measure(&in);
-    cr_expect(s.f1_large < s.f1_routed && s.f1_routed < s.f1_small);
-    cr_expect(isnan(s.gap_won) && isnan(s.gap_won_ci.low), "gap won %g", s.gap_won);
+    const struct sr_evaluation e = measure(&in);
+    const double small_f1 = e.value[sr_figure(SR_JUDGE_SMALL, SR_OF_JUDGE_F1)];
+    const double routed_f1 = e.value[sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1)];
+    cr_expect(e.value[sr_figure(SR_JUDGE_LARGE, SR_OF_JUDGE_F1)] < routed_f1 && routed_f1 < small_f1);
+    cr_expect(isnan(e.value[SR_FIGURE_GAP_WON]) && isnan(e.ci[SR_FIGURE_GAP_WON].low));
 }

@@ -160,7 +160,7 @@ Test(retrain, goes_on_from_the_weights_and_says_what_changed) {
     sr_free(config);
     struct sr_json *o = run_json(folder, "tuned", "summary.json"),
                    *base = run_json(folder, "base", "summary.json");
-    cr_expect_float_eq(json_number(o, "parent_auprc"), json_number(base, "auprc"), 1e-15,
+    cr_expect_float_eq(json_number(sr_json_get(o, "old"), "auprc"), json_number(base, "auprc"), 1e-15,
                        "the same weights on the same rows");
     cr_expect_eq(sr_json_size(sr_json_get(o, "files")), 1);
     cr_expect_gt(sr_json_size(sr_json_get(o, "sources")), 1);
@@ -472,7 +472,7 @@ Test(retrain, several_seeds_deliver_the_median_run) {
     same_results(folder, "alone", "many/seed-8");
     r = run_program(folder, "train --resume %s/many --json", folder);
     cr_expect_eq(r.status, 0, "%s", r.err);
-    cr_expect(strstr(r.out, "\"schema_version\": 1"), "%s", r.out);
+    cr_expect(strstr(r.out, "\"schema_version\": 2"), "%s", r.out);
     run_end(&r);
     folder_end(folder);
 }

@@ -1,0 +1,63 @@
+/* cmd_eval.h: what `saferoute eval` measured, and the ways it is said; internal to the command.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_CMD_EVAL_H
+#define SR_CMD_EVAL_H
+
+#include "data/data.h"
+#include "eval/eval.h"
+#include "infer/infer.h"
+
+struct sr_eval_options {
+    struct sr_score_options score;
+    struct sr_data_options how;
+    struct sr_prices prices;
+    char *baseline, *traffic, *run, *report, *gate;
+    double prevalence; /* NaN: not given */
+    bool headroom, full, json;
+    int on_bad_row; /* enum sr_on_bad_row */
+};
+
+/* The rows of an unlabelled dump, scored. */
+struct sr_traffic {
+    size_t rows, routed;
+    double latency_ms, price;
+};
+
+struct sr_eval_result {
+    const struct sr_eval_options *options;
+    const struct sr_scoring *scoring;
+    struct sr_rows rows;
+    struct sr_measure_options how;
+    char labels[256];
+
+    struct sr_evaluation all;
+    const char *const *names;    /* of slices, [slices] */
+    struct sr_evaluation *slice; /* [slices] */
+    size_t slices;
+    struct sr_overlap used[SR_USES];
+
+    bool has_old;
+    struct sr_comparison change, equal_share; /* at each router's own threshold; at the old one's share */
+    float equal_threshold;                    /* of the new one there */
+    struct sr_comparison *slice_change;       /* [slices] */
+
+    bool has_traffic;
+    struct sr_traffic traffic;
+    struct sr_json *evaluation; /* all of it */
+};
+
+/* Fills everything but the JSON; prints progress and warnings. Free after a failure too. */
+/* cmd_headroom.c: `eval --headroom`. */
+int sr_headroom_run(const char *data, const struct sr_data_options *how, const struct sr_prices *prices,
+                    bool json, struct sr_error *err);
+
+int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
+                    struct sr_error *err);
+/* Fills r->evaluation. */
+int sr_eval_json(struct sr_eval_result *r, struct sr_error *err);
+void sr_eval_print(const struct sr_eval_result *r);
+void sr_eval_free(struct sr_eval_result *r);
+
+#endif

@@ -1,0 +1,203 @@
+/* cmd_eval_json.c: everything `saferoute eval` measured, as one tree of JSON; see cmd_eval.h.
+ *
+ * Every key is there always; undefined and unknown are null. Files are named without their folders: the same
+ * evaluation elsewhere is the same text.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/cmd_eval.h"
+
+#define METRICS_MAX ((size_t)64 << 20) /* bytes of a metrics.jsonl */
+
+static const char *name_of(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+static double decimal_of(float threshold) {
+    char text[SR_DECIMAL_TEXT];
+    return strtod(sr_decimal_float(text, threshold), NULL);
+}
+
+static void set_files(struct sr_json *o, const struct sr_eval_result *r) {
+    struct sr_json *data = sr_json_array();
+    for (size_t f = 0; f < r->scoring->data->files; f++)
+        sr_json_append(data, sr_json_string(name_of(sr_data_path(r->scoring->data, f))));
+    sr_json_set(o, "model", sr_json_string(name_of(r->options->score.model)));
+    sr_json_set(o, "data", data);
+}
+
+static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
+    const struct sr_router *router = r->scoring->router;
+    const char *rule = router ? sr_router_metadata(router, "threshold_rule") : NULL;
+    struct sr_json *list = sr_json_array(), *one = sr_json_object();
+    float stored;
+    sr_json_set(o, "threshold_origin", sr_json_string(r->scoring->threshold_origin));
+    sr_json_set(one, "rule", sr_json_string("in use"));
+    sr_json_set(one, "threshold", sr_json_number(decimal_of(r->scoring->threshold)));
+    sr_json_append(list, one);
+    if (router && sr_router_threshold(router, &stored)) {
+        one = sr_json_object();
+        sr_json_set(one, "rule", sr_json_string(rule ? rule : "stored"));
+        sr_json_set(one, "threshold", sr_json_number(decimal_of(stored)));
+        sr_json_append(list, one);
+    }
+    sr_json_set(o, "thresholds", list);
+    sr_json_set(o, "threshold_is_set", sr_json_bool(r->scoring->threshold_is_set));
+}
+
+static void set_cut(struct sr_json *o, const char *key, const char *key_origin, const struct sr_cut *cut) {
+    const bool known = cut->at > 0;
+    sr_json_set(o, key, known ? sr_json_number(cut->at) : sr_json_null());
+    sr_json_set(o, key_origin, sr_json_string(known ? cut->origin : NULL));
+}
+
+static void set_labels(struct sr_json *o, const struct sr_eval_result *r) {
+    const struct sr_data *d = r->scoring->data;
+    sr_json_set(o, "labels", sr_json_string(r->labels));
+    set_cut(o, "small_threshold", "small_threshold_origin", &d->small_cut);
+    set_cut(o, "large_threshold", "large_threshold_origin", &d->large_cut);
+}
+
+static void set_used(struct sr_json *o, const struct sr_eval_result *r) {
+    static const char *const keys[SR_USES] = {"trained", "selected", "calibrated"};
+    struct sr_json *used = sr_json_object();
+    for (size_t u = 0; u < SR_USES; u++) {
+        struct sr_json *one = sr_json_object();
+        sr_json_set(one, "rows", sr_json_integer((int64_t)r->used[u].seen));
+        sr_json_set(one, "share", sr_json_number(r->used[u].share));
+        sr_json_set(used, keys[u], one);
+    }
+    sr_json_set(o, "used", used);
+}
+
+/* ---- slices ---- */
+
+static struct sr_json *slice_json(const struct sr_eval_result *r, size_t s) {
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "name", sr_json_string(r->names[s]));
+    sr_evaluation_json(o, &r->slice[s]);
+    return o;
+}
+
+static void set_slices(struct sr_json *o, const struct sr_eval_result *r) {
+    const size_t worst = sr_worst_slice(r->slice, r->slices, SR_FIGURE_F1);
+    struct sr_json *list = sr_json_array();
+    for (size_t s = 0; s < r->slices; s++)
+        if (r->slice[s].rows > 0)
+            sr_json_append(list, slice_json(r, s));
+    sr_json_set(o, "slices", list);
+    sr_json_set(o, "worst_slice", worst < r->slices ? slice_json(r, worst) : sr_json_null());
+}
+
+/* ---- a second router ---- */
+
+static struct sr_json *equal_share_json(const struct sr_eval_result *r) {
+    const struct sr_comparison *c = &r->equal_share;
+    struct sr_json *o = sr_json_object(), *now = sr_json_object(), *delta = sr_json_object();
+    double value[SR_FIGURES];
+    for (size_t f = 0; f < SR_FIGURES; f++)
+        value[f] = c->old.value[f] + c->delta[f];
+    sr_figures_json(now, value, NULL);
+    sr_figures_json(delta, c->delta, c->ci);
+    sr_json_set(o, "share", sr_json_number(c->old.value[SR_FIGURE_SHARE_ROUTED]));
+    sr_json_set(o, "threshold_new", sr_json_number(decimal_of(r->equal_threshold)));
+    sr_json_set(o, "threshold_old", sr_json_number(decimal_of(c->old.threshold)));
+    sr_json_set(o, "new", now);
+    sr_json_set(o, "delta", delta);
+    return o;
+}
+
+static struct sr_json *regressions_json(const struct sr_eval_result *r) {
+    struct sr_json *list = sr_json_array();
+    for (size_t s = 0; s < r->slices; s++) {
+        const struct sr_comparison *c = &r->slice_change[s];
+        if (!sr_comparison_is_worse(c))
+            continue;
+        struct sr_json *o = sr_json_object(), *delta = sr_json_object();
+        sr_json_set(o, "name", sr_json_string(r->names[s]));
+        sr_json_set(o, "rows", sr_json_integer((int64_t)c->old.rows));
+        sr_json_set(o, "positives", sr_json_integer((int64_t)c->old.positives));
+        sr_figures_json(delta, c->delta, c->ci);
+        sr_json_set(o, "delta", delta);
+        sr_json_append(list, o);
+    }
+    return list;
+}
+
+static void set_old(struct sr_json *o, const struct sr_eval_result *r) {
+    sr_json_set(o, "baseline", sr_json_string(name_of(r->options->baseline)));
+    sr_comparison_json(o, r->has_old ? &r->change : NULL);
+    sr_json_set(o, "equal_share", r->has_old ? equal_share_json(r) : sr_json_null());
+    sr_json_set(o, "regressions", r->has_old ? regressions_json(r) : sr_json_null());
+}
+
+static void set_traffic(struct sr_json *o, const struct sr_eval_result *r) {
+    struct sr_json *t = r->has_traffic ? sr_json_object() : sr_json_null();
+    if (r->has_traffic) {
+        sr_json_set(t, "rows", sr_json_integer((int64_t)r->traffic.rows));
+        sr_json_set(t, "share_routed", sr_json_number((double)r->traffic.routed / (double)r->traffic.rows));
+        sr_json_set(t, "latency_ms", sr_json_number(r->traffic.latency_ms));
+        sr_json_set(t, "price", sr_json_number(r->traffic.price));
+    }
+    sr_json_set(o, "traffic", t);
+}
+
+/* ---- curves ---- */
+
+/* The lines of a run's metrics.jsonl, or null without a run. */
+static int set_training(struct sr_json *o, const char *run, struct sr_error *err) {
+    char path[4096];
+    void *text;
+    size_t size;
+    if (!run) {
+        sr_json_set(o, "training", sr_json_null());
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    int status = sr_file_read(&text, &size, path, METRICS_MAX, err);
+    if (status < 0)
+        return status;
+    struct sr_json *list = sr_json_array();
+    char *rest = text;
+    for (char *line; status == 0 && (line = strsep(&rest, "\n"));) {
+        struct sr_json *epoch;
+        if (*line && (status = sr_json_parse(&epoch, line, strlen(line), err)) == 0)
+            sr_json_append(list, epoch);
+    }
+    sr_free(text);
+    sr_json_set(o, "training", list);
+    return status;
+}
+
+static int set_curves(struct sr_json *o, const struct sr_eval_result *r, struct sr_error *err) {
+    const char *text = r->scoring->router ? sr_router_metadata(r->scoring->router, "calibration") : NULL;
+    struct sr_calibrator *calibrator = NULL;
+    int status = text ? sr_calibrator_parse(&calibrator, text, err) : 0;
+    if (status == 0)
+        status = sr_curves_json(o, &r->rows, calibrator, err);
+    sr_calibrator_free(calibrator);
+    return status;
+}
+
+int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
+    struct sr_json *o = r->evaluation = sr_json_object();
+    sr_json_set(o, "schema_version", sr_json_integer(2));
+    set_files(o, r);
+    sr_evaluation_json(o, &r->all);
+    sr_json_set(o, "prevalence_at", sr_json_number(r->how.prevalence));
+    set_threshold(o, r);
+    set_labels(o, r);
+    sr_json_set(o, "prices", sr_prices_json(&r->options->prices));
+    set_used(o, r);
+    set_slices(o, r);
+    set_old(o, r);
+    set_traffic(o, r);
+    const int status = set_training(o, r->options->run, err);
+    return status == 0 ? set_curves(o, r, err) : status;
+}

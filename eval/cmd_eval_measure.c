@@ -1,0 +1,174 @@
+/* cmd_eval_measure.c: `saferoute eval` measures: all rows, slices, a second router, traffic; see cmd_eval.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "eval/cmd_eval.h"
+
+static void show_progress(void *user, double fraction) {
+    (void)user;
+    sr_log_progress(fraction, "scoring once more");
+}
+
+static void rows_fill(struct sr_eval_result *r) {
+    const struct sr_data *d = r->scoring->data;
+    const bool guards = d->gold && d->small_pred && d->large_pred;
+    r->rows = (struct sr_rows){
+        .n = d->rows,
+        .label = d->label,
+        .prob = r->scoring->scores.prob,
+        .gold = guards ? d->gold : NULL,
+        .small_pred = guards ? d->small_pred : NULL,
+        .large_pred = guards ? d->large_pred : NULL,
+        .small_prob = d->small_prob,
+        .large_prob = d->large_prob,
+        .group = d->group,
+    };
+}
+
+/* The share of positives that training drew: what prevalence corrects from. */
+static double train_share(const struct sr_router *router) {
+    const char *text = router ? sr_router_metadata(router, "train_share") : NULL;
+    const double share = text ? strtod(text, NULL) : (double)NAN;
+    return share > 0 && share < 1 ? share : (double)NAN;
+}
+
+static void how_fill(struct sr_eval_result *r) {
+    r->how = (struct sr_measure_options){.threshold = r->scoring->threshold,
+                                         .draws = SR_DRAWS,
+                                         .prices = r->options->prices,
+                                         .prevalence = r->options->prevalence,
+                                         .train_share = train_share(r->scoring->router)};
+}
+
+/* Rows that the weights have seen already make every number too good. */
+static int used_warn(struct sr_eval_result *r, struct sr_error *err) {
+    static const char *const texts[SR_USES] = {
+#define X(name, key, text) text,
+        SR_USE_LIST(X)
+#undef X
+    };
+    const int status = sr_scoring_used(r->used, r->scoring, err);
+    for (size_t u = 0; status == 0 && u < SR_USES; u++)
+        if (r->used[u].seen > 0)
+            sr_log_warn(
+                "of these rows about %.3g %% were %s: what is measured here is too good; use rows that "
+                "the weights have never seen",
+                100 * r->used[u].share, texts[u]);
+    return status;
+}
+
+static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
+    const struct sr_data *d = r->scoring->data;
+    if (!d->source)
+        return 0;
+    r->names = (const char *const *)d->source_names;
+    r->slices = d->sources;
+    r->slice = sr_alloc(r->slices, sizeof *r->slice, err);
+    return r->slice ? sr_evaluate_slices(r->slice, r->slices, d->source, &r->rows, &r->how, err) : SR_NOMEM;
+}
+
+/* ---- a second router ---- */
+
+/* The new router at the lowest threshold at which it routes no more rows than the old one does. */
+static int equal_share_compare(struct sr_eval_result *r, const float *old_prob, float old_threshold,
+                               struct sr_error *err) {
+    struct sr_measure_options how = r->how;
+    struct sr_sweep sweep;
+    size_t i = 0;
+    int status = sr_sweep_make(&sweep, &r->rows, err);
+    if (status < 0)
+        return status;
+    while (i + 1 < sweep.n && sweep.point[i].routed > r->change.old.routed)
+        i++;
+    how.threshold = r->equal_threshold = sweep.point[i].threshold;
+    sr_sweep_free(&sweep);
+    return sr_compare(&r->equal_share, &r->rows, &how, old_prob, old_threshold, err);
+}
+
+static int old_compare(struct sr_eval_result *r, const float *old_prob, float old_threshold,
+                       struct sr_error *err) {
+    const struct sr_data *d = r->scoring->data;
+    int status = sr_compare(&r->change, &r->rows, &r->how, old_prob, old_threshold, err);
+    if (status == 0)
+        status = equal_share_compare(r, old_prob, old_threshold, err);
+    if (status < 0 || r->slices == 0)
+        return status;
+    r->slice_change = sr_alloc(r->slices, sizeof *r->slice_change, err);
+    if (!r->slice_change)
+        return SR_NOMEM;
+    return sr_compare_slices(r->slice_change, r->slices, d->source, &r->rows, &r->how, old_prob,
+                             old_threshold, err);
+}
+
+static int old_measure(struct sr_eval_result *r, struct sr_error *err) {
+    struct sr_router *old = NULL;
+    struct sr_scores scores = {0};
+    float threshold = SR_THRESHOLD_UNSET;
+    if (!r->options->baseline)
+        return 0;
+    int status = sr_router_open(&old, r->options->baseline, err);
+    if (status < 0)
+        return status;
+    if (!sr_router_threshold(old, &threshold))
+        sr_log_warn("%s has no threshold; 0.6 is used for it", r->options->baseline);
+    status = sr_score_data(&scores, old, r->scoring->data, show_progress, NULL, err);
+    if (status == 0)
+        status = old_compare(r, scores.prob, threshold, err);
+    r->has_old = status == 0;
+    sr_scores_free(&scores);
+    sr_router_close(old);
+    return status;
+}
+
+/* ---- traffic ---- */
+
+static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
+    const struct sr_prices *p = &r->options->prices;
+    struct sr_data_options how = r->options->how;
+    struct sr_data *d = NULL;
+    struct sr_scores scores = {0};
+    if (!r->options->traffic)
+        return 0;
+    how.features_only = true;
+    int status = sr_data_open(&d, r->options->traffic, &how, err);
+    if (status == 0)
+        status = sr_score_data(&scores, r->scoring->router, d, show_progress, NULL, err);
+    if (status == 0) {
+        struct sr_traffic *t = &r->traffic;
+        t->rows = scores.rows;
+        for (size_t i = 0; i < scores.rows; i++)
+            t->routed += scores.prob[i] > r->how.threshold || isnan(scores.prob[i]);
+        const double share = (double)t->routed / (double)t->rows;
+        t->latency_ms = sr_prices_latency(p, share);
+        t->price = sr_prices_price(p, share);
+        r->has_traffic = true;
+    }
+    sr_scores_free(&scores);
+    sr_data_close(d);
+    return status;
+}
+
+int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
+                    struct sr_error *err) {
+    int status;
+    *r = (struct sr_eval_result){.options = o, .scoring = s};
+    rows_fill(r);
+    how_fill(r);
+    sr_data_labels_text(r->labels, s->data);
+    if (s->data->weight)
+        sr_log_info("metrics count every row as 1; /weight only matters in training");
+    if ((status = used_warn(r, err)) < 0 || (status = sr_evaluate(&r->all, &r->rows, &r->how, err)) < 0 ||
+        (status = slices_measure(r, err)) < 0 || (status = old_measure(r, err)) < 0)
+        return status;
+    return traffic_measure(r, err);
+}
+
+void sr_eval_free(struct sr_eval_result *r) {
+    sr_free(r->slice);
+    sr_free(r->slice_change);
+    sr_json_free(r->evaluation);
+    *r = (struct sr_eval_result){0};
+}

@@ -1,0 +1,263 @@
+/* evaluation_text.c: an evaluation as tables for people: the guards and the ways to route, counts,
+ * calibration, slices, two routers.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "eval/eval.h"
+#include "eval/text.h"
+
+#define CELL     26 /* columns of a figure with its interval */
+#define NAME_MIN 14
+#define NAME_MAX 40
+
+static void put_cell(FILE *to, const char *format, double value, struct sr_interval i, double scale) {
+    char text[SR_TEXT];
+    fprintf(to, " %-*s", CELL, sr_text_figure(text, format, value, i, scale));
+}
+
+static void put_figure(FILE *to, const char *format, const struct sr_evaluation *e, size_t figure,
+                       double scale) {
+    put_cell(to, format, e->value[figure], e->ci[figure], scale);
+}
+
+/* ---- guards ---- */
+
+void sr_guards_print(FILE *to, const struct sr_evaluation *e) {
+    static const char *const names[] = {
+        [SR_JUDGE_SMALL] = "small alone",     [SR_JUDGE_LARGE] = "large alone",
+        [SR_JUDGE_ROUTED] = "routed",         [SR_JUDGE_ENTROPY] = "entropy instead",
+        [SR_JUDGE_RANDOM] = "random instead", [SR_JUDGE_ORACLE] = "oracle"};
+    static const enum sr_judge order[] = {SR_JUDGE_SMALL,  SR_JUDGE_RANDOM, SR_JUDGE_ENTROPY,
+                                          SR_JUDGE_ROUTED, SR_JUDGE_ORACLE, SR_JUDGE_LARGE};
+    if (e->system_rows == 0)
+        return;
+    fprintf(to, "\n%-15s %-*s %-*s %-*s %-*s %s\n", "safety", CELL, "F1", CELL, "precision", CELL, "recall",
+            CELL, "accuracy", "routed");
+    for (size_t j = 0; j < SR_COUNT(order); j++) {
+        fprintf(to, "%-15s", names[order[j]]);
+        for (enum sr_judge_figure f = SR_OF_JUDGE_F1; f <= SR_OF_JUDGE_ACCURACY; f++)
+            put_figure(to, "%.4f", e, sr_figure(order[j], f), 1);
+        fputc(' ', to);
+        sr_put(to, "%.2f %%", e->value[sr_figure(order[j], SR_OF_JUDGE_SHARE_ROUTED)], 100);
+        fputc('\n', to);
+    }
+}
+
+/* ---- everything else of one evaluation ---- */
+
+static void print_figure(FILE *to, const char *name, const char *format, const struct sr_evaluation *e,
+                         size_t figure, double scale) {
+    char text[SR_TEXT];
+    fprintf(to, "%-18s %s\n", name, sr_text_figure(text, format, e->value[figure], e->ci[figure], scale));
+}
+
+static void print_router(FILE *to, const struct sr_evaluation *e) {
+    const struct sr_confusion c = e->confusion;
+    fprintf(to, "\n%-14s %12s %12s\n", "label", "routed", "not routed");
+    fprintf(to, "%-14s    TP %6" PRIu64 "    FN %6" PRIu64 "\n", "positive", c.tp, c.fn);
+    fprintf(to, "%-14s    FP %6" PRIu64 "    TN %6" PRIu64 "\n", "negative", c.fp, c.tn);
+    print_figure(to, "F1", "%.4f", e, SR_FIGURE_F1, 1);
+    print_figure(to, "precision", "%.4f", e, SR_FIGURE_PRECISION, 1);
+    print_figure(to, "recall", "%.4f", e, SR_FIGURE_RECALL, 1);
+    print_figure(to, "accuracy", "%.4f", e, SR_FIGURE_ACCURACY, 1);
+    print_figure(to, "balanced accuracy", "%.4f", e, SR_FIGURE_BALANCED_ACCURACY, 1);
+    print_figure(to, "MCC", "%.4f", e, SR_FIGURE_MCC, 1);
+    fputs("\ncalibration of prob as a probability\n", to);
+    print_figure(to, "Brier", "%.4f", e, SR_FIGURE_BRIER, 1);
+    print_figure(to, "log loss", "%.4f", e, SR_FIGURE_LOG_LOSS, 1);
+    print_figure(to, "ECE, equal width", "%.4f", e, SR_FIGURE_ECE, 1);
+    print_figure(to, "ECE, equal mass", "%.4f", e, SR_FIGURE_ECE_MASS, 1);
+}
+
+static void print_right(FILE *to, const char *name, uint64_t rows, uint64_t all) {
+    const double part = (double)rows;
+    char text[SR_TEXT];
+    fprintf(to, "%-14s %10" PRIu64 "  %s\n", name, rows,
+            sr_text_figure(text, "%.2f %%", part / (double)all, sr_wilson(part, (double)all), 100));
+}
+
+static void print_system(FILE *to, const struct sr_evaluation *e) {
+    static const struct {
+        const char *name;
+        enum sr_judge judge;
+    } curves[] = {{"router", SR_JUDGE_ROUTED},
+                  {"entropy", SR_JUDGE_ENTROPY},
+                  {"random", SR_JUDGE_RANDOM},
+                  {"oracle", SR_JUDGE_ORACLE}};
+    fputs("\nwho was right\n", to);
+    print_right(to, "both", e->cc, e->system_rows);
+    print_right(to, "only large", e->wc, e->system_rows);
+    print_right(to, "only small", e->cw, e->system_rows);
+    print_right(to, "neither", e->ww, e->system_rows);
+    print_figure(to, "routed rightly", "%.2f %%", e, SR_FIGURE_GAIN, 100);
+    print_figure(to, "routed wrongly", "%.2f %%", e, SR_FIGURE_HARM, 100);
+    fputs("\narea under safety F1 against share routed\n", to);
+    for (size_t c = 0; c < SR_COUNT(curves); c++)
+        print_figure(to, curves[c].name, "%.4f", e, sr_figure(curves[c].judge, SR_OF_JUDGE_AREA), 1);
+    fputs("\nlog loss above that of perfect routing\n", to);
+    print_figure(to, "gap", "%.4f", e, SR_FIGURE_RISK_GAP, 1);
+    print_figure(to, "bound", "%.4f", e, SR_FIGURE_RISK_BOUND, 1);
+    print_figure(to, "routing error", "%.2f %%", e, SR_FIGURE_ROUTING_ERROR, 100);
+}
+
+void sr_evaluation_print(FILE *to, const struct sr_evaluation *e) {
+    print_router(to, e);
+    if (e->system_rows > 0)
+        print_system(to, e);
+}
+
+void sr_prices_print(FILE *to, const struct sr_evaluation *e, const struct sr_prices *p) {
+    const double latency = e->value[SR_FIGURE_LATENCY_MS], price = e->value[SR_FIGURE_PRICE];
+    if (!isnan(latency)) {
+        sr_put_name(to, "latency");
+        fprintf(to, "%.4g ms a row on average; small alone %.4g, large alone %.4g\n", latency, p->small_ms,
+                p->large_ms);
+    }
+    if (!isnan(price)) {
+        sr_put_name(to, "price");
+        fprintf(to, "%.4g a row on average; small alone %.4g, large alone %.4g\n", price, p->small_cost,
+                p->large_cost);
+    }
+}
+
+void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, double prevalence) {
+    const size_t f = SR_FIGURE_OF_PREVALENCE;
+    if (isnan(prevalence))
+        return;
+    fprintf(to, "\nwhere %.4g %% of the rows are positive\n", 100 * prevalence);
+    print_figure(to, "precision", "%.4f", e, f + SR_OF_PREVALENCE_PRECISION, 1);
+    print_figure(to, "F1", "%.4f", e, f + SR_OF_PREVALENCE_F1, 1);
+    print_figure(to, "accuracy", "%.4f", e, f + SR_OF_PREVALENCE_ACCURACY, 1);
+    print_figure(to, "routed", "%.2f %%", e, f + SR_OF_PREVALENCE_SHARE_ROUTED, 100);
+    print_figure(to, "Brier, corrected", "%.4f", e, f + SR_OF_PREVALENCE_BRIER, 1);
+    print_figure(to, "log loss, corr.", "%.4f", e, f + SR_OF_PREVALENCE_LOG_LOSS, 1);
+}
+
+/* ---- slices ---- */
+
+static int name_width(const char *heading, const char *const *names, const struct sr_evaluation *slice,
+                      size_t n) {
+    size_t width = strlen(heading) > NAME_MIN ? strlen(heading) : NAME_MIN;
+    for (size_t s = 0; s < n; s++)
+        if (slice[s].rows > 0 && strlen(names[s]) > width)
+            width = strlen(names[s]);
+    return (int)(width < NAME_MAX ? width : NAME_MAX);
+}
+
+void sr_evaluation_slices_print(FILE *to, const char *heading, const char *const *names,
+                                const struct sr_evaluation *slice, size_t n) {
+    const int width = name_width(heading, names, slice, n);
+    fprintf(to, "\n%-*s %10s %10s %-*s %-*s %-*s %s\n", width, heading, "rows", "positives", CELL, " AUPRC",
+            CELL, " F1", CELL, " safety F1", "routed");
+    for (size_t s = 0; s < n; s++) {
+        const struct sr_evaluation *e = &slice[s];
+        if (e->rows == 0)
+            continue;
+        fprintf(to, "%-*s %10zu %10zu ", width, names[s], e->rows, e->positives);
+        put_figure(to, "%.4f", e, SR_FIGURE_AUPRC, 1);
+        put_figure(to, "%.4f", e, SR_FIGURE_F1, 1);
+        put_figure(to, "%.4f", e, sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1), 1);
+        fputc(' ', to);
+        sr_put(to, "%.2f %%", e->value[SR_FIGURE_SHARE_ROUTED], 100);
+        fputs(e->too_few ? "  too few rows\n" : "\n", to);
+    }
+}
+
+void sr_worst_slice_print(FILE *to, const char *heading, const char *const *names,
+                          const struct sr_evaluation *slice, size_t n) {
+    const size_t worst = sr_worst_slice(slice, n, SR_FIGURE_F1);
+    char name[32], text[SR_TEXT];
+    if (worst == n)
+        return;
+    const struct sr_evaluation *e = &slice[worst];
+    snprintf(name, sizeof name, "worst %s", heading);
+    sr_put_name(to, name);
+    fprintf(to, "%s: F1 %s, AUPRC ", names[worst],
+            sr_text_figure(text, "%.4f", e->value[SR_FIGURE_F1], e->ci[SR_FIGURE_F1], 1));
+    sr_put(to, "%.4f", e->value[SR_FIGURE_AUPRC], 1);
+    fputs(", ", to);
+    sr_put_count(to, e->rows);
+    fputs(" rows\n", to);
+}
+
+/* ---- two routers ---- */
+
+void sr_changed_print(FILE *to, const struct sr_comparison *c) {
+    const double rows = (double)c->old.rows;
+    sr_put_name(to, "changed");
+    fprintf(to, "per 1,000 rows %.1f go to the large guard that did not, %.1f no longer do (of ",
+            1000 * (double)c->to_large / rows, 1000 * (double)c->to_small / rows);
+    sr_put_count(to, c->old.rows);
+    fputs(" rows)\n", to);
+}
+
+void sr_comparison_print(FILE *to, const char *heading, const struct sr_comparison *c) {
+    static const struct {
+        const char *name, *format, *signed_format;
+        size_t figure;
+        double scale;
+    } lines[] = {
+        {"AUPRC", "%.4f", "%+.4f", SR_FIGURE_AUPRC, 1},
+        {"AUROC", "%.4f", "%+.4f", SR_FIGURE_AUROC, 1},
+        {"F1", "%.4f", "%+.4f", SR_FIGURE_F1, 1},
+        {"precision", "%.4f", "%+.4f", SR_FIGURE_PRECISION, 1},
+        {"recall", "%.4f", "%+.4f", SR_FIGURE_RECALL, 1},
+        {"routed", "%.2f %%", "%+.2f %%", SR_FIGURE_SHARE_ROUTED, 100},
+        {"safety F1", "%.4f", "%+.4f", SR_FIGURE_OF_JUDGES + SR_JUDGE_ROUTED * SR_OF_JUDGE, 1},
+        {"unsafe missed", "%.1f", "%+.1f", SR_FIGURE_MISSED_ROUTED, 1},
+        {"harmed", "%.1f", "%+.1f", SR_FIGURE_HARM, 1000},
+    };
+    fprintf(to, "\n%-16s %10s %10s  %s\n", heading, "old", "new", "difference");
+    for (size_t l = 0; l < SR_COUNT(lines); l++) {
+        const size_t f = lines[l].figure;
+        const double old = c->old.value[f];
+        char text[SR_TEXT];
+        if (isnan(c->delta[f]))
+            continue;
+        fprintf(to, "%-16s ", lines[l].name);
+        fprintf(to, "%10s ",
+                sr_text_figure(text, lines[l].format, old, (struct sr_interval){NAN, NAN}, lines[l].scale));
+        fprintf(to, "%10s  ",
+                sr_text_figure(text, lines[l].format, old + c->delta[f], (struct sr_interval){NAN, NAN},
+                               lines[l].scale));
+        fprintf(to, "%s\n",
+                sr_text_figure(text, lines[l].signed_format, c->delta[f], c->ci[f], lines[l].scale));
+    }
+    fprintf(to,
+            "rows that only one has right: %" PRIu64 " the new one, %" PRIu64
+            " the old one; exact McNemar p = %.3g\n",
+            c->only_new_right, c->only_old_right, c->p_value);
+}
+
+/* A slice is worse where the interval of a difference that should not be negative lies below 0. */
+bool sr_comparison_is_worse(const struct sr_comparison *c) {
+    static const size_t figures[] = {SR_FIGURE_AUPRC, SR_FIGURE_F1,
+                                     SR_FIGURE_OF_JUDGES + SR_JUDGE_ROUTED * SR_OF_JUDGE};
+    for (size_t f = 0; f < SR_COUNT(figures); f++)
+        if (c->ci[figures[f]].high < 0)
+            return true;
+    return false;
+}
+
+void sr_regressions_print(FILE *to, const char *heading, const char *const *names,
+                          const struct sr_comparison *c, size_t n) {
+    char text[3][SR_TEXT];
+    size_t worse = 0;
+    const size_t safety = sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1);
+    for (size_t s = 0; s < n; s++) {
+        if (!sr_comparison_is_worse(&c[s]))
+            continue;
+        if (worse++ == 0)
+            fprintf(to, "\nworse by %s (the interval of a difference lies below 0)\n", heading);
+        fprintf(to, "%-14s AUPRC %s, F1 %s, safety F1 %s\n", names[s],
+                sr_text_figure(text[0], "%+.4f", c[s].delta[SR_FIGURE_AUPRC], c[s].ci[SR_FIGURE_AUPRC], 1),
+                sr_text_figure(text[1], "%+.4f", c[s].delta[SR_FIGURE_F1], c[s].ci[SR_FIGURE_F1], 1),
+                sr_text_figure(text[2], "%+.4f", c[s].delta[safety], c[s].ci[safety], 1));
+    }
+    if (n > 0 && worse == 0)
+        fprintf(to, "\nno %s is clearly worse\n", heading);
+}
