@@ -22,9 +22,11 @@ struct scored {
     bool positive;
 };
 
+/* Ties by row, so that there is one order whatever qsort does with equals: sums over it have one rounding. */
 static int by_falling_score(const void *a, const void *b) {
-    const double x = ((const struct scored *)a)->score, y = ((const struct scored *)b)->score;
-    return (x < y) - (x > y);
+    const struct scored *x = a, *y = b;
+    const int fall = (x->score < y->score) - (x->score > y->score);
+    return fall ? fall : (x->row > y->row) - (x->row < y->row);
 }
 
 /* The rows that can be ranked, sorted; returns how many. */
