@@ -1,5 +1,11 @@
 /* gate.h: may this router go out? Conditions on the numbers of an evaluation, for the CI of a model.
  *
+ *     struct sr_gate_line line[SR_GATE_MAX];
+ *     size_t n;
+ *     int status = sr_gate_check(line, &n, "delta.auprc.low >= -.005, new.recall >= .75", evaluation, err);
+ *     for (size_t i = 0; i < n; i++)
+ *         puts(line[i].text);
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SR_GATE_H
@@ -7,7 +13,7 @@
 
 #include "nn/base/base.h"
 
-#define SR_GATE_MAX 64
+#define SR_GATE_MAX 64 /* conditions */
 
 /* One condition, checked: "delta.auprc.low>=-0.005 is -0.0123: no". */
 struct sr_gate_line {
@@ -15,16 +21,22 @@ struct sr_gate_line {
     bool holds;
 };
 
-/* text: conditions with a comma between, all of which must hold: PATH OP NUMBER with OP one of >= > <= <
- * (spaces do not matter), e.g. "delta.auprc.low>=-0.005, new.recall>=0.75, new.worst-slice.f1>=0.5". A path
- * leads through the keys of the evaluation as `eval --json` prints it, with dots between and '-' the same as
- * '_':
+/* text: conditions with a comma between, all of which must hold: PATH OP NUMBER, with OP one of >= > <= < and
+ * NUMBER decimal and finite, e.g. "delta.auprc.low>=-0.005, new.recall>=0.75, new.worst-slice.f1>=0.5".
+ * Spaces and line breaks around each of the three do not matter. A path leads through the keys of the
+ * evaluation as `eval --json` prints it, with dots between and '-' the same as '_':
  *   - a leading "new" is the evaluation itself, so that new.recall and recall are one;
  *   - .low and .high behind a number are the ends of its interval (the key with _ci behind);
- *   - an array of objects is entered by their "name": slices.news.f1.
- * An undefined number (null) holds nothing. Writes up to SR_GATE_MAX lines and their number, returns 0 if
- * every condition holds, SR_NO with the ones that do not if not, and SR_USAGE for what is no condition, for a
- * path that leads nowhere (with the nearest key) and for one that leads to something that is no number. */
+ *   - an array of objects is entered by their "name": slices.news.f1. A name may hold dots and spaces: of the
+ *     names that fit what is written, the longest is meant (the one written exactly like that, if two differ
+ *     in '-' and '_'). One in double quotes is taken as it stands, to the closing quote, and must be quoted
+ *     where it holds a comma, < > = ! or a quote, which is doubled: slices."a, ""b""".f1.
+ *
+ * An undefined number (null), or one inside of an object that is null, holds nothing, and its line says so.
+ * Writes a line for each condition and their number, and returns 0 if every one holds, SR_NO with those that
+ * do not in err if not. SR_USAGE, with no lines and the condition and its place in err, for what is no
+ * condition, more than SR_GATE_MAX of them, a path that leads nowhere (with the nearest name) and one that
+ * leads to something that is no number. */
 int sr_gate_check(struct sr_gate_line *line, size_t *n, const char *text, const struct sr_json *evaluation,
                   struct sr_error *err);
 

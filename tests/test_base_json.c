@@ -119,6 +119,9 @@ Test(json, looking_for_the_wrong_kind_finds_nothing) {
     cr_expect_eq(sr_json_size(sr_json_get(tree, "s")), 0);
     cr_expect(sr_json_is_array(sr_json_get(tree, "a")) && !sr_json_is_object(sr_json_get(tree, "a")));
     cr_expect(!sr_json_is_object(NULL) && !sr_json_is_array(NULL));
+    struct sr_json *nothing = sr_json_null();
+    cr_expect(sr_json_is_null(nothing) && !sr_json_is_null(tree) && !sr_json_is_null(NULL));
+    sr_json_free(nothing);
     sr_json_free(tree);
 }
 

@@ -216,6 +216,10 @@ bool sr_json_is_array(const struct sr_json *value) {
     return json_is_array(unwrap(value));
 }
 
+bool sr_json_is_null(const struct sr_json *value) {
+    return json_is_null(unwrap(value));
+}
+
 const char *sr_json_as_string(const struct sr_json *value) {
     return json_string_value(unwrap(value));
 }

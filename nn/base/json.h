@@ -51,6 +51,7 @@ const struct sr_json *sr_json_at(const struct sr_json *array, size_t index);
 size_t sr_json_size(const struct sr_json *value); /* members of an object or array, else 0 */
 bool sr_json_is_object(const struct sr_json *value);
 bool sr_json_is_array(const struct sr_json *value);
+bool sr_json_is_null(const struct sr_json *value); /* JSON's null; not NULL */
 const char *sr_json_as_string(const struct sr_json *value);
 bool sr_json_as_integer(const struct sr_json *value, int64_t *out);
 bool sr_json_as_number(const struct sr_json *value, double *out);
