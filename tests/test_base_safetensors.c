@@ -163,6 +163,61 @@ Test(safetensors, copy_fills_a_list_by_name) {
     sr_safetensors_close(s);
 }
 
+/* ---- written anew ---- */
+
+/* The file at `to` is a sample with these pairs and the sample's data section, byte by byte. */
+static void expect_sample(const char *to, const struct sr_pair *pairs, size_t n) {
+    char *before = slurp(path), *after = slurp(to);
+    const uint64_t old = *(uint64_t *)(void *)before, new = *(uint64_t *)(void *)after;
+    cr_expect_arr_eq(before + 8 + old, after + 8 + new, 24 + 3 + 8);
+    sr_free(before);
+    sr_free(after);
+    struct sr_safetensors *s;
+    size_t found;
+    cr_assert_eq(sr_safetensors_open(&s, to, &err), SR_OK, "%s", err.text);
+    cr_expect_eq(sr_safetensors_count(s), SR_COUNT(tensors));
+    for (size_t i = 0; i < SR_COUNT(tensors); i++)
+        cr_expect_str_eq(sr_safetensors_at(s, i)->name, tensors[i].name);
+    const struct sr_pair *got = sr_safetensors_pairs(s, &found);
+    cr_assert_eq(found, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        cr_expect_str_eq(got[i].key, pairs[i].key);
+        cr_expect_str_eq(got[i].value, pairs[i].value);
+    }
+    cr_expect_str_eq(got[n].key, "sha256");
+    cr_expect_str_eq(got[n].value, sr_safetensors_hash(s));
+    sr_safetensors_close(s);
+}
+
+Test(safetensors, rewriting_changes_metadata_and_nothing_else) {
+    const struct sr_pair add[] = {{"threshold", ".5"}, {"format", "other"}, {"not there", NULL}},
+                         added[] = {{"format", "other"}, metadata[1], {"threshold", ".5"}},
+                         take[] = {{"note", NULL}, {"threshold", NULL}, {"sha256", "a lie"}};
+    char other[300];
+    snprintf(other, sizeof other, "%s/w2.safetensors", folder);
+    write_sample();
+    struct sr_safetensors *s = open_good();
+    cr_assert_eq(sr_safetensors_rewrite(other, s, add, SR_COUNT(add), &err), SR_OK, "%s", err.text);
+    sr_safetensors_close(s);
+    expect_sample(other, added, SR_COUNT(added));
+    cr_assert_eq(sr_safetensors_open(&s, other, &err), SR_OK, "%s", err.text);
+    cr_assert_eq(sr_safetensors_rewrite(other, s, take, SR_COUNT(take), &err), SR_OK, "%s", err.text);
+    sr_safetensors_close(s);
+    expect_sample(other, added, 1);
+}
+
+Test(safetensors, rewriting_nothing_gives_the_same_bytes) {
+    write_sample();
+    char *before = slurp(path);
+    struct sr_safetensors *s = open_good();
+    cr_assert_eq(sr_safetensors_rewrite(path, s, NULL, 0, &err), SR_OK, "%s", err.text);
+    sr_safetensors_close(s);
+    char *after = slurp(path);
+    cr_expect_arr_eq(before, after, 8 + *(uint64_t *)(void *)before + 24 + 3 + 8);
+    sr_free(before);
+    sr_free(after);
+}
+
 Test(safetensors, writing_a_name_twice_is_our_bug) {
     const struct sr_tensor twice[] = {tensors[0], tensors[0]},
                            reserved = {"__metadata__", SR_F32, 2, {2, 3}, weight};

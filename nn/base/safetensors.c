@@ -485,3 +485,30 @@ const struct sr_pair *sr_safetensors_pairs(const struct sr_safetensors *s, size_
     *n = s->pair_count;
     return s->pairs;
 }
+
+/* ---- writing anew ---- */
+
+static size_t pair_find(const struct sr_pair *pairs, size_t n, const char *key) {
+    size_t i = 0;
+    while (i < n && strcmp(pairs[i].key, key) != 0)
+        i++;
+    return i;
+}
+
+int sr_safetensors_rewrite(const char *to, const struct sr_safetensors *from, const struct sr_pair *pairs,
+                           size_t n, struct sr_error *err) {
+    const size_t kept = from->pair_count;
+    size_t all = kept;
+    struct sr_pair *merged = sr_alloc(kept + n, sizeof *merged, err);
+    if (!merged)
+        return SR_NOMEM;
+    for (size_t i = 0; i < kept; i++)
+        merged[i] = from->pairs[i];
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = pair_find(merged, kept, pairs[i].key);
+        merged[at < kept ? at : all++] = pairs[i];
+    }
+    const int status = sr_safetensors_write(to, from->tensors, from->count, merged, all, err);
+    sr_free(merged);
+    return status;
+}

@@ -94,8 +94,9 @@ int sr_safetensors_copy(const struct sr_safetensors *s, const struct sr_tensor *
 /* A metadata value or NULL. */
 const char *sr_safetensors_metadata(const struct sr_safetensors *s, const char *key);
 
-/* Writes the same tensors to another path, with these pairs of metadata set, or removed where their value is
- * NULL; the others stay. The data section, and so "sha256", is the same. */
+/* Writes the same tensors to a path, which may be the one they came from, with these pairs of metadata set in
+ * place, or removed where their value is NULL; new ones come last, the others stay. The data section, and so
+ * "sha256", is the same. SR_BUG if a key is given twice. */
 int sr_safetensors_rewrite(const char *to, const struct sr_safetensors *from, const struct sr_pair *pairs,
                            size_t n, struct sr_error *err);
 
