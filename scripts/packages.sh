@@ -16,6 +16,7 @@ has_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null || comman
 has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
 has_hdf5() { has_library hdf5 || has_library hdf5-serial || command -v h5cc >/dev/null; }
 has_shared() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -E "^\s*$1" >/dev/null; }
+has_chart_js() { [ -f /usr/share/javascript/chart.js/chart.min.js ]; }
 has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
 has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.0' >/dev/null; }
 
@@ -41,6 +42,7 @@ missing() {
         has_hdf5 || echo 'libhdf5-dev|HDF5, serial'
         has_library jansson || echo 'libjansson-dev|jansson'
         has_library yaml-0.1 || echo 'libyaml-dev|libyaml'
+        has_chart_js || echo 'libjs-chart.js|Chart.js 3, which the report page draws with (or cmake -DSR_CHART_JS=FILE)'
         ;;
     tests)
         command -v gcc >/dev/null || echo 'gcc libc6-dev|gcc'
