@@ -189,7 +189,7 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct 
     struct sr_view v = {0};
     int status = sr_sweep_make(&sweep, rows, err);
     if (status == 0)
-        status = sr_view_make(&v, rows, &how, err);
+        status = sr_view_make(&v, rows, &how, false, err);
     if (status == 0)
         status = set_reliability(to, &v, rows, calibrator, err);
     if (status == 0) {

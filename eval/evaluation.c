@@ -95,7 +95,7 @@ int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const str
                 struct sr_error *err) {
     struct sr_view v;
     double of[SR_FIGURES];
-    int status = sr_view_make(&v, rows, how, err);
+    int status = sr_view_make(&v, rows, how, false, err);
     if (status == 0)
         status = measure(out, of, &v, rows, err);
     if (status == 0 && how->draws > 0)
@@ -123,26 +123,12 @@ static void differences(double *value, const uint32_t *count, const void *user) 
 }
 
 /* The rows as the old router sees them: labels only where the new one has a prob, so that both are measured
- * on the same rows, and prob 1 where it has none itself. */
-struct old_rows {
-    struct sr_rows rows;
-    uint8_t *label;
-    float *prob;
-};
-
-static int old_rows_make(struct old_rows *out, const struct sr_rows *rows, const float *prob,
-                         struct sr_error *err) {
-    *out = (struct old_rows){
-        .rows = *rows, .label = sr_alloc(rows->n, 1, err), .prob = sr_alloc(rows->n, sizeof(float), err)};
-    if (!out->label || !out->prob)
-        return SR_NOMEM;
-    for (size_t i = 0; i < rows->n; i++) {
-        out->label[i] = isnan(rows->prob[i]) ? UINT8_MAX : rows->label[i];
-        out->prob[i] = isnan(prob[i]) ? 1 : prob[i];
-    }
-    out->rows.label = out->label;
-    out->rows.prob = out->prob;
-    return 0;
+ * on the same rows. */
+static uint8_t *old_labels(const struct sr_rows *rows, struct sr_error *err) {
+    uint8_t *label = sr_alloc(rows->n, sizeof *label, err);
+    for (size_t i = 0; label && i < rows->n; i++)
+        label[i] = isnan(rows->prob[i]) ? UINT8_MAX : rows->label[i];
+    return label;
 }
 
 static bool is_routed(float prob, float threshold) {
@@ -189,22 +175,24 @@ static int compare(struct sr_comparison *out, const struct pair *p, const struct
 
 int sr_compare(struct sr_comparison *out, const struct sr_rows *rows, const struct sr_measure_options *how,
                const float *old_prob, float old_threshold, struct sr_error *err) {
+    uint8_t *label = old_labels(rows, err);
     struct sr_measure_options old_how = *how;
-    struct old_rows old;
+    struct sr_rows old = *rows;
     struct pair p = {0};
-    old_how.threshold = old_threshold;
+    int status = label ? 0 : SR_NOMEM;
     *out = (struct sr_comparison){0};
-    int status = old_rows_make(&old, rows, old_prob, err);
-    if (status == 0 && (status = sr_view_make(&p.now, rows, how, err)) == 0 &&
-        (status = sr_view_make(&p.old, &old.rows, &old_how, err)) == 0 &&
-        (status = measure(&out->old, NULL, &p.old, &old.rows, err)) == 0) {
+    old_how.threshold = old_threshold;
+    old.label = label;
+    old.prob = old_prob;
+    if (status == 0 && (status = sr_view_make(&p.now, rows, how, false, err)) == 0 &&
+        (status = sr_view_make(&p.old, &old, &old_how, true, err)) == 0 &&
+        (status = measure(&out->old, NULL, &p.old, &old, err)) == 0) {
         changes_count(out, rows, how->threshold, old_prob, old_threshold);
         status = compare(out, &p, rows, how, err);
     }
     sr_view_free(&p.now);
     sr_view_free(&p.old);
-    sr_free(old.label);
-    sr_free(old.prob);
+    sr_free(label);
     return status;
 }
 

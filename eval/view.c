@@ -59,7 +59,7 @@ static void fill(struct sr_view *v, const struct sr_rows *rows) {
     sr_decide(v->outcome, rows->prob, v->n, v->how.threshold);
     for (size_t i = 0; i < v->n; i++) {
         const uint8_t routed = v->outcome[i];
-        v->label[i] = isnan(rows->prob[i]) ? UNKNOWN : rows->label[i];
+        v->label[i] = isnan(rows->prob[i]) && !v->ranks_bad ? UNKNOWN : rows->label[i];
         v->outcome[i] =
             (uint8_t)(routed * OUTCOME_ROUTED + (v->label[i] > 1 ? OUTCOME_UNKNOWN : v->label[i]));
         v->kind[i] = rows->gold
@@ -93,9 +93,13 @@ static int sort_all(struct sr_view *v, const struct sr_rows *rows, struct sr_err
     int status = 0;
     for (size_t i = 0; i < v->n; i++)
         v->score[i] = (double)rows->prob[i];
-    if ((status = sr_ranks_sort(&v->own, v->label, v->score, v->n, err)) < 0 ||
-        (status = sr_reliability_create(&v->reliability, v->label, v->score, v->n, err)) < 0 ||
+    if ((status = sr_reliability_create(&v->reliability, v->label, v->score, v->n, err)) < 0 ||
         (status = sr_queue_sort(&v->queue[SR_QUEUE_ROUTED], v->kind, v->score, v->n, err)) < 0)
+        return status;
+    for (size_t i = 0; i < v->n; i++)
+        if (isnan(rows->prob[i])) /* its label is known only where such rows are ranked */
+            v->score[i] = (double)INFINITY;
+    if ((status = sr_ranks_sort(&v->own, v->label, v->score, v->n, err)) < 0)
         return status;
     for (size_t i = 0; i < v->n; i++)
         v->score[i] = oracle_score(v->kind[i]);
@@ -113,8 +117,8 @@ static int sort_all(struct sr_view *v, const struct sr_rows *rows, struct sr_err
 }
 
 int sr_view_make(struct sr_view *v, const struct sr_rows *rows, const struct sr_measure_options *how,
-                 struct sr_error *err) {
-    *v = (struct sr_view){.n = rows->n, .how = *how};
+                 bool ranks_bad, struct sr_error *err) {
+    *v = (struct sr_view){.n = rows->n, .how = *how, .ranks_bad = ranks_bad};
     int status = allocate(v, err);
     if (status < 0)
         return status;

@@ -13,7 +13,8 @@ enum sr_queue_of { SR_QUEUE_ROUTED, SR_QUEUE_ENTROPY, SR_QUEUE_RANDOM, SR_QUEUE_
 struct sr_view {
     size_t n;
     struct sr_measure_options how;
-    uint8_t *label;   /* [n], unknown where the row has no prob */
+    bool ranks_bad;
+    uint8_t *label;   /* [n], unknown where the row has no prob, unless such rows are ranked */
     uint8_t *outcome; /* [n], label and decision, see view.c */
     uint8_t *kind;    /* [n], gold, verdicts and decision */
     double *risk;     /* [n], log loss of the large guard less that of the small one; NaN: unknown */
@@ -27,9 +28,10 @@ struct sr_view {
     void *block;
 };
 
-/* Allocates about 150 bytes a row. Free after a failure too. */
+/* ranks_bad: rows without prob are routed at any threshold, so they rank before all others; else they have no
+ * part in what compares with labels. Allocates about 150 bytes a row. Free after a failure too. */
 int sr_view_make(struct sr_view *v, const struct sr_rows *rows, const struct sr_measure_options *how,
-                 struct sr_error *err);
+                 bool ranks_bad, struct sr_error *err);
 void sr_view_free(struct sr_view *v);
 
 /* All figures of the rows, each as often as count says (NULL: once). of (may be NULL): for a proportion the

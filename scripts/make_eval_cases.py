@@ -256,7 +256,7 @@ def guards_answer(prob, gold, small, large, threshold):
     table = {name: int((right == pair).all(axis=1).sum())
              for name, pair in {"cc": (1, 1), "cw": (1, 0), "wc": (0, 1), "ww": (0, 0)}.items()}
     return {
-        "schema_version": 1, "rows": len(gold), "positives": int(label.sum()), "threshold": threshold,
+        "schema_version": 2, "rows": len(gold), "positives": int(label.sum()), "threshold": threshold,
         "tp": tp, "fp": fp, "tn": tn, "fn": fn, "precision": precision, "recall": recall, "f1": f1,
         "accuracy": accuracy, "share_routed": float(routed.mean()), "auprc": auprc, "auroc": auroc,
         "small": {**guard(gold, small), "share_routed": 0},
@@ -287,8 +287,8 @@ def write_unknown(x, prob, gold, small, large):
     tn, fp, fn, tp = metrics.confusion_matrix(label[labelled], routed[labelled]).ravel().tolist()
     auprc, auroc = ranking(label[labelled], prob[labelled])
     system = guards_answer(prob[known], gold[known], small[known], large[known], .5)
-    slices = [{"name": name, "rows": int(rows.sum()), "positives": int(label[rows].sum()),
-               "after": ranking(label[rows], prob[rows])[0]}
+    slices = [{"name": name, "ranked": int(rows.sum()), "positives": int(label[rows].sum()),
+               "auprc": ranking(label[rows], prob[rows])[0]}
               for name, odd in (("forum", 0), ("chat", 1)) for rows in [labelled & (np.arange(n) % 2 == odd)]]
     answer = {
         "rows": n, "unlabelled": 10, "ranked": int(labelled.sum()), "positives": int((label == 1).sum()),

@@ -368,7 +368,7 @@ Test(evaluation, counts_are_copies) {
                                        .small_prob = small_prob,
                                        .large_prob = large_prob};
         const struct sr_evaluation want = evaluate(&copies, &point_only);
-        cr_assert_eq(sr_view_make(&view, &s.rows, &point_only, NULL), 0);
+        cr_assert_eq(sr_view_make(&view, &s.rows, &point_only, false, NULL), 0);
         sr_view_measure(value, NULL, &view, count);
         for (size_t f = 0; f < SR_FIGURES; f++)
             if (f != SR_FIGURE_ECE_MASS) /* its bins are those of the rows as they are */
