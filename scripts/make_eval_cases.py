@@ -8,6 +8,7 @@
   tests/vectors/eval_screen.safetensors     columns of rows with unknown values, scores that are missing, a parent and
   tests/vectors/eval_screen.json            groups, and the first screen's numbers of them; intervals by NumPy's
                                             quantiles of resamples that are drawn here as the program draws them
+  tests/vectors/eval_binomial.safetensors   binomial lower tails by mpmath, exact McNemar tests and Wilson intervals by SciPy
   tests/vectors/router_weights.safetensors  a small router, 16 -> 12 -> 8 -> 4 -> 1, as PyTorch's state dict
   tests/vectors/router_case.safetensors     x (float32) and its logits, by PyTorch in float64
   tests/vectors/eval_guards.h5              a dump with gold and both guards, 16 features a row, and what `saferoute
@@ -19,17 +20,19 @@
                                             holds numbers at float32's end
 
 The files are committed; run this only to make other cases:  python3 scripts/make_eval_cases.py
-Needs numpy, scikit-learn, torch, safetensors, h5py.
+Needs numpy, scipy, mpmath, scikit-learn, torch, safetensors, h5py.
 """
 import json
 import pathlib
 import warnings
 
 import h5py
+import mpmath
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
+from scipy import stats
 from sklearn import metrics
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "tests" / "vectors"
@@ -200,6 +203,59 @@ def write_screen():
     (VECTORS / "eval_screen.json").write_text(json.dumps(answer, indent=1, allow_nan=False) + "\n")
 
 
+def binomial_below(k, n, p):
+    """P(X <= k) to 50 digits: the greatest term, by mpmath, times the sum of ratios; SciPy must agree as far as it goes."""
+    with mpmath.workdps(50):
+        p, last = mpmath.mpf(p), min(k, int(n * p))
+        log = mpmath.loggamma
+        greatest = mpmath.exp(log(n + 1) - log(last + 1) - log(n - last + 1) + last * mpmath.log(p)
+                              + (n - last) * mpmath.log1p(-p))
+        total = term = mpmath.mpf(1)
+        for j in range(last, 0, -1):
+            term *= j * (1 - p) / ((n - j + 1) * p)
+            total += term
+            if term < total * mpmath.mpf(10)**-30:
+                break
+        term = mpmath.mpf(1)
+        for j in range(last, k):
+            term *= (n - j) * p / ((j + 1) * (1 - p))
+            total += term
+            if term < total * mpmath.mpf(10)**-30:
+                break
+        below = float(greatest * total)
+    assert n > 1e6 or np.isclose(below, stats.binom.cdf(k, n, float(p)), rtol=1e-8, atol=1e-300)
+    return below
+
+
+def binomial_cases():
+    for n in (1, 2, 10, 59, 100, 669, 4424, 10**6):
+        for p in (1e-12, .001, .05, .1, .5, .77, .999):
+            mean, deviation = n * p, (n * p * (1 - p))**.5
+            k = {0, n - 1} | {int(mean + z * deviation) for z in (-36, -20, -8, -3, -1, 0, .5, 3)}
+            yield from ((j, n, p) for j in sorted(k) if 0 <= j < n)
+    yield from ((int(2**32 * .001 + z * 2071), 2**32, .001) for z in (-36, -8, -1))
+
+
+def write_binomial():
+    cases = [(k, n, p, binomial_below(k, n, p)) for k, n, p in binomial_cases()]
+    k, n, p, below = zip(*(case for case in cases if case[3] > 1e-300))
+    pairs = [(0, 0), (0, 1), (1, 0), (5, 5), (3, 12), (12, 3), (0, 40), (100, 141), (2000, 2300), (4000, 5000)]
+    whole = [(0, 1), (1, 1), (0, 20), (20, 20), (3, 7), (76, 100), (670, 4424), (1, 10**6)]
+    wilson = [stats.binomtest(k, n).proportion_ci(method="wilson") for k, n in whole]
+    z = stats.norm.ppf(.975)
+    # Not whole: where |share - p| = z sqrt(p (1 - p) / n), which is how the interval is defined.
+    for share, rows in ((.31, 40.5), (.999, 12.25)):
+        whole.append((share * rows, rows))
+        wilson.append(sorted(np.roots([rows + z * z, -2 * rows * share - z * z, rows * share * share])))
+    save_file({
+        "below.k": np.array(k, np.uint64), "below.n": np.array(n, np.uint64), "below.p": np.array(p),
+        "below": np.array(below),
+        "mcnemar.pairs": np.array(pairs, np.uint64),
+        "mcnemar": np.array([stats.binomtest(b, b + c).pvalue if b + c else 1. for b, c in pairs]),
+        "wilson.counts": np.array(whole, np.float64), "wilson": np.array(wilson, np.float64),
+    }, VECTORS / "eval_binomial.safetensors")
+
+
 class Router(torch.nn.Module):
     def __init__(self, width, hidden):
         super().__init__()
@@ -332,4 +388,5 @@ def write_dumps(router):
 VECTORS.mkdir(parents=True, exist_ok=True)
 write_eval_cases()
 write_screen()
+write_binomial()
 write_dumps(write_router())
