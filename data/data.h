@@ -276,10 +276,17 @@ struct sr_synth {
 };
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err);
 
-/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision (1: large),
- * /reason (strings, reason[i] may be ""). */
-int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
-                         const uint8_t *decision, const char *const *reason, struct sr_error *err);
+/* What is said of every row of a dump, borrowed. */
+struct sr_score_columns {
+    const float *logit, *prob;
+    const uint8_t *decision;   /* 1: large */
+    const char *const *reason; /* may be "" */
+    const float *calibrated;   /* or NULL */
+};
+/* Scores to HDF5, written atomically: /row, /id (if the data has ids), /logit, /prob, /decision, /reason
+ * (strings), /calibrated (if there is one). */
+int sr_data_write_scores(const char *path, const struct sr_data *d, const struct sr_score_columns *c,
+                         struct sr_error *err);
 
 /* Probabilities that `infer` wrote, CSV or HDF5 by the ending of path, into prob [d->rows]; NaN where a row
  * has none. SR_NOINPUT: no such file. SR_DATA: no column prob, other rows than those of d (their number;

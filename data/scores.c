@@ -16,8 +16,8 @@ static int write_rows(const struct sr_h5 *f, size_t rows, struct sr_error *err) 
     return status;
 }
 
-int sr_data_write_scores(const char *path, const struct sr_data *d, const float *logit, const float *prob,
-                         const uint8_t *decision, const char *const *reason, struct sr_error *err) {
+int sr_data_write_scores(const char *path, const struct sr_data *d, const struct sr_score_columns *c,
+                         struct sr_error *err) {
     struct sr_atomic_file *target;
     struct sr_h5 *f = NULL;
     int status = sr_atomic_file_open(&target, path, err);
@@ -29,12 +29,14 @@ int sr_data_write_scores(const char *path, const struct sr_data *d, const float 
     if (status == 0 && d->id)
         status = sr_h5_write_column(f, "id", SR_H5_WRITE_TEXT, d->id, d->rows, err);
     if (status == 0)
-        status = sr_h5_write_column(f, "logit", SR_H5_WRITE_F32, logit, d->rows, err);
+        status = sr_h5_write_column(f, "logit", SR_H5_WRITE_F32, c->logit, d->rows, err);
     if (status == 0)
-        status = sr_h5_write_column(f, "prob", SR_H5_WRITE_F32, prob, d->rows, err);
+        status = sr_h5_write_column(f, "prob", SR_H5_WRITE_F32, c->prob, d->rows, err);
     if (status == 0)
-        status = sr_h5_write_column(f, "decision", SR_H5_WRITE_U8, decision, d->rows, err);
+        status = sr_h5_write_column(f, "decision", SR_H5_WRITE_U8, c->decision, d->rows, err);
     if (status == 0)
-        status = sr_h5_write_column(f, "reason", SR_H5_WRITE_TEXT, reason, d->rows, err);
+        status = sr_h5_write_column(f, "reason", SR_H5_WRITE_TEXT, c->reason, d->rows, err);
+    if (status == 0 && c->calibrated)
+        status = sr_h5_write_column(f, "calibrated", SR_H5_WRITE_F32, c->calibrated, d->rows, err);
     return sr_h5_commit(f, target, status, err);
 }

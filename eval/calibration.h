@@ -22,7 +22,7 @@ struct sr_bin {
 };
 
 /* Rows prepared once, measured often: each row as often as count says. prob in 0..1; rows of unknown label or
- * NaN prob are left out. O(n log n); allocates 44 bytes a row, keeps 20. n at most 2^32 - 1. */
+ * NaN prob are left out. O(n log n); memory of 28 bytes a row, 20 of them kept. n at most 2^32 - 1. */
 struct sr_reliability;
 int sr_reliability_create(struct sr_reliability **out, const uint8_t *label, const double *prob, size_t n,
                           struct sr_error *err);

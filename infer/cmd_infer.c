@@ -32,12 +32,15 @@ static const struct sr_command command = {
     .usage = "usage: saferoute infer --model W --data D.h5 [--out F.csv|F.h5] [--threshold T]\n"
              "\n"
              "Scores every row of a feature dump and says where it goes. Columns:\n"
-             "  row       number of the row, from 0, over all dumps given\n"
-             "  id        the dump's /id, empty if it has none\n"
-             "  logit     output of the router\n"
-             "  prob      1/(1+exp(-logit)): how likely only the large guard is right\n"
-             "  decision  large if prob > threshold, else small; in HDF5 1 and 0\n"
-             "  reason    why a row has no score; empty where it has one\n"
+             "  row         number of the row, from 0, over all dumps given\n"
+             "  id          the dump's /id, empty if it has none\n"
+             "  logit       output of the router\n"
+             "  prob        1/(1+exp(-logit)): how likely only the large guard is right\n"
+             "  decision    large if prob > threshold, else small; in HDF5 1 and 0\n"
+             "  reason      why a row has no score; empty where it has one\n"
+             "  calibrated  prob as the weights' calibration corrects it, without effect on the decision; no "
+             "such column\n"
+             "              where they have none\n"
              "As many rows come out as went in: one that cannot be scored (a NaN or an infinity among its "
              "features, or\n"
              "numbers so large that the network overflows) has prob nan, goes to the large guard, says why, "
@@ -104,53 +107,61 @@ static void print_id(FILE *to, const char *id) {
     fputc('"', to);
 }
 
-static void print_rows(FILE *to, const struct sr_scoring *s, const uint8_t *decision) {
-    fputs("row,id,logit,prob,decision,reason\n", to);
-    for (size_t i = 0; i < s->scores.rows; i++) {
+static void print_rows(FILE *to, const struct sr_data *d, const struct sr_score_columns *c) {
+    fprintf(to, "row,id,logit,prob,decision,reason%s\n", c->calibrated ? ",calibrated" : "");
+    for (size_t i = 0; i < d->rows; i++) {
         fprintf(to, "%zu,", i);
-        print_id(to, s->data->id && s->data->id[i] ? s->data->id[i] : "");
-        fprintf(to, ",%.9g,%.9g", (double)s->scores.logit[i], (double)s->scores.prob[i]);
-        fprintf(to, ",%s,%s\n", decision[i] ? "large" : "small", sr_reason_text(s->scores.reason[i]));
+        print_id(to, d->id && d->id[i] ? d->id[i] : "");
+        fprintf(to, ",%.9g,%.9g", (double)c->logit[i], (double)c->prob[i]);
+        fprintf(to, ",%s,%s", c->decision[i] ? "large" : "small", c->reason[i]);
+        if (c->calibrated)
+            fprintf(to, ",%.9g", (double)c->calibrated[i]);
+        fputc('\n', to);
     }
 }
 
-static int write_csv(const char *path, const struct sr_scoring *s, const uint8_t *decision,
+static int write_csv(const char *path, const struct sr_data *d, const struct sr_score_columns *c,
                      struct sr_error *err) {
     struct sr_atomic_file *f;
     const int status = sr_atomic_file_open(&f, path, err);
     if (status < 0)
         return status;
-    print_rows(sr_atomic_file_stream(f), s, decision);
+    print_rows(sr_atomic_file_stream(f), d, c);
     return sr_atomic_file_commit(f, err);
 }
 
-static int write_hdf5(const char *path, const struct sr_scoring *s, const uint8_t *decision,
-                      struct sr_error *err) {
-    const char **reason = sr_alloc(s->scores.rows, sizeof *reason, err);
-    if (!reason)
-        return SR_NOMEM;
-    for (size_t i = 0; i < s->scores.rows; i++)
-        reason[i] = sr_reason_text(s->scores.reason[i]);
-    const int status =
-        sr_data_write_scores(path, s->data, s->scores.logit, s->scores.prob, decision, reason, err);
-    sr_free(reason);
-    return status;
+static int write_columns(const struct sr_data *d, const struct sr_score_columns *c, const char *path,
+                         enum output output, struct sr_error *err) {
+    if (output == OUTPUT_CSV)
+        return write_csv(path, d, c, err);
+    if (output == OUTPUT_HDF5)
+        return sr_data_write_scores(path, d, c, err);
+    print_rows(stdout, d, c);
+    return 0;
 }
 
-static int write_scores(const struct sr_scoring *s, const char *path, enum output output,
-                        struct sr_error *err) {
-    uint8_t *decision = sr_alloc(s->scores.rows, 1, err);
-    int status = 0;
-    if (!decision)
-        return SR_NOMEM;
-    sr_decide(decision, s->scores.prob, s->scores.rows, s->threshold);
-    if (output == OUTPUT_STDOUT)
-        print_rows(stdout, s, decision);
-    else if (output == OUTPUT_CSV)
-        status = write_csv(path, s, decision, err);
-    else
-        status = write_hdf5(path, s, decision, err);
+/* calibrator: NULL where the weights have none. */
+static int write_scores(const struct sr_scoring *s, const struct sr_calibrator *calibrator, const char *path,
+                        enum output output, struct sr_error *err) {
+    const size_t rows = s->scores.rows;
+    uint8_t *decision = sr_alloc(rows, sizeof *decision, err);
+    const char **reason = sr_alloc(rows, sizeof *reason, err);
+    float *calibrated = calibrator ? sr_alloc(rows, sizeof *calibrated, err) : NULL;
+    int status = SR_NOMEM;
+    if (decision && reason && (calibrated || !calibrator)) {
+        sr_decide(decision, s->scores.prob, rows, s->threshold);
+        for (size_t i = 0; i < rows; i++)
+            reason[i] = sr_reason_text(s->scores.reason[i]);
+        for (size_t i = 0; calibrator && i < rows; i++)
+            calibrated[i] = (float)sr_calibrator_apply(calibrator, (double)s->scores.prob[i]);
+        status = write_columns(
+            s->data,
+            &(struct sr_score_columns){s->scores.logit, s->scores.prob, decision, reason, calibrated}, path,
+            output, err);
+    }
     sr_free(decision);
+    sr_free(reason);
+    sr_free(calibrated);
     return status;
 }
 
@@ -165,9 +176,24 @@ static void warn_of_bad_rows(const struct sr_scores *s) {
                         rows[reason], s->rows, sr_reason_text(reason));
 }
 
+/* *out stays NULL where the weights have no calibration. */
+static int read_calibration(struct sr_calibrator **out, const struct sr_scoring *s, const char *model,
+                            struct sr_error *err) {
+    const char *text = sr_router_metadata(s->router, "calibration");
+    struct sr_error why;
+    if (!text || !*text)
+        return 0;
+    const int status = sr_calibrator_parse(out, text, &why);
+    if (status < 0)
+        return sr_fail(err, status, "%s: metadata \"calibration\": %s", model, why.text);
+    sr_log_info("calibrated by the weights' %s", sr_calibrator_method(*out));
+    return 0;
+}
+
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
+    struct sr_calibrator *calibrator = NULL;
     enum output output;
     int status;
     how.features_only = true;
@@ -176,11 +202,13 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
         (status = check_out(o, s.data, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
-    if ((status = sr_scoring_run(&s, err)) < 0)
+    if ((status = read_calibration(&calibrator, &s, o->score.model, err)) < 0 ||
+        (status = sr_scoring_run(&s, err)) < 0)
         goto out;
     warn_of_bad_rows(&s.scores);
-    status = write_scores(&s, o->out, output, err);
+    status = write_scores(&s, calibrator, o->out, output, err);
 out:
+    sr_calibrator_free(calibrator);
     sr_scoring_close(&s);
     return status;
 }

@@ -133,7 +133,9 @@ Test(data_scores, are_written_row_by_row) {
         reason[i] = i ? "" : "none";
     }
     snprintf(path, sizeof path, "/tmp/sr_scores_%d.h5", (int)getpid());
-    cr_assert_eq(sr_data_write_scores(path, d, logit, prob, decision, reason, &err), 0, "%s", err.text);
+    const struct sr_score_columns columns = {
+        .logit = logit, .prob = prob, .decision = decision, .reason = reason};
+    cr_assert_eq(sr_data_write_scores(path, d, &columns, &err), 0, "%s", err.text);
     sr_data_close(d);
     /* read back as a dump whose features would be a matrix: names it holds are in the message */
     cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);

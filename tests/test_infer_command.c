@@ -8,6 +8,8 @@
 #include <math.h>
 
 #include "data/data.h"
+#include "data/h5.h"
+#include "eval/eval.h"
 #include "infer/infer.h"
 
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"
@@ -115,6 +117,110 @@ Test(infer_command, hdf5_says_why_a_row_has_no_score) {
     sr_free(bytes);
     /* Without /features it is no dump; the message says what there is. */
     expect_failure(run_program(folder, "infer " MODEL " --data %s", path), 65, "reason [6] strings");
+    folder_end(folder);
+}
+
+/* ---- calibration ---- */
+
+#define ISOTONIC "{\"method\":\"isotonic\",\"prob\":[0.1,0.4,0.9],\"calibrated\":[0,0.3,0.5]}"
+
+/* The router's weights with that calibration, as folder/calibrated.safetensors. */
+static void calibrate(const char *folder, const char *text) {
+    const struct sr_pair calibration = {"calibration", text};
+    struct sr_safetensors *plain;
+    struct sr_tensor tensor[32];
+    struct sr_error err;
+    char path[128];
+    snprintf(path, sizeof path, "%s/calibrated.safetensors", folder);
+    cr_assert_eq(sr_safetensors_open(&plain, VECTORS "/router_weights.safetensors", &err), 0, "%s", err.text);
+    const size_t n = sr_safetensors_count(plain);
+    cr_assert_leq(n, SR_COUNT(tensor));
+    for (size_t i = 0; i < n; i++)
+        tensor[i] = *sr_safetensors_at(plain, i);
+    cr_assert_eq(sr_safetensors_write(path, tensor, n, &calibration, 1, &err), 0, "%s", err.text);
+    sr_safetensors_close(plain);
+}
+
+/* Every line of `plain` with one more column: prob, its fourth, calibrated. Returns the lines. */
+static size_t check_column(const char *plain, const char *with, const struct sr_calibrator *c) {
+    size_t lines = 0;
+    for (; *plain; plain = strchr(plain, '\n') + 1, with = strchr(with, '\n') + 1, lines++) {
+        const size_t length = strcspn(plain, "\n");
+        float prob, calibrated;
+        cr_assert_eq(strncmp(plain, with, length), 0, "%.99s", with);
+        cr_assert_eq(sscanf(plain, "%*u,,%*f,%f", &prob), 1, "%.99s", plain);
+        cr_assert_eq(sscanf(with + length, ",%f\n", &calibrated), 1, "%.99s", with);
+        cr_expect_eq(calibrated, (float)sr_calibrator_apply(c, (double)prob), "%.99s", with);
+    }
+    cr_expect_str_empty(with);
+    return lines;
+}
+
+Test(infer_command, calibration_adds_a_column_and_moves_no_decision) {
+    const char *const texts[] = {ISOTONIC, "{\"method\": \"temperature\", \"temperature\": 2.5}"};
+    for (size_t i = 0; i < 2; i++) {
+        char *folder = folder_begin();
+        struct sr_calibrator *c;
+        struct sr_error err;
+        calibrate(folder, texts[i]);
+        cr_assert_eq(sr_calibrator_parse(&c, texts[i], &err), 0, "%s", err.text);
+        struct run plain = run_program(folder, "infer " MODEL " " GUARDS);
+        struct run with = run_program(folder, "infer --model %s/calibrated.safetensors " GUARDS, folder);
+        cr_assert_eq(with.status, 0, "%s", with.err);
+        cr_expect(strstr(with.err, sr_calibrator_method(c)), "%s", with.err);
+        const char *header = "row,id,logit,prob,decision,reason,calibrated\n";
+        cr_assert_eq(strncmp(with.out, header, strlen(header)), 0, "%s", with.out);
+        cr_expect_eq(check_column(plain.out + strlen(HEADER), with.out + strlen(header), c), 240);
+        run_end(&plain);
+        run_end(&with);
+        sr_calibrator_free(c);
+        folder_end(folder);
+    }
+}
+
+Test(infer_command, a_bad_row_has_nothing_to_calibrate) {
+    char *folder = folder_begin();
+    calibrate(folder, ISOTONIC);
+    struct run r = run_program(folder, "infer --model %s/calibrated.safetensors " BAD, folder);
+    cr_expect(strstr(r.out, ",nan,nan,large," NOT_FINITE ",nan\n"), "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}
+
+Test(infer_command, hdf5_holds_the_calibrated_column) {
+    char *folder = folder_begin(), path[128];
+    double prob[240], calibrated[240];
+    struct sr_calibrator *c;
+    struct sr_h5 *f;
+    struct sr_error err;
+    calibrate(folder, ISOTONIC);
+    cr_assert_eq(sr_calibrator_parse(&c, ISOTONIC, &err), 0, "%s", err.text);
+    snprintf(path, sizeof path, "%s/scores.h5", folder);
+    struct run r =
+        run_program(folder, "infer --model %s/calibrated.safetensors " GUARDS " --out %s", folder, path);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_read_doubles(f, "prob", prob, 240, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_read_doubles(f, "calibrated", calibrated, 240, &err), 0, "%s", err.text);
+    for (size_t i = 0; i < 240; i++)
+        cr_expect_eq(calibrated[i], (double)(float)sr_calibrator_apply(c, prob[i]), "row %zu", i);
+    cr_expect_eq(sr_h5_close(f, &err), 0);
+    r = run_program(folder, "infer " MODEL " " GUARDS " --out %s", path);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_expect_not(sr_h5_has(f, "calibrated"), "the weights have no calibration");
+    cr_expect_eq(sr_h5_close(f, &err), 0);
+    run_end(&r);
+    sr_calibrator_free(c);
+    folder_end(folder);
+}
+
+Test(infer_command, a_malformed_calibration_is_bad_data) {
+    char *folder = folder_begin();
+    calibrate(folder, "{\"method\":\"temperature\",\"temperature\":-1}");
+    expect_failure(
+        run_program(folder, "infer --model %s/calibrated.safetensors " GUARDS, folder), 65,
+        "/calibrated.safetensors: metadata \"calibration\": \"temperature\" is not a number above 0");
     folder_end(folder);
 }
 
