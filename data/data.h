@@ -288,10 +288,16 @@ struct sr_score_columns {
 int sr_data_write_scores(const char *path, const struct sr_data *d, const struct sr_score_columns *c,
                          struct sr_error *err);
 
-/* Probabilities that `infer` wrote, CSV or HDF5 by the ending of path, into prob [d->rows]; NaN where a row
- * has none. SR_NOINPUT: no such file. SR_DATA: no column prob, other rows than those of d (their number;
- * their ids where both have some), a value that is neither 0..1 nor NaN, and where. SR_USAGE: an ending that
- * says no format. */
+/* SR_SCORES_CSV or SR_SCORES_HDF5, as the ending of a file of scores says: .csv, .h5 or .hdf5. SR_USAGE for
+ * another, which names the option. */
+enum sr_scores_form { SR_SCORES_CSV, SR_SCORES_HDF5 };
+int sr_data_scores_form(const char *option, const char *path, struct sr_error *err);
+
+/* Probabilities that `infer` wrote, into prob [d->rows]; NaN where a row has none (nan or empty). A column
+ * prob is needed; row and id are compared where there are any, other columns not looked at. Does not touch
+ * features. SR_NOINPUT: no such file. SR_DATA: no column prob, other rows than those of d (their number,
+ * their order, their ids where both have some), a value that is neither 0..1 nor NaN, no table; says where.
+ * SR_USAGE: an ending that says no format. */
 int sr_data_read_scores(float *prob, const char *path, const struct sr_data *d, struct sr_error *err);
 
 /* "1.10.8": the HDF5 library in use; static storage. */

@@ -16,7 +16,7 @@ enum on_bad_row { ON_BAD_ROW_ERROR, ON_BAD_ROW_SKIP };
 
 static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct sr_eval_options, score),
-    // SCORES
+    SR_SCORES_OPTION(struct sr_eval_options, score),
     {"baseline", SR_OPTION_TEXT, offsetof(struct sr_eval_options, baseline), .metavar = "OLD",
      .help = "weights to compare with on the same rows, at the threshold of each and at equal share"},
     {"gate", SR_OPTION_TEXT, offsetof(struct sr_eval_options, gate), .metavar = "CONDITIONS", .repeats = true,
@@ -161,7 +161,7 @@ static int check_options(struct sr_eval_options *o, const struct sr_options *giv
                        "--prevalence is a share of positive rows above 0 and below 1, e.g. .05");
     if (o->baseline && !o->score.model)
         return sr_fail(err, SR_USAGE, "--baseline compares with a new --model; give both");
-    if (0)
+    if (o->baseline && o->score.scores)
         return sr_fail(err, SR_USAGE,
                        "--baseline scores the data itself, so --scores cannot stand in for it");
     if (o->traffic && !o->score.model)

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "data/data.h"
@@ -57,22 +56,6 @@ static const struct sr_command command = {
     .table = table,
     .count = SR_COUNT(table),
 };
-
-enum output { OUTPUT_STDOUT, OUTPUT_CSV, OUTPUT_HDF5 };
-
-static int output_of(enum output *output, const char *path, struct sr_error *err) {
-    const char *dot = path ? strrchr(path, '.') : NULL;
-    *output = OUTPUT_STDOUT;
-    if (!path)
-        return 0;
-    if (dot && strcasecmp(dot, ".csv") == 0)
-        *output = OUTPUT_CSV;
-    else if (dot && (strcasecmp(dot, ".h5") == 0 || strcasecmp(dot, ".hdf5") == 0))
-        *output = OUTPUT_HDF5;
-    else
-        return sr_fail(err, SR_USAGE, "--out %s: its ending says no format; use .csv, .h5 or .hdf5", path);
-    return 0;
-}
 
 static bool is_file(const struct stat *file, const char *path) {
     struct stat st;
@@ -130,19 +113,20 @@ static int write_csv(const char *path, const struct sr_data *d, const struct sr_
     return sr_atomic_file_commit(f, err);
 }
 
+/* path NULL: as CSV to stdout. */
 static int write_columns(const struct sr_data *d, const struct sr_score_columns *c, const char *path,
-                         enum output output, struct sr_error *err) {
-    if (output == OUTPUT_CSV)
-        return write_csv(path, d, c, err);
-    if (output == OUTPUT_HDF5)
+                         struct sr_error *err) {
+    if (path && sr_data_scores_form("out", path, err) == SR_SCORES_HDF5)
         return sr_data_write_scores(path, d, c, err);
+    if (path)
+        return write_csv(path, d, c, err);
     print_rows(stdout, d, c);
     return 0;
 }
 
 /* calibrator: NULL where the weights have none. */
 static int write_scores(const struct sr_scoring *s, const struct sr_calibrator *calibrator, const char *path,
-                        enum output output, struct sr_error *err) {
+                        struct sr_error *err) {
     const size_t rows = s->scores.rows;
     uint8_t *decision = sr_alloc(rows, sizeof *decision, err);
     const char **reason = sr_alloc(rows, sizeof *reason, err);
@@ -157,7 +141,7 @@ static int write_scores(const struct sr_scoring *s, const struct sr_calibrator *
         status = write_columns(
             s->data,
             &(struct sr_score_columns){s->scores.logit, s->scores.prob, decision, reason, calibrated}, path,
-            output, err);
+            err);
     }
     sr_free(decision);
     sr_free(reason);
@@ -194,10 +178,9 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
     struct sr_calibrator *calibrator = NULL;
-    enum output output;
     int status;
     how.features_only = true;
-    if ((status = output_of(&output, o->out, err)) < 0 ||
+    if ((o->out && (status = sr_data_scores_form("out", o->out, err)) < 0) ||
         (status = sr_scoring_open(&s, &o->score, &how, threshold_given, err)) < 0 ||
         (status = check_out(o, s.data, err)) < 0)
         goto out;
@@ -206,7 +189,7 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
         (status = sr_scoring_run(&s, err)) < 0)
         goto out;
     warn_of_bad_rows(&s.scores);
-    status = write_scores(&s, calibrator, o->out, output, err);
+    status = write_scores(&s, calibrator, o->out, err);
 out:
     sr_calibrator_free(calibrator);
     sr_scoring_close(&s);

@@ -1,9 +1,12 @@
-/* cmd_scoring.c: what a user sees while a command scores: which parts of the contract differ, how far it is.
+/* cmd_scoring.c: scores made, or taken from a file, and what a user sees meanwhile: which parts of the
+ * contract differ, how far it is.
  *
  * Shared by the commands that score; what a row without a score means is for each of them to say.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
+
 #include "data/data.h"
 #include "infer/infer.h"
 
@@ -12,10 +15,27 @@ static void show_progress(void *user, double fraction) {
     sr_log_progress(fraction, "scoring");
 }
 
+static int take_scores(struct sr_scoring *s, struct sr_error *err) {
+    struct sr_scores *out = &s->scores;
+    out->rows = s->data->rows;
+    out->prob = sr_alloc(out->rows, sizeof *out->prob, err);
+    out->reason = sr_alloc(out->rows, 1, err);
+    if (!out->prob || !out->reason)
+        return SR_NOMEM;
+    const int status = sr_data_read_scores(out->prob, s->scores_path, s->data, err);
+    for (size_t i = 0; status == 0 && i < out->rows; i++) {
+        out->reason[i] = isnan(out->prob[i]) ? SR_REASON_NOT_SCORED : SR_REASON_NONE;
+        out->bad_rows += out->reason[i] != SR_REASON_NONE;
+    }
+    return status;
+}
+
 int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
     const struct sr_pair *differs;
     for (size_t i = 0; (differs = sr_scoring_differs(s, &i));)
         sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
                     sr_router_metadata(s->router, differs->key));
+    if (s->scores_path)
+        return take_scores(s, err);
     return sr_score_data(&s->scores, s->router, s->data, show_progress, NULL, err);
 }

@@ -55,7 +55,8 @@ struct sr_overlap;
 #define SR_REASON_LIST(X)                                                                                    \
     X(NONE, "")                                                                                              \
     X(NOT_FINITE, "a feature is NaN or infinite")                                                            \
-    X(OVERFLOW, "features so large that the network overflows")
+    X(OVERFLOW, "features so large that the network overflows")                                              \
+    X(NOT_SCORED, "no score in the file of scores")
 
 enum sr_reason {
 #define X(name, text) SR_REASON_##name,
@@ -68,7 +69,8 @@ const char *sr_reason_text(int reason); /* static storage */
 /* Scores of every row of a dump, in row order. A row with a reason has NaN and is counted. */
 struct sr_scores {
     size_t rows, bad_rows;
-    float *logit, *prob;
+    float *logit; /* NULL where the scores came from a file */
+    float *prob;
     uint8_t *reason; /* enum sr_reason */
     uint64_t *hash;  /* sr_row_hash of the features; NULL where the scores came from a file */
 };
@@ -84,7 +86,8 @@ void sr_scores_free(struct sr_scores *s);
 /* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,
  * member), where member is the struct's name in the command's own. */
 struct sr_score_options {
-    char *model, *data, *scores;
+    char *model, *data;
+    char *scores;     /* SR_SCORES_OPTION; NULL in a command that has none */
     double threshold; /* counts only if it was given */
     int64_t threads, memory;
 };
@@ -100,11 +103,18 @@ struct sr_score_options {
      .metavar = "N", .help = "threads; 0: as many as this process may use. Never changes results"}, \
     {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
      .help = "read features up to this size into memory first; else in bands. Never changes results"}
+
+/* And of those that can do with scores alone. */
+#define SR_SCORES_OPTION(type, member) \
+    {"scores", SR_OPTION_TEXT, offsetof(type, member.scores), .metavar = "F.csv|F.h5", \
+     .help = "take the scores that infer wrote for this data; no features are read, and --model may be " \
+             "left out"}
 /* clang-format on */
 
 /* A router, a dump, the threshold that holds and the scores. */
 struct sr_scoring {
     struct sr_router *router; /* NULL: scores come from a file, and no model was given */
+    const char *scores_path;  /* the file that scores are taken from, or NULL; borrowed from the options */
     struct sr_data *data;
     float threshold;
     bool threshold_is_set;                /* given, or stored in the weights */
@@ -114,13 +124,14 @@ struct sr_scoring {
 };
 
 /* Opens both, the dump as `how` says; refuses widths that differ (SR_DATA), sets the threshold and the number
- * of threads. SR_USAGE without a model or data. Close also after a failure. */
+ * of threads. SR_USAGE without data, or with neither a model nor scores. Features are kept in memory where
+ * they are to be, and not read where scores come from a file. Close also after a failure. */
 int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, const struct sr_data_options *how,
                     bool threshold_given, struct sr_error *err);
 void sr_scoring_close(struct sr_scoring *s);
 
-/* Scores the dump into s->scores, with a progress bar, after warning of what its contract and the weights'
- * differ in (cmd_scoring.c: prints). */
+/* Scores the dump into s->scores, with a progress bar, or takes the scores from their file, after warning of
+ * what the dump's contract and the weights' differ in (cmd_scoring.c: prints). */
 int sr_scoring_run(struct sr_scoring *s, struct sr_error *err);
 
 /* What a row was used for on the way to these weights, as the keys of their metadata that hold a sketch

@@ -124,14 +124,15 @@ void sr_scores_free(struct sr_scores *s) {
 }
 
 static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
-    const char *rule = sr_router_metadata(s->router, "threshold_rule");
-    const char *origin = "unset in the weights, so this is used; --threshold gives another";
+    const char *rule = s->router ? sr_router_metadata(s->router, "threshold_rule") : NULL;
+    const char *origin = s->router ? "unset in the weights, so this is used; --threshold gives another"
+                                   : "no weights were given, so this is used; --threshold gives another";
     bool stored = false;
     s->threshold = SR_THRESHOLD_UNSET;
     if (is_given) {
         s->threshold = (float)given;
         origin = "given by --threshold";
-    } else if ((stored = sr_router_threshold(s->router, &s->threshold)))
+    } else if ((stored = s->router && sr_router_threshold(s->router, &s->threshold)))
         origin = rule ? "stored in the weights, rule " : "stored in the weights";
     s->threshold_is_set = is_given || stored;
     snprintf(s->threshold_origin, sizeof s->threshold_origin, "%s%s", origin, stored && rule ? rule : "");
@@ -145,16 +146,19 @@ int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, cons
                     bool threshold_given, struct sr_error *err) {
     int status;
     *s = (struct sr_scoring){0};
-    if (!o->model)
+    if (!o->model && !o->scores)
         return sr_fail(err, SR_USAGE, "--model is missing: the weights to score with");
     if (!o->data)
         return sr_fail(err, SR_USAGE, "--data is missing: the feature dump to score");
     sr_cpu_threads((int)o->threads);
-    if ((status = sr_router_open(&s->router, o->model, err)) < 0 ||
+    s->scores_path = o->scores;
+    if ((o->model && (status = sr_router_open(&s->router, o->model, err)) < 0) ||
         (status = sr_data_open(&s->data, o->data, how, err)) < 0 ||
-        (status = check_width(s->router, s->data, err)) < 0)
+        (s->router && (status = check_width(s->router, s->data, err)) < 0))
         return status;
     set_threshold(s, o->threshold, threshold_given);
+    if (o->scores)
+        return 0;
     const size_t memory =
         o->memory < 0 ? sr_memory_available(NULL) / 2 : (size_t)o->memory; /* below 0: auto */
     return memory > 0 ? sr_data_keep(s->data, memory, err) : 0;
@@ -168,7 +172,7 @@ void sr_scoring_close(struct sr_scoring *s) {
 }
 
 const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i) {
-    while (*i < s->data->contract_count) {
+    while (s->router && *i < s->data->contract_count) {
         const struct sr_pair *of_dump = &s->data->contract[(*i)++];
         const char *of_weights = sr_router_metadata(s->router, of_dump->key);
         if (of_weights && strcmp(of_weights, of_dump->value) != 0)

@@ -1,4 +1,4 @@
-/* scores.c: what a router says of every row, as HDF5. See data.h.
+/* scores_write.c: what a router says of every row, as HDF5. See data.h.
  *
  * SPDX-License-Identifier: MIT
  */
