@@ -13,7 +13,7 @@
 /* Columns, [n] each, borrowed. Of a label, gold or verdict 0 and 1 are known and anything else is unknown. */
 struct sr_rows {
     size_t n;
-    const uint8_t *label; /* 1: small wrong and large right */
+    const uint8_t *label; /* 1: small wrong and large right; NULL, for who allows it: all unknown */
     const float *prob;    /* of the router; NaN: it cannot score the row, which therefore goes to the large
                              guard at any threshold */
     const uint8_t *gold, *small_pred, *large_pred; /* 1: unsafe; or NULL, all three or none */

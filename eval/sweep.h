@@ -19,7 +19,8 @@ struct sr_point {
     uint64_t routed;            /* of all rows */
     struct sr_confusion label;  /* decision against label, of the rows with a known label and a prob */
     struct sr_confusion safety; /* the routed system's verdict against gold, of the rows with gold and both
-                                   verdicts; all 0 without */
+                                   verdicts, with or without a prob; all 0 without */
+    uint64_t safety_routed;     /* of those rows */
 };
 
 /* Points by rising threshold, so by falling `routed`: threshold 0, which routes every row with prob > 0, and
@@ -30,12 +31,13 @@ struct sr_sweep {
     size_t rows; /* all */
 };
 
-/* O(n log n): a million rows in well under a second. Free with sr_sweep_free, which an all-zero struct may
- * have too. */
+/* Probs are 0..1 or NaN; label may be NULL, which is all unknown. O(n log n): a million rows in well under a
+ * second; 8 bytes a row and sizeof(struct sr_point) a distinct prob. Free with sr_sweep_free, which an
+ * all-zero struct may have too. */
 int sr_sweep_make(struct sr_sweep *out, const struct sr_rows *rows, struct sr_error *err);
 void sr_sweep_free(struct sr_sweep *s);
 
-/* The point that this threshold decides like: the last one whose threshold is not above it. */
+/* The point that this threshold, 0..1, decides like: the last one whose threshold is not above it. */
 size_t sr_sweep_find(const struct sr_sweep *s, float threshold);
 
 #endif
