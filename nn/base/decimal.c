@@ -1,10 +1,13 @@
 /* decimal.c: the shortest text of a number; see decimal.h.
  *
- * Tries 1 to 17 digits (9 for a float), as that many always suffice. Exponents from -4 to 15 are spelt out:
- * 100, not 1e+02.
+ * Up to 15 digits (6 for a float) come through a number unchanged, so what needs no more is found among them
+ * once the zeros at its end are gone; 17 (9) always suffice. Subnormal numbers hold less, and are tried from
+ * one digit on. Exponents from -4 to 15 are spelt out: 100, not 1e+02.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +26,27 @@ static const char *spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
     return text;
 }
 
+/* Of the d.ddde+xx in text: how many digits are left without the zeros at its end; at least one. */
+static int count_digits(const char *text) {
+    const char *first = *text == '-' ? text + 1 : text, *last = strchr(text, 'e');
+    int digits = 1;
+    for (const char *p = first + 2; last && p < last; p++)
+        digits = *p != '0' ? (int)(p - first) : digits;
+    return digits;
+}
+
 const char *sr_decimal(char text[SR_DECIMAL_TEXT], double value) {
-    int digits = 0;
+    int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
     do
-        snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits++, value);
-    while (strtod(text, NULL) != value && digits < 17);
-    return spell(text, value, digits);
+        snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits - 1, value);
+    while (strtod(text, NULL) != value && digits++ < DBL_DECIMAL_DIG);
+    return spell(text, value, count_digits(text));
 }
 
 const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value) {
-    int digits = 0;
+    int digits = fabsf(value) < FLT_MIN ? 1 : FLT_DIG;
     do
-        snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits++, (double)value);
-    while (strtof(text, NULL) != value && digits < 9);
-    return spell(text, (double)value, digits);
+        snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits - 1, (double)value);
+    while (strtof(text, NULL) != value && digits++ < FLT_DECIMAL_DIG);
+    return spell(text, (double)value, count_digits(text));
 }
