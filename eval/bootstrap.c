@@ -75,6 +75,14 @@ static int groups_number(struct groups *g, const int64_t *group, size_t n, struc
     return 0;
 }
 
+int sr_groups_count(size_t *out, const int64_t *group, size_t n, struct sr_error *err) {
+    struct groups g = {0};
+    const int status = group ? groups_number(&g, group, n, err) : 0;
+    sr_free(g.number);
+    *out = group ? g.count : n;
+    return status;
+}
+
 /* ---- draws ---- */
 
 /* How often each group is taken in this draw. */

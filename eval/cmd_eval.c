@@ -11,8 +11,7 @@
 #include <stdio.h>
 
 #include "eval/cmd_eval.h"
-
-enum on_bad_row { ON_BAD_ROW_ERROR, ON_BAD_ROW_SKIP };
+#include "eval/cmd_rows.h"
 
 static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct sr_eval_options, score),
@@ -38,9 +37,7 @@ static const struct sr_option table[] = {
      .help = "also the counts behind it, calibration, and every /source"},
     {"json", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, json),
      .help = "print all of it as one JSON object"},
-    {"on_bad_row", SR_OPTION_CHOICE, offsetof(struct sr_eval_options, on_bad_row), .fallback = "error",
-     .choices = "error|skip",
-     .help = "rows that cannot be scored (NaN, infinity): stop, or leave them out and count them"},
+    SR_BAD_ROW_OPTION(struct sr_eval_options, on_bad_row),
 };
 
 static const struct sr_command command = {
@@ -75,28 +72,6 @@ static const struct sr_command command = {
     .table = table,
     .count = SR_COUNT(table),
 };
-
-/* Bad rows are an error or, if they are to be skipped, a warning. */
-static int check_bad_rows(const struct sr_scoring *s, bool skip, struct sr_error *err) {
-    const struct sr_scores *scores = &s->scores;
-    size_t first = 0, row;
-    const char *path;
-    if (scores->bad_rows == 0)
-        return 0;
-    if (skip) {
-        sr_log_warn("%zu of %zu rows cannot be scored: left out of what compares scores with labels, and "
-                    "routed to the large guard everywhere else",
-                    scores->bad_rows, scores->rows);
-        return 0;
-    }
-    while (!isnan(scores->prob[first]))
-        first++;
-    sr_data_locate(s->data, first, &path, &row);
-    return sr_fail(err, SR_DATA,
-                   "%s: row %zu has no score to measure: %s (%zu of %zu rows have none): repair the dump, or "
-                   "leave such rows out with --on-bad-row=skip",
-                   path, row, sr_reason_text(scores->reason[first]), scores->bad_rows, scores->rows);
-}
 
 static int print_json(const struct sr_eval_result *r, struct sr_error *err) {
     char *text = sr_json_text(r->evaluation, 2, err);
@@ -142,7 +117,7 @@ static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_
     if (status == 0)
         status = sr_scoring_run(&s, err);
     if (status == 0)
-        status = check_bad_rows(&s, o->on_bad_row == ON_BAD_ROW_SKIP, err);
+        status = sr_rows_check(&s, o->on_bad_row, err);
     if (status == 0)
         status = sr_eval_measure(&r, o, &s, err);
     if (status == 0)

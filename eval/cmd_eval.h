@@ -16,7 +16,7 @@ struct sr_eval_options {
     char *baseline, *traffic, *run, *report, *gate;
     double prevalence; /* NaN: not given */
     bool headroom, full, json;
-    int on_bad_row; /* enum sr_on_bad_row */
+    int on_bad_row; /* enum sr_on_bad_row of cmd_rows.h */
 };
 
 /* The rows of an unlabelled dump, scored. */

@@ -1,7 +1,6 @@
 /* cmd_eval_json.c: everything `saferoute eval` measured, as one tree of JSON; see cmd_eval.h.
  *
- * Every key is there always; undefined and unknown are null. Files are named without their folders: the same
- * evaluation elsewhere is the same text.
+ * Every key is there always; undefined and unknown are null.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,26 +10,9 @@
 #include <string.h>
 
 #include "eval/cmd_eval.h"
+#include "eval/cmd_rows.h"
 
 #define METRICS_MAX ((size_t)64 << 20) /* bytes of a metrics.jsonl */
-
-static const char *name_of(const char *path) {
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
-}
-
-static double decimal_of(float threshold) {
-    char text[SR_DECIMAL_TEXT];
-    return strtod(sr_decimal_float(text, threshold), NULL);
-}
-
-static void set_files(struct sr_json *o, const struct sr_eval_result *r) {
-    struct sr_json *data = sr_json_array();
-    for (size_t f = 0; f < r->scoring->data->files; f++)
-        sr_json_append(data, sr_json_string(name_of(sr_data_path(r->scoring->data, f))));
-    sr_json_set(o, "model", sr_json_string(name_of(r->options->score.model)));
-    sr_json_set(o, "data", data);
-}
 
 static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
     const struct sr_router *router = r->scoring->router;
@@ -39,12 +21,12 @@ static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
     float stored;
     sr_json_set(o, "threshold_origin", sr_json_string(r->scoring->threshold_origin));
     sr_json_set(one, "rule", sr_json_string("in use"));
-    sr_json_set(one, "threshold", sr_json_number(decimal_of(r->scoring->threshold)));
+    sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(r->scoring->threshold)));
     sr_json_append(list, one);
     if (router && sr_router_threshold(router, &stored)) {
         one = sr_json_object();
         sr_json_set(one, "rule", sr_json_string(rule ? rule : "stored"));
-        sr_json_set(one, "threshold", sr_json_number(decimal_of(stored)));
+        sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(stored)));
         sr_json_append(list, one);
     }
     sr_json_set(o, "thresholds", list);
@@ -106,8 +88,8 @@ static struct sr_json *equal_share_json(const struct sr_eval_result *r) {
     sr_figures_json(now, value, NULL);
     sr_figures_json(delta, c->delta, c->ci);
     sr_json_set(o, "share", sr_json_number(c->old.value[SR_FIGURE_SHARE_ROUTED]));
-    sr_json_set(o, "threshold_new", sr_json_number(decimal_of(r->equal_threshold)));
-    sr_json_set(o, "threshold_old", sr_json_number(decimal_of(c->old.threshold)));
+    sr_json_set(o, "threshold_new", sr_json_number(sr_threshold_number(r->equal_threshold)));
+    sr_json_set(o, "threshold_old", sr_json_number(sr_threshold_number(c->old.threshold)));
     sr_json_set(o, "new", now);
     sr_json_set(o, "delta", delta);
     return o;
@@ -131,7 +113,7 @@ static struct sr_json *regressions_json(const struct sr_eval_result *r) {
 }
 
 static void set_old(struct sr_json *o, const struct sr_eval_result *r) {
-    sr_json_set(o, "baseline", sr_json_string(name_of(r->options->baseline)));
+    sr_json_set(o, "baseline", sr_json_string(sr_file_name(r->options->baseline)));
     sr_comparison_json(o, r->has_old ? &r->change : NULL);
     sr_json_set(o, "equal_share", r->has_old ? equal_share_json(r) : sr_json_null());
     sr_json_set(o, "regressions", r->has_old ? regressions_json(r) : sr_json_null());
@@ -188,7 +170,7 @@ static int set_curves(struct sr_json *o, const struct sr_eval_result *r, struct 
 int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     struct sr_json *o = r->evaluation = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(2));
-    set_files(o, r);
+    sr_rows_files_json(o, r->options->score.model, r->scoring->data);
     sr_evaluation_json(o, &r->all);
     sr_json_set(o, "prevalence_at", sr_json_number(r->how.prevalence));
     set_threshold(o, r);

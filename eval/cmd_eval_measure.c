@@ -6,26 +6,11 @@
 #include <stdlib.h>
 
 #include "eval/cmd_eval.h"
+#include "eval/cmd_rows.h"
 
 static void show_progress(void *user, double fraction) {
     (void)user;
     sr_log_progress(fraction, "scoring once more");
-}
-
-static void rows_fill(struct sr_eval_result *r) {
-    const struct sr_data *d = r->scoring->data;
-    const bool guards = d->gold && d->small_pred && d->large_pred;
-    r->rows = (struct sr_rows){
-        .n = d->rows,
-        .label = d->label,
-        .prob = r->scoring->scores.prob,
-        .gold = guards ? d->gold : NULL,
-        .small_pred = guards ? d->small_pred : NULL,
-        .large_pred = guards ? d->large_pred : NULL,
-        .small_prob = d->small_prob,
-        .large_prob = d->large_prob,
-        .group = d->group,
-    };
 }
 
 /* The share of positives that training drew: what prevalence corrects from. */
@@ -154,8 +139,7 @@ static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
 int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
                     struct sr_error *err) {
     int status;
-    *r = (struct sr_eval_result){.options = o, .scoring = s};
-    rows_fill(r);
+    *r = (struct sr_eval_result){.options = o, .scoring = s, .rows = sr_rows_of(s)};
     how_fill(r);
     sr_data_labels_text(r->labels, s->data);
     if (s->data->weight)

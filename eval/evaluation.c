@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "eval/view.h"
@@ -50,28 +49,6 @@ static void intervals_choose(struct sr_interval *ci, const double *value, const 
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static int groups_count(size_t *out, const struct sr_rows *rows, struct sr_error *err) {
-    *out = rows->n;
-    if (!rows->group)
-        return 0;
-    int64_t *group = sr_alloc(rows->n, sizeof *group, err);
-    if (!group)
-        return SR_NOMEM;
-    for (size_t i = 0; i < rows->n; i++)
-        group[i] = rows->group[i];
-    qsort(group, rows->n, sizeof *group, by_value);
-    *out = rows->n > 0;
-    for (size_t i = 1; i < rows->n; i++)
-        *out += group[i] != group[i - 1];
-    sr_free(group);
-    return 0;
-}
-
 static void missing_count(struct sr_evaluation *out, const struct sr_rows *rows) {
     for (size_t i = 0; i < rows->n; i++) {
         out->bad_rows += isnan(rows->prob[i]) != 0;
@@ -88,7 +65,7 @@ static int measure(struct sr_evaluation *out, double *of, const struct sr_view *
     sr_view_measure(out->value, of, v, NULL);
     for (size_t f = 0; f < SR_FIGURES; f++)
         out->ci[f] = undefined;
-    return groups_count(&out->groups, rows, err);
+    return sr_groups_count(&out->groups, rows->group, rows->n, err);
 }
 
 int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const struct sr_measure_options *how,

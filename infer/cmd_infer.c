@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "data/data.h"
 #include "eval/eval.h"
@@ -56,24 +55,6 @@ static const struct sr_command command = {
     .table = table,
     .count = SR_COUNT(table),
 };
-
-static bool is_file(const struct stat *file, const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
-}
-
-/* Whatever its spelling or links, --out must not be a file that is read here: replacing that destroys it. */
-static int check_out(const struct infer_options *o, const struct sr_data *d, struct sr_error *err) {
-    struct stat out;
-    if (!o->out || stat(o->out, &out) < 0)
-        return 0;
-    if (is_file(&out, o->score.model))
-        return sr_fail(err, SR_USAGE, "--out %s is the --model itself; name another file", o->out);
-    for (size_t f = 0; f < d->files; f++)
-        if (is_file(&out, sr_data_path(d, f)))
-            return sr_fail(err, SR_USAGE, "--out %s is one of the --data files; name another file", o->out);
-    return 0;
-}
 
 /* RFC 4180: quoted where a comma, quote or line break asks for it. */
 static void print_id(FILE *to, const char *id) {
@@ -182,7 +163,7 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
     how.features_only = true;
     if ((o->out && (status = sr_data_scores_form("out", o->out, err)) < 0) ||
         (status = sr_scoring_open(&s, &o->score, &how, threshold_given, err)) < 0 ||
-        (status = check_out(o, s.data, err)) < 0)
+        (status = sr_scoring_spares(&s, &o->score, "out", o->out, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
     if ((status = read_calibration(&calibrator, &s, o->score.model, err)) < 0 ||

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <sys/stat.h>
 
 #include "data/data.h"
 #include "infer/infer.h"
@@ -38,4 +39,27 @@ int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
     if (s->scores_path)
         return take_scores(s, err);
     return sr_score_data(&s->scores, s->router, s->data, show_progress, NULL, err);
+}
+
+/* ---- what a command writes ---- */
+
+static bool is_file(const struct stat *file, const char *path) {
+    struct stat st;
+    return path && stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+int sr_scoring_spares(const struct sr_scoring *s, const struct sr_score_options *o, const char *option,
+                      const char *path, struct sr_error *err) {
+    struct stat file;
+    const char *what = NULL;
+    if (!path || stat(path, &file) < 0)
+        return 0;
+    if (is_file(&file, o->model))
+        what = "the --model itself";
+    if (is_file(&file, o->scores))
+        what = "the --scores";
+    for (size_t f = 0; f < s->data->files; f++)
+        if (is_file(&file, sr_data_path(s->data, f)))
+            what = "one of the --data files";
+    return what ? sr_fail(err, SR_USAGE, "--%s %s is %s; name another file", option, path, what) : 0;
 }

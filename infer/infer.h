@@ -134,6 +134,11 @@ void sr_scoring_close(struct sr_scoring *s);
  * what the dump's contract and the weights' differ in (cmd_scoring.c: prints). */
 int sr_scoring_run(struct sr_scoring *s, struct sr_error *err);
 
+/* SR_USAGE if the file that --option names is one that is read here, whatever its spelling or links:
+ * replacing it would destroy it. path may be NULL. */
+int sr_scoring_spares(const struct sr_scoring *s, const struct sr_score_options *o, const char *option,
+                      const char *path, struct sr_error *err);
+
 /* What a row was used for on the way to these weights, as the keys of their metadata that hold a sketch
  * (sketch.h) of such rows. X(NAME, key, what a user reads) */
 #define SR_USE_LIST(X)                                                                                       \

@@ -1,0 +1,64 @@
+/* cmd_rows.c: what the commands that measure scored rows have in common; see cmd_rows.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/cmd_rows.h"
+
+int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *err) {
+    const struct sr_scores *scores = &s->scores;
+    size_t first = 0, row;
+    const char *path;
+    if (scores->bad_rows == 0)
+        return 0;
+    if (on_bad_row == SR_ON_BAD_ROW_LEAVE_OUT) {
+        sr_log_warn("%zu of %zu rows cannot be scored: left out of what compares scores with labels, and "
+                    "routed to the large guard everywhere else",
+                    scores->bad_rows, scores->rows);
+        return 0;
+    }
+    while (!isnan(scores->prob[first]))
+        first++;
+    sr_data_locate(s->data, first, &path, &row);
+    return sr_fail(err, SR_DATA,
+                   "%s: row %zu has no score to measure: %s (%zu of %zu rows have none): repair the dump, or "
+                   "leave such rows out with --on-bad-row=skip",
+                   path, row, sr_reason_text(scores->reason[first]), scores->bad_rows, scores->rows);
+}
+
+struct sr_rows sr_rows_of(const struct sr_scoring *s) {
+    const struct sr_data *d = s->data;
+    const bool guards = d->gold && d->small_pred && d->large_pred;
+    return (struct sr_rows){
+        .n = d->rows,
+        .label = d->label,
+        .prob = s->scores.prob,
+        .gold = guards ? d->gold : NULL,
+        .small_pred = guards ? d->small_pred : NULL,
+        .large_pred = guards ? d->large_pred : NULL,
+        .small_prob = d->small_prob,
+        .large_prob = d->large_prob,
+        .group = d->group,
+    };
+}
+
+const char *sr_file_name(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d) {
+    struct sr_json *data = sr_json_array();
+    for (size_t f = 0; f < d->files; f++)
+        sr_json_append(data, sr_json_string(sr_file_name(sr_data_path(d, f))));
+    sr_json_set(to, "model", sr_json_string(sr_file_name(model)));
+    sr_json_set(to, "data", data);
+}
+
+double sr_threshold_number(float threshold) {
+    char text[SR_DECIMAL_TEXT];
+    return strtod(sr_decimal_float(text, threshold), NULL);
+}

@@ -1,0 +1,32 @@
+/* cmd_rows.h: what the commands that measure scored rows have in common; internal to them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_CMD_ROWS_H
+#define SR_CMD_ROWS_H
+
+#include "data/data.h"
+#include "eval/eval.h"
+#include "infer/infer.h"
+
+/* clang-format off */
+#define SR_BAD_ROW_OPTION(type, member) \
+    {"on_bad_row", SR_OPTION_CHOICE, offsetof(type, member), .fallback = "error", .choices = "error|skip", \
+     .help = "rows that cannot be scored (NaN, infinity): stop, or leave them out and count them"}
+/* clang-format on */
+enum sr_on_bad_row { SR_ON_BAD_ROW_STOP, SR_ON_BAD_ROW_LEAVE_OUT };
+
+/* Rows without a score are SR_DATA, with the first of them and why; or, left out, a warning. */
+int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *err);
+
+/* The columns of the dump and the scores, borrowed; guards where all three columns are there. */
+struct sr_rows sr_rows_of(const struct sr_scoring *s);
+
+/* Sets "model" and "data" to the names of the files, without their folders: the same elsewhere is the same
+ * text. model may be NULL. */
+void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d);
+const char *sr_file_name(const char *path); /* NULL for NULL */
+
+double sr_threshold_number(float threshold); /* the shortest decimal that is this float, as JSON has it */
+
+#endif
