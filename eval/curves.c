@@ -6,78 +6,26 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "eval/curves.h"
+#include "eval/sweep_columns.h"
 #include "eval/view.h"
 
 #define SHARES    101
 #define HISTOGRAM 40
 
-/* Point i of the n that are taken of s->n. */
-static const struct sr_point *taken(const struct sr_sweep *s, size_t i, size_t n) {
-    return &s->point[n > 1 ? i * (s->n - 1) / (n - 1) : 0];
-}
-
-static size_t taken_count(const struct sr_sweep *s) {
-    return s->n < SR_CURVE_POINTS ? s->n : SR_CURVE_POINTS;
-}
-
-static void set_column(struct sr_json *to, const char *key, const struct sr_sweep *s,
-                       double (*value)(const struct sr_point *p)) {
+/* Precision and recall or rates of an axis, at the points that the sweep's columns are taken at. */
+static void set_axis(struct sr_json *to, const char *key, const struct sr_sweep *s,
+                     double (*value)(struct sr_confusion c)) {
     struct sr_json *list = sr_json_array();
-    const size_t n = taken_count(s);
+    const size_t n = s->n < SR_CURVE_POINTS ? s->n : SR_CURVE_POINTS;
     for (size_t i = 0; i < n; i++)
-        sr_json_append(list, sr_json_number(value(taken(s, i, n))));
+        sr_json_append(list, sr_json_number(value(sr_sweep_taken(s, i, n)->label)));
     sr_json_set(to, key, list);
 }
 
-static double threshold_of(const struct sr_point *p) {
-    char text[SR_DECIMAL_TEXT];
-    return strtod(sr_decimal_float(text, p->threshold), NULL);
-}
-
-static double precision_of(const struct sr_point *p) {
-    return sr_precision(p->label);
-}
-
-static double recall_of(const struct sr_point *p) {
-    return sr_recall(p->label);
-}
-
-static double fpr_of(const struct sr_point *p) {
-    return (double)p->label.fp / (double)(p->label.fp + p->label.tn);
-}
-
-#define COUNT(name, field)                                                                                   \
-    static double name(const struct sr_point *p) {                                                           \
-        return (double)p->field;                                                                             \
-    }
-COUNT(routed_of, routed)
-COUNT(tp_of, label.tp)
-COUNT(fp_of, label.fp)
-COUNT(tn_of, label.tn)
-COUNT(fn_of, label.fn)
-COUNT(safety_tp_of, safety.tp)
-COUNT(safety_fp_of, safety.fp)
-COUNT(safety_tn_of, safety.tn)
-COUNT(safety_fn_of, safety.fn)
-
-static struct sr_json *sweep_json(const struct sr_sweep *s, bool has_guards) {
-    struct sr_json *o = sr_json_object();
-    set_column(o, "threshold", s, threshold_of);
-    set_column(o, "routed", s, routed_of);
-    set_column(o, "tp", s, tp_of);
-    set_column(o, "fp", s, fp_of);
-    set_column(o, "tn", s, tn_of);
-    set_column(o, "fn", s, fn_of);
-    if (!has_guards)
-        return o;
-    set_column(o, "safety_tp", s, safety_tp_of);
-    set_column(o, "safety_fp", s, safety_fp_of);
-    set_column(o, "safety_tn", s, safety_tn_of);
-    set_column(o, "safety_fn", s, safety_fn_of);
-    return o;
+static double false_positive_rate(struct sr_confusion c) {
+    return (double)c.fp / (double)(c.fp + c.tn);
 }
 
 static struct sr_json *share_json(const struct sr_queue *q) {
@@ -103,10 +51,10 @@ static struct sr_json *curves_json(const struct sr_sweep *s, const struct sr_vie
                   {"oracle", SR_QUEUE_ORACLE}};
     struct sr_json *o = sr_json_object(), *pr = sr_json_object(), *roc = sr_json_object();
     struct sr_json *share = v->queue[SR_QUEUE_ROUTED].n > 0 ? sr_json_object() : sr_json_null();
-    set_column(pr, "recall", s, recall_of);
-    set_column(pr, "precision", s, precision_of);
-    set_column(roc, "fpr", s, fpr_of);
-    set_column(roc, "tpr", s, recall_of);
+    set_axis(pr, "recall", s, sr_recall);
+    set_axis(pr, "precision", s, sr_precision);
+    set_axis(roc, "fpr", s, false_positive_rate);
+    set_axis(roc, "tpr", s, sr_recall);
     for (size_t q = 0; v->queue[SR_QUEUE_ROUTED].n > 0 && q < SR_COUNT(queues); q++)
         sr_json_set(share, queues[q].key,
                     v->queue[queues[q].queue].n > 0 ? share_json(&v->queue[queues[q].queue])
@@ -193,7 +141,7 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct 
     if (status == 0)
         status = set_reliability(to, &v, rows, calibrator, err);
     if (status == 0) {
-        sr_json_set(to, "sweep", sweep_json(&sweep, v.queue[SR_QUEUE_ROUTED].n > 0));
+        sr_json_set(to, "sweep", sr_sweep_json(&sweep, SR_CURVE_POINTS, SR_SWEEP_COUNTS, &sr_prices_unknown));
         sr_json_set(to, "curves", curves_json(&sweep, &v));
         sr_json_set(to, "histogram", histogram_json(rows));
     }

@@ -33,6 +33,7 @@
 #include "eval/rule.h"
 #include "eval/screen.h"
 #include "eval/sweep.h"
+#include "eval/sweep_columns.h"
 #include "nn/base/base.h"
 
 /* Average precision, sum over distinct scores of (R_k - R_{k-1}) P_k with ties grouped (scikit-learn's

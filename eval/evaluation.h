@@ -47,7 +47,8 @@
     X(RISK_GAP, "risk_gap")           /* mean log loss of the routed system less that with perfect labels */ \
     X(RISK_BOUND, "risk_bound")       /* what that gap can be at most: theorem 3.1 of SafeRoute */           \
     X(LATENCY_MS, "latency_ms")       /* of a row, expected */                                               \
-    X(PRICE, "price")
+    X(PRICE, "price")                 /* of the guards */                                                    \
+    X(COST, "cost")                   /* price, missed unsafe rows and false alarms; of system rows */
 
 /* Guards alone, and ways to route. X(NAME, key). RANDOM and ENTROPY route the same share as the router. */
 #define SR_JUDGE_LIST(X)                                                                                     \

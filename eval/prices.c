@@ -28,6 +28,10 @@ double sr_prices_price(const struct sr_prices *p, double share) {
     return p->small_cost + share * p->large_cost;
 }
 
+double sr_prices_cost(const struct sr_prices *p, double share, double missed, double alarms) {
+    return sr_prices_price(p, share) + missed * p->missed_cost + alarms * p->alarm_cost;
+}
+
 struct sr_json *sr_prices_json(const struct sr_prices *p) {
     struct sr_json *o = sr_json_object();
 #define X(key) sr_json_set(o, #key, sr_json_number(p->key));

@@ -44,6 +44,9 @@ void sr_prices_begin(struct sr_prices *p, const struct sr_options *given);
 /* Of a row on average where this share is routed: small + router + share * large. */
 double sr_prices_latency(const struct sr_prices *p, double share);
 double sr_prices_price(const struct sr_prices *p, double share); /* of guards, without errors */
+/* And with errors: missed and alarms are the shares of rows that are unsafe and called safe, and the other
+ * way round. */
+double sr_prices_cost(const struct sr_prices *p, double share, double missed, double alarms);
 
 /* An object of all, null where not known. */
 struct sr_json *sr_prices_json(const struct sr_prices *p);

@@ -244,6 +244,7 @@ static void measure_system(struct sink to, const struct sr_view *v, const uint32
     put(to, SR_FIGURE_GAP_WON, gap > 0 ? (sr_mass_f1(own) - sr_mass_f1(small)) / gap : (double)NAN);
     put_part(to, SR_FIGURE_GAIN, (double)sr_tally_right(&t, false, true, true), rows);
     put_part(to, SR_FIGURE_HARM, (double)sr_tally_right(&t, true, false, true), rows);
+    put(to, SR_FIGURE_COST, sr_prices_cost(&v->how.prices, routed / rows, own.fn / rows, own.fp / rows));
 }
 
 /* Where the decision differs from the label, r - t is 1 or -1. */

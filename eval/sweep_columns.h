@@ -1,0 +1,30 @@
+/* sweep_columns.h: a sweep as columns, for programs: JSON and CSV with the same keys.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_SWEEP_COLUMNS_H
+#define SR_SWEEP_COLUMNS_H
+
+#include <stdio.h>
+
+#include "eval/sweep.h"
+
+/* Counts: threshold, routed, tp, fp, tn, fn, and safety_tp to safety_fn of the routed system. Ratios:
+ * share_routed, precision, recall, f1, safety_precision, safety_recall, safety_f1, latency_ms, price, cost.
+ */
+enum sr_sweep_columns { SR_SWEEP_COUNTS, SR_SWEEP_COUNTS_AND_RATIOS };
+
+/* {key: [one value a point]} of at most `most` points at even distances, the first and the last always. null
+ * in place of a column of which nothing is known (no gold, no prices). */
+struct sr_json *sr_sweep_json(const struct sr_sweep *s, size_t most, enum sr_sweep_columns which,
+                              const struct sr_prices *prices);
+
+/* The keys of one point. */
+void sr_point_json(struct sr_json *to, const struct sr_sweep *s, const struct sr_point *p,
+                   const struct sr_prices *prices);
+
+/* All points and all columns with a header line, nothing between two commas where a value is undefined.
+ * Thresholds have 9 digits, which read back as the same float. */
+void sr_sweep_csv(FILE *to, const struct sr_sweep *s, const struct sr_prices *prices);
+
+#endif
