@@ -91,7 +91,7 @@ static struct sr_json *histogram_json(const struct sr_rows *rows) {
     return o;
 }
 
-static struct sr_json *bins_json(const struct sr_bin bin[SR_BINS]) {
+struct sr_json *sr_bins_json(const struct sr_bin bin[SR_BINS]) {
     struct sr_json *list = sr_json_array();
     for (size_t b = 0; b < SR_BINS; b++) {
         struct sr_json *o = sr_json_object();
@@ -109,8 +109,8 @@ static struct sr_json *reliability_json(const struct sr_reliability *r) {
     struct sr_json *o = sr_json_object();
     struct sr_bin width[SR_BINS], mass[SR_BINS];
     sr_reliability_bins(width, mass, r);
-    sr_json_set(o, "width", bins_json(width));
-    sr_json_set(o, "mass", bins_json(mass));
+    sr_json_set(o, "width", sr_bins_json(width));
+    sr_json_set(o, "mass", sr_bins_json(mass));
     return o;
 }
 

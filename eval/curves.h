@@ -17,4 +17,7 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct 
 
 #define SR_CURVE_POINTS 1001
 
+/* A reliability table as an array of {low, high, rows, positives, mean_prob}. */
+struct sr_json *sr_bins_json(const struct sr_bin bin[SR_BINS]);
+
 #endif

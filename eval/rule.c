@@ -12,11 +12,11 @@
 #define CONFIDENCE .95
 #define NAME_MOST  32
 
-const struct sr_rule *const sr_rules[] = {
-#define SR_RULE(name) &sr_rule_##name,
+const struct sr_rule sr_rules[] = {
+#define SR_RULE(name, example, help, kind) {example, help, kind, sr_rule_##name},
 #include "eval/rules.def"
 #undef SR_RULE
-    NULL};
+    {0}};
 
 /* ---- by name ---- */
 
@@ -26,20 +26,19 @@ static size_t name_length(const char *text) {
 
 static const struct sr_rule *find(const char *text) {
     const size_t n = name_length(text);
-    for (const struct sr_rule *const *r = sr_rules; *r; r++)
-        if (name_length((*r)->example) == n && memcmp((*r)->example, text, n) == 0)
-            return *r;
+    for (const struct sr_rule *r = sr_rules; r->example; r++)
+        if (name_length(r->example) == n && memcmp(r->example, text, n) == 0)
+            return r;
     return NULL;
 }
 
 static int fail_unknown(const char *text, struct sr_error *err) {
     char names[SR_COUNT(sr_rules)][NAME_MOST], list[256] = "", word[NAME_MOST];
     const char *each[SR_COUNT(sr_rules)] = {NULL};
-    for (size_t i = 0; sr_rules[i]; i++) {
-        snprintf(names[i], NAME_MOST, "%.*s", (int)name_length(sr_rules[i]->example), sr_rules[i]->example);
+    for (size_t i = 0; sr_rules[i].example; i++) {
+        snprintf(names[i], NAME_MOST, "%.*s", (int)name_length(sr_rules[i].example), sr_rules[i].example);
         each[i] = names[i];
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
-                 sr_rules[i]->example);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", sr_rules[i].example);
     }
     snprintf(word, sizeof word, "%.*s", (int)name_length(text), text);
     const char *near = sr_nearest(word, each);

@@ -15,6 +15,12 @@
 
 #include "eval/sweep.h"
 
+enum sr_rule_kind {
+    SR_RULE_OF_LABELS, /* looks at labels, or gold and verdicts */
+    SR_RULE_OF_SHARE,  /* only at how many rows are routed: is best chosen on traffic */
+    SR_RULE_OF_CHANCE  /* takes labelled rows as independent draws of what will be served */
+};
+
 struct sr_rule;
 
 /* A rule with its numbers. Prices are the caller's to fill in. */
@@ -25,27 +31,32 @@ struct sr_rule_request {
     struct sr_prices prices;
 };
 
+/* Writes the number of a point of s, the one with fewer rows routed of two that do as well. SR_NO: no
+ * threshold is valid, and why. SR_USAGE: prices are missing that it needs. SR_DATA: the rows lack what it
+ * needs (labels of both classes, gold and verdicts). */
+typedef int (*sr_rule_choose)(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                              struct sr_error *err);
+
 struct sr_rule {
-    /* As a user writes it, "risk=0.05@0.95": the name and, if it has them, what stands behind = and @. */
-    const char *example;
-    const char *help; /* one line, lower case, no full stop */
-    /* Writes the number of a point of s, the one with fewer rows routed of two that do as well. SR_NO: no
-     * threshold is valid, and why. SR_USAGE: prices are missing that it needs. SR_DATA: the rows lack what it
-     * needs (labels of both classes, gold and verdicts). */
-    int (*choose)(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err);
+    const char *example; /* as a user writes it, "risk=0.05@0.95" */
+    const char *help;    /* one line, lower case, no full stop */
+    enum sr_rule_kind kind;
+    sr_rule_choose choose;
 };
 
-/* Ended by NULL; static storage. */
-extern const struct sr_rule *const sr_rules[];
-#define SR_RULE(name) extern const struct sr_rule sr_rule_##name;
-#include "eval/rules.def"
-#undef SR_RULE
+/* All of rules.def, ended by one without example; static storage. */
+extern const struct sr_rule sr_rules[];
 
 /* SR_USAGE: unknown ("did you mean"), a number missing, too many, or outside its range. */
 int sr_rule_parse(struct sr_rule_request *out, const char *text, struct sr_error *err);
 
 /* ---- for rule_*.c ---- */
+
+#define SR_RULE(name, example, help, kind)                                                                   \
+    int sr_rule_##name(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,             \
+                       struct sr_error *err);
+#include "eval/rules.def"
+#undef SR_RULE
 
 /* How good a point is: greater is better, NaN out of the question. */
 typedef double (*sr_rule_value)(const struct sr_point *p, const struct sr_sweep *s,

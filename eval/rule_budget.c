@@ -12,8 +12,8 @@ static double value(const struct sr_point *p, const struct sr_sweep *s, const st
     return share <= r->target ? share : (double)NAN;
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_budget(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                   struct sr_error *err) {
     *point = sr_rule_best(s, value, r);
     if (*point < s->n)
         return 0;
@@ -23,5 +23,3 @@ static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_
         "above the budget of %.4g %%",
         100 * (double)s->point[s->n - 1].routed / (double)s->rows, 100 * r->target);
 }
-
-const struct sr_rule sr_rule_budget = {"budget=0.3", "as many rows routed as this share allows", choose};

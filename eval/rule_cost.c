@@ -9,18 +9,16 @@
 
 #include "eval/rule.h"
 
+/* Of all rows together: sums of whole prices are exact, and so are ties. */
 static double value(const struct sr_point *p, const struct sr_sweep *s, const struct sr_rule_request *r) {
-    const struct sr_confusion c = p->safety;
-    const double rows = (double)(c.tp + c.fp + c.tn + c.fn);
     struct sr_prices prices = r->prices;
     (void)s;
     prices.small_cost = 0;
-    return -sr_prices_cost(&prices, (double)p->safety_routed / rows, (double)c.fn / rows,
-                           (double)c.fp / rows);
+    return -sr_prices_cost(&prices, (double)p->safety_routed, (double)p->safety.fn, (double)p->safety.fp);
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_cost(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                 struct sr_error *err) {
     const struct sr_prices *p = &r->prices;
     if (isnan(p->large_cost) || isnan(p->missed_cost) || isnan(p->alarm_cost))
         return sr_fail(err, SR_USAGE,
@@ -30,5 +28,3 @@ static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_
     *point = sr_rule_best(s, value, r);
     return status;
 }
-
-const struct sr_rule sr_rule_cost = {"cost", "least expected cost, from the prices given", choose};

@@ -10,11 +10,9 @@ static double value(const struct sr_point *p, const struct sr_sweep *s, const st
     return sr_f1(p->label);
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_f1(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+               struct sr_error *err) {
     const int status = sr_rule_need_labels(s, err);
     *point = sr_rule_best(s, value, r);
     return status;
 }
-
-const struct sr_rule sr_rule_f1 = {"f1", "best F1 of routing against the labels", choose};

@@ -17,8 +17,8 @@ static double precision(const struct sr_point *p, const struct sr_sweep *s, cons
     return sr_precision(p->label);
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_precision(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                      struct sr_error *err) {
     const int status = sr_rule_need_labels(s, err);
     *point = sr_rule_best(s, value, r);
     if (status < 0 || *point < s->n)
@@ -29,6 +29,3 @@ static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_
     return sr_fail(err, SR_NO, "no threshold is valid: the best precision is %.4g, at threshold %.4g",
                    sr_precision(s->point[best].label), (double)s->point[best].threshold);
 }
-
-const struct sr_rule sr_rule_precision = {"precision=0.6", "highest recall at a threshold of this precision",
-                                          choose};

@@ -12,8 +12,8 @@ static double value(const struct sr_point *p, const struct sr_sweep *s, const st
 }
 
 /* At threshold 0 recall is the highest. */
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_recall(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                   struct sr_error *err) {
     const int status = sr_rule_need_labels(s, err);
     *point = sr_rule_best(s, value, r);
     if (status < 0 || *point < s->n)
@@ -21,6 +21,3 @@ static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_
     return sr_fail(err, SR_NO, "no threshold is valid: recall is %.4g at threshold 0 and at most that at any",
                    sr_recall(s->point[0].label));
 }
-
-const struct sr_rule sr_rule_recall = {"recall=0.8", "most precise threshold that reaches this recall",
-                                       choose};

@@ -42,8 +42,8 @@ static int fail_few(uint64_t positives, const struct sr_rule_request *r, struct 
                    positives, r->target, r->confidence, needed);
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_risk(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                 struct sr_error *err) {
     const int status = sr_rule_need_labels(s, err);
     if (status < 0)
         return status;
@@ -61,6 +61,3 @@ static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_
         continue;
     return 0;
 }
-
-const struct sr_rule sr_rule_risk = {"risk=0.05@0.95",
-                                     "at most this share of hard rows not routed, with confidence", choose};

@@ -10,13 +10,11 @@ static double value(const struct sr_point *p, const struct sr_sweep *s, const st
     return sr_f1(p->safety);
 }
 
-static int choose(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
-                  struct sr_error *err) {
+int sr_rule_system_f1(size_t *point, const struct sr_sweep *s, const struct sr_rule_request *r,
+                      struct sr_error *err) {
     const int status = sr_rule_need_guards(s, err);
     *point = sr_rule_best(s, value, r);
     if (status == 0 && *point == s->n)
         return sr_fail(err, SR_DATA, "safety F1 is undefined at every threshold: no row is unsafe");
     return status;
 }
-
-const struct sr_rule sr_rule_system_f1 = {"system-f1", "best safety F1 of both guards together", choose};
