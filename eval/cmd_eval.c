@@ -15,6 +15,7 @@
 
 static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct sr_eval_options, score),
+    SR_THRESHOLD_OPTION(struct sr_eval_options, score),
     SR_SCORES_OPTION(struct sr_eval_options, score),
     {"baseline", SR_OPTION_TEXT, offsetof(struct sr_eval_options, baseline), .metavar = "OLD",
      .help = "weights to compare with on the same rows, at the threshold of each and at equal share"},

@@ -88,7 +88,7 @@ void sr_scores_free(struct sr_scores *s);
 struct sr_score_options {
     char *model, *data;
     char *scores;     /* SR_SCORES_OPTION; NULL in a command that has none */
-    double threshold; /* counts only if it was given */
+    double threshold; /* SR_THRESHOLD_OPTION; counts only if it was given */
     int64_t threads, memory;
 };
 
@@ -97,12 +97,15 @@ struct sr_score_options {
     {"model", SR_OPTION_TEXT, offsetof(type, member.model), .metavar = "W", .help = "weights (safetensors)"}, \
     {"data", SR_OPTION_TEXT, offsetof(type, member.data), .metavar = "D.h5[,E.h5]", \
      .help = "feature dumps, taken as one set of rows"}, \
-    {"threshold", SR_OPTION_REAL, offsetof(type, member.threshold), .max = 1, .metavar = "T", \
-     .help = "route rows with prob > T; else the weights' own threshold, else 0.6"}, \
     {"threads", SR_OPTION_INTEGER, offsetof(type, member.threads), .fallback = "0", .max = 1024, \
      .metavar = "N", .help = "threads; 0: as many as this process may use. Never changes results"}, \
     {"memory", SR_OPTION_BYTES, offsetof(type, member.memory), .fallback = "0", .metavar = "SIZE", \
      .help = "read features up to this size into memory first; else in bands. Never changes results"}
+
+/* Of those that use a threshold. */
+#define SR_THRESHOLD_OPTION(type, member) \
+    {"threshold", SR_OPTION_REAL, offsetof(type, member.threshold), .max = 1, .metavar = "T", \
+     .help = "route rows with prob > T; else the weights' own threshold, else 0.6"}
 
 /* And of those that can do with scores alone. */
 #define SR_SCORES_OPTION(type, member) \
@@ -152,6 +155,8 @@ enum sr_use {
 #undef X
         SR_USES
 };
+
+const char *sr_use_key(enum sr_use use); /* "rows_trained"; static storage */
 
 /* Of the rows scored, which were used for what: overlap [SR_USES], all 0 where the weights do not say or
  * features were not read. */

@@ -26,6 +26,15 @@ const char *sr_reason_text(int reason) {
     return texts[reason];
 }
 
+const char *sr_use_key(enum sr_use use) {
+    static const char *const keys[] = {
+#define X(name, key, text) key,
+        SR_USE_LIST(X)
+#undef X
+    };
+    return keys[use];
+}
+
 /* Rows first .. first+rows of s, whose features are x. */
 static void score_block(struct sr_scores *s, size_t first, const struct sr_router *r, const float *x,
                         size_t rows) {

@@ -25,6 +25,7 @@
 #define SR_COMMAND_LIST(X)                                                                                   \
     X(train, "train a router from feature dumps")                                                            \
     X(eval, "measure a router on a dump")                                                                    \
+    X(sweep, "choose the threshold by what it is to achieve")                                                \
     X(infer, "probability and decision for every row of a dump")                                             \
     X(data, "make feature dumps (data synth)")                                                               \
     X(doctor, "this machine as the program sees it")

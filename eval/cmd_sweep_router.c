@@ -1,0 +1,139 @@
+/* cmd_sweep_router.c: the router with its threshold, as a new file; see cmd_sweep.h.
+ *
+ * Only metadata changes: the tensors, and so the hash over them, stay those of the weights it came from. What
+ * is written is opened again and compared before it counts as done.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "eval/cmd_sweep.h"
+
+static void show_progress(void *user, double fraction) {
+    (void)user;
+    sr_log_progress(fraction, "looking through the data");
+}
+
+/* Everything of the new metadata that was allocated. */
+struct texts {
+    char threshold[SR_DECIMAL_TEXT];
+    char *metrics, *calibration, *rows;
+    struct sr_scan scan;
+};
+
+static void texts_free(struct texts *t) {
+    sr_free(t->metrics);
+    sr_free(t->calibration);
+    sr_free(t->rows);
+    sr_scan_free(&t->scan);
+}
+
+static bool chooses(const struct sr_sweep_result *r) {
+    return r->options->rule_given || r->options->threshold_given;
+}
+
+/* The rows that calibrated the file before count on where it keeps what they chose. */
+static int rows_text(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
+    const struct sr_router *router = r->scoring->router;
+    const char *key = sr_use_key(SR_USE_CALIBRATED), *before = sr_router_metadata(router, key);
+    const bool keeps_threshold = !chooses(r) && sr_router_metadata(router, "threshold");
+    const bool keeps_calibration = !r->calibrated.calibrator && sr_router_metadata(router, "calibration");
+    struct sr_sketch now, old;
+    int status = sr_sketch_make(&now, t->scan.hash, NULL, r->rows.n, err);
+    if (status == 0 && before && (keeps_threshold || keeps_calibration)) {
+        status = sr_sketch_parse(&old, before, err);
+        if (status == 0)
+            sr_sketch_merge(&now, &old);
+    }
+    t->rows = status == 0 ? sr_sketch_text(&now, err) : NULL;
+    return t->rows ? 0 : status < 0 ? status : SR_NOMEM;
+}
+
+static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
+    int status = sr_data_scan(r->scoring->data, &t->scan, show_progress, NULL, err);
+    if (status == 0)
+        status = rows_text(t, r, err);
+    if (status == 0 && chooses(r)) {
+        struct sr_json *o = sr_choice_json(r, &r->choice[0]);
+        t->metrics = sr_json_text(o, 0, err);
+        sr_json_free(o);
+        sr_decimal_float(t->threshold, r->choice[0].threshold);
+        status = t->metrics ? 0 : SR_NOMEM;
+    }
+    if (status == 0 && r->calibrated.calibrator) {
+        t->calibration = sr_calibrator_text(r->calibrated.calibrator, err);
+        status = t->calibration ? 0 : SR_NOMEM;
+    }
+    return status;
+}
+
+#define PAIRS 8
+
+/* Pairs of a threshold replace all that was said of the one before. */
+static size_t pairs_make(struct sr_pair pairs[PAIRS], const struct texts *t,
+                         const struct sr_sweep_result *r) {
+    size_t n = 0;
+    if (chooses(r)) {
+        pairs[n++] = (struct sr_pair){"threshold", t->threshold};
+        pairs[n++] = (struct sr_pair){"threshold_rule", r->choice[0].rule};
+        pairs[n++] = (struct sr_pair){"threshold_data", t->scan.data_id};
+        pairs[n++] = (struct sr_pair){"threshold_traffic", r->traffic_id[0] ? r->traffic_id : NULL};
+        pairs[n++] = (struct sr_pair){"threshold_metrics", t->metrics};
+    }
+    if (t->calibration) {
+        pairs[n++] = (struct sr_pair){"calibration", t->calibration};
+        pairs[n++] = (struct sr_pair){"calibration_data", t->scan.data_id};
+    }
+    pairs[n++] = (struct sr_pair){sr_use_key(SR_USE_CALIBRATED), t->rows};
+    return n;
+}
+
+/* What stands in the file decides as what was measured. */
+static int verify(const struct sr_sweep_result *r, struct sr_error *err) {
+    const char *path = r->options->out;
+    struct sr_router *router;
+    float threshold;
+    const int status = sr_router_open(&router, path, err);
+    if (status < 0)
+        return status;
+    const bool same =
+        !chooses(r) || (sr_router_threshold(router, &threshold) && threshold == r->choice[0].threshold);
+    sr_router_close(router);
+    return same ? 0 : sr_fail(err, SR_BUG, "%s: the threshold written is not the one chosen", path);
+}
+
+/* The weights may have been replaced under their name since they were scored with. */
+static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensors *from,
+                     struct sr_error *err) {
+    const char *then = sr_router_metadata(r->scoring->router, "sha256");
+    if (!then || strcmp(then, sr_safetensors_hash(from)) == 0)
+        return 0;
+    return sr_fail(err, SR_DATA, "%s was replaced while its scores were looked at; run this again",
+                   r->options->score.model);
+}
+
+int sr_sweep_router_write(const struct sr_sweep_result *r, struct sr_error *err) {
+    const struct sr_sweep_options *o = r->options;
+    struct sr_safetensors *from = NULL;
+    struct sr_pair pairs[PAIRS];
+    struct texts t = {0};
+    int status = texts_make(&t, r, err);
+    if (status == 0)
+        status = sr_safetensors_open(&from, o->score.model, err);
+    if (status == 0)
+        status = unchanged(r, from, err);
+    if (status == 0)
+        status = sr_safetensors_rewrite(o->out, from, pairs, pairs_make(pairs, &t, r), err);
+    if (status == 0 && (status = verify(r, err)) < 0)
+        unlink(o->out);
+    if (status == 0)
+        sr_log_info("%s: the tensors of %s (sha256 %.16s...)%s%s%s; measure it on rows that chose nothing: "
+                    "saferoute eval --model %s --data TEST.h5",
+                    o->out, o->score.model, sr_safetensors_hash(from), chooses(r) ? ", threshold " : "",
+                    t.threshold, t.calibration ? ", a calibration" : "", o->out);
+    sr_safetensors_close(from);
+    texts_free(&t);
+    return status;
+}
