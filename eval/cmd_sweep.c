@@ -136,6 +136,20 @@ static int verdict(const struct sr_sweep_result *r, struct sr_error *err) {
     return 0;
 }
 
+/* Files first: what is printed has been written. */
+static int say(const struct sr_sweep_result *r, struct sr_error *err) {
+    const int found = verdict(r, err);
+    struct sr_error why;
+    int status = write_csv(r, &why);
+    if (status == 0 && found == 0 && r->options->out)
+        status = sr_sweep_router_write(r, &why);
+    if (status == 0)
+        status = print(r, &why);
+    if (status < 0)
+        *err = why;
+    return status < 0 ? status : found;
+}
+
 static int run(const struct sr_sweep_options *o, struct sr_error *err) {
     struct sr_scoring s = {0};
     struct sr_sweep_result r = {0};
@@ -144,11 +158,9 @@ static int run(const struct sr_sweep_options *o, struct sr_error *err) {
         (status = sr_scoring_open(&s, &o->score, &o->how, o->threshold_given, err)) < 0 ||
         (status = sr_scoring_spares(&s, &o->score, "csv", o->csv, err)) < 0 ||
         (status = sr_scoring_run(&s, err)) < 0 || (status = sr_rows_check(&s, o->on_bad_row, err)) < 0 ||
-        (status = sr_sweep_measure(&r, o, &s, err)) < 0 || (status = write_csv(&r, err)) < 0 ||
-        (status = print(&r, err)) < 0 || (status = verdict(&r, err)) < 0)
+        (status = sr_sweep_measure(&r, o, &s, err)) < 0)
         goto out;
-    if (o->out)
-        status = sr_sweep_router_write(&r, err);
+    status = say(&r, err);
 out:
     sr_sweep_result_free(&r);
     sr_scoring_close(&s);

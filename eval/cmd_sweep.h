@@ -28,7 +28,7 @@ struct sr_sweep_options {
 /* A rule, and the threshold it chose. */
 struct sr_choice {
     char rule[64];       /* as given; "given" for --threshold */
-    int status;          /* 0, or why there is no threshold: SR_NO, SR_DATA, SR_USAGE */
+    int status;          /* 0, or why there is no threshold: SR_NO, SR_DATA */
     struct sr_error why; /* where there is none */
     float threshold;
     const struct sr_point *point; /* what it does on the calibration rows */

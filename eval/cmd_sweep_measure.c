@@ -42,7 +42,10 @@ static int choose(struct sr_sweep_result *r, struct sr_choice *c, struct sr_erro
     c->status = q.rule->choose(&point, s, &q, &c->why);
     if (c->status == 0)
         c->threshold = s->point[point].threshold;
-    return 0;
+    if (c->status != SR_USAGE)
+        return 0;
+    *err = c->why;
+    return SR_USAGE;
 }
 
 static void choice_finish(const struct sr_sweep_result *r, struct sr_choice *c) {
