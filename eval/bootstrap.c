@@ -154,13 +154,16 @@ static struct sr_interval interval(const struct plan *p, size_t s) {
 }
 
 int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
-                 const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err) {
-    struct plan p = {.n = n, .draws = draws, .k = k};
-    const int status = plan_allocate(&p, group, err);
+                 const struct sr_resampling *how, struct sr_error *err) {
+    struct plan p = {.n = how->n, .draws = how->draws, .k = k};
+    const int status = plan_allocate(&p, how->group, err);
     if (status == 0) {
 #pragma omp parallel for schedule(dynamic) num_threads((int)p.threads)
-        for (size_t d = 0; d < draws; d++)
-            draw(&p, d, statistic, user, seed);
+        for (size_t d = 0; d < p.draws; d++) {
+            draw(&p, d, statistic, user, how->seed);
+            if (how->progress && thread_number() == 0)
+                how->progress(how->progress_user, (double)(d + 1) / (double)p.draws);
+        }
         for (size_t s = 0; s < k; s++)
             out[s] = interval(&p, s);
     }

@@ -8,10 +8,7 @@
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
 
-static void show_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "scoring once more");
-}
+#define SLICES_MOST 1000 /* each is resampled by itself */
 
 /* The share of positives that training drew: what prevalence corrects from. */
 static double train_share(const struct sr_router *router) {
@@ -26,6 +23,20 @@ static void how_fill(struct sr_eval_result *r) {
                                          .prices = r->options->prices,
                                          .prevalence = r->options->prevalence,
                                          .train_share = train_share(r->scoring->router)};
+}
+
+/* The same with a bar. */
+static struct sr_measure_options staged(const struct sr_eval_result *r, struct sr_log_stage *stage) {
+    struct sr_measure_options how = r->how;
+    how.progress = sr_log_stage_show;
+    how.progress_user = stage;
+    return how;
+}
+
+static int all_measure(struct sr_eval_result *r, struct sr_error *err) {
+    struct sr_log_stage stage = sr_log_stage_begin("measuring");
+    const struct sr_measure_options how = staged(r, &stage);
+    return sr_evaluate(&r->all, &r->rows, &how, err);
 }
 
 /* Rows that the weights have seen already make every number too good. */
@@ -49,10 +60,18 @@ static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
     const struct sr_data *d = r->scoring->data;
     if (!d->source)
         return 0;
+    if (d->sources > SLICES_MOST) {
+        sr_log_warn("%zu sources are too many to measure each (%d at most), so there are no slices: --source "
+                    "names a coarser dataset",
+                    d->sources, SLICES_MOST);
+        return 0;
+    }
+    struct sr_log_stage stage = sr_log_stage_begin("measuring each source");
+    const struct sr_measure_options how = staged(r, &stage);
     r->names = (const char *const *)d->source_names;
     r->slices = d->sources;
     r->slice = sr_alloc(r->slices, sizeof *r->slice, err);
-    return r->slice ? sr_evaluate_slices(r->slice, r->slices, d->source, &r->rows, &r->how, err) : SR_NOMEM;
+    return r->slice ? sr_evaluate_slices(r->slice, r->slices, d->source, &r->rows, &how, err) : SR_NOMEM;
 }
 
 /* ---- a second router ---- */
@@ -60,7 +79,8 @@ static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
 /* The new router at the lowest threshold at which it routes no more rows than the old one does. */
 static int equal_share_compare(struct sr_eval_result *r, const float *old_prob, float old_threshold,
                                struct sr_error *err) {
-    struct sr_measure_options how = r->how;
+    struct sr_log_stage stage = sr_log_stage_begin("comparing at equal share");
+    struct sr_measure_options how = staged(r, &stage);
     struct sr_sweep sweep;
     size_t i = 0;
     int status = sr_sweep_make(&sweep, &r->rows, err);
@@ -76,7 +96,9 @@ static int equal_share_compare(struct sr_eval_result *r, const float *old_prob, 
 static int old_compare(struct sr_eval_result *r, const float *old_prob, float old_threshold,
                        struct sr_error *err) {
     const struct sr_data *d = r->scoring->data;
-    int status = sr_compare(&r->change, &r->rows, &r->how, old_prob, old_threshold, err);
+    struct sr_log_stage stage = sr_log_stage_begin("comparing");
+    const struct sr_measure_options how = staged(r, &stage);
+    int status = sr_compare(&r->change, &r->rows, &how, old_prob, old_threshold, err);
     if (status == 0)
         status = equal_share_compare(r, old_prob, old_threshold, err);
     if (status < 0 || r->slices == 0)
@@ -84,8 +106,9 @@ static int old_compare(struct sr_eval_result *r, const float *old_prob, float ol
     r->slice_change = sr_alloc(r->slices, sizeof *r->slice_change, err);
     if (!r->slice_change)
         return SR_NOMEM;
-    return sr_compare_slices(r->slice_change, r->slices, d->source, &r->rows, &r->how, old_prob,
-                             old_threshold, err);
+    stage = sr_log_stage_begin("comparing each source");
+    return sr_compare_slices(r->slice_change, r->slices, d->source, &r->rows, &how, old_prob, old_threshold,
+                             err);
 }
 
 static int old_measure(struct sr_eval_result *r, struct sr_error *err) {
@@ -99,7 +122,8 @@ static int old_measure(struct sr_eval_result *r, struct sr_error *err) {
         return status;
     if (!sr_router_threshold(old, &threshold))
         sr_log_warn("%s has no threshold; 0.6 is used for it", r->options->baseline);
-    status = sr_score_data(&scores, old, r->scoring->data, show_progress, NULL, err);
+    struct sr_log_stage stage = sr_log_stage_begin("scoring with the old router");
+    status = sr_score_data(&scores, old, r->scoring->data, sr_log_stage_show, &stage, err);
     if (status == 0)
         status = old_compare(r, scores.prob, threshold, err);
     r->has_old = status == 0;
@@ -111,29 +135,23 @@ static int old_measure(struct sr_eval_result *r, struct sr_error *err) {
 /* ---- traffic ---- */
 
 static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
-    const struct sr_prices *p = &r->options->prices;
-    struct sr_data_options how = r->options->how;
-    struct sr_data *d = NULL;
+    const struct sr_eval_options *o = r->options;
+    struct sr_traffic *t = &r->traffic;
     struct sr_scores scores = {0};
-    if (!r->options->traffic)
+    if (!o->traffic)
         return 0;
-    how.features_only = true;
-    int status = sr_data_open(&d, r->options->traffic, &how, err);
-    if (status == 0)
-        status = sr_score_data(&scores, r->scoring->router, d, show_progress, NULL, err);
-    if (status == 0) {
-        struct sr_traffic *t = &r->traffic;
-        t->rows = scores.rows;
-        for (size_t i = 0; i < scores.rows; i++)
-            t->routed += scores.prob[i] > r->how.threshold || isnan(scores.prob[i]);
-        const double share = (double)t->routed / (double)t->rows;
-        t->latency_ms = sr_prices_latency(p, share);
-        t->price = sr_prices_price(p, share);
-        r->has_traffic = true;
-    }
+    const int status = sr_rows_traffic(&scores, NULL, r->scoring, o->traffic, &o->how, err);
+    if (status < 0)
+        return status;
+    t->rows = scores.rows;
+    for (size_t i = 0; i < scores.rows; i++)
+        t->routed += scores.prob[i] > r->how.threshold || isnan(scores.prob[i]);
+    const double share = (double)t->routed / (double)t->rows;
+    t->latency_ms = sr_prices_latency(&o->prices, share);
+    t->price = sr_prices_price(&o->prices, share);
+    r->has_traffic = true;
     sr_scores_free(&scores);
-    sr_data_close(d);
-    return status;
+    return 0;
 }
 
 int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
@@ -144,7 +162,7 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
     sr_data_labels_text(r->labels, s->data);
     if (s->data->weight)
         sr_log_info("metrics count every row as 1; /weight only matters in training");
-    if ((status = used_warn(r, err)) < 0 || (status = sr_evaluate(&r->all, &r->rows, &r->how, err)) < 0 ||
+    if ((status = used_warn(r, err)) < 0 || (status = all_measure(r, err)) < 0 ||
         (status = slices_measure(r, err)) < 0 || (status = old_measure(r, err)) < 0)
         return status;
     return traffic_measure(r, err);

@@ -45,6 +45,34 @@ struct sr_rows sr_rows_of(const struct sr_scoring *s) {
     };
 }
 
+static int id_of(char *data_id, struct sr_data *d, struct sr_error *err) {
+    struct sr_scan scan;
+    const int status = sr_data_scan(d, &scan, NULL, NULL, err);
+    if (status < 0)
+        return status;
+    memcpy(data_id, scan.data_id, sizeof scan.data_id);
+    sr_scan_free(&scan);
+    return 0;
+}
+
+int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scoring *s, const char *paths,
+                    const struct sr_data_options *how, struct sr_error *err) {
+    struct sr_data_options features = *how;
+    struct sr_data *d = NULL;
+    struct sr_log_stage stage = sr_log_stage_begin("scoring the traffic");
+    features.features_only = true;
+    int status = sr_data_open(&d, paths, &features, err);
+    if (status == 0)
+        status = sr_score_data(out, s->router, d, sr_log_stage_show, &stage, err);
+    if (status == 0 && out->bad_rows > 0)
+        sr_log_warn("%zu of %zu rows of traffic cannot be scored and are routed at any threshold",
+                    out->bad_rows, out->rows);
+    if (status == 0 && data_id)
+        status = id_of(data_id, d, err);
+    sr_data_close(d);
+    return status;
+}
+
 const char *sr_file_name(const char *path) {
     const char *slash = path ? strrchr(path, '/') : NULL;
     return slash ? slash + 1 : path;

@@ -22,6 +22,11 @@ int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *e
 /* The columns of the dump and the scores, borrowed; guards where all three columns are there. */
 struct sr_rows sr_rows_of(const struct sr_scoring *s);
 
+/* Scores an unlabelled dump of what is served with the router of s, with a progress bar; free with
+ * sr_scores_free. data_id [65] (may be NULL) is the dump's, which takes another look through it. */
+int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scoring *s, const char *paths,
+                    const struct sr_data_options *how, struct sr_error *err);
+
 /* Sets "model" and "data" to the names of the files, without their folders: the same elsewhere is the same
  * text. model may be NULL. */
 void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d);

@@ -90,32 +90,16 @@ static int choices_make(struct sr_sweep_result *r, struct sr_error *err) {
 
 /* ---- traffic ---- */
 
-static void show_traffic_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "scoring the traffic");
-}
-
 static int traffic_sweep(struct sr_sweep_result *r, struct sr_error *err) {
-    struct sr_data_options how = r->options->how;
-    struct sr_data *d = NULL;
+    const struct sr_sweep_options *o = r->options;
     struct sr_scores scores = {0};
-    struct sr_scan scan = {0};
-    if (!r->options->traffic)
+    if (!o->traffic)
         return 0;
-    how.features_only = true;
-    int status = sr_data_open(&d, r->options->traffic, &how, err);
-    if (status == 0)
-        status = sr_score_data(&scores, r->scoring->router, d, show_traffic_progress, NULL, err);
+    int status =
+        sr_rows_traffic(&scores, o->out ? r->traffic_id : NULL, r->scoring, o->traffic, &o->how, err);
     if (status == 0)
         status = sr_sweep_make(&r->traffic, &(struct sr_rows){.n = scores.rows, .prob = scores.prob}, err);
-    if (status == 0 && scores.bad_rows > 0)
-        sr_log_warn("%zu of %zu rows of traffic cannot be scored and are routed at any threshold",
-                    scores.bad_rows, scores.rows);
-    if (status == 0 && r->options->out && (status = sr_data_scan(d, &scan, NULL, NULL, err)) == 0)
-        memcpy(r->traffic_id, scan.data_id, sizeof r->traffic_id);
-    sr_scan_free(&scan);
     sr_scores_free(&scores);
-    sr_data_close(d);
     return status;
 }
 

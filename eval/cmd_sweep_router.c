@@ -11,11 +11,6 @@
 
 #include "eval/cmd_sweep.h"
 
-static void show_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "looking through the data");
-}
-
 /* Everything of the new metadata that was allocated. */
 struct texts {
     char threshold[SR_DECIMAL_TEXT];
@@ -52,7 +47,8 @@ static int rows_text(struct texts *t, const struct sr_sweep_result *r, struct sr
 }
 
 static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
-    int status = sr_data_scan(r->scoring->data, &t->scan, show_progress, NULL, err);
+    struct sr_log_stage stage = sr_log_stage_begin("looking through the data");
+    int status = sr_data_scan(r->scoring->data, &t->scan, sr_log_stage_show, &stage, err);
     if (status == 0)
         status = rows_text(t, r, err);
     if (status == 0 && chooses(r)) {

@@ -56,6 +56,17 @@ static void missing_count(struct sr_evaluation *out, const struct sr_rows *rows)
     }
 }
 
+static int resample(struct sr_interval ci[SR_FIGURES], sr_statistic statistic, const void *user,
+                    const struct sr_rows *rows, const struct sr_measure_options *how, struct sr_error *err) {
+    const struct sr_resampling resampling = {.group = rows->group,
+                                             .n = rows->n,
+                                             .draws = how->draws,
+                                             .seed = SEED,
+                                             .progress = how->progress,
+                                             .progress_user = how->progress_user};
+    return sr_bootstrap(ci, SR_FIGURES, statistic, user, &resampling, err);
+}
+
 /* Fills all of out but the intervals. */
 static int measure(struct sr_evaluation *out, double *of, const struct sr_view *v, const struct sr_rows *rows,
                    struct sr_error *err) {
@@ -76,8 +87,7 @@ int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const str
     if (status == 0)
         status = measure(out, of, &v, rows, err);
     if (status == 0 && how->draws > 0)
-        status =
-            sr_bootstrap(out->ci, SR_FIGURES, statistics, &v, rows->group, rows->n, how->draws, SEED, err);
+        status = resample(out->ci, statistics, &v, rows, how, err);
     if (status == 0 && how->draws > 0)
         intervals_choose(out->ci, out->value, of, out->groups < rows->n);
     sr_view_free(&v);
@@ -142,8 +152,7 @@ static int compare(struct sr_comparison *out, const struct pair *p, const struct
     for (size_t f = 0; f < SR_FIGURES; f++)
         out->ci[f] = undefined;
     if (how->draws > 0)
-        status =
-            sr_bootstrap(out->ci, SR_FIGURES, differences, p, rows->group, rows->n, how->draws, SEED, err);
+        status = resample(out->ci, differences, p, rows, how, err);
     for (size_t f = 0; f < SR_FIGURES; f++)
         if (isnan(out->delta[f]))
             out->ci[f] = undefined;

@@ -117,6 +117,8 @@ struct sr_measure_options {
     /* Share of positives where the router runs, NaN: not known. Rows are weighted to it, and probs corrected
      * by sr_prior_shift from train_share, the share that training drew (NaN: the share of these rows). */
     double prevalence, train_share;
+    void (*progress)(void *user, double fraction); /* or NULL; called by the calling thread */
+    void *progress_user;
 };
 
 struct sr_evaluation {

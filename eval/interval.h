@@ -18,14 +18,22 @@ struct sr_interval {
  * many threads at once. */
 typedef void (*sr_statistic)(double *value, const uint32_t *count, const void *user);
 
-/* 95 % percentile intervals of k statistics by bootstrap (Efron and Tibshirani 1993, chapter 13): `draws`
- * resamples of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins
- * stay together), or of rows where group is NULL. A draw in which a statistic is NaN does not count for it;
- * an interval with less than half of its draws left is undefined. A pure function of (group, n, draws, seed)
- * and the statistic; the same bits for any number of threads. n at most 2^32 - 1. Memory: 16 bytes a row, up
- * to 8 a row and thread, 8 a draw and statistic. */
+struct sr_resampling {
+    const int64_t *group; /* [n]; NULL: every row is one */
+    size_t n;             /* rows, at most 2^32 - 1 */
+    size_t draws;
+    uint64_t seed;
+    void (*progress)(void *user, double fraction); /* or NULL; called by the calling thread */
+    void *progress_user;
+};
+
+/* 95 % percentile intervals of k statistics by bootstrap (Efron and Tibshirani 1993, chapter 13): resamples
+ * of whole groups with replacement (as many as there are groups; cluster bootstrap, so that twins stay
+ * together). A draw in which a statistic is NaN does not count for it; an interval with less than half of its
+ * draws left is undefined. A pure function of (group, n, draws, seed) and the statistic; the same bits for
+ * any number of threads. Memory: 16 bytes a row, up to 8 a row and thread, 8 a draw and statistic. */
 int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
-                 const int64_t *group, size_t n, size_t draws, uint64_t seed, struct sr_error *err);
+                 const struct sr_resampling *how, struct sr_error *err);
 
 /* How many different groups n rows are of; n where group is NULL. Allocates 20 bytes a row. */
 int sr_groups_count(size_t *out, const int64_t *group, size_t n, struct sr_error *err);

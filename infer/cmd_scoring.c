@@ -11,11 +11,6 @@
 #include "data/data.h"
 #include "infer/infer.h"
 
-static void show_progress(void *user, double fraction) {
-    (void)user;
-    sr_log_progress(fraction, "scoring");
-}
-
 static int take_scores(struct sr_scoring *s, struct sr_error *err) {
     struct sr_scores *out = &s->scores;
     out->rows = s->data->rows;
@@ -38,7 +33,8 @@ int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
                     sr_router_metadata(s->router, differs->key));
     if (s->scores_path)
         return take_scores(s, err);
-    return sr_score_data(&s->scores, s->router, s->data, show_progress, NULL, err);
+    struct sr_log_stage stage = sr_log_stage_begin("scoring");
+    return sr_score_data(&s->scores, s->router, s->data, sr_log_stage_show, &stage, err);
 }
 
 /* ---- what a command writes ---- */

@@ -40,6 +40,12 @@ static int rising(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static int resample(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
+                    const int64_t *group, size_t n, size_t draws, uint64_t seed) {
+    const struct sr_resampling how = {.group = group, .n = n, .draws = draws, .seed = seed};
+    return sr_bootstrap(out, k, statistic, user, &how, NULL);
+}
+
 /* Between the two order statistics around q * (DRAWS - 1). */
 static double quantile(const double *sorted, double q) {
     const double at = q * (DRAWS - 1), below = floor(at);
@@ -55,7 +61,7 @@ Test(bootstrap, is_its_definition) {
     uniform_fill(&c, N);
     for (int i = 0; i < N; i++)
         group[i] = i / 3;
-    cr_assert_eq(sr_bootstrap(got, 2, mean, &c, group, N, DRAWS, 7, NULL), 0);
+    cr_assert_eq(resample(got, 2, mean, &c, group, N, DRAWS, 7), 0);
     for (uint64_t d = 0; d < DRAWS; d++) {
         double sum = 0;
         for (size_t k = 0; k < N / 3; k++) {
@@ -81,7 +87,7 @@ Test(bootstrap, threads_change_nothing) {
         group[i] = i * i % 50 - 25;
     for (size_t t = 0; t < SR_COUNT(threads); t++) {
         sr_cpu_threads(threads[t]);
-        cr_assert_eq(sr_bootstrap(got, 2, mean, &c, group, N, DRAWS, 7, NULL), 0);
+        cr_assert_eq(resample(got, 2, mean, &c, group, N, DRAWS, 7), 0);
         if (t == 0)
             memcpy(first, got, sizeof got);
         cr_expect_eq(memcmp(got, first, sizeof got), 0, "%d threads", threads[t]);
@@ -102,7 +108,7 @@ Test(bootstrap, of_a_mean_is_its_standard_error) {
         squares += c.x[i] * c.x[i] / N;
     }
     const double error = sqrt((squares - sum * sum) / N);
-    cr_assert_eq(sr_bootstrap(got, 2, mean, &c, NULL, N, 1000, 0, NULL), 0);
+    cr_assert_eq(resample(got, 2, mean, &c, NULL, N, 1000, 0), 0);
     cr_expect_float_eq(got[0].low, sum - 1.96 * error, 5 * .084 * error);
     cr_expect_float_eq(got[0].high, sum + 1.96 * error, 5 * .084 * error);
 }
@@ -118,9 +124,9 @@ Test(bootstrap, twins_in_one_group_are_no_new_rows) {
         twice.x[i] = once.x[i % N];
         group[i] = i % N;
     }
-    cr_assert_eq(sr_bootstrap(single, 2, mean, &once, NULL, N, DRAWS, 3, NULL), 0);
-    cr_assert_eq(sr_bootstrap(naive, 2, mean, &twice, NULL, 2 * N, DRAWS, 3, NULL), 0);
-    cr_assert_eq(sr_bootstrap(clustered, 2, mean, &twice, group, 2 * N, DRAWS, 3, NULL), 0);
+    cr_assert_eq(resample(single, 2, mean, &once, NULL, N, DRAWS, 3), 0);
+    cr_assert_eq(resample(naive, 2, mean, &twice, NULL, 2 * N, DRAWS, 3), 0);
+    cr_assert_eq(resample(clustered, 2, mean, &twice, group, 2 * N, DRAWS, 3), 0);
     /* 1e-14: sums in other orders */
     cr_expect_float_eq(clustered[0].low, single[0].low, 1e-14);
     cr_expect_float_eq(clustered[0].high, single[0].high, 1e-14);
@@ -132,8 +138,8 @@ Test(bootstrap, the_seed_matters) {
     struct column c;
     struct sr_interval a[2], b[2];
     uniform_fill(&c, N);
-    cr_assert_eq(sr_bootstrap(a, 2, mean, &c, NULL, N, DRAWS, 0, NULL), 0);
-    cr_assert_eq(sr_bootstrap(b, 2, mean, &c, NULL, N, DRAWS, 1, NULL), 0);
+    cr_assert_eq(resample(a, 2, mean, &c, NULL, N, DRAWS, 0), 0);
+    cr_assert_eq(resample(b, 2, mean, &c, NULL, N, DRAWS, 1), 0);
     cr_expect_neq(a[0].low, b[0].low);
 }
 
@@ -149,7 +155,7 @@ static void often_undefined(double *value, const uint32_t *count, const void *us
 
 Test(bootstrap, undefined_draws_do_not_count_and_too_many_leave_nothing) {
     struct sr_interval got[3];
-    cr_assert_eq(sr_bootstrap(got, 3, often_undefined, NULL, NULL, N, DRAWS, 0, NULL), 0);
+    cr_assert_eq(resample(got, 3, often_undefined, NULL, NULL, N, DRAWS, 0), 0);
     cr_expect(isnan(got[0].low) && isnan(got[0].high), "37 %% of the draws are less than half");
     cr_expect(got[1].low == 1 && got[1].high == 1, "63 %% are not");
     cr_expect(isnan(got[2].low) && isnan(got[2].high));
@@ -158,11 +164,11 @@ Test(bootstrap, undefined_draws_do_not_count_and_too_many_leave_nothing) {
 Test(bootstrap, of_nothing_is_undefined) {
     struct column c = {.n = 0};
     struct sr_interval got[2];
-    cr_assert_eq(sr_bootstrap(got, 2, mean, &c, NULL, 0, DRAWS, 0, NULL), 0);
+    cr_assert_eq(resample(got, 2, mean, &c, NULL, 0, DRAWS, 0), 0);
     cr_expect(isnan(got[0].low) && isnan(got[0].high));
     uniform_fill(&c, N);
-    cr_assert_eq(sr_bootstrap(got, 2, mean, &c, NULL, N, 0, 0, NULL), 0);
+    cr_assert_eq(resample(got, 2, mean, &c, NULL, N, 0, 0), 0);
     cr_expect(isnan(got[0].low), "no draws");
-    cr_assert_eq(sr_bootstrap(got, 2, mean, &c, NULL, N, 1, 0, NULL), 0);
+    cr_assert_eq(resample(got, 2, mean, &c, NULL, N, 1, 0), 0);
     cr_expect(got[0].low == got[0].high && !isnan(got[0].low), "one draw is its own interval");
 }

@@ -16,8 +16,10 @@
 
 #include "nn/base/log.h"
 
-#define BAR_WIDTH   20
-#define BAR_SECONDS 0.1 /* between two drawings */
+#define BAR_WIDTH      20
+#define BAR_SECONDS    0.1 /* between two drawings */
+#define SETTLE_SECONDS 2   /* before a time left is told */
+#define LINE_SECONDS   30  /* between lines of a stage where there is no bar */
 
 static FILE *file;
 static bool bar_drawn;
@@ -124,6 +126,26 @@ void sr_log_progress(double fraction, const char *format, ...) {
     fflush(stderr);
     bar_drawn = true;
     bar_time = now;
+}
+
+struct sr_log_stage sr_log_stage_begin(const char *name) {
+    const double now = sr_log_clock();
+    return (struct sr_log_stage){.name = name, .began = now, .last_line = now};
+}
+
+void sr_log_stage_show(void *user, double fraction) {
+    struct sr_log_stage *stage = user;
+    const double now = sr_log_clock(), left = (now - stage->began) * (1 - fraction) / fraction;
+    char text[24];
+    sr_log_duration(left, text);
+    if (now - stage->began < SETTLE_SECONDS) /* too soon to tell */
+        sr_log_progress(fraction, "%s", stage->name);
+    else
+        sr_log_progress(fraction, "%s, %s left", stage->name, text);
+    if (sr_log_is_terminal() || now - stage->last_line < LINE_SECONDS)
+        return;
+    stage->last_line = now;
+    sr_log_info("%s: %.0f %%, %s left", stage->name, 100 * fraction, text);
 }
 
 const char *sr_log_duration(double seconds, char text[24]) {

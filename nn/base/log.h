@@ -28,6 +28,19 @@ bool sr_log_is_terminal(void);
  * if stderr is not a terminal. The next line logged removes it. */
 void sr_log_progress(double fraction, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A stage of a command's work: the `progress` of a library, with the time left. A bar on a terminal, else a
+ * line every half minute.
+ *
+ *     struct sr_log_stage stage = sr_log_stage_begin("scoring");
+ *     sr_score_data(&scores, router, data, sr_log_stage_show, &stage, err);
+ */
+struct sr_log_stage {
+    const char *name; /* borrowed */
+    double began, last_line;
+};
+struct sr_log_stage sr_log_stage_begin(const char *name);
+void sr_log_stage_show(void *stage, double fraction);
+
 /* "3 s", "2 min 05 s", "1 h 10 min" into text. Returns text. */
 const char *sr_log_duration(double seconds, char text[24]);
 
