@@ -188,7 +188,7 @@ void sr_comparison_json(struct sr_json *to, const struct sr_comparison *c);
 
 void sr_guards_print(FILE *to, const struct sr_evaluation *e); /* guards alone, and ways to route */
 void sr_prices_print(FILE *to, const struct sr_evaluation *e,
-                     const struct sr_prices *p); /* two lines at most */
+                     const struct sr_prices *p); /* three lines at most */
 void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, double prevalence);
 void sr_evaluation_print(FILE *to, const struct sr_evaluation *e); /* counts, calibration, areas, risk */
 /* heading: "source". Slices without rows are left out. */
@@ -199,7 +199,8 @@ void sr_worst_slice_print(FILE *to, const char *heading, const char *const *name
 
 void sr_changed_print(FILE *to, const struct sr_comparison *c); /* one line */
 void sr_comparison_print(FILE *to, const char *heading, const struct sr_comparison *c);
-bool sr_comparison_is_worse(const struct sr_comparison *c); /* AUPRC, F1 or safety F1, beyond doubt */
+/* AUPRC, F1 or safety F1: the interval of the difference lies below 0. Never where there are too few rows. */
+bool sr_comparison_is_worse(const struct sr_comparison *c);
 void sr_regressions_print(FILE *to, const char *heading, const char *const *names,
                           const struct sr_comparison *c, size_t n);
 

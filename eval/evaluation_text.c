@@ -110,6 +110,26 @@ void sr_evaluation_print(FILE *to, const struct sr_evaluation *e) {
         print_system(to, e);
 }
 
+/* With errors, of a guard that judges every row alone. What is wrong and not missed is a false alarm. */
+static double alone_cost(const struct sr_evaluation *e, const struct sr_prices *p, double price,
+                         enum sr_judge guard, size_t missed_figure) {
+    const double missed = e->value[missed_figure] / 1000;
+    const double wrong = 1 - e->value[sr_figure(guard, SR_OF_JUDGE_ACCURACY)];
+    return price + missed * p->missed_cost + (wrong - missed) * p->alarm_cost;
+}
+
+static void print_cost(FILE *to, const struct sr_evaluation *e, const struct sr_prices *p) {
+    char text[SR_TEXT];
+    const double cost = e->value[SR_FIGURE_COST];
+    if (isnan(cost))
+        return;
+    sr_put_name(to, "cost");
+    fprintf(to, "%s a row with its errors; small alone %.4g, large alone %.4g\n",
+            sr_text_figure(text, "%.4g", cost, e->ci[SR_FIGURE_COST], 1),
+            alone_cost(e, p, p->small_cost, SR_JUDGE_SMALL, SR_FIGURE_MISSED_SMALL),
+            alone_cost(e, p, p->large_cost, SR_JUDGE_LARGE, SR_FIGURE_MISSED_LARGE));
+}
+
 void sr_prices_print(FILE *to, const struct sr_evaluation *e, const struct sr_prices *p) {
     const double latency = e->value[SR_FIGURE_LATENCY_MS], price = e->value[SR_FIGURE_PRICE];
     if (!isnan(latency)) {
@@ -122,6 +142,7 @@ void sr_prices_print(FILE *to, const struct sr_evaluation *e, const struct sr_pr
         fprintf(to, "%.4g a row on average; small alone %.4g, large alone %.4g\n", price, p->small_cost,
                 p->large_cost);
     }
+    print_cost(to, e, p);
 }
 
 void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, double prevalence) {
@@ -233,31 +254,52 @@ void sr_comparison_print(FILE *to, const char *heading, const struct sr_comparis
             c->only_new_right, c->only_old_right, c->p_value);
 }
 
-/* A slice is worse where the interval of a difference that should not be negative lies below 0. */
+/* The differences that should not be negative. */
+static const size_t judged[] = {SR_FIGURE_AUPRC, SR_FIGURE_F1,
+                                SR_FIGURE_OF_JUDGES + SR_JUDGE_ROUTED *SR_OF_JUDGE};
+
 bool sr_comparison_is_worse(const struct sr_comparison *c) {
-    static const size_t figures[] = {SR_FIGURE_AUPRC, SR_FIGURE_F1,
-                                     SR_FIGURE_OF_JUDGES + SR_JUDGE_ROUTED * SR_OF_JUDGE};
-    for (size_t f = 0; f < SR_COUNT(figures); f++)
-        if (c->ci[figures[f]].high < 0)
+    for (size_t f = 0; !c->old.too_few && f < SR_COUNT(judged); f++)
+        if (c->ci[judged[f]].high < 0)
             return true;
     return false;
+}
+
+/* How many slices are compared at all, and how many differences look worse if nothing has changed: each does
+ * so in 2.5 % of the cases. */
+static size_t count_compared(const struct sr_comparison *c, size_t n, double *by_chance) {
+    size_t compared = 0, differences = 0;
+    for (size_t s = 0; s < n; s++) {
+        if (c[s].old.too_few)
+            continue;
+        compared++;
+        for (size_t f = 0; f < SR_COUNT(judged); f++)
+            differences += !isnan(c[s].ci[judged[f]].high);
+    }
+    *by_chance = .025 * (double)differences;
+    return compared;
 }
 
 void sr_regressions_print(FILE *to, const char *heading, const char *const *names,
                           const struct sr_comparison *c, size_t n) {
     char text[3][SR_TEXT];
     size_t worse = 0;
-    const size_t safety = sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1);
+    double by_chance;
+    const size_t safety = judged[2], compared = count_compared(c, n, &by_chance);
     for (size_t s = 0; s < n; s++) {
         if (!sr_comparison_is_worse(&c[s]))
             continue;
         if (worse++ == 0)
-            fprintf(to, "\nworse by %s (the interval of a difference lies below 0)\n", heading);
+            fprintf(
+                to,
+                "\nworse by %s: the interval of a difference lies below 0 (%zu have rows enough to compare; "
+                "chance alone gives about %.1f)\n",
+                heading, compared, by_chance);
         fprintf(to, "%-14s AUPRC %s, F1 %s, safety F1 %s\n", names[s],
                 sr_text_figure(text[0], "%+.4f", c[s].delta[SR_FIGURE_AUPRC], c[s].ci[SR_FIGURE_AUPRC], 1),
                 sr_text_figure(text[1], "%+.4f", c[s].delta[SR_FIGURE_F1], c[s].ci[SR_FIGURE_F1], 1),
                 sr_text_figure(text[2], "%+.4f", c[s].delta[safety], c[s].ci[safety], 1));
     }
-    if (n > 0 && worse == 0)
-        fprintf(to, "\nno %s is clearly worse\n", heading);
+    if (compared > 0 && worse == 0)
+        fprintf(to, "\nno %s is clearly worse (%zu have rows enough to compare)\n", heading, compared);
 }
