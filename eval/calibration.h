@@ -79,6 +79,10 @@ double sr_calibrator_apply(const struct sr_calibrator *c, double prob); /* NaN f
  * missing, unknown or hold anything else. */
 char *sr_calibrator_text(const struct sr_calibrator *c, struct sr_error *err);
 int sr_calibrator_parse(struct sr_calibrator **out, const char *text, struct sr_error *err);
+/* The calibrator of the weights file at path, whose metadata "calibration" is text; *out is NULL where text
+ * is NULL or "". SR_DATA as above, and names the file. */
+int sr_calibrator_of_weights(struct sr_calibrator **out, const char *path, const char *text,
+                             struct sr_error *err);
 const char *sr_calibrator_method(const struct sr_calibrator *c); /* "temperature"; static storage */
 
 #endif

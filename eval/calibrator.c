@@ -148,3 +148,11 @@ int sr_calibrator_parse(struct sr_calibrator **out, const char *text, struct sr_
     sr_json_free(object);
     return status;
 }
+
+int sr_calibrator_of_weights(struct sr_calibrator **out, const char *path, const char *text,
+                             struct sr_error *err) {
+    struct sr_error why;
+    *out = NULL;
+    const int status = text && *text ? sr_calibrator_parse(out, text, &why) : 0;
+    return status < 0 ? sr_fail(err, status, "%s: metadata \"calibration\": %.300s", path, why.text) : 0;
+}

@@ -43,6 +43,9 @@ struct sr_eval_result {
     float equal_threshold;                    /* of the new one there */
     struct sr_comparison *slice_change;       /* [slices] */
 
+    struct sr_calibrator *calibrator; /* of the weights; NULL: they have none */
+    struct sr_calibration_scores calibrated;
+
     bool has_traffic;
     struct sr_traffic traffic;
     struct sr_json *evaluation; /* all of it */

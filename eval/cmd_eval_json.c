@@ -58,6 +58,13 @@ static void set_used(struct sr_json *o, const struct sr_eval_result *r) {
     sr_json_set(o, "used", used);
 }
 
+static void set_calibrated(struct sr_json *o, const struct sr_eval_result *r) {
+    struct sr_json *c = r->calibrator ? sr_calibration_json(&r->calibrated) : sr_json_null();
+    if (r->calibrator)
+        sr_json_set(c, "method", sr_json_string(sr_calibrator_method(r->calibrator)));
+    sr_json_set(o, "calibrated", c);
+}
+
 /* ---- slices ---- */
 
 static struct sr_json *slice_json(const struct sr_eval_result *r, size_t s) {
@@ -130,7 +137,7 @@ static void set_traffic(struct sr_json *o, const struct sr_eval_result *r) {
     sr_json_set(o, "traffic", t);
 }
 
-/* ---- curves ---- */
+/* ---- training ---- */
 
 /* The lines of a run's metrics.jsonl, or null without a run. */
 static int set_training(struct sr_json *o, const char *run, struct sr_error *err) {
@@ -157,16 +164,6 @@ static int set_training(struct sr_json *o, const char *run, struct sr_error *err
     return status;
 }
 
-static int set_curves(struct sr_json *o, const struct sr_eval_result *r, struct sr_error *err) {
-    const char *text = r->scoring->router ? sr_router_metadata(r->scoring->router, "calibration") : NULL;
-    struct sr_calibrator *calibrator = NULL;
-    int status = text ? sr_calibrator_parse(&calibrator, text, err) : 0;
-    if (status == 0)
-        status = sr_curves_json(o, &r->rows, calibrator, err);
-    sr_calibrator_free(calibrator);
-    return status;
-}
-
 int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     struct sr_json *o = r->evaluation = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(2));
@@ -178,8 +175,9 @@ int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));
     set_used(o, r);
     set_slices(o, r);
+    set_calibrated(o, r);
     set_old(o, r);
     set_traffic(o, r);
     const int status = set_training(o, r->options->run, err);
-    return status == 0 ? set_curves(o, r, err) : status;
+    return status == 0 ? sr_curves_json(o, &r->rows, r->calibrator, err) : status;
 }

@@ -154,6 +154,28 @@ static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
     return 0;
 }
 
+/* ---- calibration ---- */
+
+/* What the calibrated probabilities are worth on these rows. */
+static int calibrated_measure(struct sr_eval_result *r, struct sr_error *err) {
+    const struct sr_router *router = r->scoring->router;
+    const char *text = router ? sr_router_metadata(router, "calibration") : NULL;
+    const size_t n = r->rows.n;
+    struct sr_reliability *reliability = NULL;
+    int status = sr_calibrator_of_weights(&r->calibrator, r->options->score.model, text, err);
+    if (status < 0 || !r->calibrator)
+        return status;
+    double *prob = sr_alloc(n, sizeof *prob, err);
+    for (size_t i = 0; prob && i < n; i++)
+        prob[i] = sr_calibrator_apply(r->calibrator, (double)r->rows.prob[i]);
+    status = prob ? sr_reliability_create(&reliability, r->rows.label, prob, n, err) : SR_NOMEM;
+    if (status == 0)
+        sr_reliability_measure(&r->calibrated, reliability, NULL);
+    sr_reliability_free(reliability);
+    sr_free(prob);
+    return status;
+}
+
 int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
                     struct sr_error *err) {
     int status;
@@ -163,7 +185,8 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
     if (s->data->weight)
         sr_log_info("metrics count every row as 1; /weight only matters in training");
     if ((status = used_warn(r, err)) < 0 || (status = all_measure(r, err)) < 0 ||
-        (status = slices_measure(r, err)) < 0 || (status = old_measure(r, err)) < 0)
+        (status = slices_measure(r, err)) < 0 || (status = calibrated_measure(r, err)) < 0 ||
+        (status = old_measure(r, err)) < 0)
         return status;
     return traffic_measure(r, err);
 }
@@ -171,6 +194,7 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
 void sr_eval_free(struct sr_eval_result *r) {
     sr_free(r->slice);
     sr_free(r->slice_change);
+    sr_calibrator_free(r->calibrator);
     sr_json_free(r->evaluation);
     *r = (struct sr_eval_result){0};
 }

@@ -32,6 +32,16 @@ static void print_traffic(const struct sr_eval_result *r) {
         printf("price %.4g a row\n", t->price);
 }
 
+static void print_calibrated(const struct sr_eval_result *r) {
+    const struct sr_calibration_scores *s = &r->calibrated;
+    if (!r->calibrator)
+        return;
+    printf("\ncalibration of prob as the weights' %s corrects it\n", sr_calibrator_method(r->calibrator));
+    printf("Brier              %.4f\nlog loss           %.4f\nECE, equal width   %.4f\nECE, equal mass    "
+           "%.4f\n",
+           s->brier, s->log_loss, s->ece, s->ece_mass);
+}
+
 static void print_old(const struct sr_eval_result *r) {
     char text[SR_DECIMAL_TEXT];
     if (!r->has_old)
@@ -58,6 +68,7 @@ void sr_eval_print(const struct sr_eval_result *r) {
     if (!r->options->full)
         return;
     sr_evaluation_print(stdout, &r->all);
+    print_calibrated(r);
     if (r->slices > 0)
         sr_evaluation_slices_print(stdout, slices_by(r), r->names, r->slice, r->slices);
 }

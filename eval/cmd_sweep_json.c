@@ -37,11 +37,7 @@ struct sr_json *sr_choice_json(const struct sr_sweep_result *r, const struct sr_
 
 static void set_scores(struct sr_json *o, const char *key, const struct sr_calibration_scores *s,
                        const struct sr_bin bins[SR_BINS]) {
-    struct sr_json *one = sr_json_object();
-    sr_json_set(one, "brier", sr_json_number(s->brier));
-    sr_json_set(one, "log_loss", sr_json_number(s->log_loss));
-    sr_json_set(one, "ece", sr_json_number(s->ece));
-    sr_json_set(one, "ece_mass", sr_json_number(s->ece_mass));
+    struct sr_json *one = sr_calibration_json(s);
     sr_json_set(one, "mass", sr_bins_json(bins));
     sr_json_set(o, key, one);
 }

@@ -91,6 +91,15 @@ static struct sr_json *histogram_json(const struct sr_rows *rows) {
     return o;
 }
 
+struct sr_json *sr_calibration_json(const struct sr_calibration_scores *s) {
+    struct sr_json *o = sr_json_object();
+    sr_json_set(o, "brier", sr_json_number(s->brier));
+    sr_json_set(o, "log_loss", sr_json_number(s->log_loss));
+    sr_json_set(o, "ece", sr_json_number(s->ece));
+    sr_json_set(o, "ece_mass", sr_json_number(s->ece_mass));
+    return o;
+}
+
 struct sr_json *sr_bins_json(const struct sr_bin bin[SR_BINS]) {
     struct sr_json *list = sr_json_array();
     for (size_t b = 0; b < SR_BINS; b++) {

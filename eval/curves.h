@@ -17,6 +17,9 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct 
 
 #define SR_CURVE_POINTS 1001
 
+/* An object of the scores. */
+struct sr_json *sr_calibration_json(const struct sr_calibration_scores *s);
+
 /* A reliability table as an array of {low, high, rows, positives, mean_prob}. */
 struct sr_json *sr_bins_json(const struct sr_bin bin[SR_BINS]);
 

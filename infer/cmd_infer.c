@@ -142,20 +142,6 @@ static void warn_of_bad_rows(const struct sr_scores *s) {
                         rows[reason], s->rows, sr_reason_text(reason));
 }
 
-/* *out stays NULL where the weights have no calibration. */
-static int read_calibration(struct sr_calibrator **out, const struct sr_scoring *s, const char *model,
-                            struct sr_error *err) {
-    const char *text = sr_router_metadata(s->router, "calibration");
-    struct sr_error why;
-    if (!text || !*text)
-        return 0;
-    const int status = sr_calibrator_parse(out, text, &why);
-    if (status < 0)
-        return sr_fail(err, status, "%s: metadata \"calibration\": %s", model, why.text);
-    sr_log_info("calibrated by the weights' %s", sr_calibrator_method(*out));
-    return 0;
-}
-
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
@@ -167,8 +153,12 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
         (status = sr_scoring_spares(&s, &o->score, "out", o->out, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
-    if ((status = read_calibration(&calibrator, &s, o->score.model, err)) < 0 ||
-        (status = sr_scoring_run(&s, err)) < 0)
+    if ((status = sr_calibrator_of_weights(&calibrator, o->score.model,
+                                           sr_router_metadata(s.router, "calibration"), err)) < 0)
+        goto out;
+    if (calibrator)
+        sr_log_info("calibrated by the weights' %s", sr_calibrator_method(calibrator));
+    if ((status = sr_scoring_run(&s, err)) < 0)
         goto out;
     warn_of_bad_rows(&s.scores);
     status = write_scores(&s, calibrator, o->out, err);

@@ -194,7 +194,9 @@ int sr_display_summary(const struct sr_run *run, const struct sr_config *c, stru
     const int status = file_print(run, SR_SUMMARY_TEXT, c->full ? NULL : SR_SUMMARY_MORE, err);
     if (status == SR_OK) {
         printf("router         %s\n", sr_run_file(run, "best.safetensors", path));
-        printf("next           saferoute eval --model %s --data TEST.h5\n", path);
+        printf("next           saferoute sweep --model %s --data CALIBRATION.h5 --rule R --out ROUTER\n"
+               "               saferoute eval --model ROUTER --data TEST.h5\n",
+               path);
     }
     return status;
 }
