@@ -77,6 +77,22 @@ Test(log, file_is_appended_to) {
     cr_expect_eq(sr_log_file("/no/such/folder/x.log", &err), SR_IO);
 }
 
+/* Where there is no bar: a line every half minute, with the time left. */
+Test(log, a_stage_tells_the_time_left) {
+    struct sr_log_stage stage = sr_log_stage_begin("scoring");
+    cr_assert_eq(sr_log_file(log_path, &err), SR_OK);
+    sr_log_stage_show(&stage, 0.1);
+    stage.began -= 60;
+    sr_log_stage_show(&stage, 0.2);
+    stage.last_line -= 31;
+    sr_log_stage_show(&stage, 0.5);
+    sr_log_stage_show(&stage, 0.6);
+    cr_assert_eq(sr_log_file(NULL, &err), SR_OK);
+    char *text = slurp(log_path);
+    cr_expect_str_eq(strchr(text, ' ') + 1, "scoring: 50 %, 1 min 00 s left\n");
+    sr_free(text);
+}
+
 Test(log, durations_are_in_words) {
     static const struct {
         double seconds;
