@@ -185,6 +185,10 @@ Test(eval_compare, traffic_is_scored_like_data) {
     expect_in(r.out, "latency        65 ms a row on average; small alone 10, large alone 100\n");
     expect_in(r.err, "2 of 246 rows of traffic cannot be scored");
     run_end(&r);
+    r = run_program(folder, EVAL "--traffic " VECTORS "/eval_guards.h5");
+    expect_in(r.out,
+              "traffic        55.00 % of its 240 rows go to the large guard, of the labelled ones 55.00 %\n");
+    run_end(&r);
     struct sr_json *o =
         eval_json("--model " WEIGHTS " --threshold .5 --traffic " VECTORS
                   "/eval_guards.h5 --small-cost 1 --large-cost 4 --missed-cost 10 --alarm-cost 2");
