@@ -101,15 +101,16 @@ fi
 measured=${test:-$val}
 if [ -n "$measured" ]; then
     say "Measuring $run/best.safetensors on $measured"
-    "$saferoute" eval --model "$run/best.safetensors" --data "$measured"
-    [ -n "$test" ] || echo "(The best epoch was chosen on these rows: rows of their own would give a little less.)"
+    "$saferoute" eval --model "$run/best.safetensors" --data "$measured" --report "$run/report.html" --run "$run"
 fi
 
 say "What was made"
 echo "$run/best.safetensors   the router; $run also holds settings, metrics, log and a checkpoint"
+[ -z "$measured" ] || echo "$run/report.html        what was measured as a page for a browser, with a threshold to move"
 [ ${#dumps[@]} -gt 0 ] || echo "runs/quickstart-data              synthetic dumps: right in shape, but no real guards behind them"
 say "What next"
 [ ${#dumps[@]} -gt 0 ] || echo "scripts/quickstart.sh train.h5 val.h5 test.h5        the same with your own feature dumps"
-echo "$saferoute eval --model $run/best.safetensors --data D.h5 --threshold 0.7"
-echo "$saferoute infer --model $run/best.safetensors --data D.h5 --out scores.csv"
+echo "$saferoute sweep --model $run/best.safetensors --data CALIBRATION.h5 --rule recall=0.8 --out router.safetensors"
+echo "$saferoute eval --model router.safetensors --data TEST.h5"
+echo "$saferoute infer --model router.safetensors --data D.h5 --out scores.csv"
 echo "$saferoute help train"
