@@ -19,6 +19,7 @@
 #endif
 
 #include "eval/eval.h"
+#include "eval/group.h"
 
 #define TAIL .025 /* outside a 95 % interval, on either side */
 
@@ -38,51 +39,6 @@ static int thread_number(void) {
 #endif
 }
 
-/* ---- groups ---- */
-
-/* The groups of rows, numbered 0..count-1 by rising value. */
-struct groups {
-    uint32_t *number; /* [rows] */
-    size_t count;
-};
-
-struct member {
-    int64_t group;
-    uint32_t row;
-};
-
-static int by_group(const void *a, const void *b) {
-    const int64_t x = ((const struct member *)a)->group, y = ((const struct member *)b)->group;
-    return (x > y) - (x < y);
-}
-
-/* Without groups every row is one. */
-static int groups_number(struct groups *g, const int64_t *group, size_t n, struct sr_error *err) {
-    struct member *member = sr_alloc(n, sizeof *member, err);
-    g->number = sr_alloc(n, sizeof *g->number, err);
-    if (!member || !g->number) {
-        sr_free(member);
-        return SR_NOMEM;
-    }
-    for (size_t i = 0; i < n; i++)
-        member[i] = (struct member){group ? group[i] : (int64_t)i, (uint32_t)i};
-    qsort(member, n, sizeof *member, by_group);
-    for (size_t k = 0; k < n; k++) {
-        g->count += k == 0 || member[k].group != member[k - 1].group;
-        g->number[member[k].row] = (uint32_t)(g->count - 1);
-    }
-    sr_free(member);
-    return 0;
-}
-
-int sr_groups_count(size_t *out, const int64_t *group, size_t n, struct sr_error *err) {
-    struct groups g = {0};
-    const int status = group ? groups_number(&g, group, n, err) : 0;
-    sr_free(g.number);
-    *out = group ? g.count : n;
-    return status;
-}
-
 /* ---- draws ---- */
 
 /* How often each group is taken in this draw. */
@@ -94,36 +50,37 @@ static void groups_take(uint32_t *taken, size_t groups, uint64_t seed, size_t dr
 }
 
 struct plan {
-    struct groups groups;
-    size_t n, draws, k, threads;
-    double *value;   /* [draws][k] */
-    double *sorted;  /* [draws] */
-    uint32_t *count; /* [threads]: a thread's count [n] and taken [groups] */
+    size_t n, groups, draws, k, threads;
+    uint32_t *number; /* [n], of the groups */
+    double *value;    /* [draws][k] */
+    double *sorted;   /* [draws] */
+    uint32_t *count;  /* [threads]: a thread's count [n] and taken [groups] */
 };
 
 static int plan_allocate(struct plan *p, const int64_t *group, struct sr_error *err) {
-    const int status = groups_number(&p->groups, group, p->n, err);
+    p->number = sr_alloc(p->n, sizeof *p->number, err);
+    const int status = p->number ? sr_groups_number(p->number, &p->groups, group, p->n, err) : SR_NOMEM;
     if (status < 0)
         return status;
     p->threads = (size_t)threads_most();
     p->value = sr_alloc(p->draws, p->k * sizeof *p->value, err);
     p->sorted = sr_alloc(p->draws, sizeof *p->sorted, err);
-    p->count = sr_alloc(p->threads, (p->n + p->groups.count) * sizeof *p->count, err);
+    p->count = sr_alloc(p->threads, (p->n + p->groups) * sizeof *p->count, err);
     return p->value && p->sorted && p->count ? 0 : SR_NOMEM;
 }
 
 static void plan_free(struct plan *p) {
-    sr_free(p->groups.number);
+    sr_free(p->number);
     sr_free(p->value);
     sr_free(p->sorted);
     sr_free(p->count);
 }
 
 static void draw(const struct plan *p, size_t d, sr_statistic statistic, const void *user, uint64_t seed) {
-    uint32_t *count = p->count + (size_t)thread_number() * (p->n + p->groups.count), *taken = count + p->n;
-    groups_take(taken, p->groups.count, seed, d);
+    uint32_t *count = p->count + (size_t)thread_number() * (p->n + p->groups), *taken = count + p->n;
+    groups_take(taken, p->groups, seed, d);
     for (size_t i = 0; i < p->n; i++)
-        count[i] = taken[p->groups.number[i]];
+        count[i] = taken[p->number[i]];
     statistic(p->value + d * p->k, count, user);
 }
 

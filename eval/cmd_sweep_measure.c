@@ -9,6 +9,7 @@
 
 #include "eval/cmd_rows.h"
 #include "eval/cmd_sweep.h"
+#include "eval/group.h"
 
 /* ---- thresholds ---- */
 

@@ -7,8 +7,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <string.h>
 
+#include "eval/group.h"
+#include "eval/part.h"
 #include "eval/view.h"
 
 #define SEED 0 /* of the draws; the same rows always give the same intervals */
@@ -184,106 +185,34 @@ int sr_compare(struct sr_comparison *out, const struct sr_rows *rows, const stru
 
 /* ---- slices ---- */
 
-/* Row numbers slice by slice: those of slice s at row[start[s]] .. row[start[s + 1]]. */
-struct sorted {
-    size_t *start; /* [n + 2] */
-    uint32_t *row; /* [rows] */
-};
-
-/* start[] begins zeroed and one place ahead: while rows are placed, start[s + 1] is the next place of slice
- * s, and afterwards its end. */
-static int sorted_make(struct sorted *out, size_t n, const int32_t *number, size_t rows,
-                       struct sr_error *err) {
-    *out = (struct sorted){.start = sr_alloc(n + 2, sizeof *out->start, err),
-                           .row = sr_alloc(rows, sizeof *out->row, err)};
-    if (!out->start || !out->row)
-        return SR_NOMEM;
-    for (size_t i = 0; i < rows; i++)
-        if (number[i] >= 0)
-            out->start[number[i] + 2]++;
-    for (size_t s = 1; s < n; s++)
-        out->start[s + 1] += out->start[s];
-    for (size_t i = 0; i < rows; i++)
-        if (number[i] >= 0)
-            out->row[out->start[number[i] + 1]++] = (uint32_t)i;
-    return 0;
-}
-
-static void sorted_free(struct sorted *s) {
-    sr_free(s->start);
-    sr_free(s->row);
-}
-
-/* The rows row[0..n) of a column, from the arena; NULL while counting, and of a column that is not there. */
-static const void *gather(struct sr_arena *arena, const void *column, size_t size, const uint32_t *row,
-                          size_t n) {
-    unsigned char *to = column ? sr_arena_take(arena, n, size) : NULL;
-    for (size_t i = 0; to && i < n; i++)
-        memcpy(to + i * size, (const unsigned char *)column + row[i] * size, size);
-    return to;
-}
-
-/* Some rows, as a set of their own; with the prob of an old router if there is one. */
-struct part {
-    struct sr_rows rows;
-    const float *old_prob;
-    struct sr_arena arena;
-};
-
-static void part_carve(struct part *p, const struct sr_rows *from, const float *old_prob,
-                       const uint32_t *row) {
-    struct sr_arena *a = &p->arena;
-    const size_t n = p->rows.n;
-    p->rows.label = gather(a, from->label, sizeof *from->label, row, n);
-    p->rows.prob = gather(a, from->prob, sizeof *from->prob, row, n);
-    p->rows.gold = gather(a, from->gold, sizeof *from->gold, row, n);
-    p->rows.small_pred = gather(a, from->small_pred, sizeof *from->small_pred, row, n);
-    p->rows.large_pred = gather(a, from->large_pred, sizeof *from->large_pred, row, n);
-    p->rows.small_prob = gather(a, from->small_prob, sizeof *from->small_prob, row, n);
-    p->rows.large_prob = gather(a, from->large_prob, sizeof *from->large_prob, row, n);
-    p->rows.group = gather(a, from->group, sizeof *from->group, row, n);
-    p->old_prob = gather(a, old_prob, sizeof *old_prob, row, n);
-}
-
-static int part_make(struct part *p, const struct sr_rows *from, const float *old_prob,
-                     const struct sorted *s, size_t slice, struct sr_error *err) {
-    const uint32_t *row = s->row + s->start[slice];
-    *p = (struct part){.rows.n = s->start[slice + 1] - s->start[slice]};
-    part_carve(p, from, old_prob, row);
-    const int status = sr_arena_allocate(&p->arena, err);
-    if (status == 0)
-        part_carve(p, from, old_prob, row);
-    return status;
-}
-
 int sr_evaluate_slices(struct sr_evaluation *out, size_t n, const int32_t *number, const struct sr_rows *rows,
                        const struct sr_measure_options *how, struct sr_error *err) {
-    struct sorted sorted;
-    int status = sorted_make(&sorted, n, number, rows->n, err);
+    struct sr_parts parts;
+    int status = sr_parts_sort(&parts, n, number, rows->n, err);
     for (size_t s = 0; status == 0 && s < n; s++) {
-        struct part p;
-        status = part_make(&p, rows, NULL, &sorted, s, err);
+        struct sr_part p;
+        status = sr_part_take(&p, &parts, s, rows, NULL, err);
         if (status == 0)
             status = sr_evaluate(&out[s], &p.rows, how, err);
-        sr_free(p.arena.base);
+        sr_part_free(&p);
     }
-    sorted_free(&sorted);
+    sr_parts_free(&parts);
     return status;
 }
 
 int sr_compare_slices(struct sr_comparison *out, size_t n, const int32_t *number, const struct sr_rows *rows,
                       const struct sr_measure_options *how, const float *old_prob, float old_threshold,
                       struct sr_error *err) {
-    struct sorted sorted;
-    int status = sorted_make(&sorted, n, number, rows->n, err);
+    struct sr_parts parts;
+    int status = sr_parts_sort(&parts, n, number, rows->n, err);
     for (size_t s = 0; status == 0 && s < n; s++) {
-        struct part p;
-        status = part_make(&p, rows, old_prob, &sorted, s, err);
+        struct sr_part p;
+        status = sr_part_take(&p, &parts, s, rows, old_prob, err);
         if (status == 0)
             status = sr_compare(&out[s], &p.rows, how, p.old_prob, old_threshold, err);
-        sr_free(p.arena.base);
+        sr_part_free(&p);
     }
-    sorted_free(&sorted);
+    sr_parts_free(&parts);
     return status;
 }
 

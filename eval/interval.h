@@ -35,7 +35,4 @@ struct sr_resampling {
 int sr_bootstrap(struct sr_interval *out, size_t k, sr_statistic statistic, const void *user,
                  const struct sr_resampling *how, struct sr_error *err);
 
-/* How many different groups n rows are of; n where group is NULL. Allocates 20 bytes a row. */
-int sr_groups_count(size_t *out, const int64_t *group, size_t n, struct sr_error *err);
-
 #endif

@@ -1,7 +1,7 @@
 /* slices.c: average precision within slices of the rows (sources, files), before and after.
  *
- * Rows are laid out slice by slice in one pass (counting sort), and every slice is ranked by itself. A slice
- * is small where the whole is not, so its numbers come without intervals: read them beside their rows.
+ * Rows are sorted by slice in one pass, and every slice is ranked by itself. A slice is small where the whole
+ * is not, so its numbers come without intervals: read them beside their rows.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,94 +9,80 @@
 #include <string.h>
 
 #include "eval/eval.h"
+#include "eval/part.h"
 
 #define NAME_MIN 14 /* columns of the table's first column */
 #define NAME_MAX 40
 
 /* ---- numbers ---- */
 
-/* The rows that count, those of slice s at start[s] .. start[s + 1]. */
-struct sorted {
-    size_t *start;
-    uint8_t *label;
-    double *before, *after;
-    void *block;
-};
-
-static void carve(struct sr_arena *arena, struct sorted *s, size_t n_slices, size_t n) {
-    s->start = sr_arena_take(arena, n_slices + 2, sizeof *s->start);
-    s->label = sr_arena_take(arena, n, sizeof *s->label);
-    s->before = sr_arena_take(arena, n, sizeof *s->before);
-    s->after = sr_arena_take(arena, n, sizeof *s->after);
-}
-
-static int sorted_allocate(struct sorted *s, size_t n_slices, size_t n, struct sr_error *err) {
-    struct sr_arena arena = {0};
-    carve(&arena, s, n_slices, n);
-    const int status = sr_arena_allocate(&arena, err);
-    if (status == 0) {
-        s->block = arena.base;
-        carve(&arena, s, n_slices, n);
-    }
-    return status;
-}
-
-/* The columns of the caller; before[i] is 0 where there is no before, so that it ranks nothing. */
+/* The columns of the caller; before is NULL where there is no before. */
 struct columns {
-    const int32_t *slice;
     const uint8_t *label;
     const float *before, *after;
-    size_t n;
 };
 
-static bool counts(const struct columns *c, size_t i) {
-    return c->slice[i] >= 0 && c->label[i] <= 1 && !isnan(c->after[i]) && !(c->before && isnan(c->before[i]));
+/* What counts of a slice: `before` and `after` as the ranking takes them. */
+struct ranked {
+    uint8_t *label;
+    double *before, *after;
+};
+
+static void carve(struct sr_arena *arena, struct ranked *r, size_t n) {
+    r->label = sr_arena_take(arena, n, sizeof *r->label);
+    r->before = sr_arena_take(arena, n, sizeof *r->before);
+    r->after = sr_arena_take(arena, n, sizeof *r->after);
 }
 
-/* start[] begins zeroed and one place ahead: while rows are placed, start[s + 1] is the next place of slice
- * s, and afterwards its end. */
-static void sort(struct sorted *to, const struct columns *c, size_t n_slices) {
-    for (size_t i = 0; i < c->n; i++)
-        if (counts(c, i))
-            to->start[c->slice[i] + 2]++;
-    for (size_t s = 1; s < n_slices; s++)
-        to->start[s + 1] += to->start[s];
-    for (size_t i = 0; i < c->n; i++) {
+static bool counts(const struct columns *c, size_t i) {
+    return c->label[i] <= 1 && !isnan(c->after[i]) && !(c->before && isnan(c->before[i]));
+}
+
+/* Returns how many of row[0..n) count. */
+static size_t gather(struct ranked *to, const struct columns *c, const uint32_t *row, size_t n) {
+    size_t at = 0;
+    for (size_t k = 0; k < n; k++) {
+        const size_t i = row[k];
         if (!counts(c, i))
             continue;
-        const size_t at = to->start[c->slice[i] + 1]++;
         to->label[at] = c->label[i];
         to->before[at] = c->before ? (double)c->before[i] : 0;
-        to->after[at] = (double)c->after[i];
+        to->after[at++] = (double)c->after[i];
     }
+    return at;
 }
 
-static int slice_measure(struct sr_slice *out, const struct sorted *from, size_t s, bool has_before,
+static int slice_measure(struct sr_slice *out, const struct ranked *r, size_t n, bool has_before,
                          struct sr_error *err) {
-    const size_t first = from->start[s], n = from->start[s + 1] - first;
     out->rows = n;
     out->before = (double)NAN;
-    for (size_t i = first; i < first + n; i++)
-        out->positives += from->label[i];
-    int status = sr_ranking(&out->after, NULL, from->label + first, from->after + first, n, err);
+    for (size_t i = 0; i < n; i++)
+        out->positives += r->label[i];
+    int status = sr_ranking(&out->after, NULL, r->label, r->after, n, err);
     if (status == 0 && has_before)
-        status = sr_ranking(&out->before, NULL, from->label + first, from->before + first, n, err);
+        status = sr_ranking(&out->before, NULL, r->label, r->before, n, err);
     return status;
 }
 
 int sr_slices_measure(struct sr_slice *out, const char *const *names, size_t n_slices, const int32_t *slice,
                       const uint8_t *label, const float *before, const float *after, size_t n,
                       struct sr_error *err) {
-    const struct columns c = {.slice = slice, .label = label, .before = before, .after = after, .n = n};
-    struct sorted sorted = {0};
-    int status = sorted_allocate(&sorted, n_slices, n, err);
-    if (status == 0)
-        sort(&sorted, &c, n_slices);
+    const struct columns c = {.label = label, .before = before, .after = after};
+    struct ranked ranked;
+    struct sr_arena arena = {0};
+    struct sr_parts parts;
+    int status = sr_parts_sort(&parts, n_slices, slice, n, err);
+    carve(&arena, &ranked, n);
+    if (status == 0 && (status = sr_arena_allocate(&arena, err)) == 0)
+        carve(&arena, &ranked, n);
     for (size_t s = 0; status == 0 && s < n_slices; s++) {
+        const size_t first = parts.start[s];
         out[s] = (struct sr_slice){.name = names[s]};
-        status = slice_measure(&out[s], &sorted, s, before != NULL, err);
+        const size_t counted = gather(&ranked, &c, parts.row + first, parts.start[s + 1] - first);
+        status = slice_measure(&out[s], &ranked, counted, before != NULL, err);
     }
-    sr_free(sorted.block);
+    sr_free(arena.base);
+    sr_parts_free(&parts);
     return status;
 }
 
