@@ -31,7 +31,7 @@ static const struct sr_option table[] = {
      .help = "restate for this share of positive rows, above 0 and below 1: that of what is served"},
     SR_PRICE_OPTIONS(struct sr_eval_options, prices),
     {"headroom", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, headroom),
-     .help = "no model: what routing between these two guards can win at all"},
+     .help = "no model: what routing between these two guards can win and lose, and whether to route"},
     SR_DATA_FEATURE_OPTIONS(struct sr_eval_options, how),
     SR_DATA_LABEL_OPTIONS(struct sr_eval_options, how),
     {"full", SR_OPTION_SWITCH, offsetof(struct sr_eval_options, full),
@@ -47,7 +47,7 @@ static const struct sr_command command = {
         "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--full | --json] [--report "
         "F.html]\n"
         "       saferoute eval --model NEW --baseline OLD --data D.h5 [--gate CONDITIONS]\n"
-        "       saferoute eval --data D.h5 --headroom\n"
+        "       saferoute eval --data D.h5[,E.h5] --headroom [--json]\n"
         "\n"
         "Measures a router on a labelled feature dump: how well it finds the rows that the small guard "
         "gets wrong\n"
@@ -61,12 +61,20 @@ static const struct sr_command command = {
         "gold\n"
         "and verdicts likewise. A quotient 0/0 is printed as \"undefined\" (null in JSON). Slices are by "
         "/source;\n"
-        "--source NAME takes another dataset.\n",
+        "--source NAME takes another dataset.\n"
+        "\n"
+        "--headroom asks before there is a router whether to have one: where only the large guard is right "
+        "a\n"
+        "router can win, where only the small one is right it can do harm. What follows is route, always "
+        "small,\n"
+        "always large, or too few rows to tell; costs of guards and errors decide where they are given. No\n"
+        "features are read.\n",
     .notes = "examples:\n"
              "  saferoute eval --model run/best.safetensors --data test.h5\n"
              "  saferoute eval --model best.safetensors --data test.h5 --threshold .7 --json | jq .recall\n"
              "  saferoute eval --model new.safetensors --baseline old.safetensors --data test.h5 \\\n"
              "      --gate 'delta.auprc.low>=-0.005, new.recall>=0.75, new.worst-slice.f1>=0.5'\n"
+             "  saferoute eval --headroom --data test.h5 --small-cost 1 --large-cost 5\n"
              "\n"
              "exit status: 0 done, 1 a condition of --gate does not hold, 2 usage, 65 bad data or weights,\n"
              "66 no such file, 71 out of memory, 74 I/O error\n",
@@ -128,8 +136,22 @@ static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_
     return status;
 }
 
+/* Options that say something about a router. */
+static int check_headroom(const struct sr_options *given, struct sr_error *err) {
+    static const char *const of_router[] = {"model",  "scores", "threshold", "baseline",  "gate",
+                                            "report", "run",    "traffic",   "prevalence"};
+    for (size_t i = 0; i < SR_COUNT(of_router); i++)
+        if (sr_options_given(given, of_router[i]))
+            return sr_fail(err, SR_USAGE,
+                           "--headroom needs no router, so --%s has no part in it; leave one of them out",
+                           of_router[i]);
+    return 0;
+}
+
 /* What only makes sense with something else. */
 static int check_options(struct sr_eval_options *o, const struct sr_options *given, struct sr_error *err) {
+    if (o->headroom)
+        return check_headroom(given, err);
     if (!sr_options_given(given, "prevalence"))
         o->prevalence = (double)NAN;
     else if (o->prevalence <= 0 || o->prevalence >= 1)
@@ -156,7 +178,7 @@ int sr_cmd_eval(int argc, char **argv) {
         sr_prices_begin(&opts.prices, &o);
         status = check_options(&opts, &o, &err);
         if (status == 0 && opts.headroom)
-            status = sr_headroom_run(opts.score.data, &opts.how, &opts.prices, opts.json, &err);
+            status = sr_headroom_run(&opts, &err);
         else if (status == 0)
             status = run(&opts, sr_options_given(&o, "threshold"), &err);
     }

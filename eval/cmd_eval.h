@@ -51,11 +51,11 @@ struct sr_eval_result {
     struct sr_json *evaluation; /* all of it */
 };
 
-/* Fills everything but the JSON; prints progress and warnings. Free after a failure too. */
-/* cmd_headroom.c: `eval --headroom`. */
-int sr_headroom_run(const char *data, const struct sr_data_options *how, const struct sr_prices *prices,
-                    bool json, struct sr_error *err);
+/* cmd_headroom.c: `eval --headroom`: prints what routing can win by the columns of a dump; features are not
+ * read. SR_USAGE for prices that say nothing alone or contradict each other. */
+int sr_headroom_run(const struct sr_eval_options *o, struct sr_error *err);
 
+/* Fills everything but the JSON; prints progress and warnings. Free after a failure too. */
 int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, const struct sr_scoring *s,
                     struct sr_error *err);
 /* Fills r->evaluation. */

@@ -33,19 +33,6 @@ static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
     sr_json_set(o, "threshold_is_set", sr_json_bool(r->scoring->threshold_is_set));
 }
 
-static void set_cut(struct sr_json *o, const char *key, const char *key_origin, const struct sr_cut *cut) {
-    const bool known = cut->at > 0;
-    sr_json_set(o, key, known ? sr_json_number(cut->at) : sr_json_null());
-    sr_json_set(o, key_origin, sr_json_string(known ? cut->origin : NULL));
-}
-
-static void set_labels(struct sr_json *o, const struct sr_eval_result *r) {
-    const struct sr_data *d = r->scoring->data;
-    sr_json_set(o, "labels", sr_json_string(r->labels));
-    set_cut(o, "small_threshold", "small_threshold_origin", &d->small_cut);
-    set_cut(o, "large_threshold", "large_threshold_origin", &d->large_cut);
-}
-
 static void set_used(struct sr_json *o, const struct sr_eval_result *r) {
     static const char *const keys[SR_USES] = {"trained", "selected", "calibrated"};
     struct sr_json *used = sr_json_object();
@@ -171,7 +158,7 @@ int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     sr_evaluation_json(o, &r->all);
     sr_json_set(o, "prevalence_at", sr_json_number(r->how.prevalence));
     set_threshold(o, r);
-    set_labels(o, r);
+    sr_rows_labels_json(o, r->scoring->data);
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));
     set_used(o, r);
     set_slices(o, r);

@@ -6,12 +6,8 @@
 #include <stdio.h>
 
 #include "eval/cmd_eval.h"
+#include "eval/cmd_rows.h"
 #include "eval/text.h"
-
-/* The dataset that slices are of. */
-static const char *slices_by(const struct sr_eval_result *r) {
-    return r->options->how.names.source ? r->options->how.names.source : "source";
-}
 
 static void print_traffic(const struct sr_eval_result *r) {
     const struct sr_traffic *t = &r->traffic;
@@ -50,7 +46,7 @@ static void print_old(const struct sr_eval_result *r) {
     sr_comparison_print(stdout, "equal share", &r->equal_share);
     printf("(the new one at threshold %s, where it routes no more than the old one)\n",
            sr_decimal_float(text, r->equal_threshold));
-    sr_regressions_print(stdout, slices_by(r), r->names, r->slice_change, r->slices);
+    sr_regressions_print(stdout, sr_slices_by(&r->options->how), r->names, r->slice_change, r->slices);
 }
 
 void sr_eval_print(const struct sr_eval_result *r) {
@@ -59,7 +55,7 @@ void sr_eval_print(const struct sr_eval_result *r) {
     if (r->has_old)
         sr_changed_print(stdout, &r->change);
     sr_screen_print(stdout, &r->all, r->has_old ? &r->change : NULL, &words);
-    sr_worst_slice_print(stdout, slices_by(r), r->names, r->slice, r->slices);
+    sr_worst_slice_print(stdout, sr_slices_by(&r->options->how), r->names, r->slice, r->slices);
     sr_prices_print(stdout, &r->all, &r->how.prices);
     print_traffic(r);
     sr_guards_print(stdout, &r->all);
@@ -70,5 +66,5 @@ void sr_eval_print(const struct sr_eval_result *r) {
     sr_evaluation_print(stdout, &r->all);
     print_calibrated(r);
     if (r->slices > 0)
-        sr_evaluation_slices_print(stdout, slices_by(r), r->names, r->slice, r->slices);
+        sr_evaluation_slices_print(stdout, sr_slices_by(&r->options->how), r->names, r->slice, r->slices);
 }

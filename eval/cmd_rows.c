@@ -86,6 +86,24 @@ void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_d
     sr_json_set(to, "data", data);
 }
 
+static void set_cut(struct sr_json *o, const char *key, const char *key_origin, const struct sr_cut *cut) {
+    const bool known = cut->at > 0;
+    sr_json_set(o, key, known ? sr_json_number(cut->at) : sr_json_null());
+    sr_json_set(o, key_origin, sr_json_string(known ? cut->origin : NULL));
+}
+
+void sr_rows_labels_json(struct sr_json *to, const struct sr_data *d) {
+    char labels[256];
+    sr_data_labels_text(labels, d);
+    sr_json_set(to, "labels", sr_json_string(labels));
+    set_cut(to, "small_threshold", "small_threshold_origin", &d->small_cut);
+    set_cut(to, "large_threshold", "large_threshold_origin", &d->large_cut);
+}
+
+const char *sr_slices_by(const struct sr_data_options *how) {
+    return how->names.source ? how->names.source : "source";
+}
+
 double sr_threshold_number(float threshold) {
     char text[SR_DECIMAL_TEXT];
     return strtod(sr_decimal_float(text, threshold), NULL);

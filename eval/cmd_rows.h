@@ -32,6 +32,10 @@ int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scorin
 void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d);
 const char *sr_file_name(const char *path); /* NULL for NULL */
 
+/* Sets "labels", where they come from, and where the verdicts of guards were cut. */
+void sr_rows_labels_json(struct sr_json *to, const struct sr_data *d);
+const char *sr_slices_by(const struct sr_data_options *how); /* the dataset that slices are of: "source" */
+
 double sr_threshold_number(float threshold); /* the shortest decimal that is this float, as JSON has it */
 
 #endif

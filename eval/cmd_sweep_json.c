@@ -54,11 +54,9 @@ static struct sr_json *calibration_json(const struct sr_calibrated *c) {
 
 struct sr_json *sr_sweep_result_json(const struct sr_sweep_result *r) {
     struct sr_json *o = sr_json_object(), *choices = sr_json_array();
-    char labels[256];
-    sr_data_labels_text(labels, r->scoring->data);
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_rows_files_json(o, r->options->score.model, r->scoring->data);
-    sr_json_set(o, "labels", sr_json_string(labels));
+    sr_rows_labels_json(o, r->scoring->data);
     sr_json_set(o, "rows", sr_json_integer((int64_t)r->sweep.rows));
     sr_json_set(o, "bad_rows", sr_json_integer((int64_t)r->scoring->scores.bad_rows));
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));

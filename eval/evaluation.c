@@ -18,10 +18,6 @@ static void statistics(double *value, const uint32_t *count, const void *user) {
     sr_view_measure(value, NULL, user, count);
 }
 
-static struct sr_interval hull(struct sr_interval a, struct sr_interval b) {
-    return (struct sr_interval){fmin(a.low, b.low), fmax(a.high, b.high)}; /* of NaN and x: x */
-}
-
 static const struct sr_interval undefined = {(double)NAN, (double)NAN};
 
 static bool is_f1(size_t figure) {
@@ -43,9 +39,9 @@ static void intervals_choose(struct sr_interval *ci, const double *value, const 
         if (isnan(value[f])) /* nothing to put an interval around, whatever some draws say */
             ci[f] = undefined;
         else if (of[f] > 0 && is_f1(f))
-            ci[f] = hull(ci[f], f1_wilson(value[f], of[f]));
+            ci[f] = sr_interval_hull(ci[f], f1_wilson(value[f], of[f]));
         else if (of[f] > 0)
-            ci[f] = has_groups ? hull(ci[f], sr_wilson(value[f] * of[f], of[f]))
+            ci[f] = has_groups ? sr_interval_hull(ci[f], sr_wilson(value[f] * of[f], of[f]))
                                : sr_wilson(value[f] * of[f], of[f]);
     }
 }

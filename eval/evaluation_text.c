@@ -14,6 +14,8 @@
 #define NAME_MIN 14
 #define NAME_MAX 40
 
+static const struct sr_interval no_interval = {(double)NAN, (double)NAN};
+
 static void put_cell(FILE *to, const char *format, double value, struct sr_interval i, double scale) {
     char text[SR_TEXT];
     fprintf(to, " %-*s", CELL, sr_text_figure(text, format, value, i, scale));
@@ -240,11 +242,9 @@ void sr_comparison_print(FILE *to, const char *heading, const struct sr_comparis
         if (isnan(c->delta[f]))
             continue;
         fprintf(to, "%-16s ", lines[l].name);
-        fprintf(to, "%10s ",
-                sr_text_figure(text, lines[l].format, old, (struct sr_interval){NAN, NAN}, lines[l].scale));
+        fprintf(to, "%10s ", sr_text_figure(text, lines[l].format, old, no_interval, lines[l].scale));
         fprintf(to, "%10s  ",
-                sr_text_figure(text, lines[l].format, old + c->delta[f], (struct sr_interval){NAN, NAN},
-                               lines[l].scale));
+                sr_text_figure(text, lines[l].format, old + c->delta[f], no_interval, lines[l].scale));
         fprintf(to, "%s\n",
                 sr_text_figure(text, lines[l].signed_format, c->delta[f], c->ci[f], lines[l].scale));
     }

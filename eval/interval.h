@@ -5,6 +5,7 @@
 #ifndef SR_INTERVAL_H
 #define SR_INTERVAL_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,11 @@
 struct sr_interval {
     double low, high; /* both NaN: undefined */
 };
+
+/* The wider of both at either end; of one that is undefined, the other. */
+static inline struct sr_interval sr_interval_hull(struct sr_interval a, struct sr_interval b) {
+    return (struct sr_interval){fmin(a.low, b.low), fmax(a.high, b.high)};
+}
 
 /* Statistics of resampled rows, written to value[0..k): count[i] says how often row i was drawn. Called by
  * many threads at once. */

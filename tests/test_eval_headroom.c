@@ -1,0 +1,813 @@
+/* test_eval_headroom.c: what routing can win, against a brute force from the definitions on random rows;
+ * every advice from tables made for it, and none that sends rows to the worse guard; the command as a user
+ * runs it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+
+#include "eval/eval.h"
+#include "tests/run_program.h"
+
+#define VECTORS   SR_SOURCE_DIR "/tests/vectors"
+#define GUARDS    " --data " VECTORS "/eval_guards.h5"
+#define NOT_GIVEN ((double)NAN)
+#define UNKNOWN   " --data " VECTORS "/eval_unknown.h5"
+
+/* ---- rows ---- */
+
+enum { N_MAX = 2000, SLICES = 3 };
+
+struct sample {
+    size_t n;
+    uint8_t gold[N_MAX], small[N_MAX], large[N_MAX];
+    int64_t group[N_MAX];
+    int32_t slice[N_MAX];
+    struct sr_rows rows;
+};
+
+static struct sr_headroom measure(const struct sr_rows *rows, const struct sr_prices *prices) {
+    struct sr_headroom h;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_headroom_measure(&h, NULL, NULL, 0, NULL, rows, prices, &err), 0, "%s", err.text);
+    return h;
+}
+
+static const struct sr_prices *money(struct sr_prices *p, double small, double large, double missed,
+                                     double alarm) {
+    *p = sr_prices_unknown;
+    p->small_cost = small;
+    p->large_cost = large;
+    p->missed_cost = missed;
+    p->alarm_cost = alarm;
+    return p;
+}
+
+static void rows_of(struct sample *s, bool groups) {
+    s->rows = (struct sr_rows){.n = s->n,
+                               .gold = s->gold,
+                               .small_pred = s->small,
+                               .large_pred = s->large,
+                               .group = groups ? s->group : NULL};
+}
+
+/* Every tenth value is not known; twins share a group. */
+static void sample_draw(struct sample *s, size_t n, uint64_t seed) {
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 0, seed);
+    uint64_t at = 0;
+#define BELOW(k) sr_random_below(4, stream, at++, k)
+    const uint64_t small = 2 + BELOW(8), large = 2 + BELOW(8);
+    s->n = n;
+    for (size_t i = 0; i < n; i++) {
+        s->gold[i] = BELOW(10) ? (uint8_t)BELOW(2) : 255;
+        s->small[i] = BELOW(10) ? (uint8_t)((s->gold[i] & 1) ^ (BELOW(small) == 0)) : 255;
+        s->large[i] = BELOW(10) ? (uint8_t)((s->gold[i] & 1) ^ (BELOW(large) == 0)) : 255;
+        s->group[i] = (int64_t)BELOW(n) - 5;
+        s->slice[i] = (int32_t)BELOW(SLICES + 1) - 1;
+    }
+#undef BELOW
+    rows_of(s, seed % 3 > 0);
+}
+
+/* ---- a brute force ---- */
+
+/* What one row says, counted from its bits alone. */
+struct said {
+    double small_wrong, large_wrong, price;
+};
+
+/* The known rows of a slice (-1: all), and what follows from prices. */
+struct brute {
+    size_t n, left_out, groups;
+    struct said row[N_MAX];
+    int64_t group[N_MAX];
+    bool has_groups, in_money, weighed, is_routed;
+    double gain, harm, small, large, oracle, missed[2], alarms[2];
+    double price[2], large_cost, less, scale; /* of a row's worth */
+};
+
+static void brute_prices(struct brute *b, const struct sr_prices *p) {
+    double all = 0;
+    b->weighed = !isnan(p->missed_cost);
+    b->price[0] = b->weighed ? p->missed_cost : 1;
+    b->price[1] = b->weighed ? p->alarm_cost : 1;
+    b->in_money = b->weighed && !isnan(p->small_cost);
+    for (size_t i = 0; i < b->n; i++)
+        all += b->row[i].price / (double)b->n;
+    b->scale = b->in_money ? 1 : 1 / all;
+    b->less = .01;
+    if (!b->in_money)
+        return;
+    const double routed = (b->gain + b->harm) * p->large_cost + .01 * all;
+    b->is_routed = routed < p->large_cost - p->small_cost;
+    b->large_cost = p->large_cost;
+    b->less = b->is_routed ? .01 * all : p->large_cost - p->small_cost;
+}
+
+static void brute_fill(struct brute *b, const struct sample *s, int32_t slice, const struct sr_prices *p) {
+    *b = (struct brute){.has_groups = s->rows.group != NULL};
+    for (size_t i = 0; i < s->n; i++) {
+        if (slice >= 0 && s->slice[i] != slice)
+            continue;
+        if (s->gold[i] == 255 || s->small[i] == 255 || s->large[i] == 255) {
+            b->left_out++;
+            continue;
+        }
+        const bool unsafe = s->gold[i] == 1;
+        const double price = isnan(p->missed_cost) ? 1 : unsafe ? p->missed_cost : p->alarm_cost;
+        b->group[b->n] = s->group[i];
+        b->row[b->n++] = (struct said){s->small[i] != s->gold[i], s->large[i] != s->gold[i], price};
+        b->missed[0] += unsafe && s->small[i] == 0;
+        b->missed[1] += unsafe && s->large[i] == 0;
+        b->alarms[0] += !unsafe && s->small[i] == 1;
+        b->alarms[1] += !unsafe && s->large[i] == 1;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        const struct said *r = &b->row[i];
+        bool first = true;
+        for (size_t k = 0; b->has_groups && k < i; k++)
+            first &= b->group[k] != b->group[i];
+        b->groups += first;
+        b->gain += r->small_wrong > r->large_wrong;
+        b->harm += r->small_wrong < r->large_wrong;
+        b->small += r->small_wrong == 0;
+        b->large += r->large_wrong == 0;
+        b->oracle += r->small_wrong == 0 || r->large_wrong == 0;
+    }
+    b->gain /= (double)b->n;
+    b->harm /= (double)b->n;
+    brute_prices(b, p);
+}
+
+/* win: 1 where only the large guard is right, -1 where only the small one, else 0. */
+static double worth(const struct brute *b, double win, double price) {
+    return win * price * b->scale - (b->is_routed && win != 0 ? b->large_cost : 0);
+}
+
+static double win_of(const struct said *r) {
+    return r->small_wrong - r->large_wrong;
+}
+
+static double worth_of(const struct said *r, const struct brute *b) {
+    return worth(b, win_of(r), r->price);
+}
+
+/* Gain, harm, net, profit of a resample. */
+static void statistics(double *value, const uint32_t *count, const void *user) {
+    const struct brute *b = user;
+    double sum[4] = {0}, rows = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const double times = count[i], win = win_of(&b->row[i]);
+        sum[0] += times * (win > 0);
+        sum[1] += times * (win < 0);
+        sum[2] += times * win;
+        sum[3] += times * worth_of(&b->row[i], b);
+        rows += times;
+    }
+    for (int k = 0; k < 4; k++)
+        value[k] = sum[k] / rows - (k == 3 ? b->less : 0);
+}
+
+/* Zou and Donner's interval of the mean of a row's worth, or win: Wilson's of the rows that have each of the
+ * four values there may be, together where two are the same. */
+static struct sr_interval mover(const struct brute *b, bool net) {
+    double value[4], below = 0, above = 0, mean = 0;
+    for (int k = 0; k < 4; k++) {
+        const double win = k < 2 ? 1 : -1;
+        value[k] = net ? win : worth(b, win, b->price[k % 2]);
+        bool is_new = true;
+        for (int j = 0; j < k; j++)
+            is_new &= value[j] != value[k];
+        if (!is_new)
+            continue;
+        double rows = 0;
+        for (size_t i = 0; i < b->n; i++)
+            rows += (net ? win_of(&b->row[i]) : worth_of(&b->row[i], b)) == value[k];
+        const struct sr_interval w = sr_wilson(rows, (double)b->n);
+        const double p = rows / (double)b->n, a = value[k] * (p - w.low), c = value[k] * (w.high - p);
+        mean += value[k] * p;
+        below += value[k] > 0 ? a * a : c * c;
+        above += value[k] > 0 ? c * c : a * a;
+    }
+    return (struct sr_interval){mean - sqrt(below), mean + sqrt(above)};
+}
+
+/* 1e-12: sums of at most N_MAX terms in another order */
+static void expect_near(double got, double want, const char *what) {
+    cr_expect((isnan(got) && isnan(want)) || fabs(got - want) <= 1e-12 * fmax(1, fabs(want)),
+              "%s: %.17g, not %.17g", what, got, want);
+}
+
+static void expect_interval(struct sr_interval got, struct sr_interval want, double shift, const char *what) {
+    expect_near(got.low, want.low + shift, what);
+    expect_near(got.high, want.high + shift, what);
+}
+
+static enum sr_advice advice_of(const struct sr_headroom *h, const struct brute *b, double break_even) {
+    if (h->groups < 10)
+        return SR_ADVICE_TOO_FEW;
+    if (h->profit_ci.high < 0)
+        return SR_ADVICE_ALWAYS_SMALL;
+    if (h->profit_ci.low <= 0 || (!b->weighed && h->net_ci.low <= 0) || h->wc < 10)
+        return SR_ADVICE_TOO_FEW;
+    return (b->in_money ? b->is_routed : h->gain + h->harm < break_even) ? SR_ADVICE_ROUTE
+                                                                         : SR_ADVICE_ALWAYS_LARGE;
+}
+
+static void expect_counts(const struct sr_headroom *h, const struct brute *b) {
+    const double n = (double)b->n;
+    cr_expect_eq(h->rows, b->n);
+    cr_expect_eq(h->left_out, b->left_out);
+    cr_expect_eq(h->groups, b->has_groups ? b->groups : b->n);
+    cr_expect_eq(h->cc + h->cw + h->wc + h->ww, b->n);
+    cr_expect_eq((double)(h->cc + h->cw), b->small);
+    cr_expect_eq((double)(h->cc + h->wc), b->large);
+    expect_near(h->gain, b->gain, "gain");
+    expect_near(h->harm, b->harm, "harm");
+    expect_near(h->net, b->gain - b->harm, "net");
+    expect_near(h->differ, b->gain + b->harm, "differ");
+    expect_near(h->small_accuracy, b->small / n, "small");
+    expect_near(h->large_accuracy, b->large / n, "large");
+    expect_near(h->oracle_accuracy, b->oracle / n, "oracle");
+    expect_near(h->missed_small, 1000 * b->missed[0] / n, "missed small");
+    expect_near(h->missed_large, 1000 * b->missed[1] / n, "missed large");
+    expect_near(h->alarms_small, 1000 * b->alarms[0] / n, "alarms small");
+    expect_near(h->alarms_large, 1000 * b->alarms[1] / n, "alarms large");
+}
+
+static void expect_brute(const struct sr_headroom *h, const struct sample *s, int32_t slice,
+                         const struct sr_prices *p) {
+    static struct brute b;
+    struct sr_interval ci[4], gain, harm;
+    brute_fill(&b, s, slice, p);
+    if (b.n == 0)
+        return;
+    expect_counts(h, &b);
+    double profit = -b.less;
+    for (size_t i = 0; i < b.n; i++)
+        profit += worth_of(&b.row[i], &b) / (double)b.n;
+    expect_near(h->profit, profit, "profit");
+    expect_near(h->worth - h->needed, profit, "worth less what is needed");
+    const struct sr_resampling how = {.group = b.has_groups ? b.group : NULL, .n = b.n, .draws = 2000};
+    cr_assert_eq(sr_bootstrap(ci, 4, statistics, &b, &how, NULL), 0);
+    gain = sr_wilson((double)h->wc, (double)b.n);
+    harm = sr_wilson((double)h->cw, (double)b.n);
+    const bool twins = h->groups < h->rows;
+    expect_interval(h->gain_ci, twins ? sr_interval_hull(gain, ci[0]) : gain, 0, "gain");
+    expect_interval(h->harm_ci, twins ? sr_interval_hull(harm, ci[1]) : harm, 0, "harm");
+    expect_interval(h->net_ci, sr_interval_hull(ci[2], mover(&b, true)), 0, "net");
+    struct sr_interval wilson = mover(&b, false);
+    wilson = (struct sr_interval){wilson.low - b.less, wilson.high - b.less};
+    expect_interval(h->profit_ci, sr_interval_hull(ci[3], wilson), 0, "profit");
+    cr_expect_eq(h->advice, advice_of(h, &b, sr_headroom_terms(p).break_even));
+}
+
+Test(headroom, agrees_with_a_brute_force) {
+    static const char *const names[SLICES] = {"forum", "chat", "news"};
+    static struct sample s;
+    struct sr_prices prices;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct sr_headroom all, slice[SLICES];
+        sample_draw(&s, 20 + 4 * (seed % 20), seed);
+        money(&prices, seed % 4 == 1 ? .1 : NOT_GIVEN,
+              seed % 4 == 1 ? .1 * (double)(1 + seed % 5) : NOT_GIVEN, seed % 4 < 2 ? 2 : NOT_GIVEN,
+              seed % 4 < 2 ? (double)(seed % 3) : NOT_GIVEN);
+        cr_assert_eq(sr_headroom_measure(&all, slice, names, SLICES, s.slice, &s.rows, &prices, NULL), 0);
+        cr_expect_null(all.name);
+        expect_brute(&all, &s, -1, &prices);
+        for (int32_t k = 0; k < SLICES; k++) {
+            cr_expect_str_eq(slice[k].name, names[k]);
+            expect_brute(&slice[k], &s, k, &prices);
+        }
+    }
+}
+
+/* ---- every advice ---- */
+
+/* Rows by who is right, unsafe and safe ones by turns within each kind. */
+static void sample_fill(struct sample *s, size_t cc, size_t cw, size_t wc, size_t ww) {
+    s->n = cc + cw + wc + ww;
+    cr_assert_leq(s->n, N_MAX);
+    for (size_t i = 0; i < s->n; i++) {
+        s->gold[i] = (uint8_t)(i % 2);
+        s->small[i] = s->gold[i] ^ (i >= cc + cw);
+        s->large[i] = s->gold[i] ^ ((i >= cc && i < cc + cw) || i >= cc + cw + wc);
+        s->group[i] = (int64_t)i;
+    }
+    rows_of(s, false);
+}
+
+static struct sr_headroom of_table(size_t cc, size_t cw, size_t wc, size_t ww, const struct sr_prices *p) {
+    static struct sample s;
+    sample_fill(&s, cc, cw, wc, ww);
+    const struct sr_headroom h = measure(&s.rows, p ? p : &sr_prices_unknown);
+    cr_expect(h.cc == cc && h.cw == cw && h.wc == wc && h.ww == ww);
+    return h;
+}
+
+static char *text_of(const struct sr_headroom *h, const struct sr_prices *p) {
+    char *text;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    sr_headroom_print(to, "source", "as stored", h, NULL, 0, p ? p : &sr_prices_unknown);
+    fclose(to);
+    return text;
+}
+
+/* The first line of what is printed begins like that, and `word` is somewhere in it. */
+static void expect_advice(const struct sr_headroom *h, const struct sr_prices *p, enum sr_advice advice,
+                          const char *word) {
+    char *text = text_of(h, p), begin[64];
+    snprintf(begin, sizeof begin, "verdict        %s: ", sr_advice_text(advice));
+    cr_expect_eq(h->advice, advice, "%s", text);
+    cr_expect_eq(strncmp(text, begin, strlen(begin)), 0, "%s", text);
+    cr_expect(strstr(text, word), "\"%s\" is not in: %s", word, text);
+    free(text);
+}
+
+Test(headroom, a_large_guard_that_wins_more_than_it_loses_is_routed_to) {
+    const struct sr_headroom h = of_table(1270, 140, 300, 290, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_ROUTE, "cheaper than large for all");
+    expect_advice(&h, NULL, SR_ADVICE_ROUTE, "a small guard at a fifth of the large one's price");
+}
+
+/* 504 rows as published of one set: the small guard is right on .84 of them, the large one on .80, and a
+ * perfect router would be right on .90; which is why a look at what can be gained alone misleads. */
+Test(headroom, a_large_guard_that_is_worse_is_never_routed_to) {
+    const struct sr_headroom h = of_table(370, 53, 33, 48, NULL);
+    cr_expect(h.oracle_accuracy > h.small_accuracy + .06 && h.small_accuracy > h.large_accuracy);
+    expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "the large guard is worse, by -3.97 [");
+    expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "routing does harm unless");
+    for (size_t cw = 33; cw <= 60; cw++) {
+        const struct sr_headroom close = of_table(423 - cw, cw, 33, 48, NULL);
+        cr_expect_neq(close.advice, SR_ADVICE_ROUTE, "%zu rows to lose, 33 to win", cw);
+    }
+}
+
+/* As many rows to lose as to win, and many of both: a perfect router wins 15 points, one that finds the rows
+ * where the guards differ wins none. */
+Test(headroom, a_gain_as_large_as_the_harm_is_not_worth_a_router) {
+    static struct sample s;
+    sample_fill(&s, 1200, 300, 300, 200);
+    struct sr_headroom h = measure(&s.rows, &sr_prices_unknown);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "about ");
+    cr_expect_gt(h.rows_to_tell, 2000);
+    /* so many rows do tell: the same table as often */
+    const size_t times = (size_t)ceil(h.rows_to_tell / 2000) + 1;
+    uint8_t *column[3];
+    const uint8_t *from[3] = {s.gold, s.small, s.large};
+    for (int c = 0; c < 3; c++) {
+        column[c] = sr_alloc(2000 * times, 1, NULL);
+        for (size_t i = 0; i < 2000 * times; i++)
+            column[c][i] = from[c][i % 2000];
+    }
+    const struct sr_rows rows = {
+        .n = 2000 * times, .gold = column[0], .small_pred = column[1], .large_pred = column[2]};
+    h = measure(&rows, &sr_prices_unknown);
+    expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "better by less than 1 point");
+    for (int c = 0; c < 3; c++)
+        sr_free(column[c]);
+}
+
+/* Wilson's upper end of 0 in n is z^2 / (n + z^2), below .01 from n = 381 on; resampling alone would be sure
+ * of nothing to win after one row. */
+Test(headroom, nothing_seen_to_win_is_not_nothing_to_win) {
+    struct sr_headroom h = of_table(380, 0, 0, 0, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "only the large guard is right on 0 rows");
+    h = of_table(381, 0, 0, 0, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "better by less than 1 point");
+    cr_expect(isnan(h.rows_to_tell));
+}
+
+Test(headroom, too_few_rows_are_said) {
+    static struct sample s;
+    struct sr_headroom h = of_table(0, 0, 9, 0, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "fewer than 10 rows or groups");
+    h = of_table(3, 0, 9, 0, NULL);
+    cr_expect_gt(h.profit_ci.low, 0, "beyond doubt, but nine rows make no router");
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "right on 9 rows, only the small one on 0");
+    h = of_table(3, 1, 9, 0, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "right on 9 rows, only the small one on 1");
+    cr_expect(isnan(h.rows_to_tell), "fewer rows than these would not do");
+    h = of_table(3, 0, 10, 0, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_ROUTE, "they differ on 76.92 %");
+    h = of_table(60, 15, 25, 20, NULL);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "rows like these would tell");
+    /* 2,000 rows that are nine */
+    sample_fill(&s, 1270, 140, 300, 290);
+    for (size_t i = 0; i < s.n; i++)
+        s.group[i] = (int64_t)i % 9;
+    rows_of(&s, true);
+    h = measure(&s.rows, &sr_prices_unknown);
+    expect_advice(&h, NULL, SR_ADVICE_TOO_FEW, "in 9 groups");
+}
+
+/* Prices of the guards: the same table, where the guards differ on 22 % of the rows. */
+Test(headroom, where_routing_saves_nothing_the_large_guard_is_for_all) {
+    struct sr_prices p;
+    struct sr_headroom h = of_table(1270, 140, 300, 290, money(&p, 3.9, 5, NOT_GIVEN, NOT_GIVEN));
+    cr_expect_float_eq(sr_headroom_terms(&p).break_even, .22, 1e-15);
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_LARGE, "cheaper only below 22 %");
+    h = of_table(1270, 140, 300, 290, money(&p, 3.89, 5, NOT_GIVEN, NOT_GIVEN));
+    expect_advice(&h, &p, SR_ADVICE_ROUTE, "small guard 3.89, large guard 5 a row");
+    p = sr_prices_unknown;
+    p.small_ms = 70;
+    p.large_ms = 100;
+    h = of_table(1270, 140, 300, 290, &p);
+    expect_advice(&h, &p, SR_ADVICE_ROUTE, "faster than large for all");
+    p.router_ms = 10; /* 80 ms before the large guard is asked */
+    h = of_table(1270, 140, 300, 290, &p);
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_LARGE, "faster only below 20 %");
+    cr_expect_eq(sr_headroom_terms(money(&p, 0, 0, NOT_GIVEN, NOT_GIVEN)).break_even, 0);
+    cr_expect_eq(sr_headroom_terms(money(&p, 2, 1, NOT_GIVEN, NOT_GIVEN)).break_even, 0);
+    money(&p, 5, 5, NOT_GIVEN, NOT_GIVEN);
+    h = of_table(1270, 140, 300, 290, &p);
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_LARGE, "cheaper only below 0 %");
+}
+
+/* All in money: 8 % of the rows are won, on 22 % the guards differ; small 1, large 5. Of routing all of
+ * those, a row costs 1.1 and a point of accuracy more. */
+Test(headroom, money_decides_where_all_is_priced) {
+    struct sr_prices p;
+    struct sr_headroom h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 10, 10)); /* .8 less 1.2 */
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_SMALL, "costs more than it saves, -0.4 [");
+    h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 16, 16)); /* 1.28 less 1.26 */
+    expect_advice(&h, &p, SR_ADVICE_TOO_FEW, "saves +0.02 [");
+    h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 50, 50)); /* 4 less 1.6 */
+    expect_advice(&h, &p, SR_ADVICE_ROUTE, "saves +2.4 [");
+    expect_advice(&h, &p, SR_ADVICE_ROUTE,
+                  "worth 4 a row; routing costs 1.6 more than small, large for all 4\n");
+    /* a router that falls a point short loses more than the large guard for all costs */
+    h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 300, 300)); /* 24 less 4, or 1.1 + 3 */
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_LARGE, "it saves +20 [");
+    cr_expect_float_eq(h.cost_routed, 4.1, 1e-12);
+}
+
+/* The large guard misses 30 unsafe rows less and gives 160 false alarms more. */
+static void careful_fill(struct sample *s) {
+    sample_fill(s, 2000, 0, 0, 0);
+    for (size_t i = 0; i < 2000; i++) {
+        if (s->gold[i] == 1)
+            s->small[i] = i >= 80; /* 40 missed */
+        if (s->gold[i] == 1)
+            s->large[i] = i >= 20; /* 10 missed */
+        if (s->gold[i] == 0)
+            s->large[i] = i < 320; /* 160 alarms */
+    }
+    rows_of(s, false);
+}
+
+Test(headroom, what_errors_weigh_turns_the_verdict) {
+    static struct sample s;
+    struct sr_prices p;
+    careful_fill(&s);
+    struct sr_headroom h = measure(&s.rows, &sr_prices_unknown);
+    cr_expect(h.missed_small == 20 && h.missed_large == 5 && h.alarms_small == 0 && h.alarms_large == 80);
+    expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "misses less that is unsafe: --missed-cost");
+    h = measure(&s.rows, money(&p, NOT_GIVEN, NOT_GIVEN, 20, 1));
+    expect_advice(&h, &p, SR_ADVICE_ROUTE, "points of weighed accuracy");
+    cr_expect_float_eq(h.worth, (20. * 30 - 160) / (20 * 1000 + 1000), 1e-12);
+    cr_expect_lt(h.net_ci.high, 0, "less accurate, and worth its price all the same");
+    h = measure(&s.rows, money(&p, NOT_GIVEN, NOT_GIVEN, 1, 20));
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_SMALL, "the large guard is worse");
+    /* the other way round: more accurate, but it misses more */
+    const struct sr_rows swapped = {.n = s.n, .gold = s.gold, .small_pred = s.large, .large_pred = s.small};
+    h = measure(&swapped, &sr_prices_unknown);
+    expect_advice(&h, NULL, SR_ADVICE_ROUTE, "misses more that is unsafe: --missed-cost");
+}
+
+Test(headroom, nobody_is_told_to_route_where_large_may_be_worse) {
+    static struct sample s;
+    size_t seen[4] = {0};
+    for (uint64_t seed = 100; seed < 500; seed++) {
+        struct sr_prices p = sr_prices_unknown;
+        sample_draw(&s, 30 + seed, seed);
+        if (seed % 2)
+            money(&p, 1, 1 + (double)(seed % 4), NOT_GIVEN, NOT_GIVEN);
+        if (seed % 4 == 3) /* in money, and an error is an error */
+            p.missed_cost = p.alarm_cost = (double)(seed % 40);
+        const struct sr_headroom h = measure(&s.rows, &p);
+        seen[h.advice]++;
+        if (h.advice == SR_ADVICE_ROUTE || h.advice == SR_ADVICE_ALWAYS_LARGE)
+            cr_expect(h.wc >= 10 && h.groups >= 10 && h.profit_ci.low > 0, "seed %llu",
+                      (unsigned long long)seed);
+        if (h.advice == SR_ADVICE_ROUTE)
+            cr_expect(h.net_ci.low > 0 && h.differ < sr_headroom_terms(&p).break_even, "seed %llu",
+                      (unsigned long long)seed);
+        if (h.advice == SR_ADVICE_ALWAYS_SMALL)
+            cr_expect_lt(h.profit_ci.high, 0);
+    }
+    for (int a = 0; a < 4; a++)
+        cr_expect_geq(seen[a], 5, "%s is seldom seen: %zu", sr_advice_text((enum sr_advice)a), seen[a]);
+}
+
+/* Guards that are equally good, in 500 draws of rows: at most 2.5 % of 95 % intervals lie above 0 by
+ * chance, 12.5 of 500, and three deviations more are 23; the point of accuracy that is needed comes on top.
+ */
+Test(headroom, chance_alone_seldom_looks_like_a_better_guard) {
+    static struct sample s;
+    size_t better = 0, routed = 0;
+    s.n = 300;
+    for (uint64_t seed = 0; seed < 500; seed++) {
+        const uint64_t stream = sr_stream(SR_STREAM_TEST, 1, seed);
+        for (size_t i = 0; i < s.n; i++) {
+            s.gold[i] = (uint8_t)(i % 2);
+            s.small[i] = s.gold[i] ^ (sr_random_below(5, stream, 2 * i, 5) == 0);
+            s.large[i] = s.gold[i] ^ (sr_random_below(5, stream, 2 * i + 1, 5) == 0);
+        }
+        rows_of(&s, false);
+        const struct sr_headroom h = measure(&s.rows, &sr_prices_unknown);
+        better += h.net_ci.low > 0;
+        routed += h.advice == SR_ADVICE_ROUTE;
+    }
+    cr_expect_leq(better, 23);
+    cr_expect_leq(routed, better);
+}
+
+/* More groups than units of the bootstrap: 30,000 of two twins each. The deviation of net is that of 30,000
+ * rows. An end from 2,000 draws is off by .06 deviations (see test_eval_bootstrap.c), the deviation itself by
+ * 1 / sqrt(2 * 20,000); four times that is allowed. Groups torn apart would make it 1.96 (1 - 1 / sqrt 2) =
+ * .57 too narrow. */
+Test(headroom, many_groups_are_sampled_as_groups) {
+    enum { GROUPS = 30000 };
+    uint8_t *gold = sr_alloc(2 * GROUPS, 1, NULL), *small = sr_alloc(2 * GROUPS, 1, NULL),
+            *large = sr_alloc(2 * GROUPS, 1, NULL);
+    int64_t *group = sr_alloc(2 * GROUPS, sizeof *group, NULL);
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 2, 0);
+    for (uint64_t g = 0; g < GROUPS; g++)
+        for (size_t i = g; i < 2 * GROUPS; i += GROUPS) {
+            small[i] = sr_random_below(6, stream, 2 * g, 5) == 0;
+            large[i] = sr_random_below(6, stream, 2 * g + 1, 8) == 0;
+            group[i] = (int64_t)(g * g * 7919); /* no order that tells */
+        }
+    const struct sr_rows rows = {
+        .n = 2 * GROUPS, .gold = gold, .small_pred = small, .large_pred = large, .group = group};
+    const struct sr_headroom h = measure(&rows, &sr_prices_unknown);
+    const double deviation = sqrt((h.differ - h.net * h.net) / GROUPS);
+    cr_expect_eq(h.groups, GROUPS);
+    cr_expect_float_eq(h.net_ci.low, h.net - 1.96 * deviation, .25 * deviation);
+    cr_expect_float_eq(h.net_ci.high, h.net + 1.96 * deviation, .25 * deviation);
+    sr_free(gold);
+    sr_free(small);
+    sr_free(large);
+    sr_free(group);
+}
+
+Test(headroom, threads_change_nothing) {
+    static const int threads[] = {1, 2, 5};
+    static struct sample s;
+    struct sr_headroom first, h;
+    sample_draw(&s, 500, 4);
+    for (size_t t = 0; t < SR_COUNT(threads); t++) {
+        sr_cpu_threads(threads[t]);
+        h = measure(&s.rows, &sr_prices_unknown);
+        if (t == 0)
+            first = h;
+        cr_expect_eq(memcmp(&h.net_ci, &first.net_ci, sizeof h.net_ci), 0);
+        cr_expect_eq(memcmp(&h.profit_ci, &first.profit_ci, sizeof h.profit_ci), 0);
+        cr_expect_eq(memcmp(&h.gain_ci, &first.gain_ci, sizeof h.gain_ci), 0);
+    }
+}
+
+Test(headroom, no_known_row_is_an_error) {
+    const uint8_t gold[] = {1, 255}, small[] = {255, 1}, large[] = {1, 1};
+    const struct sr_rows unknown = {.n = 2, .gold = gold, .small_pred = small, .large_pred = large};
+    const struct sr_rows none = {.n = 2};
+    struct sr_headroom h;
+    struct sr_error err;
+    cr_expect_eq(sr_headroom_measure(&h, NULL, NULL, 0, NULL, &unknown, &sr_prices_unknown, &err), SR_DATA);
+    cr_expect_eq(sr_headroom_measure(&h, NULL, NULL, 0, NULL, &none, &sr_prices_unknown, &err), SR_DATA);
+    cr_expect(strstr(err.text, "gold"));
+}
+
+/* ---- on paper ---- */
+
+/* Route for all; "calm" is worse off with the large guard, "rare" has few rows and "empty" none. */
+static void slices_measure(struct sr_headroom *all, struct sr_headroom slice[4]) {
+    static const char *const names[] = {"busy", "calm", "rare", "empty"};
+    static struct sample s;
+    sample_fill(&s, 1270, 140, 300, 290);
+    for (size_t i = 0; i < s.n; i++)
+        s.slice[i] = i % 100 == 0 ? 2 : i >= 1270 && i < 1410 ? 1 : i < 400 ? 1 : 0;
+    cr_assert_eq(sr_headroom_measure(all, slice, names, 4, s.slice, &s.rows, &sr_prices_unknown, NULL), 0);
+}
+
+Test(headroom, slices_that_differ_from_the_verdict_are_named) {
+    struct sr_headroom all, slice[4];
+    char *text;
+    size_t size;
+    slices_measure(&all, slice);
+    FILE *to = open_memstream(&text, &size);
+    sr_headroom_print(to, "source", "derived", &all, slice, 4, &sr_prices_unknown);
+    fclose(to);
+    static const char *const lines[] = {"verdict        route: ",
+                                        "\nlabels         derived\n",
+                                        "\nby source      1 route, 1 always small, 1 too few rows to tell\n",
+                                        "\ndiffering      calm: always small, -25.8",
+                                        "\n\nsource            rows  gain, %",
+                                        "\nrare                20  ",
+                                        "\nall               2000  15.0 ["};
+    for (size_t i = 0; i < SR_COUNT(lines); i++)
+        cr_expect(strstr(text, lines[i]), "\"%s\" is not in:\n%s", lines[i], text);
+    cr_expect_null(strstr(text, "empty"), "%s", text);
+    for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+        cr_expect_leq(end - line, 100, "%.*s", (int)(end - line), line);
+    free(text);
+}
+
+/* Undefined is no number. */
+static void expect_number(const struct sr_json *o, const char *key, double want) {
+    double got = (double)NAN;
+    cr_assert_not_null(sr_json_get(o, key), "no key %s", key);
+    sr_json_as_number(sr_json_get(o, key), &got);
+    expect_near(got, want, key);
+}
+
+static void expect_pair(const struct sr_json *o, const char *key, struct sr_interval want) {
+    double low = (double)NAN, high = (double)NAN;
+    const struct sr_json *pair = sr_json_get(o, key);
+    cr_assert_eq(sr_json_size(pair), 2, "%s", key);
+    sr_json_as_number(sr_json_at(pair, 0), &low);
+    sr_json_as_number(sr_json_at(pair, 1), &high);
+    expect_near(low, want.low, key);
+    expect_near(high, want.high, key);
+}
+
+static void expect_json(const struct sr_json *o, const struct sr_headroom *h) {
+    const struct sr_json *table = sr_json_get(o, "table");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "advice")), sr_advice_text(h->advice));
+    expect_number(o, "rows", (double)h->rows);
+    expect_number(o, "left_out", (double)h->left_out);
+    expect_number(o, "groups", (double)h->groups);
+    expect_number(table, "cc", (double)h->cc);
+    expect_number(table, "cw", (double)h->cw);
+    expect_number(table, "wc", (double)h->wc);
+    expect_number(table, "ww", (double)h->ww);
+    expect_number(o, "gain", h->gain);
+    expect_pair(o, "gain_ci", h->gain_ci);
+    expect_number(o, "harm", h->harm);
+    expect_pair(o, "harm_ci", h->harm_ci);
+    expect_number(o, "net", h->net);
+    expect_pair(o, "net_ci", h->net_ci);
+    expect_number(o, "differ", h->differ);
+    expect_number(o, "worth", h->worth);
+    expect_number(o, "needed", h->needed);
+    expect_number(o, "cost_routed", h->cost_routed);
+    expect_number(o, "cost_large", h->cost_large);
+    expect_number(o, "profit", h->profit);
+    expect_pair(o, "profit_ci", h->profit_ci);
+    expect_number(o, "small_accuracy", h->small_accuracy);
+    expect_number(o, "large_accuracy", h->large_accuracy);
+    expect_number(o, "oracle_accuracy", h->oracle_accuracy);
+    expect_number(o, "missed_small", h->missed_small);
+    expect_number(o, "missed_large", h->missed_large);
+    expect_number(o, "alarms_small", h->alarms_small);
+    expect_number(o, "alarms_large", h->alarms_large);
+    expect_number(o, "rows_to_tell", h->rows_to_tell);
+}
+
+Test(headroom, json_has_every_key_always) {
+    struct sr_headroom all, slice[4];
+    struct sr_json *o = sr_json_object();
+    slices_measure(&all, slice);
+    sr_headroom_json(o, &all, slice, 4, &sr_prices_unknown);
+    expect_json(o, &all);
+    const struct sr_json *list = sr_json_get(o, "slices");
+    cr_assert_eq(sr_json_size(list), 3, "without rows: left out");
+    for (size_t s = 0; s < 3; s++) {
+        cr_expect_str_eq(sr_json_as_string(sr_json_get(sr_json_at(list, s), "name")), slice[s].name);
+        expect_json(sr_json_at(list, s), &slice[s]);
+    }
+    expect_number(o, "break_even", .8);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "break_even_by")), "assumed");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "profit_in")), "accuracy");
+    cr_expect_not_null(sr_json_get(o, "errors_weighed"));
+    expect_number(sr_json_get(o, "prices"), "missed_cost", (double)NAN);
+    sr_json_free(o);
+}
+
+/* ---- the command ---- */
+
+static struct sr_json *run_json(const char *folder, const char *arguments) {
+    struct run r = run_program(folder, "eval --headroom --json%s", arguments);
+    struct sr_json *o = NULL;
+    struct sr_error err;
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_expect_str_empty(r.err);
+    cr_assert_eq(sr_json_parse(&o, r.out, strlen(r.out), &err), 0, "%s", err.text);
+    run_end(&r);
+    return o;
+}
+
+/* tests/vectors/eval_guards.json comes from NumPy. */
+Test(headroom, the_command_counts_as_numpy_does) {
+    char *folder = folder_begin(), *text = slurp(VECTORS "/eval_guards.json");
+    static const char *const cells[] = {"cc", "cw", "wc", "ww"};
+    struct sr_json *got = run_json(folder, GUARDS), *want = NULL;
+    cr_assert_eq(sr_json_parse(&want, text, strlen(text), NULL), 0);
+    for (size_t i = 0; i < SR_COUNT(cells); i++) {
+        double cell = (double)NAN;
+        cr_assert(sr_json_as_number(sr_json_get(sr_json_get(want, "table"), cells[i]), &cell));
+        expect_number(sr_json_get(got, "table"), cells[i], cell);
+    }
+    expect_number(got, "schema_version", 1);
+    cr_expect_str_eq(sr_json_as_string(sr_json_at(sr_json_get(got, "data"), 0)), "eval_guards.h5");
+    cr_expect(strstr(sr_json_as_string(sr_json_get(got, "labels")), "derived from gold and verdicts"));
+    expect_number(got, "small_threshold", .5);
+    cr_expect(sr_json_is_null(sr_json_get(got, "large_threshold")));
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(got, "advice")), "route");
+    sr_json_free(got);
+    sr_json_free(want);
+    sr_free(text);
+    folder_end(folder);
+}
+
+Test(headroom, the_command_says_what_is_left_out_and_takes_prices) {
+    char *folder = folder_begin();
+    struct run r = run_program(folder, "eval --headroom" UNKNOWN);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect_eq(strncmp(r.out, "verdict        route: ", 22), 0, "%s", r.out);
+    cr_expect(strstr(r.out, "212 with gold and both verdicts; left out: 28 others"), "%s", r.out);
+    cr_expect(strstr(r.out, "\nforum "), "%s", r.out);
+    run_end(&r);
+    r = run_program(folder, "eval --headroom" GUARDS " --small-cost 4 --large-cost 5");
+    cr_expect_eq(strncmp(r.out, "verdict        always large: ", 29), 0, "%s", r.out);
+    cr_expect_null(strstr(r.out, "a fifth of"), "%s", r.out);
+    run_end(&r);
+    struct sr_json *o =
+        run_json(folder, GUARDS " --small-cost 1 --large-cost 5 --missed-cost 3 --alarm-cost 1");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "break_even_by")), "cost");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "profit_in")), "money");
+    expect_number(sr_json_get(o, "prices"), "missed_cost", 3);
+    sr_json_free(o);
+    folder_end(folder);
+}
+
+Test(headroom, refusals) {
+    static const char *const of_router[] = {"--model w",      "--scores f.csv",  "--threshold .5",
+                                            "--baseline old", "--gate 'f1>=.5'", "--report r.html",
+                                            "--run r",        "--traffic t.h5",  "--prevalence .1"};
+    char *folder = folder_begin(), word[32];
+    for (size_t i = 0; i < SR_COUNT(of_router); i++) {
+        snprintf(word, sizeof word, "so %.*s has no part", (int)strcspn(of_router[i], " "), of_router[i]);
+        expect_failure(run_program(folder, "eval --headroom" GUARDS " %s", of_router[i]), 2, word);
+    }
+    expect_failure(run_program(folder, "eval --headroom"), 2, "--data is missing");
+    expect_failure(run_program(folder, "eval --headroom" GUARDS " --small-cost 1"), 2, "--large-cost");
+    expect_failure(run_program(folder, "eval --headroom" GUARDS " --large-ms 1"), 2, "--small-ms");
+    expect_failure(run_program(folder, "eval --headroom" GUARDS " --alarm-cost 1"), 2, "--missed-cost");
+    expect_failure(run_program(folder, "eval --headroom" GUARDS " --small-cost 2 --large-cost 1"), 2,
+                   "wrong way round");
+    expect_failure(run_program(folder, "eval --headroom" GUARDS " --missed-cost 0 --alarm-cost 0"), 2,
+                   "both 0");
+    expect_failure(run_program(folder, "eval --headroom --data %s/none.h5", folder), 66, "none.h5");
+    expect_failure(run_program(folder, "eval --headroom --data " SR_SOURCE_DIR "/tests/dumps/half.h5"), 65,
+                   "half.h5: no /gold");
+    expect_failure(run_program(folder, "eval --headroom --data " VECTORS "/eval_unlabelled.h5 --features "
+                                       "last_hidden"),
+                   65, "eval_unlabelled.h5");
+    expect_failure(
+        run_program(folder, "eval --headroom --data " SR_SOURCE_DIR "/tests/dumps/unknown_gold.h5"), 65,
+        "unknown_gold.h5: none of the");
+    folder_end(folder);
+}
+
+/* ---- real guards ---- */
+
+/* Of the dump's description: small accuracy, large, oracle-routed; .0005 is its rounding. */
+static void expect_real(const char *name, double small, double large, double oracle) {
+    const char *home = getenv("SAFEROUTE_DATA");
+    char path[512], arguments[640];
+    snprintf(path, sizeof path, "%s/%s", home ? home : "", name);
+    if (!home || access(path, R_OK) != 0)
+        cr_skip_test("SAFEROUTE_DATA is not set, or holds no %s: no real dump to read", name);
+    char *folder = folder_begin();
+    snprintf(arguments, sizeof arguments, " --data '%s'", path);
+    struct sr_json *o = run_json(folder, arguments);
+    double value[3], rows = 0, all = 0;
+    cr_assert(sr_json_as_number(sr_json_get(o, "small_accuracy"), &value[0]));
+    cr_assert(sr_json_as_number(sr_json_get(o, "large_accuracy"), &value[1]));
+    cr_assert(sr_json_as_number(sr_json_get(o, "oracle_accuracy"), &value[2]));
+    cr_expect_float_eq(value[0], small, .0005 + 1e-9);
+    cr_expect_float_eq(value[1], large, .0005 + 1e-9);
+    cr_expect_float_eq(value[2], oracle, .0005 + 1e-9);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "advice")), "route");
+    const struct sr_json *slices = sr_json_get(o, "slices");
+    for (size_t s = 0; s < sr_json_size(slices); s++) {
+        double n = 0;
+        cr_assert(sr_json_as_number(sr_json_get(sr_json_at(slices, s), "rows"), &n));
+        rows += n;
+    }
+    cr_assert(sr_json_as_number(sr_json_get(o, "rows"), &all));
+    cr_expect_eq(rows, all);
+    sr_json_free(o);
+    folder_end(folder);
+}
+
+Test(headroom, real_training_rows) {
+    expect_real("guard-train.h5", .681, .766, .832);
+}
+
+Test(headroom, real_validation_rows) {
+    expect_real("guard-val.h5", .703, .785, .854);
+}
