@@ -181,15 +181,39 @@ int sr_compare(struct sr_comparison *out, const struct sr_rows *rows, const stru
 
 /* ---- slices ---- */
 
+/* A slice's piece of the bar over all of them, as long as it has rows. */
+struct piece {
+    const struct sr_measure_options *whole;
+    double begin, length;
+};
+
+static void piece_show(void *user, double fraction) {
+    const struct piece *p = user;
+    p->whole->progress(p->whole->progress_user, p->begin + fraction * p->length);
+}
+
+static struct sr_measure_options piece_options(struct piece *p, const struct sr_measure_options *whole,
+                                               const struct sr_parts *parts, size_t s, size_t rows) {
+    struct sr_measure_options how = *whole;
+    *p = (struct piece){.whole = whole,
+                        .begin = (double)parts->start[s] / (double)rows,
+                        .length = (double)(parts->start[s + 1] - parts->start[s]) / (double)rows};
+    how.progress = whole->progress ? piece_show : NULL;
+    how.progress_user = p;
+    return how;
+}
+
 int sr_evaluate_slices(struct sr_evaluation *out, size_t n, const int32_t *number, const struct sr_rows *rows,
                        const struct sr_measure_options *how, struct sr_error *err) {
     struct sr_parts parts;
     int status = sr_parts_sort(&parts, n, number, rows->n, err);
     for (size_t s = 0; status == 0 && s < n; s++) {
         struct sr_part p;
+        struct piece piece;
+        const struct sr_measure_options one = piece_options(&piece, how, &parts, s, rows->n);
         status = sr_part_take(&p, &parts, s, rows, NULL, err);
         if (status == 0)
-            status = sr_evaluate(&out[s], &p.rows, how, err);
+            status = sr_evaluate(&out[s], &p.rows, &one, err);
         sr_part_free(&p);
     }
     sr_parts_free(&parts);
@@ -203,9 +227,11 @@ int sr_compare_slices(struct sr_comparison *out, size_t n, const int32_t *number
     int status = sr_parts_sort(&parts, n, number, rows->n, err);
     for (size_t s = 0; status == 0 && s < n; s++) {
         struct sr_part p;
+        struct piece piece;
+        const struct sr_measure_options one = piece_options(&piece, how, &parts, s, rows->n);
         status = sr_part_take(&p, &parts, s, rows, old_prob, err);
         if (status == 0)
-            status = sr_compare(&out[s], &p.rows, how, p.old_prob, old_threshold, err);
+            status = sr_compare(&out[s], &p.rows, &one, p.old_prob, old_threshold, err);
         sr_part_free(&p);
     }
     sr_parts_free(&parts);

@@ -444,6 +444,34 @@ Test(evaluation, a_slice_is_an_evaluation_of_its_rows) {
     cr_expect_eq(memcmp(slice[0].ci, want.ci, sizeof want.ci), 0);
 }
 
+static void note_progress(void *user, double fraction) {
+    double *last = user;
+    cr_expect(fraction >= *last && fraction <= 1 + 1e-12, "%g after %g", fraction, *last); /* rounding */
+    *last = fraction;
+}
+
+/* One bar over all slices. */
+Test(evaluation, progress_rises_to_its_end) {
+    struct sample s;
+    struct sr_evaluation slice[3];
+    struct sr_comparison change[3];
+    int32_t number[N];
+    double last = 0;
+    sample_draw(&s, 21);
+    for (size_t i = 0; i < N; i++)
+        number[i] = (int32_t)(i % 3);
+    struct sr_measure_options how = point_only;
+    how.draws = 20;
+    how.progress = note_progress;
+    how.progress_user = &last;
+    sr_cpu_threads(1); /* else another thread may make the last draw, and it does not call */
+    cr_assert_eq(sr_evaluate_slices(slice, 3, number, &s.rows, &how, NULL), 0);
+    cr_expect_float_eq(last, 1, 1e-12);
+    last = 0;
+    cr_assert_eq(sr_compare_slices(change, 3, number, &s.rows, &how, s.small_prob, .5f, NULL), 0);
+    cr_expect_float_eq(last, 1, 1e-12);
+}
+
 Test(evaluation, the_worst_slice_has_rows_enough) {
     struct sr_evaluation slice[4];
     memset(slice, 0, sizeof slice);
