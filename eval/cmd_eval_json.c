@@ -14,21 +14,37 @@
 
 #define METRICS_MAX ((size_t)64 << 20) /* bytes of a metrics.jsonl */
 
-static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
+/* Thresholds that somebody or some rule has chosen. */
+struct mark {
+    const char *rule;
+    float threshold;
+};
+#define MARKS_MAX 3
+
+static size_t marks_of(struct mark mark[MARKS_MAX], const struct sr_eval_result *r) {
     const struct sr_router *router = r->scoring->router;
     const char *rule = router ? sr_router_metadata(router, "threshold_rule") : NULL;
-    struct sr_json *list = sr_json_array(), *one = sr_json_object();
+    size_t n = 0;
     float stored;
-    sr_json_set(o, "threshold_origin", sr_json_string(r->scoring->threshold_origin));
-    sr_json_set(one, "rule", sr_json_string("in use"));
-    sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(r->scoring->threshold)));
-    sr_json_append(list, one);
-    if (router && sr_router_threshold(router, &stored)) {
-        one = sr_json_object();
-        sr_json_set(one, "rule", sr_json_string(rule ? rule : "stored"));
-        sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(stored)));
+    mark[n++] = (struct mark){"in use", r->scoring->threshold};
+    if (router && sr_router_threshold(router, &stored))
+        mark[n++] = (struct mark){rule ? rule : "stored", stored};
+    if (r->has_old)
+        mark[n++] = (struct mark){"as many rows as the baseline", r->equal_threshold};
+    return n;
+}
+
+static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
+    struct sr_json *list = sr_json_array();
+    struct mark mark[MARKS_MAX];
+    const size_t n = marks_of(mark, r);
+    for (size_t i = 0; i < n; i++) {
+        struct sr_json *one = sr_json_object();
+        sr_json_set(one, "rule", sr_json_string(mark[i].rule));
+        sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(mark[i].threshold)));
         sr_json_append(list, one);
     }
+    sr_json_set(o, "threshold_origin", sr_json_string(r->scoring->threshold_origin));
     sr_json_set(o, "thresholds", list);
     sr_json_set(o, "threshold_is_set", sr_json_bool(r->scoring->threshold_is_set));
 }
@@ -75,15 +91,18 @@ static void set_slices(struct sr_json *o, const struct sr_eval_result *r) {
 
 static struct sr_json *equal_share_json(const struct sr_eval_result *r) {
     const struct sr_comparison *c = &r->equal_share;
-    struct sr_json *o = sr_json_object(), *now = sr_json_object(), *delta = sr_json_object();
+    struct sr_json *o = sr_json_object(), *old = sr_json_object(), *now = sr_json_object(),
+                   *delta = sr_json_object();
     double value[SR_FIGURES];
     for (size_t f = 0; f < SR_FIGURES; f++)
         value[f] = c->old.value[f] + c->delta[f];
+    sr_figures_json(old, c->old.value, NULL);
     sr_figures_json(now, value, NULL);
     sr_figures_json(delta, c->delta, c->ci);
     sr_json_set(o, "share", sr_json_number(c->old.value[SR_FIGURE_SHARE_ROUTED]));
     sr_json_set(o, "threshold_new", sr_json_number(sr_threshold_number(r->equal_threshold)));
     sr_json_set(o, "threshold_old", sr_json_number(sr_threshold_number(c->old.threshold)));
+    sr_json_set(o, "old", old);
     sr_json_set(o, "new", now);
     sr_json_set(o, "delta", delta);
     return o;
@@ -151,6 +170,15 @@ static int set_training(struct sr_json *o, const char *run, struct sr_error *err
     return status;
 }
 
+static int set_curves(struct sr_json *o, const struct sr_eval_result *r, struct sr_error *err) {
+    struct mark mark[MARKS_MAX];
+    float exact[MARKS_MAX];
+    const size_t marks = marks_of(mark, r);
+    for (size_t i = 0; i < marks; i++)
+        exact[i] = mark[i].threshold;
+    return sr_curves_json(o, &r->rows, exact, marks, r->calibrator, err);
+}
+
 int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     struct sr_json *o = r->evaluation = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(2));
@@ -166,5 +194,5 @@ int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     set_old(o, r);
     set_traffic(o, r);
     const int status = set_training(o, r->options->run, err);
-    return status == 0 ? sr_curves_json(o, &r->rows, r->calibrator, err) : status;
+    return status == 0 ? set_curves(o, r, err) : status;
 }

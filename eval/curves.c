@@ -1,7 +1,7 @@
 /* curves.c: curves as JSON; see curves.h.
  *
- * A curve of a million points helps nobody who looks at it: points are taken at even distances, first and
- * last always. `sweep --csv` writes them all.
+ * A curve of a million points helps nobody who looks at it: above ten thousand, points are taken at even
+ * distances. Curves of precision, recall and rates follow from the counts of the sweep.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,56 +14,63 @@
 #define SHARES    101
 #define HISTOGRAM 40
 
-/* Precision and recall or rates of an axis, at the points that the sweep's columns are taken at. */
-static void set_axis(struct sr_json *to, const char *key, const struct sr_sweep *s,
-                     double (*value)(struct sr_confusion c)) {
-    struct sr_json *list = sr_json_array();
-    const size_t n = s->n < SR_CURVE_POINTS ? s->n : SR_CURVE_POINTS;
-    for (size_t i = 0; i < n; i++)
-        sr_json_append(list, sr_json_number(value(sr_sweep_taken(s, i, n)->label)));
-    sr_json_set(to, key, list);
+/* ---- sweep ---- */
+
+static bool decides_like(const struct sr_sweep *s, size_t i, size_t n, const float *mark, size_t marks) {
+    for (size_t m = 0; m < marks; m++)
+        if (mark[m] >= s->point[i].threshold && (i + 1 == n || mark[m] < s->point[i + 1].threshold))
+            return true;
+    return false;
 }
 
-static double false_positive_rate(struct sr_confusion c) {
-    return (double)c.fp / (double)(c.fp + c.tn);
-}
-
-static struct sr_json *share_json(const struct sr_queue *q) {
-    struct sr_json *o = sr_json_object(), *share = sr_json_array(), *f1 = sr_json_array();
-    double curve[SHARES];
-    sr_queue_curve(curve, SHARES, q);
-    for (size_t i = 0; i < SHARES; i++) {
-        sr_json_append(share, sr_json_number((double)i / (SHARES - 1)));
-        sr_json_append(f1, sr_json_number(curve[i]));
+/* Leaves points at even distances, the first and the last among them, and those that decide like a mark. */
+static void thin(struct sr_sweep *s, const float *mark, size_t marks) {
+    const size_t n = s->n;
+    size_t even = 0;
+    if (n <= SR_CURVE_POINTS)
+        return;
+    s->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool is_even = i == even * (n - 1) / (SR_CURVE_POINTS - 1);
+        even += is_even;
+        if (is_even || decides_like(s, i, n, mark, marks))
+            s->point[s->n++] = s->point[i]; /* at i or below: what is still to be read stays */
     }
-    sr_json_set(o, "share", share);
-    sr_json_set(o, "f1", f1);
+}
+
+/* ---- quality against share ---- */
+
+static struct sr_json *numbers_json(const double *value, size_t n) {
+    struct sr_json *list = sr_json_array();
+    for (size_t i = 0; i < n; i++)
+        sr_json_append(list, sr_json_number(value[i]));
+    return list;
+}
+
+static struct sr_json *queue_json(const struct sr_queue *q) {
+    double f1[SHARES];
+    if (q->n == 0)
+        return sr_json_null();
+    sr_queue_curve(f1, SHARES, q);
+    return numbers_json(f1, SHARES);
+}
+
+static struct sr_json *quality_json(const struct sr_view *v) {
+    double share[SHARES];
+    if (v->queue[SR_QUEUE_ROUTED].n == 0)
+        return sr_json_null();
+    struct sr_json *o = sr_json_object();
+    for (size_t i = 0; i < SHARES; i++)
+        share[i] = (double)i / (SHARES - 1);
+    sr_json_set(o, "share", numbers_json(share, SHARES));
+    sr_json_set(o, "router", queue_json(&v->queue[SR_QUEUE_ROUTED]));
+    sr_json_set(o, "entropy", queue_json(&v->queue[SR_QUEUE_ENTROPY]));
+    sr_json_set(o, "random", queue_json(&v->queue[SR_QUEUE_RANDOM]));
+    sr_json_set(o, "oracle", queue_json(&v->queue[SR_QUEUE_ORACLE]));
     return o;
 }
 
-static struct sr_json *curves_json(const struct sr_sweep *s, const struct sr_view *v) {
-    static const struct {
-        const char *key;
-        enum sr_queue_of queue;
-    } queues[] = {{"router", SR_QUEUE_ROUTED},
-                  {"entropy", SR_QUEUE_ENTROPY},
-                  {"random", SR_QUEUE_RANDOM},
-                  {"oracle", SR_QUEUE_ORACLE}};
-    struct sr_json *o = sr_json_object(), *pr = sr_json_object(), *roc = sr_json_object();
-    struct sr_json *share = v->queue[SR_QUEUE_ROUTED].n > 0 ? sr_json_object() : sr_json_null();
-    set_axis(pr, "recall", s, sr_recall);
-    set_axis(pr, "precision", s, sr_precision);
-    set_axis(roc, "fpr", s, false_positive_rate);
-    set_axis(roc, "tpr", s, sr_recall);
-    for (size_t q = 0; v->queue[SR_QUEUE_ROUTED].n > 0 && q < SR_COUNT(queues); q++)
-        sr_json_set(share, queues[q].key,
-                    v->queue[queues[q].queue].n > 0 ? share_json(&v->queue[queues[q].queue])
-                                                    : sr_json_null());
-    sr_json_set(o, "pr", pr);
-    sr_json_set(o, "roc", roc);
-    sr_json_set(o, "share", share);
-    return o;
-}
+/* ---- rows by prob ---- */
 
 /* Rows by prob, in bins of equal width; prob 1 is in the last. */
 static struct sr_json *histogram_json(const struct sr_rows *rows) {
@@ -73,7 +80,7 @@ static struct sr_json *histogram_json(const struct sr_rows *rows) {
     for (size_t i = 0; i < rows->n; i++) {
         if (isnan(rows->prob[i]))
             continue;
-        const size_t bin = (size_t)(rows->prob[i] * HISTOGRAM);
+        const size_t bin = (size_t)((double)rows->prob[i] * HISTOGRAM);
         n[rows->label[i] > 1 ? 2 : rows->label[i]][bin < HISTOGRAM ? bin : HISTOGRAM - 1]++;
     }
     for (size_t b = 0; b < HISTOGRAM; b++) {
@@ -138,8 +145,10 @@ static int set_reliability(struct sr_json *to, const struct sr_view *v, const st
     return status;
 }
 
-int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct sr_calibrator *calibrator,
-                   struct sr_error *err) {
+/* ---- all of them ---- */
+
+int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const float *mark, size_t marks,
+                   const struct sr_calibrator *calibrator, struct sr_error *err) {
     const struct sr_measure_options how = {
         .prices = sr_prices_unknown, .prevalence = (double)NAN, .train_share = (double)NAN};
     struct sr_sweep sweep = {0};
@@ -150,8 +159,12 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const struct 
     if (status == 0)
         status = set_reliability(to, &v, rows, calibrator, err);
     if (status == 0) {
-        sr_json_set(to, "sweep", sr_sweep_json(&sweep, SR_CURVE_POINTS, SR_SWEEP_COUNTS, &sr_prices_unknown));
-        sr_json_set(to, "curves", curves_json(&sweep, &v));
+        const size_t points = sweep.n;
+        thin(&sweep, mark, marks);
+        struct sr_json *columns = sr_sweep_json(&sweep, SR_SWEEP_COUNTS, &sr_prices_unknown);
+        sr_json_set(columns, "points", sr_json_integer((int64_t)points)); /* how many there were */
+        sr_json_set(to, "sweep", columns);
+        sr_json_set(to, "quality", quality_json(&v));
         sr_json_set(to, "histogram", histogram_json(rows));
     }
     sr_view_free(&v);

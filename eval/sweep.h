@@ -40,9 +40,4 @@ void sr_sweep_free(struct sr_sweep *s);
 /* The point that this threshold, 0..1, decides like: the last one whose threshold is not above it. */
 size_t sr_sweep_find(const struct sr_sweep *s, float threshold);
 
-/* Point i of n that are taken at even distances, 1 <= n <= s->n, the first and the last among them. */
-static inline const struct sr_point *sr_sweep_taken(const struct sr_sweep *s, size_t i, size_t n) {
-    return &s->point[n > 1 ? i * (s->n - 1) / (n - 1) : 0];
-}
-
 #endif

@@ -41,6 +41,7 @@ static double cost(const struct source *s, const struct sr_point *p) {
     X(fn, p->label.fn)
 
 #define SAFETY_COUNTS(X)                                                                                     \
+    X(safety_routed, p->safety_routed)                                                                       \
     X(safety_tp, p->safety.tp)                                                                               \
     X(safety_fp, p->safety.fp)                                                                               \
     X(safety_tn, p->safety.tn)                                                                               \
@@ -103,11 +104,11 @@ static struct sr_json *value_of(const struct column *c, const struct source *s, 
     return c->needs_guards && !has_guards(s->sweep) ? sr_json_null() : c->of(s, p);
 }
 
-static struct sr_json *column_json(const struct column *c, const struct source *s, size_t n) {
+static struct sr_json *column_json(const struct column *c, const struct source *s) {
     struct sr_json *list = sr_json_array();
     bool known = false;
-    for (size_t i = 0; i < n; i++) {
-        struct sr_json *value = value_of(c, s, sr_sweep_taken(s->sweep, i, n));
+    for (size_t i = 0; i < s->sweep->n; i++) {
+        struct sr_json *value = value_of(c, s, &s->sweep->point[i]);
         known |= !sr_json_is_null(value);
         sr_json_append(list, value);
     }
@@ -117,13 +118,13 @@ static struct sr_json *column_json(const struct column *c, const struct source *
     return sr_json_null();
 }
 
-struct sr_json *sr_sweep_json(const struct sr_sweep *s, size_t most, enum sr_sweep_columns which,
+struct sr_json *sr_sweep_json(const struct sr_sweep *s, enum sr_sweep_columns which,
                               const struct sr_prices *prices) {
     const struct source from = {s, prices};
     struct sr_json *o = sr_json_object();
     for (size_t c = 0; c < SR_COUNT(columns); c++)
         if (!columns[c].is_ratio || which == SR_SWEEP_COUNTS_AND_RATIOS)
-            sr_json_set(o, columns[c].key, column_json(&columns[c], &from, s->n < most ? s->n : most));
+            sr_json_set(o, columns[c].key, column_json(&columns[c], &from));
     return o;
 }
 
@@ -156,7 +157,7 @@ void sr_sweep_csv(FILE *to, const struct sr_sweep *sweep, const struct sr_prices
         COUNTS(X)
 #undef X
         if (!guards)
-            fputs(",,,,", to);
+            fputs(",,,,,", to);
 #define X(key, value)                                                                                        \
     if (guards)                                                                                              \
         fprintf(to, ",%llu", (unsigned long long)(value));

@@ -9,14 +9,13 @@
 
 #include "eval/sweep.h"
 
-/* Counts: threshold, routed, tp, fp, tn, fn, and safety_tp to safety_fn of the routed system. Ratios:
+/* Counts: threshold, routed, tp, fp, tn, fn, and safety_routed, safety_tp to safety_fn of the system. Ratios:
  * share_routed, precision, recall, f1, safety_precision, safety_recall, safety_f1, latency_ms, price, cost.
  */
 enum sr_sweep_columns { SR_SWEEP_COUNTS, SR_SWEEP_COUNTS_AND_RATIOS };
 
-/* {key: [one value a point]} of at most `most` points at even distances, the first and the last always. null
- * in place of a column of which nothing is known (no gold, no prices). */
-struct sr_json *sr_sweep_json(const struct sr_sweep *s, size_t most, enum sr_sweep_columns which,
+/* {key: [one value a point]}. null in place of a column of which nothing is known (no gold, no prices). */
+struct sr_json *sr_sweep_json(const struct sr_sweep *s, enum sr_sweep_columns which,
                               const struct sr_prices *prices);
 
 /* The keys of one point. */

@@ -132,7 +132,7 @@ Test(sweep_command, csv_has_a_line_for_every_score) {
     snprintf(path, sizeof path, "%s/s.csv", folder);
     char *text = slurp(path), *line = text;
     const char *header =
-        "threshold,routed,tp,fp,tn,fn,safety_tp,safety_fp,safety_tn,safety_fn,share_routed,"
+        "threshold,routed,tp,fp,tn,fn,safety_routed,safety_tp,safety_fp,safety_tn,safety_fn,share_routed,"
         "precision,recall,f1,safety_precision,safety_recall,safety_f1,latency_ms,price,cost\n";
     cr_assert_eq(strncmp(text, header, strlen(header)), 0, "%s", text);
     size_t lines = 0;
