@@ -68,7 +68,7 @@ static void print_sources(FILE *to, const char *directive, const char *ending) {
 }
 
 static void print_policy(FILE *to) {
-    fputs("default-src 'none'; base-uri 'none'; form-action 'none'; ", to);
+    fputs("default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; ", to);
     print_sources(to, "style-src", ".css");
     print_sources(to, "script-src", ".js");
 }

@@ -1,21 +1,26 @@
 /* report.js: the page from top to bottom. It reads the evaluation, fills one section after the other, and draws
- * anew when the colours change: dark, light, paper.
+ * anew when the colours change: dark, light, paper. A filler returns why there is nothing to show, if so.
  * SPDX-License-Identifier: MIT */
 "use strict";
 
-/* At 50 rows of a class the 95 % interval of a share among them is up to 14 points either way. */
-const FEW_ROWS = 50;
-
 /* ---- head ---- */
 
+function subjectOf(e) {
+    return `${e.model ?? "scores from a file"} on ${e.data.join(", ")}`;
+}
+
 function warningsOf(e) {
-    const few = (n, what) => n < FEW_ROWS && `Only ${show(n, "count")} ${what} rows: too few to rest a decision on.`;
-    const used = (key, what) => e.used?.[key]?.rows > 0 &&
-        `${show(e.used[key].rows, "count")} of these rows (${show(e.used[key].share, "percent")} of all) ${what}`;
+    const used = (key, what) => e.used[key].rows > 0 &&
+        `About ${show(e.used[key].share, "percent")} of these rows ${what}`;
+    const negatives = e.ranked - e.positives;
     return [
-        few(e.positives, "positive"),
-        few(e.ranked - e.positives, "negative"),
-        !e.threshold_is_set && `No threshold is chosen for this router: ${show(e.threshold, "amount")} is used.`,
+        e.too_few && `Only ${show(e.positives, "count")} rows with label 1 and ${show(negatives, "count")} with ` +
+            "label 0: too few to tell much.",
+        e.large.f1 <= e.small.f1 && isNumber(e.large.f1) &&
+            "The large guard is no better than the small one on these rows: routing has nothing to win.",
+        e.entropy.f1 >= e.routed.f1 && isNumber(e.routed.f1) && e.rows_routed > 0 &&
+            "The small guard's entropy, which needs no router, does no worse at the same share.",
+        !e.threshold_is_set && `No threshold is chosen for this router: ${show(e.threshold, "threshold")} is used.`,
         e.bad_rows > 0 && `${show(e.bad_rows, "count")} rows cannot be scored and go to the large guard.`,
         e.unlabelled > 0 && `${show(e.unlabelled, "count")} rows have no label.`,
         used("trained", "were trained on: the figures flatter the router."),
@@ -25,109 +30,123 @@ function warningsOf(e) {
 }
 
 function headFill(e) {
-    const model = baseName(e.model);
-    document.title = `Router report: ${model}`;
-    document.getElementById("model").textContent = `${model} on ${e.data.map(baseName).join(", ")}`;
+    document.title = `Router report: ${subjectOf(e)}`;
+    document.getElementById("subject").textContent = subjectOf(e);
     document.getElementById("warnings").append(
         ...warningsOf(e).map((text) => element("p", {class: "warning"}, text)));
 }
 
-/* ---- what decides ---- */
+function contentsFill() {
+    const sections = [...document.querySelectorAll("main > section")].filter(({hidden}) => !hidden);
+    document.getElementById("contents").append(...sections.map((section) =>
+        element("a", {href: `#${section.id}`}, section.querySelector("h2").textContent)));
+}
 
-/* A number to look at first: label, the number, and what it is to be held against. */
-function tile(label, value, ...beside) {
-    return element("div", {class: "tile"}, element("h3", {}, label), element("p", {class: "big"}, value),
-                   ...beside.map((text) => element("p", {class: "muted"}, text)));
+/* The evaluation as a file, letter by letter as it stands in the page. */
+function downloadFill(text) {
+    const file = new Blob([text], {type: "application/json"});
+    document.getElementById("download").href = URL.createObjectURL(file);
+}
+
+/* ---- in short ---- */
+
+function summaryWords(e) {
+    const f1 = (guard) => show(e[guard].f1, "ratio");
+    return [
+        `At threshold ${show(e.threshold, "threshold")} the router sends ${show(e.share_routed, "percent")} of ` +
+            `${show(e.rows, "count")} rows to the large guard.`,
+        isNumber(e.recall) && isNumber(e.precision) &&
+            `It finds ${show(e.recall, "percent")} of the rows where the small guard is wrong and the large one ` +
+            `right (recall); of those it sends, ${show(e.precision, "percent")} are such (precision).`,
+        e.system_rows > 0 && `Safety F1 of the whole system is then ${f1("routed")}; the small guard alone has ` +
+            `${f1("small")}, the large one alone ${f1("large")}. As many rows sent at random give ${f1("random")}` +
+            (isNumber(e.entropy.f1) ? `, by the small guard's entropy ${f1("entropy")}.` : "."),
+    ].filter(Boolean).join(" ");
+}
+
+/* A number to look at first: what it is, and what it is to be held against. Left out where it is undefined. */
+function tile(label, object, key, kind, beside) {
+    return !isNumber(object[key]) ? "" :
+        element("div", {class: "tile"}, element("h3", {}, label),
+                element("p", {class: "big"}, figure(object, key, kind)), element("p", {class: "muted"}, beside));
 }
 
 function summaryFill(e, to) {
-    const f1 = (guard) => show(e[guard].f1, "ratio");
-    const missed = (guard) => show(e[`missed_${guard}`], "perThousand");
-    to.append(element("div", {class: "tiles"},
-        tile("AUPRC", figure(e, "auprc", "ratio"), `chance ${show(e.base_rate, "ratio")}`,
-             element("span", {}, "entropy alone ", figure(e, "entropy_auprc", "ratio"))),
-        tile("Share routed", figure(e, "share_routed", "percent"), "of all rows go to the large guard"),
-        tile("Safety F1, routed", figure(e.routed, "f1", "ratio"),
-             `small ${f1("small")}, large ${f1("large")}, oracle ${f1("oracle")}`),
-        tile("Gap won", figure(e, "gap_won", "percent"), "of the way from small to large in safety F1"),
-        tile("Unsafe missed per 1,000", figure(e, "missed_routed", "perThousand"),
-             `small ${missed("small")}, large ${missed("large")}`),
-        tile("Harmed", figure(e, "harm", "percent"), "of the rows: small right, large wrong, and routed")), factsTable(e));
+    const of = (key, kind) => show(e[key], kind);
+    const entropy = isNumber(e.entropy_auprc) ? `, entropy of the small guard ${of("entropy_auprc", "ratio")}` : "";
+    const alone = (what) => `small ${show(e.prices[`small_${what}`], "amount")}, large ` +
+        show(e.prices[`large_${what}`], "amount");
+    to.append(paragraph(summaryWords(e)), element("div", {class: "tiles"},
+        tile("AUPRC", e, "auprc", "ratio", `chance ${of("base_rate", "ratio")}${entropy}`),
+        tile("Share routed", e, "share_routed", "percent", "of all rows go to the large guard"),
+        tile("Safety F1, routed", e.routed, "f1", "ratio", `small ${show(e.small.f1, "ratio")}, large ` +
+             `${show(e.large.f1, "ratio")}, oracle ${show(e.oracle.f1, "ratio")}`),
+        tile("Gap won", e, "gap_won", "percent", "of the way from small to large in safety F1"),
+        tile("Unsafe missed per 1,000", e, "missed_routed", "perThousand",
+             `small ${of("missed_small", "perThousand")}, large ${of("missed_large", "perThousand")}`),
+        tile("Harmed", e, "harm", "percent", "of the rows: small right, large wrong, and routed"),
+        tile("Latency a row, ms", e, "latency_ms", "amount", alone("ms")),
+        tile("Price a row", e, "price", "amount", alone("cost"))), measuredTable(e));
 }
 
-function factsTable(e) {
-    const count = (key) => show(e[key], "count");
-    const rows = [
-        ["Model", e.model],
+function measuredTable(e) {
+    const parts = [["ranked", "with label and score"], ["positives", "of them with label 1"],
+                   ["unlabelled", "without a label"], ["bad_rows", "that cannot be scored"],
+                   ["system_rows", "with gold and both verdicts"]];
+    const rows = parts.filter(([key]) => e[key] > 0).map(([key, what]) => `${show(e[key], "count")} ${what}`);
+    const groups = e.groups < e.rows ? ` in ${show(e.groups, "count")} groups` : "";
+    return factsTable("What was measured", [
+        ["Router", e.model ?? "scores from a file"],
         ["Data", e.data.join(", ")],
-        ["Rows", `${count("rows")}: ${count("ranked")} labelled and scored, ${count("positives")} of them positive; ` +
-            `${count("unlabelled")} unlabelled, ${count("bad_rows")} that cannot be scored; ${count("groups")} groups`],
-        ["Rows with gold and verdicts", count("system_rows")],
-        ["Threshold", `${show(e.threshold, "amount")} (${e.threshold_origin})`],
+        ["Rows", `${show(e.rows, "count")}${groups}: ${rows.join(", ")}`],
+        ["Threshold", `${e.threshold} (${e.threshold_origin})`],
         ["Labels", e.labels],
-    ];
-    return factRows("What was measured", rows);
-}
-
-function factRows(caption, rows) {
-    const columns = [{label: "", text: true, cell: ([label]) => label}, {label: "", text: true, cell: ([, text]) => text}];
-    return table(caption, columns, rows, {class: "facts"});
+    ]);
 }
 
 /* ---- guards ---- */
 
 function guardsFill(e, to) {
-    if (!(e.system_rows > 0)) {
-        to.append(paragraph(`Left out. ${NO_VERDICTS}`));
-        return;
-    }
-    const columns = [{label: "Who judges", text: true, cell: ({label}) => label, value: ({label}) => label}];
-    GUARD_FIGURES.forEach((entry) => columns.push(figureColumn(entry, ({key}) => e[key])));
-    to.append(table("Guards", columns, GUARDS), rightTable(e.table));
+    if (!(e.system_rows > 0))
+        return NO_VERDICTS;
+    const columns = [{label: "Who judges", text: true, cell: ({label}) => label}];
+    for (const {key: of, label, kind} of GUARD_FIGURES)
+        columns.push({label, cell: ({key}) => isNumber(e[key][of]) ? figure(e[key], of, kind) : ""});
+    columns.push({label: "Share routed", cell: ({key}) => show(e[key].share_routed, "percent")});
+    const judges = GUARDS.filter(({key}) => isNumber(e[key].accuracy));
+    to.append(table("Safety by who judges", columns, judges, {class: "wide"}), rightMatrix(e.table));
 }
 
-function rightTable({cc, cw, wc, ww}) {
-    const rows = [{label: "Small right", large: [cc, cw]}, {label: "Small wrong", large: [wc, ww]}];
-    const columns = [
-        {label: "", text: true, cell: ({label}) => label},
-        {label: "Large right", cell: ({large}) => show(large[0], "count")},
-        {label: "Large wrong", cell: ({large}) => show(large[1], "count")},
-    ];
-    return table("Who was right, in rows", columns, rows);
+function rightMatrix({cc, cw, wc, ww}) {
+    return matrix("Who is right", ["Small right", "Small wrong"], ["Large right", "Large wrong"], [
+        [{count: cc, word: "nothing to win"}, {count: cw, word: "harm if routed"}],
+        [{count: wc, word: "gain if routed"}, {count: ww, word: "nothing to win"}],
+    ]);
 }
 
-/* ---- slices ---- */
+/* ---- calibration ---- */
 
-const SLICE_FIGURES = ["share_routed", "auprc", "f1", "precision", "recall", "missed_routed", "gap_won"];
+function calibrationFill(e, to) {
+    const {width, calibrated} = e.reliability;
+    if (!(e.ranked > 0))
+        return "it takes labelled rows";
+    const charts = curvesBuild(reliabilityCurve);
+    charts.append(element("div", {}, binsTable("As scored", width),
+                          ...(calibrated ? [binsTable("Calibrated", calibrated.width)] : [])));
+    to.append(charts);
+}
 
-function slicesFill(e, to) {
-    if (!(e.slices?.length > 0)) {
-        to.append(paragraph("Left out. The dump names no slices."));
-        return;
-    }
-    if (e.worst_slice)
-        to.append(paragraph(`Lowest F1 among those with enough rows: ${e.worst_slice.name}, ` +
-                            `${show(e.worst_slice.f1, "ratio")} ${showInterval(e.worst_slice, "f1", "ratio")}.`));
-    const few = (slice) => slice.too_few ? element("small", {class: "badge"}, "too few rows") : "";
+function binsTable(name, bins) {
     const columns = [
-        {label: "Slice", text: true, cell: (slice) => element("span", {}, slice.name, " ", few(slice)),
-         value: ({name}) => name},
-        {label: "Rows", cell: ({rows}) => show(rows, "count"), value: ({rows}) => rows},
-        {label: "Positive", cell: ({positives}) => show(positives, "count"), value: ({positives}) => positives},
+        {label: "Probability", text: true, cell: ({low, high}) => `${low.toFixed(2)}\u2013${high.toFixed(2)}`},
+        {label: "Rows", cell: ({rows}) => show(rows, "count")},
+        {label: "Mean", cell: (bin) => show(bin.mean_prob, "ratio")},
+        {label: "Positives", cell: ({rows, positives}) => show(positives / rows, "ratio")},
     ];
-    SLICE_FIGURES.forEach((key) => columns.push(figureColumn(FIGURES.find((entry) => entry.key === key))));
-    for (const [guard, label] of [["small", "Small"], ["routed", "Routed"], ["large", "Large"]])
-        columns.push(figureColumn({key: "f1", label: `${label}: safety F1`, kind: "ratio"}, (slice) => slice[guard]));
-    const rows = e.slices.map((slice) => ({...slice, muted: slice.too_few}));
-    to.append(table("Slices; a click on a heading sorts", columns, rows, {id: "slices-table"}));
+    return table(`${name}, in bins of equal width`, columns, bins.filter(({rows}) => rows > 0));
 }
 
 /* ---- elsewhere: another share of positives, real traffic ---- */
-
-function elsewhereFill(e, to) {
-    to.append(...(e.prevalence ? [prevalenceTable(e)] : [paragraph("No other prevalence was asked for.")]));
-    to.append(...(e.traffic ? [trafficTable(e)] : [paragraph("No dump of traffic was given.")]));
-}
 
 function besideTable(caption, elsewhere, e, label) {
     const columns = [
@@ -135,70 +154,92 @@ function besideTable(caption, elsewhere, e, label) {
         {label: "Here", cell: ({key, kind}) => show(e[key], kind)},
         {label, cell: ({key, kind}) => figure(elsewhere, key, kind)},
     ];
-    return table(caption, columns, FIGURES.filter(({key}) => key in elsewhere));
+    return table(caption, columns, FIGURES.filter(({key}) => isNumber(elsewhere[key])));
 }
 
-function prevalenceTable(e) {
-    const at = show(e.prevalence.at, "percent");
-    return besideTable(`Expected where ${at} of the rows are positive (here ${show(e.base_rate, "percent")})`, e.prevalence, e,
-                       `At ${at}`);
+function prevalenceFill(e, to) {
+    if (!isNumber(e.prevalence_at))
+        return "no other share of positives was given (--prevalence P)";
+    const at = show(e.prevalence_at, "percent");
+    to.append(besideTable(`Expected where ${at} of the rows have label 1`, e.prevalence, e, `At ${at}`));
 }
 
-function trafficTable(e) {
-    return besideTable(`On traffic: ${show(e.traffic.rows, "count")} rows, unlabelled`, e.traffic, e, "Traffic");
+function trafficFill(e, to) {
+    if (!e.traffic)
+        return "no dump of traffic was given (--traffic PROD.h5)";
+    to.append(besideTable(`${show(e.traffic.rows, "count")} unlabelled rows of traffic`, e.traffic, e, "On traffic"));
 }
 
-/* ---- all figures ---- */
+/* ---- training, all figures ---- */
+
+function trainingFill(e, to) {
+    if (!(e.training?.length > 0))
+        return "no folder of a training run was given (--run RUN)";
+    to.append(curvesBuild(lossCurve, auprcCurve));
+}
 
 function figuresFill(e, to) {
     const columns = [
         {label: "Figure", text: true, cell: ({label}) => label},
-        {label: "Value", cell: ({key, kind}) => show(e[key], kind)},
-        {label: "Interval", cell: ({key, kind}) => showInterval(e, key, kind)},
+        {label: "Value", cell: ({key, kind}) => figure(e, key, kind)},
     ];
-    to.append(table(`All figures at threshold ${show(e.threshold, "amount")}`, columns, FIGURES));
+    const known = FIGURES.filter(({key}) => isNumber(e[key]));
+    to.append(table(`At threshold ${show(e.threshold, "threshold")}`, columns, known));
+}
+
+/* ---- what is not there ---- */
+
+const absent = [];
+
+function leaveOut(title, reason) {
+    absent.push([title, reason]);
+}
+
+function absentFill(e, to) {
+    if (absent.length === 0)
+        return "nothing is left out";
+    to.append(factsTable("What is left out, and why", absent));
 }
 
 /* ---- the page ---- */
 
+const SECTIONS = [
+    ["summary", summaryFill], ["threshold", thresholdFill], ["guards", guardsFill], ["slices", slicesFill],
+    ["calibration", calibrationFill], ["prevalence", prevalenceFill], ["traffic", trafficFill],
+    ["comparison", comparisonFill], ["training", trainingFill], ["figures", figuresFill], ["absent", absentFill],
+];
+
 /* A section that fails says so in its place, and the others are there. */
-function sectionFill(id, fill) {
-    const to = document.getElementById(id);
+function sectionFill(e, id, fill) {
+    const section = document.getElementById(id);
     try {
-        fill(to);
+        const reason = fill(e, section);
+        section.hidden = Boolean(reason);
+        if (reason)
+            leaveOut(section.querySelector("h2").textContent, reason);
     } catch (error) {
-        to.append(element("p", {class: "warning"}, `This section could not be made: ${error.message}`));
+        section.append(element("p", {class: "warning"}, `This section could not be made: ${error.message}`));
     }
 }
 
-function curvesFill(e) {
-    const redraw = () => curvesDraw(e, controlPoint());
-    curvesBuild(e, redraw);
-    redraw();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+function drawAnew() {
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", curvesDraw);
     for (const [event, paper] of [["beforeprint", true], ["afterprint", false]])
         window.addEventListener(event, () => {
             document.documentElement.classList.toggle("paper", paper);
-            redraw();
+            curvesDraw();
         });
 }
 
-function controlFill(e) {
-    controlBuild(e, curvesMark);
-    controlShow();
-}
-
 function main() {
-    const e = JSON.parse(document.getElementById("evaluation").textContent);
+    const {textContent: text} = document.getElementById("evaluation");
+    const e = JSON.parse(text);
     headFill(e);
-    sectionFill("summary", (to) => summaryFill(e, to));
-    sectionFill("threshold", () => controlFill(e));
-    sectionFill("charts", () => curvesFill(e));
-    sectionFill("guards", (to) => guardsFill(e, to));
-    sectionFill("slices", (to) => slicesFill(e, to));
-    sectionFill("elsewhere", (to) => elsewhereFill(e, to));
-    sectionFill("comparison", (to) => comparisonFill(e, to));
-    sectionFill("figures", (to) => figuresFill(e, to));
+    SECTIONS.forEach(([id, fill]) => sectionFill(e, id, fill));
+    contentsFill();
+    downloadFill(text);
+    curvesDraw();
+    drawAnew();
 }
 
 main();

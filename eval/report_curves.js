@@ -1,82 +1,102 @@
 /* report_curves.js: which curves the page shows, and of which numbers. A curve that the evaluation does not hold
- * says why instead.
+ * says why instead: missing.
  * SPDX-License-Identifier: MIT */
 "use strict";
 
 const UNIT = {min: 0, max: 1};
-const NO_CLASSES = "It takes labelled rows of both classes.";
 
-function precisionRecallCurve(e) {
-    const {recall, precision} = e.curves.pr;
+function precisionRecallCurve(e, points) {
+    const values = points.map(({label}) => ratios(label));
+    const precision = values.map((value) => value.precision);
+    if (!isNumber(precision[precision.length - 1])) /* nothing routed: the curve goes on level */
+        precision[precision.length - 1] = precision[precision.length - 2];
     return {
         id: "chart-pr",
         title: "Precision and recall",
-        note: `Area ${show(e.auprc, "ratio")} (average precision); by chance ${show(e.base_rate, "ratio")}.`,
-        missing: recall.length > 0 ? null : NO_CLASSES,
+        note: `Area ${show(e.auprc, "ratio")} (AUPRC, average precision); by chance ${show(e.base_rate, "ratio")}.`,
+        missing: isNumber(e.auprc) ? null : NO_CLASSES,
         x: {label: "Recall", ...UNIT},
         y: {label: "Precision", ...UNIT},
         series: [
-            {label: "router", x: recall, y: precision, colour: 1, step: "after"},
+            {label: "router", x: values.map(({recall}) => recall), y: precision, colour: 1, step: "before"},
             {label: "chance", x: [0, 1], y: [e.base_rate, e.base_rate], colour: 0},
         ],
-        marker: ({label}) => [{x: ratios(label).recall, y: ratios(label).precision}],
+        marker: ({label}) => ({x: ratios(label).recall, y: ratios(label).precision}),
     };
 }
 
-function rocCurve(e) {
-    const {fpr, tpr} = e.curves.roc;
+function rocCurve(e, points) {
+    const rate = ({label: {fp, tn}}) => fp / (fp + tn);
+    const rising = points.slice().reverse(); /* Chart.js draws spikes where many points go down within a pixel */
     return {
         id: "chart-roc",
         title: "ROC",
-        note: `Area ${show(e.auroc, "ratio")}; by chance 0.5.`,
-        missing: fpr.length > 0 ? null : NO_CLASSES,
+        note: `Area ${show(e.auroc, "ratio")} (AUROC); by chance 0.5.`,
+        missing: isNumber(e.auroc) ? null : NO_CLASSES,
         x: {label: "False positive rate", ...UNIT},
         y: {label: "True positive rate", ...UNIT},
         series: [
-            {label: "router", x: fpr, y: tpr, colour: 1},
+            {label: "router", x: rising.map(rate), y: rising.map(({label}) => ratios(label).recall), colour: 1},
             {label: "chance", x: [0, 1], y: [0, 1], colour: 0},
         ],
-        marker: ({label}) => [{x: label.fp / (label.fp + label.tn), y: ratios(label).recall}],
+        marker: (point) => ({x: rate(point), y: ratios(point.label).recall}),
     };
 }
 
 function shareCurve(e) {
-    const lines = [["router", 1], ["entropy", 2], ["random", 3], ["oracle", 4]];
+    const {share, ...f1} = e.quality ?? {};
+    const lines = [["router", 1], ["entropy", 2], ["random", 3], ["oracle", 4]].filter(([label]) => f1[label]);
     return {
         id: "chart-share",
         title: "Quality by share routed",
-        note: "Safety F1 of the whole system, from the small guard alone (left) to the large guard alone (right).",
-        missing: e.curves.share ? null : NO_VERDICTS,
+        note: "Safety F1 of both guards together, from the small one alone (left) to the large one alone (right).",
+        missing: e.quality ? null : NO_VERDICTS,
         x: {label: "Share routed", ...UNIT},
         y: {label: "Safety F1"},
-        series: !e.curves.share ? [] : lines.map(([label, colour]) => {
-            const {share, f1} = e.curves.share[label];
-            return {label, x: share, y: f1, colour};
-        }),
-        marker: ({share, safety}) => [{x: share, y: safety ? ratios(safety).f1 : NaN}],
+        series: lines.map(([label, colour]) => ({label, x: share, y: f1[label], colour})),
+        marker: ({safetyShare, safety}) => ({x: safetyShare, y: ratios(safety).f1}),
     };
 }
 
-function sweepCurve(e) {
-    const points = e.sweep.threshold.map((unused, i) => sweepPoint(e, i));
+function sweepCurve(e, points) {
     const line = (label, colour, y) => ({label, x: e.sweep.threshold, y: points.map(y), colour, step: "before"});
     const series = [
         line("precision", 1, ({label}) => ratios(label).precision),
         line("recall", 2, ({label}) => ratios(label).recall),
         line("F1", 3, ({label}) => ratios(label).f1),
+        line("safety F1", 4, ({safety}) => safety ? ratios(safety).f1 : NaN),
         line("share routed", 5, ({share}) => share),
     ];
-    if (points.some(({safety}) => safety))
-        series.push(line("safety F1", 4, ({safety}) => ratios(safety).f1));
     return {
         id: "chart-sweep",
         title: "Threshold sweep",
-        note: "What each threshold does; the vertical line is the slider.",
-        missing: points.length > 0 ? null : "There is no row to sweep over.",
+        note: "What each threshold does.",
         x: {label: "Threshold", ...UNIT},
         y: {label: "Share or ratio", ...UNIT},
-        series,
-        marker: ({chosen}) => [{x: chosen, y: 0}, {x: chosen, y: 1}],
+        series: series.filter(({y}) => y.some(isNumber)),
+        marker: ({chosen}) => ({x: chosen}),
+    };
+}
+
+/* Counts by class. A count of 0 stands at the foot of a logarithmic axis. */
+function histogramCurve(e, points, logarithmic) {
+    const {low, high} = e.histogram;
+    const edges = [...low, ...high.slice(-1)];
+    const foot = logarithmic ? 0.5 : 0;
+    const step = (label, colour) => {
+        const counts = e.histogram[label], value = [...counts, ...counts.slice(-1)];
+        return {label, x: edges, y: value.map((count) => Math.max(count, foot)), value, colour, step: "before",
+                filled: true};
+    };
+    const series = [step("positive", 2), step("negative", 1), step("unlabelled", 3)];
+    return {
+        id: "chart-histogram",
+        title: "Scores by class",
+        note: `Rows by probability, in ${low.length} bins.`,
+        x: {label: "Probability", ...UNIT},
+        y: {label: "Rows", min: foot, log: logarithmic},
+        series: series.filter(({value}) => value.some((count) => count > 0)),
+        marker: ({chosen}) => ({x: chosen}),
     };
 }
 
@@ -89,70 +109,37 @@ function reliabilitySeries(label, colour, bins) {
         colour,
         x: filled.map((bin) => bin.mean_prob),
         y: filled.map((bin) => bin.positives / bin.rows),
-        radius: filled.map((bin) => 3 + 5 * Math.sqrt(bin.rows / most)),
+        radius: filled.map((bin) => 2 + 4 * Math.sqrt(bin.rows / most)),
     };
 }
 
 function reliabilityCurve(e) {
     const {width, calibrated} = e.reliability;
-    const series = [reliabilitySeries("router", 1, width)];
+    const series = [reliabilitySeries("as scored", 1, width)];
     if (calibrated)
         series.push(reliabilitySeries("calibrated", 2, calibrated.width));
     series.push({label: "exact", x: [0, 1], y: [0, 1], colour: 0});
     return {
         id: "chart-reliability",
         title: "Reliability",
-        note: "Bins of equal width: below the diagonal the probability says too much, above it too little. " +
-            "Larger points hold more rows.",
-        missing: series[0].x.length > 0 ? null : "It takes labelled rows.",
+        note: "Below the diagonal the probability says too much, above it too little. Larger points hold more rows.",
+        tabled: true,
         x: {label: "Mean probability", ...UNIT},
         y: {label: "Share of positives", ...UNIT},
         series,
     };
 }
 
-/* Counts by class. A count of 0 stands at the foot of a logarithmic axis. */
-function histogramCurve(e, logarithmic) {
-    const {low, high} = e.histogram;
-    const edges = [...low, ...high.slice(-1)];
-    const foot = logarithmic ? 0.5 : 0;
-    const step = (label, colour, counts) => {
-        const value = [...counts, ...counts.slice(-1)];
-        return {label, x: edges, y: value.map((count) => Math.max(count, foot)), value, colour, step: "before"};
-    };
-    const series = [
-        step("positive", 2, e.histogram.positive),
-        step("negative", 1, e.histogram.negative),
-    ];
-    if (e.histogram.unlabelled.some((count) => count > 0))
-        series.push(step("unlabelled", 3, e.histogram.unlabelled));
-    const most = Math.max(1, ...series.flatMap(({y}) => y));
-    return {
-        id: "chart-histogram",
-        title: "Scores",
-        note: `Rows by probability, in ${low.length} bins, by label.`,
-        missing: low.length > 0 ? null : "No row has a score.",
-        x: {label: "Probability", ...UNIT},
-        y: {label: "Rows", min: foot, log: logarithmic},
-        series,
-        marker: ({chosen}) => [{x: chosen, y: foot}, {x: chosen, y: most}],
-    };
-}
-
-const NO_TRAINING = "The evaluation was made without the run's folder.";
-
 function lossCurve(e) {
-    const rows = e.training ?? [];
-    const epochs = rows.map((row) => row.epoch);
+    const epochs = e.training.map(({epoch}) => epoch);
     return {
         id: "chart-loss",
         title: "Loss by epoch",
-        note: "Training loss is with dropout and over the rows drawn, so it is not to be compared in height.",
-        missing: rows.length > 0 ? null : NO_TRAINING,
+        note: "Training loss is with dropout and over the rows drawn: compare its course, not its height.",
         x: {label: "Epoch"},
         y: {label: "Loss"},
         series: [["train/loss", "training", 1], ["val/loss", "validation", 2]].map(([key, label, colour]) => (
-            {label, x: epochs, y: rows.map((row) => row[key]), colour, radius: 2})),
+            {label, x: epochs, y: e.training.map((row) => row[key]), colour, radius: 2})),
     };
 }
 
@@ -162,63 +149,71 @@ function bestEpoch(rows) {
 }
 
 function auprcCurve(e) {
-    const rows = e.training ?? [];
-    const best = bestEpoch(rows);
-    const series = [{label: "validation AUPRC", x: rows.map((row) => row.epoch), y: rows.map((row) => row["val/auprc"]),
-                     colour: 1, radius: 2}];
+    const best = bestEpoch(e.training);
+    const series = [{label: "validation", x: e.training.map(({epoch}) => epoch),
+                     y: e.training.map((row) => row["val/auprc"]), colour: 1, radius: 2}];
     if (best)
         series.push({label: "best epoch", x: [best.epoch], y: [best["val/auprc"]], colour: 4, radius: 7,
                      scattered: true});
     return {
         id: "chart-auprc",
         title: "AUPRC by epoch",
-        note: best ? `Best epoch ${best.epoch} of ${rows.length}: ${show(best["val/auprc"], "ratio")}.` : "",
-        missing: rows.length > 0 ? null : NO_TRAINING,
+        note: best ? `Best epoch: ${best.epoch}, with ${show(best["val/auprc"], "ratio")}.` : "Never defined.",
         x: {label: "Epoch"},
         y: {label: "Validation AUPRC"},
         series,
     };
 }
 
-const CURVES = [
-    shareCurve, sweepCurve, precisionRecallCurve, rocCurve, reliabilityCurve, histogramCurve, lossCurve, auprcCurve,
-];
-const view = {frames: [], logarithmic: false};
+/* ---- all of them ---- */
 
-/* The frames of all curves, to be drawn in. */
-function curvesBuild(e, redraw) {
-    const figures = CURVES.map((curve) => {
-        const spec = curve(e, view.logarithmic);
-        if (spec.missing)
-            return element("figure", {}, element("h3", {}, spec.title), paragraph(`Left out. ${spec.missing}`));
-        const frame = chartFrame(spec);
-        view.frames.push({curve, spec, canvas: frame.canvas, chart: null});
-        if (curve === histogramCurve)
-            frame.figure.append(logarithmToggle(redraw));
-        return frame.figure;
-    });
-    document.getElementById("charts").append(...figures);
+const view = {evaluation: null, points: [], marks: () => [], frames: [], logarithmic: false};
+
+/* marks(): the thresholds to be marked now, see chartDraw. */
+function curvesBegin(e, marks) {
+    Object.assign(view, {evaluation: e, points: sweepPoints(e), marks});
 }
 
-function logarithmToggle(redraw) {
+/* The frames of curves, to be drawn in. */
+function curvesBuild(...curves) {
+    const figures = [];
+    for (const curve of curves) {
+        const spec = curveSpec(curve);
+        if (spec.missing) {
+            leaveOut(spec.title, spec.missing);
+            continue;
+        }
+        const frame = chartFrame(spec);
+        view.frames.push({curve, canvas: frame.canvas, chart: null});
+        if (curve === histogramCurve)
+            frame.figure.append(logarithmToggle());
+        figures.push(frame.figure);
+    }
+    return element("div", {class: "charts"}, ...figures);
+}
+
+function curveSpec(curve) {
+    return curve(view.evaluation, view.points, view.logarithmic);
+}
+
+function logarithmToggle() {
     const box = element("input", {type: "checkbox"});
     box.addEventListener("change", () => {
         view.logarithmic = box.checked;
-        redraw();
+        curvesDraw();
     });
     return element("label", {class: "toggle"}, box, " Logarithmic counts");
 }
 
 /* All charts anew, in the colours of now. */
-function curvesDraw(e, point) {
+function curvesDraw() {
     for (const frame of view.frames) {
         frame.chart?.destroy();
-        frame.spec = frame.curve(e, view.logarithmic);
-        frame.chart = chartDraw(frame.canvas, frame.spec, point);
+        frame.chart = chartDraw(frame.canvas, curveSpec(frame.curve), view.marks);
     }
 }
 
 /* The slider has moved. */
-function curvesMark(point) {
-    view.frames.forEach(({chart, spec}) => chartMark(chart, spec, point));
+function curvesMark() {
+    view.frames.forEach(({chart}) => chart?.render());
 }

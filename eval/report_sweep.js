@@ -15,11 +15,17 @@ function ratios({tp, fp, tn, fn}) {
 
 /* The point that a threshold decides like: the last one not above it. Probabilities and thresholds are float32
  * and are compared as such. */
-function sweepFind(sweep, threshold) {
-    const limit = Math.fround(threshold);
-    const above = sweep.threshold.findIndex((value) => Math.fround(value) > limit);
-    const last = above < 0 ? sweep.threshold.length - 1 : above - 1;
-    return Math.max(last, 0);
+function sweepFind({threshold}, value) {
+    const limit = Math.fround(value);
+    let low = 0, high = threshold.length; /* the answer is in low .. high - 1 */
+    while (high - low > 1) {
+        const middle = Math.floor((low + high) / 2);
+        if (Math.fround(threshold[middle]) > limit)
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
 }
 
 /* Counts of decision against label, and of the system's verdict against gold (null without gold). */
@@ -31,17 +37,22 @@ function sweepPoint(evaluation, index) {
         tn: sweep[`${prefix}tn`][index],
         fn: sweep[`${prefix}fn`][index],
     });
+    const guarded = evaluation.system_rows > 0;
     return {
         threshold: sweep.threshold[index],
         routed: sweep.routed[index],
         share: sweep.routed[index] / evaluation.rows,
         label: counts(""),
-        safety: sweep.safety_tp && evaluation.system_rows > 0 ? counts("safety_") : null,
+        safety: guarded ? counts("safety_") : null,
+        safetyShare: guarded ? sweep.safety_routed[index] / evaluation.system_rows : NaN,
     };
 }
 
-/* What a row costs. The small guard always runs before the router; errors: missed per 1,000 and accuracy, of
- * which the false alarms follow. */
+function sweepPoints(evaluation) {
+    return evaluation.sweep.threshold.map((unused, index) => sweepPoint(evaluation, index));
+}
+
+/* What a row takes and costs where this share is routed. The small guard always runs, and before the router. */
 const COSTS = {
     small: (prices) => ({latency: prices.small_ms, price: prices.small_cost}),
     large: (prices) => ({latency: prices.large_ms, price: prices.large_cost}),
@@ -51,7 +62,8 @@ const COSTS = {
     }),
 };
 
-function priceWithErrors(price, verdicts, prices) {
-    const missed = verdicts.missed / 1000;
-    return price + missed * prices.missed_cost + (1 - verdicts.accuracy - missed) * prices.alarm_cost;
+/* And with errors: missed per 1,000 and accuracy, of which the false alarms follow. */
+function priceWithErrors(price, {missed, accuracy}, prices) {
+    const share = missed / 1000;
+    return price + share * prices.missed_cost + (1 - accuracy - share) * prices.alarm_cost;
 }

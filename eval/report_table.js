@@ -3,17 +3,18 @@
 "use strict";
 
 /* A column: label; cell(row) its text or element; value(row), for columns to sort by, a number or text; text:
- * set to the left. The first column names the row. */
+ * set to the left. The first column names the row. A column without one known value is left out. */
 function table(caption, columns, rows, attributes = {}) {
+    const known = columns.filter(({value}) => !value || rows.some((row) => isKnown(value(row))));
     const body = element("tbody");
-    const heads = columns.map((column) => headCell(column));
+    const heads = known.map(headCell);
     const node = element("table", attributes, element("caption", {}, caption),
                          element("thead", {}, element("tr", {}, ...heads)), body);
-    const fill = (sorted) => body.replaceChildren(...sorted.map((row) => bodyRow(columns, row)));
+    const fill = (sorted) => body.replaceChildren(...sorted.map((row) => bodyRow(known, row)));
     fill(rows);
     heads.forEach((head, i) => {
-        if (columns[i].value)
-            head.firstChild.addEventListener("click", () => fill(sortBy(heads, head, columns[i], rows)));
+        if (known[i].value)
+            head.firstChild.addEventListener("click", () => fill(sortBy(heads, head, known[i], rows)));
     });
     return element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption}, node);
 }
@@ -33,6 +34,10 @@ function bodyRow(columns, row) {
     return element("tr", row.muted ? {class: "muted"} : {}, ...cells);
 }
 
+function isKnown(value) {
+    return typeof value === "string" || isNumber(value);
+}
+
 /* Rows by a column; the same column again turns the order round. Undefined values come last either way. */
 function sortBy(heads, head, column, rows) {
     const order = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
@@ -43,9 +48,8 @@ function sortBy(heads, head, column, rows) {
 }
 
 function compare(a, b, sign) {
-    const known = (value) => typeof value === "string" || isNumber(value);
-    if (!known(a) || !known(b))
-        return Number(known(b)) - Number(known(a));
+    if (!isKnown(a) || !isKnown(b))
+        return Number(isKnown(b)) - Number(isKnown(a));
     return a < b ? -sign : a > b ? sign : 0;
 }
 
@@ -54,11 +58,29 @@ function figureColumn({key, label, kind}, of = (row) => row) {
     return {label, cell: (row) => figure(of(row), key, kind), value: (row) => of(row)?.[key]};
 }
 
-/* Counts of decision against truth, with the names of both classes. */
-function confusionTable(caption, counts, truths, decisions) {
-    const cells = [[counts.tp, counts.fn], [counts.fp, counts.tn]];
-    const rows = truths.map((label, i) => ({label, cells: cells[i]}));
-    const columns = [{label: "", text: true, cell: (row) => row.label}];
-    decisions.forEach((label, i) => columns.push({label, cell: (row) => show(row.cells[i], "count")}));
-    return table(caption, columns, rows);
+/* Label and text, without a heading. */
+function factsTable(caption, facts) {
+    const columns = [0, 1].map((i) => ({label: "", text: true, cell: (fact) => fact[i]}));
+    return table(caption, columns, facts, {class: "facts"});
+}
+
+/* Four counts, two by two: rows and columns by name, cells {id, count, word}, with each cell's share of its row
+ * as text and as a bar. */
+function matrix(caption, rows, columns, cells) {
+    const body = rows.map((name, i) => {
+        const whole = cells[i][0].count + cells[i][1].count;
+        return element("tr", {}, element("th", {scope: "row", class: "text"}, name),
+                       ...cells[i].map((cell) => matrixCell(cell, cell.count / whole)));
+    });
+    const heads = ["", ...columns].map((name) => element("th", {scope: "col"}, name));
+    return element("table", {class: "matrix"}, element("caption", {}, caption),
+                   element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...body));
+}
+
+function matrixCell({id, count, word}, share) {
+    const part = isNumber(share) ? `, ${show(share, "percent")}` : "";
+    const node = element("td", {}, element("strong", id ? {id} : {}, show(count, "count")),
+                         element("small", {}, `${word}${part}`));
+    node.style.setProperty("--part", isNumber(share) ? share : 0);
+    return node;
 }

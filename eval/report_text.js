@@ -1,4 +1,4 @@
-/* report_text.js: elements and numbers as text. Whatever comes from the evaluation goes into the page as text,
+/* report_text.js: elements, and numbers as text. Whatever comes from the evaluation goes into the page as text,
  * never as markup.
  * SPDX-License-Identifier: MIT */
 "use strict";
@@ -20,21 +20,25 @@ function isNumber(value) {
     return typeof value === "number" && Number.isFinite(value);
 }
 
+/* Digits as few as intervals leave any meaning to; per cent have one more below 1. */
 const FORMATS = {
     count: (value) => value.toLocaleString("en-US"),
-    ratio: (value) => value.toFixed(4),
-    percent: (value) => `${(100 * value).toFixed(2)}\u00a0%`,
+    ratio: (value) => value.toFixed(3),
+    percent: (value) => `${(100 * value).toFixed(value !== 0 && Math.abs(value) < .01 ? 2 : 1)}\u00a0%`,
     perThousand: (value) => value.toFixed(1),
-    amount: (value) => Number(value.toPrecision(4)).toString(),
+    amount: (value) => Math.abs(value) < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString("en-US"),
+    threshold: (value) => Number(value.toPrecision(4)).toString(),
 };
 
 /* Text of a number; null, and what is not there, is undefined. */
 function show(value, kind) {
-    return isNumber(value) ? FORMATS[kind](value) : "undefined";
+    return isNumber(value) ? FORMATS[kind](value).replace("-", "\u2212") : "undefined";
 }
 
+/* A difference; of shares in percentage points. */
 function showSigned(value, kind) {
-    return isNumber(value) && value > 0 ? `+${show(value, kind)}` : show(value, kind);
+    const text = show(value, kind).replace("%", "pp");
+    return isNumber(value) && value > 0 ? `+${text}` : text;
 }
 
 /* Text of the interval beside object[key], "" without one. */
@@ -54,7 +58,7 @@ function figure(object, key, kind, text = show) {
  * better (1), less is (-1), or neither (0). */
 const FIGURES = [
     ["auprc", "AUPRC", "ratio", 1],
-    ["base_rate", "Base rate: AUPRC of chance", "percent", 0],
+    ["base_rate", "Base rate: AUPRC of chance", "ratio", 0],
     ["entropy_auprc", "AUPRC of entropy alone", "ratio", 0],
     ["auroc", "AUROC", "ratio", 1],
     ["share_routed", "Share routed", "percent", 0],
@@ -75,19 +79,24 @@ const FIGURES = [
     ["risk_bound", "Bound of that risk", "ratio", -1],
     ["brier", "Brier score", "ratio", -1],
     ["log_loss", "Log loss", "ratio", -1],
-    ["ece", "ECE, bins of equal width", "ratio", -1],
-    ["ece_mass", "ECE, bins of equal mass", "ratio", -1],
+    ["ece", "Calibration error (ECE), bins of equal width", "ratio", -1],
+    ["ece_mass", "Calibration error (ECE), bins of equal mass", "ratio", -1],
     ["latency_ms", "Latency a row, ms", "amount", -1],
     ["price", "Price a row", "amount", -1],
+    ["cost", "Price a row with errors", "amount", -1],
 ].map(([key, label, kind, better]) => ({key, label, kind, better}));
+
+function figuresOf(...keys) {
+    return keys.map((key) => FIGURES.find((entry) => entry.key === key));
+}
 
 const GUARDS = [
     ["small", "Small alone"],
-    ["large", "Large alone"],
-    ["routed", "Routed"],
-    ["entropy", "Entropy, same share"],
     ["random", "Random, same share"],
+    ["entropy", "Entropy, same share"],
+    ["routed", "Routed"],
     ["oracle", "Oracle"],
+    ["large", "Large alone"],
 ].map(([key, label]) => ({key, label}));
 
 const GUARD_FIGURES = [
@@ -95,13 +104,8 @@ const GUARD_FIGURES = [
     ["precision", "Precision", "ratio"],
     ["recall", "Recall", "ratio"],
     ["accuracy", "Accuracy", "ratio"],
-    ["share_routed", "Share routed", "percent"],
     ["area", "Area", "ratio"],
-].map(([key, label, kind]) => ({key, label, kind}));
+].map(([key, label, kind]) => ({key, label, kind, better: 1}));
 
-const NO_VERDICTS = "The dump has no rows with gold and both guards' verdicts.";
-
-/* "weights.safetensors" of "/models/weights.safetensors". */
-function baseName(path) {
-    return String(path).split("/").pop();
-}
+const NO_VERDICTS = "the dump has no rows with gold and both guards' verdicts";
+const NO_CLASSES = "it takes labelled rows of both classes";

@@ -1,4 +1,4 @@
-/* report_threshold.js: the slider and what follows from it: counts, ratios, latency and price at any threshold.
+/* report_threshold.js: the slider, the thresholds that were chosen, and prices to try out.
  * SPDX-License-Identifier: MIT */
 "use strict";
 
@@ -8,25 +8,58 @@ const PRICES = [
     ["large_ms", "Large guard, ms"],
     ["small_cost", "Small guard, price a row"],
     ["large_cost", "Large guard, price a row"],
-    ["missed_cost", "An unsafe row missed"],
-    ["alarm_cost", "A false alarm"],
+    ["missed_cost", "Price of an unsafe row missed"],
+    ["alarm_cost", "Price of a false alarm"],
 ];
 
-/* threshold as chosen; prices by key, NaN: unknown. moved: called with the point after every change. */
-const control = {evaluation: null, threshold: 0, prices: {}, moved: null};
+/* chosen: [{threshold, rules}]; prices by key, NaN: unknown. */
+const control = {evaluation: null, threshold: 0, chosen: [], prices: {}};
 
-function controlPoint() {
-    const {evaluation, threshold} = control;
+function thresholdFill(e, to) {
+    Object.assign(control, {evaluation: e, chosen: chosenThresholds(e), prices: pricesOf(e)});
+    control.threshold = thresholdNear(addressThreshold() ?? e.threshold);
+    curvesBegin(e, controlMarks);
+    to.append(sliderBuild(e), chosenBuild(), element("div", {id: "live"}), pricesBuild(),
+              curvesBuild(shareCurve, sweepCurve, precisionRecallCurve, rocCurve, histogramCurve));
+    window.addEventListener("hashchange", () => controlMove(addressThreshold() ?? control.threshold));
+    controlShow();
+}
+
+/* By threshold: rules that came to the same one stand together. */
+function chosenThresholds(e) {
+    const rules = new Map();
+    for (const {rule, threshold} of e.thresholds)
+        rules.set(threshold, [...(rules.get(threshold) ?? []), rule]);
+    return [...rules].map(([threshold, names]) => ({threshold, rules: names.join(", ")}));
+}
+
+function pricesOf(e) {
+    return Object.fromEntries(PRICES.map(([key]) => [key, e.prices[key] ?? NaN]));
+}
+
+/* ---- where the slider stands ---- */
+
+function pointAt(threshold) {
+    const {evaluation} = control;
     return {...sweepPoint(evaluation, sweepFind(evaluation.sweep, threshold)), chosen: threshold};
 }
 
-function controlBuild(e, moved) {
-    Object.assign(control, {evaluation: e, threshold: addressThreshold() ?? e.threshold, moved});
-    for (const [key] of PRICES)
-        control.prices[key] = e.prices?.[key] ?? NaN;
-    const live = element("div", {id: "live"});
-    document.getElementById("threshold").append(sliderBuild(e), marksBuild(e), live, pricesBuild());
-    window.addEventListener("hashchange", () => controlMove(addressThreshold() ?? control.threshold));
+function controlMarks() {
+    const chosen = control.chosen.map(({threshold}) => ({point: pointAt(threshold), full: false}));
+    return [...chosen, {point: pointAt(control.threshold), full: true}];
+}
+
+/* The threshold itself where the evaluation says what it does: everywhere if it holds all thresholds, else at those
+ * it holds. */
+function thresholdNear(threshold) {
+    const {sweep} = control.evaluation, {length} = sweep.threshold;
+    const known = sweep.points === length || control.chosen.some((one) => one.threshold === threshold);
+    return known ? threshold : sweep.threshold[sweepFind(sweep, threshold)];
+}
+
+function controlMove(threshold) {
+    control.threshold = thresholdNear(Math.min(Math.max(threshold, 0), 1));
+    controlShow();
 }
 
 /* The threshold in the page's address, "#threshold=0.43", or null. */
@@ -40,26 +73,24 @@ function addressKeep() {
     history.replaceState(null, "", `#threshold=${control.threshold}`);
 }
 
-function controlMove(threshold) {
-    control.threshold = Math.min(Math.max(threshold, 0), 1);
-    controlShow();
-}
-
 /* ---- slider ---- */
 
-function sliderBuild(e) {
+function sliderBuild({sweep}) {
     const slider = element("input", {type: "range", id: "slider", min: "0", max: "1", step: "any"});
     const exact = element("input", {type: "number", id: "exact", min: "0", max: "1", step: "any",
                                     "aria-label": "Threshold, exactly"});
     slider.addEventListener("input", () => controlMove(slider.valueAsNumber));
-    slider.addEventListener("keydown", (event) => sliderKey(event, e.sweep));
+    slider.addEventListener("keydown", (event) => sliderKey(event, sweep));
     exact.addEventListener("input", () => {
         if (isNumber(exact.valueAsNumber))
             controlMove(exact.valueAsNumber);
     });
     slider.addEventListener("change", addressKeep);
-    exact.addEventListener("change", addressKeep);
-    const ticks = element("div", {class: "ticks", "aria-hidden": "true"}, ...e.thresholds.map(tick));
+    exact.addEventListener("change", () => {
+        exact.value = control.threshold;
+        addressKeep();
+    });
+    const ticks = element("div", {class: "ticks", "aria-hidden": "true"}, ...control.chosen.map(tick));
     return element("div", {class: "sticky"}, element("label", {for: "slider"}, "Threshold"),
                    element("div", {class: "track"}, slider, ticks), exact,
                    element("output", {id: "output", for: "slider exact"}));
@@ -85,17 +116,20 @@ function sliderKey(event, sweep) {
     addressKeep();
 }
 
-/* A button for every threshold that was chosen by a rule. */
-function marksBuild(e) {
-    const marks = e.thresholds.map(({rule, threshold}) => {
-        const button = element("button", {type: "button"}, `${rule}: ${show(threshold, "amount")}`);
+/* A button for every threshold that was chosen. */
+function chosenBuild() {
+    const buttons = control.chosen.map(({rules, threshold}) => {
+        const button = element("button", {type: "button"}, `${rules}: ${show(threshold, "threshold")}`);
         button.addEventListener("click", () => {
             controlMove(threshold);
             addressKeep();
         });
         return button;
     });
-    return element("p", {class: "marks"}, "Go to ", ...marks);
+    const {sweep} = control.evaluation, {length} = sweep.threshold;
+    const [held, all] = [length, sweep.points].map((n) => show(n, "count"));
+    const where = held === all ? "" : `The slider stops at ${held} of all ${all} thresholds.`;
+    return element("p", {class: "marks"}, "Go to ", ...buttons, element("span", {class: "muted"}, where));
 }
 
 /* ---- prices ---- */
@@ -110,91 +144,21 @@ function pricesBuild() {
         });
         return element("label", {}, label, input);
     });
-    return element("fieldset", {class: "prices"}, element("legend", {}, "Latency and prices, to try out"), ...fields);
+    return element("fieldset", {class: "prices"},
+                   element("legend", {}, "Latency and prices: fill in to see what a row takes and costs"), ...fields);
 }
 
 /* ---- what follows ---- */
 
 function controlShow() {
-    const point = controlPoint();
-    const text = show(control.threshold, "amount");
-    const routed = `${show(point.share, "percent")} routed`;
-    const f1 = point.safety ? `, safety F1 ${show(ratios(point.safety).f1, "ratio")}` : "";
+    const {evaluation, threshold, prices} = control;
+    const point = pointAt(threshold), words = liveWords(evaluation, point, prices);
     const slider = document.getElementById("slider"), exact = document.getElementById("exact");
-    slider.value = control.threshold;
-    slider.setAttribute("aria-valuetext", `${text}: ${routed}${f1}`);
+    slider.value = threshold;
+    slider.setAttribute("aria-valuetext", `${show(threshold, "threshold")}: ${words}`);
     if (exact !== document.activeElement)
-        exact.value = Number(control.threshold.toPrecision(9));
-    document.getElementById("output").textContent = `${routed}${f1}`;
-    document.getElementById("live").replaceChildren(...liveTables(point));
-    control.moved(point);
-}
-
-function liveTables(point) {
-    return [
-        labelTable(point),
-        confusionTable("Router: decision against label", point.label, ["Positive", "Negative"],
-                       ["Routed", "Not routed"]),
-        ...(point.safety ? [systemTable(point), confusionTable("System: verdict against gold", point.safety,
-                                                              ["Unsafe", "Safe"], ["Called unsafe", "Called safe"])]
-                         : [paragraph(`Safety is left out. ${NO_VERDICTS}`), systemTable(point)]),
-    ];
-}
-
-/* A number that tests and scripts can find: <span id="live-recall">. */
-function live(key, value, kind) {
-    return element("span", {id: `live-${key}`}, show(value, kind));
-}
-
-function labelTable(point) {
-    const {precision, recall, f1} = ratios(point.label);
-    const rows = [
-        ["Rows routed", live("routed", point.routed, "count")],
-        ["Share routed", live("share", point.share, "percent")],
-        ["Precision", live("precision", precision, "ratio")],
-        ["Recall", live("recall", recall, "ratio")],
-        ["F1", live("f1", f1, "ratio")],
-    ];
-    const columns = [{label: "", text: true, cell: ([label]) => label}, {label: "Router", cell: ([, value]) => value}];
-    return table("The router at this threshold", columns, rows);
-}
-
-/* Verdicts of a guard alone, as the evaluation has them, in the words of ratios(). */
-function guardRatios(e, guard) {
-    const known = (value) => value ?? NaN;
-    const {precision, recall, f1, accuracy} = e[guard];
-    return {precision: known(precision), recall: known(recall), f1: known(f1), accuracy: known(accuracy),
-            missed: known(e[`missed_${guard}`])};
-}
-
-const SYSTEM_ROWS = [
-    ["f1", "Safety F1", "ratio"],
-    ["precision", "Precision", "ratio"],
-    ["recall", "Recall", "ratio"],
-    ["accuracy", "Accuracy", "ratio"],
-    ["missed", "Unsafe missed per 1,000", "perThousand"],
-    ["latency", "Latency a row, ms", "amount"],
-    ["price", "Price a row", "amount"],
-    ["total", "Price a row with errors", "amount"],
-].map(([key, label, kind]) => ({key, label, kind}));
-
-function systemTable(point) {
-    const {evaluation, prices} = control;
-    const unknown = ratios({tp: 0, fp: 0, tn: 0, fn: 0});
-    const judges = {
-        small: guardRatios(evaluation, "small"),
-        routed: point.safety ? ratios(point.safety) : unknown,
-        large: guardRatios(evaluation, "large"),
-    };
-    for (const [judge, values] of Object.entries(judges)) {
-        Object.assign(values, COSTS[judge](prices, point.share));
-        values.total = priceWithErrors(values.price, values, prices);
-    }
-    const columns = [
-        {label: "", text: true, cell: (row) => row.label},
-        {label: "Small alone", cell: (row) => show(judges.small[row.key], row.kind)},
-        {label: "Routed", cell: (row) => live(`safety-${row.key}`, judges.routed[row.key], row.kind)},
-        {label: "Large alone", cell: (row) => show(judges.large[row.key], row.kind)},
-    ];
-    return table("The whole system at this threshold", columns, SYSTEM_ROWS);
+        exact.value = threshold;
+    document.getElementById("output").textContent = words;
+    document.getElementById("live").replaceChildren(...liveTables(evaluation, point, prices));
+    curvesMark();
 }
