@@ -107,6 +107,8 @@ static void run_columns(const struct sr_vec *v, struct bench *b) {
 static void run_convert(const struct sr_vec *v, struct bench *b) {
     v->half_to_float(at(b, 0), b->half + b->shift, b->n);
     v->bfloat16_to_float(at(b, 1), b->half + b->shift, b->n);
+    v->float_to_half(b->half + ROOM / 2 + b->shift, at(b, 0), b->n); /* of every kind of half */
+    v->float_to_half(b->half + b->shift, at(b, 2), b->n);
 }
 static void run_finite(const struct sr_vec *v, struct bench *b) {
     b->byte[0] = (uint8_t)v->all_finite(at(b, 0), b->n);
@@ -128,7 +130,7 @@ static void (*const kernels[])(const struct sr_vec *, struct bench *) = {
 /* ---- the same bits ---- */
 
 static bool same_bytes(const struct bench *a, const struct bench *b) {
-    bool same = !memcmp(a->byte, b->byte, ROOM);
+    bool same = !memcmp(a->byte, b->byte, ROOM) && !memcmp(a->half, b->half, ROOM * sizeof *a->half);
     for (int i = 0; i < BUFFERS; i++)
         same = same && !memcmp(a->buffer[i], b->buffer[i], ROOM * sizeof(real));
     for (int i = 0; i < 2; i++)
@@ -283,6 +285,53 @@ Test(nn_vec, sixteen_bit_numbers_exhaustively) {
     }
     sr_free(x);
     sr_free(y);
+}
+
+/* x and -x must become that half with their signs. */
+static void expect_half(const struct sr_vec *table, float x, uint16_t half) {
+    const float both[] = {x, -x};
+    uint16_t got[2];
+    table->float_to_half(got, both, 2);
+    cr_assert_eq(got[0], half, "%a is %04x, not %04x", (double)x, got[0], half);
+    cr_assert_eq(got[1], half == 0 ? 0 : half | 0x8000, "%a is %04x", -(double)x, got[1]);
+}
+
+/* Between two neighbouring halves lies one number as near to either: it goes to the even one, the floats next
+ * to it to the nearer. 65536, where the next half would be, stands for infinity. */
+Test(nn_vec, floats_become_the_nearest_halves) {
+    for (int isa = SR_ISA_BASE; isa < SR_ISA_COUNT; isa++) {
+        const struct sr_vec *table = sr_vec_for((enum sr_isa)isa);
+        for (uint16_t h = 0; table && h < 0x7c00; h++) {
+            const uint16_t pair[] = {h, (uint16_t)(h + 1)};
+            float end[2];
+            table->half_to_float(end, pair, 2);
+            const float low = end[0], high = pair[1] < 0x7c00 ? end[1] : 65536, middle = (low + high) / 2;
+            expect_half(table, low, h);
+            expect_half(table, nextafterf(middle, low), h);
+            expect_half(table, middle, h % 2 ? pair[1] : h);
+            expect_half(table, nextafterf(middle, high), pair[1]);
+        }
+    }
+}
+
+Test(nn_vec, halves_of_what_has_none) {
+    for (int isa = SR_ISA_BASE; isa < SR_ISA_COUNT; isa++) {
+        const struct sr_vec *table = sr_vec_for((enum sr_isa)isa);
+        if (!table)
+            continue;
+        expect_half(table, 1e-45f, 0);
+        expect_half(table, 1.17549435e-38f, 0);
+        expect_half(table, 3.40282347e38f, 0x7c00);
+        expect_half(table, INFINITY, 0x7c00);
+        const uint32_t nan[] = {0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff, 0x7fc00000};
+        for (size_t i = 0; i < sizeof nan / sizeof *nan; i++) {
+            float x;
+            uint16_t half;
+            memcpy(&x, &nan[i], sizeof x);
+            table->float_to_half(&half, &x, 1);
+            cr_expect_eq(half, 0x7e00, "%08x", nan[i]);
+        }
+    }
 }
 
 Test(nn_vec, all_finite) {

@@ -262,6 +262,24 @@ static void bfloat16_to_float(float *y, const uint16_t *x, size_t n) {
     }
 }
 
+/* A float of magnitude m below 2^-14 has the fraction of a subnormal half in the last places of m + 1/2;
+ * above it the fraction is rounded on the bits, where a carry into the exponent is right, and the bias is
+ * moved. */
+static void float_to_half(uint16_t *y, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float raised = fabsf(x[i]) + 0.5f;
+        int32_t bits, low;
+        memcpy(&bits, x + i, sizeof bits);
+        memcpy(&low, &raised, sizeof low);
+        const int32_t magnitude = bits & 0x7fffffff;
+        const int32_t capped = magnitude < 0x47800000 ? magnitude : 0x47800000; /* 65536: infinity */
+        const int32_t high = (capped + 0xfff + (capped >> 13 & 1) - (112 << 23)) >> 13;
+        const int32_t half = magnitude < 0x38800000 ? low - 0x3f000000 : high;
+        const int32_t sign = half > 0 ? bits >> 16 & 0x8000 : 0;
+        y[i] = (uint16_t)(magnitude > 0x7f800000 ? 0x7e00 : sign | half);
+    }
+}
+
 static int all_finite(const float *x, size_t n) {
     uint32_t bad = 0;
     for (size_t i = 0; i < n; i++) {
@@ -370,6 +388,7 @@ const struct sr_vec NAME(SR_VEC_ISA) = {
     .normalise_backward = normalise_backward,
     .half_to_float = half_to_float,
     .bfloat16_to_float = bfloat16_to_float,
+    .float_to_half = float_to_half,
     .all_finite = all_finite,
     .linear = linear,
     .gelu_float = gelu_float,

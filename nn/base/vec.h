@@ -67,6 +67,8 @@ struct sr_vec {
      */
     void (*half_to_float)(float *y, const uint16_t *x, size_t n);
     void (*bfloat16_to_float)(float *y, const uint16_t *x, size_t n);
+    /* The nearest halves, ties to even, infinite from 65520 on; there is one zero, 0, and one NaN, 0x7e00. */
+    void (*float_to_half)(uint16_t *y, const float *x, size_t n);
     /* 1 if every x is finite. */
     int (*all_finite)(const float *x, size_t n);
 
