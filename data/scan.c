@@ -1,4 +1,4 @@
-/* scan.c: one pass over all features before training: bad rows, mean and deviation, data_id. See data.h.
+/* scan.c: one pass over all features before training: bad rows, mean and deviation, hashes. See data.h.
  *
  * Sums are double and taken of x - reference, where the reference is the first good row: the textbook formula
  * E[x^2] - E[x]^2 then loses nothing to a mean far from zero. Each column is summed over rows in order and
@@ -75,6 +75,7 @@ static int fetch(struct scanner *s, size_t first, size_t n, struct sr_error *err
     for (size_t r = 0; r < n; r++) {
         sr_feature_to_float(s->x + r * width, raw + r * in->row_bytes, width, in->type);
         s->good[r] = (uint8_t)sr_vec()->all_finite(s->x + r * width, width);
+        s->scan->hash[first + r] = sr_row_hash(s->x + r * width, width);
     }
     return 0;
 }
@@ -141,12 +142,13 @@ static int allocate(struct scanner *s, struct sr_error *err) {
     size_t width = s->d->width;
     s->scan->mean = sr_alloc(width, sizeof(double), err);
     s->scan->deviation = sr_alloc(width, sizeof(double), err);
+    s->scan->hash = sr_alloc(s->d->rows, sizeof(uint64_t), err);
     s->raw = sr_alloc(s->d->in->kept ? 0 : SCAN_ROWS, s->d->in->row_bytes, err);
     s->x = sr_alloc(SCAN_ROWS * sizeof(float), width, err);
     s->good = sr_alloc(SCAN_ROWS, 1, err);
     s->reference = sr_alloc(width, sizeof(float), err);
-    bool all = s->scan->mean && s->scan->deviation && s->raw && s->x && s->good && s->reference;
-    return all ? 0 : SR_NOMEM;
+    bool results = s->scan->mean && s->scan->deviation && s->scan->hash;
+    return results && s->raw && s->x && s->good && s->reference ? 0 : SR_NOMEM;
 }
 
 int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction),
@@ -181,5 +183,6 @@ void sr_scan_free(struct sr_scan *scan) {
     sr_free(scan->bad_row);
     sr_free(scan->mean);
     sr_free(scan->deviation);
+    sr_free(scan->hash);
     *scan = (struct sr_scan){0};
 }

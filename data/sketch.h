@@ -1,10 +1,10 @@
 /* sketch.h: which rows were used: small enough to travel with the weights, good enough to see them again.
  *
- * A row is known by a hash of its features as float32, so that the form of the file does not matter: a
- * repacked, converted or merged copy has the same. A sketch keeps the SR_SKETCH_ROWS smallest distinct hashes
- * of a set of rows (bottom-k: Broder 1997; Cohen and Kaplan 2007). Rows of another set that are among them
- * were in the first one too; of its rows below the sketch's greatest hash, the share that is among them
- * estimates the share of all.
+ * A row is known by a hash of its features rounded to float16, so that the form of the file does not matter:
+ * a copy repacked (as float16 too), converted or merged with others has the same. A sketch keeps the
+ * SR_SKETCH_ROWS smallest distinct hashes of a set of rows (bottom-k: Broder 1997; Cohen and Kaplan 2007).
+ * Rows of another set that are among them were in the first one too; of its rows below the sketch's greatest
+ * hash, the share that is among them estimates the share of all.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,7 +18,8 @@
 
 #define SR_SKETCH_ROWS 1024
 
-/* Hash of a row's features; 0 and -0 are one, and all NaN are. Any thread. */
+/* Hash of a row's features, each rounded to the nearest float16 (ties to even; infinite where that overflows;
+ * 0 and -0 are one, and all NaN are). The same on every machine: it is stored. Any thread. */
 uint64_t sr_row_hash(const float *x, size_t width);
 
 struct sr_sketch {
@@ -26,23 +27,24 @@ struct sr_sketch {
     uint64_t hash[SR_SKETCH_ROWS]; /* rising, distinct */
 };
 
-/* The sketch of rows row[0..n), or of rows 0..n-1 where row is NULL, of which hash[] holds the hashes.
- * Allocates n items. */
-int sr_sketch_make(struct sr_sketch *out, const uint64_t *hash, const uint32_t *row, size_t n,
-                   struct sr_error *err);
+/* The sketch of rows row[0..n), or of rows 0..n-1 where row is NULL, of which hash[] holds the hashes. */
+void sr_sketch_make(struct sr_sketch *out, const uint64_t *hash, const uint32_t *row, size_t n);
 /* Adds the rows of another one: the sketch of both sets together. */
 void sr_sketch_merge(struct sr_sketch *to, const struct sr_sketch *from);
 
 /* 16 hexadecimal digits a hash, for a weights file's metadata; free with sr_free. And back: SR_DATA for what
- * sr_sketch_text would not write. */
+ * sr_sketch_text would not write; path and key say in the message where it stands. */
 char *sr_sketch_text(const struct sr_sketch *s, struct sr_error *err);
-int sr_sketch_parse(struct sr_sketch *out, const char *text, struct sr_error *err);
+int sr_sketch_parse(struct sr_sketch *out, const char *text, const char *path, const char *key,
+                    struct sr_error *err);
 
-/* How many of the rows 0..n-1 are certainly in the sketch's set, and about which share of all n (0..1; exact
- * where the sketch holds all hashes of its set). */
+/* How many of the rows 0..n-1 are certainly in the sketch's set, and about which share of all n: exact where
+ * the sketch holds all hashes of its set; else an estimate from the rows below its greatest hash, whose
+ * expectation is the true share where one set contains the other (Haldane 1945, inverse sampling) and close
+ * to it elsewhere. NaN where that is 0/0: no row is low enough to tell. */
 struct sr_overlap {
     size_t seen;
-    double share;
+    double share; /* 0..1, NaN: not known */
 };
 struct sr_overlap sr_sketch_overlap(const struct sr_sketch *s, const uint64_t *hash, size_t n);
 

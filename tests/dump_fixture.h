@@ -76,6 +76,13 @@ static inline float *all_features(struct sr_data *d) {
     return x;
 }
 
+static inline struct sr_scan scan_of(struct sr_data *d) {
+    struct sr_scan scan;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_data_scan(d, &scan, NULL, NULL, &err), 0, "%s", err.text);
+    return scan;
+}
+
 /* A temporary file's name in text, of a synthetic dump; remove it with unlink. */
 static inline const char *make_synth(char text[64], size_t rows, size_t width, uint64_t seed) {
     struct sr_error err = {0};

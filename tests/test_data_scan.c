@@ -7,13 +7,6 @@
 
 #include "tests/dump_fixture.h"
 
-static struct sr_scan scan_of(struct sr_data *d) {
-    struct sr_scan scan;
-    struct sr_error err = {0};
-    cr_assert_eq(sr_data_scan(d, &scan, NULL, NULL, &err), 0, "%s", err.text);
-    return scan;
-}
-
 Test(data_scan, mean_and_deviation) {
     struct sr_data *d = open_fixture("half", NULL);
     struct sr_scan scan = scan_of(d);
@@ -44,6 +37,23 @@ Test(data_scan, rows_that_are_not_finite_are_found_and_left_out) {
     cr_expect_float_eq(scan.mean[2], sum / 22, 1e-14);
     sr_scan_free(&scan);
     sr_data_close(d);
+}
+
+static void expect_hashes(struct sr_data *d) {
+    struct sr_scan scan = scan_of(d);
+    float *x = all_features(d);
+    for (size_t r = 0; r < d->rows; r++)
+        cr_expect_eq(scan.hash[r], sr_row_hash(x + r * d->width, d->width), "row %zu", r);
+    sr_free(x);
+    sr_scan_free(&scan);
+    sr_data_close(d);
+}
+
+Test(data_scan, every_row_has_its_hash) {
+    char path[64];
+    expect_hashes(open_paths(make_synth(path, 2500, 5, 5), NULL));
+    expect_hashes(open_fixture("not_finite,half", NULL));
+    unlink(path);
 }
 
 static void add_number(struct sr_sha256 *sha, uint64_t value) {
@@ -85,7 +95,7 @@ Test(data_scan, data_id_is_as_defined) {
     unlink(path);
 }
 
-Test(data_scan, data_id_does_not_see_the_form) {
+Test(data_scan, data_id_and_hashes_do_not_see_the_form) {
     static const char *const names[] = {"half",   "half_big_endian", "half_chunked",
                                         "double", "bfloat",          "label_bool"};
     struct sr_data *d = open_fixture("float", NULL);
@@ -95,6 +105,7 @@ Test(data_scan, data_id_does_not_see_the_form) {
         d = open_fixture(names[i], NULL);
         struct sr_scan scan = scan_of(d);
         cr_expect_str_eq(scan.data_id, first.data_id, "%s", names[i]);
+        cr_expect_arr_eq(scan.hash, first.hash, d->rows * sizeof *scan.hash, "%s", names[i]);
         sr_scan_free(&scan);
         sr_data_close(d);
     }
@@ -126,6 +137,7 @@ Test(data_scan, same_bits_for_any_thread_count_kept_or_streamed) {
         cr_expect_eq(last, 1.0);
         cr_expect_arr_eq(scan.mean, first.mean, d->width * sizeof(double));
         cr_expect_arr_eq(scan.deviation, first.deviation, d->width * sizeof(double));
+        cr_expect_arr_eq(scan.hash, first.hash, d->rows * sizeof *scan.hash);
         cr_expect_str_eq(scan.data_id, first.data_id);
         sr_scan_free(&scan);
         cr_assert_eq(sr_data_keep(d, SIZE_MAX, &err), 0, "%s", err.text);
