@@ -64,6 +64,13 @@ static inline void run_end(struct run *r) {
     sr_free(r->err);
 }
 
+/* A run that must end well, whatever it prints. */
+static inline void run_fine(const char *folder, const char *arguments) {
+    struct run r = run_program(folder, "%s", arguments);
+    cr_assert_eq(r.status, 0, "%s: %s", arguments, r.err);
+    run_end(&r);
+}
+
 /* The run must have ended with that status and, on stderr, that word. */
 static inline void expect_failure(struct run r, int status, const char *word) {
     cr_expect_eq(r.status, status, "exit status %d, not %d: %s", r.status, status, r.err);

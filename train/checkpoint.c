@@ -194,23 +194,31 @@ static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {
     return text;
 }
 
-#define METADATA_MAX 32
-
 int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n, const struct sr_epoch *epoch,
-                    const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
-                    struct sr_error *err) {
+                    const struct sr_identity *id, const struct sr_provenance *provenance,
+                    const struct sr_data *trained_on, struct sr_error *err) {
     char *metrics = metrics_text(epoch, err);
-    if (!metrics)
-        return SR_NOMEM;
-    struct sr_pair metadata[METADATA_MAX] = {
-        {"format", "saferoute"},     {"format_version", "1"},
-        {"metrics", metrics},        {"trained_on", id->train_id},
-        {"selected_on", id->val_id}, {"parent", id->parent[0] ? id->parent : NULL},
+    const struct sr_pair own[] = {
+        {"format", "saferoute"},
+        {"format_version", "1"},
+        {"metrics", metrics},
+        {"trained_on", id->train_id},
+        {"selected_on", id->val_id},
+        {"parent", id->parent[0] ? id->parent : NULL},
+        {"rows_trained", provenance->rows_trained},
+        {"rows_selected", provenance->rows_selected},
+        {"train_share", provenance->train_share},
     };
-    size_t pairs = 6;
-    for (size_t i = 0; i < contract_count && pairs < METADATA_MAX; i++)
-        metadata[pairs++] = contract[i];
-    const int status = sr_safetensors_write(path, tensors, n, metadata, pairs, err);
+    const size_t pairs = SR_COUNT(own) + trained_on->contract_count;
+    struct sr_pair *metadata = sr_alloc(pairs, sizeof *metadata, err);
+    int status = metrics && metadata ? SR_OK : SR_NOMEM;
+    if (status == SR_OK) {
+        memcpy(metadata, own, sizeof own);
+        for (size_t i = 0; i < trained_on->contract_count; i++)
+            metadata[SR_COUNT(own) + i] = trained_on->contract[i];
+        status = sr_safetensors_write(path, tensors, n, metadata, pairs, err);
+    }
+    sr_free(metadata);
     sr_free(metrics);
     return status;
 }

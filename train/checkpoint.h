@@ -11,6 +11,7 @@
 #include "nn/nn.h"
 #include "train/history.h"
 #include "train/identity.h"
+#include "train/provenance.h"
 
 /* Where a run is. */
 struct sr_position {
@@ -45,11 +46,11 @@ int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_ide
 int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_history *history,
                            struct sr_error *err);
 
-/* Weights: the n tensors of a state dict and the metadata of "Files", with the contract of the data and the
- * metrics of the given epoch. There is no "threshold" in them: none is chosen yet. */
+/* Weights: the n tensors of a state dict and the metadata of "Files", with the contract of the training data
+ * and the metrics of the given epoch. There is no "threshold" in them: none is chosen yet. */
 int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n, const struct sr_epoch *epoch,
-                    const struct sr_identity *id, const struct sr_pair *contract, size_t contract_count,
-                    struct sr_error *err);
+                    const struct sr_identity *id, const struct sr_provenance *provenance,
+                    const struct sr_data *trained_on, struct sr_error *err);
 
 /* 1 if the weights at path were saved with this epoch's metrics, 0 if with others. Errors as in
  * sr_safetensors_open. */

@@ -78,6 +78,7 @@ static int part_scan(struct sr_part *p, struct sr_scan *scan, struct sr_data *d,
     if (scan->bad_rows && c->on_bad_row == SR_ON_BAD_ROW_ERROR)
         return bad_rows_refuse(d, scan, err);
     p->data = d;
+    p->hash = scan->hash;
     p->row = sr_alloc(d->rows, sizeof *p->row, err);
     if (!p->row)
         return SR_NOMEM;
@@ -95,6 +96,7 @@ static int part_scan(struct sr_part *p, struct sr_scan *scan, struct sr_data *d,
 static int hold_out(struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
     struct sr_part all = f->train;
     f->val.data = all.data; /* rows without a label are counted with the training rows */
+    f->val.hash = all.hash;
     f->train.row = NULL;
     const int status = sr_data_split(all.data, all.row, all.n, c->val_fraction, (uint64_t)c->split_seed,
                                      &f->train.row, &f->train.n, &f->val.row, &f->val.n, err);

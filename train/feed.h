@@ -11,6 +11,7 @@
 /* Some rows of a set: those that can be used, whose features are finite and whose label is known. */
 struct sr_part {
     struct sr_data *data; /* borrowed */
+    const uint64_t *hash; /* [data->rows], of the scan; borrowed */
     uint32_t *row;        /* [n] ascending */
     size_t n, positives;
     size_t unlabelled; /* rows left out for their label alone */

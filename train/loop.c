@@ -49,7 +49,6 @@ static int weights(struct sr_trainer *t, const char *name, struct sr_error *err)
     char path[SR_RUN_PATH];
     const struct sr_history *h = &t->state.history;
     const struct sr_epoch *row = &h->epoch[h->n - 1];
-    const struct sr_data *d = t->feed->train_data;
     const size_t n = sr_model_tensor_count(t->state.model);
     struct sr_safetensors *parent = NULL;
     struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
@@ -60,8 +59,8 @@ static int weights(struct sr_trainer *t, const char *name, struct sr_error *err)
         tensors_list(t, list);
         for (size_t i = 0; parent && i < n; i++)
             list[i] = *sr_safetensors_find(parent, list[i].name); /* the model was loaded from them */
-        status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, d->contract,
-                                 d->contract_count, err);
+        status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, &t->provenance,
+                                 t->feed->train_data, err);
     }
     sr_safetensors_close(parent);
     sr_free(list);
@@ -387,10 +386,14 @@ int sr_trainer_agree(const struct sr_config *config, const struct sr_options *op
 int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
                     struct sr_feed *feed, const struct sr_run *run, const struct sr_watch *watch,
                     struct sr_error *err) {
+    char path[SR_RUN_PATH];
     struct sr_safetensors *parent = NULL;
     *t = (struct sr_trainer){
         .config = config, .run = run, .watch = *watch, .feed = feed, .loss = sr_config_loss(config)};
     int status = identity_agree(t, options, &parent, err);
+    if (status == SR_OK)
+        status = sr_provenance_make(&t->provenance, feed, config, parent,
+                                    sr_run_file(run, SR_PARENT_FILE, path), err);
     if (status == SR_OK)
         status = parts_create(t, err);
     if (status == SR_OK)
@@ -404,6 +407,7 @@ void sr_trainer_close(struct sr_trainer *t) {
     sr_loader_free(t->train_loader);
     sr_loader_free(t->val_loader);
     sr_normalization_free(&t->normalization);
+    sr_provenance_free(&t->provenance);
     sr_model_free(t->state.model);
     sr_history_free(&t->state.history);
     sr_free(t->arena.base);

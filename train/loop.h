@@ -35,6 +35,7 @@ struct sr_trainer {
     struct sr_watch watch;
     struct sr_feed *feed;
     struct sr_identity identity;
+    struct sr_provenance provenance;
     struct sr_state state; /* model, moments, position, history */
     struct sr_focal loss;
     struct sr_loader *train_loader, *val_loader;
