@@ -49,15 +49,21 @@ static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
     sr_json_set(o, "threshold_is_set", sr_json_bool(r->scoring->threshold_is_set));
 }
 
+static struct sr_json *overlap_json(const struct sr_overlap *overlap) {
+    const bool known = overlap->seen > 0 || !isnan(overlap->share);
+    struct sr_json *o = known ? sr_json_object() : sr_json_null();
+    if (known) {
+        sr_json_set(o, "rows", sr_json_integer((int64_t)overlap->seen));
+        sr_json_set(o, "share", sr_json_number(overlap->share));
+    }
+    return o;
+}
+
 static void set_used(struct sr_json *o, const struct sr_eval_result *r) {
     static const char *const keys[SR_USES] = {"trained", "selected", "calibrated"};
     struct sr_json *used = sr_json_object();
-    for (size_t u = 0; u < SR_USES; u++) {
-        struct sr_json *one = sr_json_object();
-        sr_json_set(one, "rows", sr_json_integer((int64_t)r->used[u].seen));
-        sr_json_set(one, "share", sr_json_number(r->used[u].share));
-        sr_json_set(used, keys[u], one);
-    }
+    for (size_t u = 0; u < SR_USES; u++)
+        sr_json_set(used, keys[u], overlap_json(&r->used[u]));
     sr_json_set(o, "used", used);
 }
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "eval/cmd_eval.h"
@@ -37,23 +38,6 @@ static int all_measure(struct sr_eval_result *r, struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("measuring");
     const struct sr_measure_options how = staged(r, &stage);
     return sr_evaluate(&r->all, &r->rows, &how, err);
-}
-
-/* Rows that the weights have seen already make every number too good. */
-static int used_warn(struct sr_eval_result *r, struct sr_error *err) {
-    static const char *const texts[SR_USES] = {
-#define X(name, key, text) text,
-        SR_USE_LIST(X)
-#undef X
-    };
-    const int status = sr_scoring_used(r->used, r->scoring, err);
-    for (size_t u = 0; status == 0 && u < SR_USES; u++)
-        if (r->used[u].seen > 0)
-            sr_log_warn(
-                "of these rows about %.3g %% were %s: what is measured here is too good; use rows that "
-                "the weights have never seen",
-                100 * r->used[u].share, texts[u]);
-    return status;
 }
 
 static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
@@ -184,9 +168,10 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
     sr_data_labels_text(r->labels, s->data);
     if (s->data->weight)
         sr_log_info("metrics count every row as 1; /weight only matters in training");
-    if ((status = used_warn(r, err)) < 0 || (status = all_measure(r, err)) < 0 ||
-        (status = slices_measure(r, err)) < 0 || (status = calibrated_measure(r, err)) < 0 ||
-        (status = old_measure(r, err)) < 0)
+    if ((status = sr_rows_used(r->used, s, SR_USE_CALIBRATED, "what is measured here is too good", err)) <
+            0 ||
+        (status = all_measure(r, err)) < 0 || (status = slices_measure(r, err)) < 0 ||
+        (status = calibrated_measure(r, err)) < 0 || (status = old_measure(r, err)) < 0)
         return status;
     return traffic_measure(r, err);
 }

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,33 @@ struct sr_rows sr_rows_of(const struct sr_scoring *s) {
         .large_prob = d->large_prob,
         .group = d->group,
     };
+}
+
+static const char *share_text(char text[32], double share) {
+    if (isnan(share))
+        return "some";
+    if (share < .001)
+        return "less than 0.1 %";
+    snprintf(text, 32, "about %.3g %%", 100 * share);
+    return text;
+}
+
+int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_scoring *s, enum sr_use last,
+                 const char *consequence, struct sr_error *err) {
+    static const char *const texts[SR_USES] = {
+#define X(name, key, text) text,
+        SR_USE_LIST(X)
+#undef X
+    };
+    const int status = sr_scoring_used(used, s, err);
+    for (enum sr_use u = 0; status == 0 && u < SR_USES && u <= last; u++) {
+        char share[32];
+        if (used[u].seen > 0)
+            sr_log_warn(
+                "%s of these rows (at least %zu) were %s: %s; use rows that the weights have never seen",
+                share_text(share, used[u].share), used[u].seen, texts[u], consequence);
+    }
+    return status;
 }
 
 static int id_of(char *data_id, struct sr_data *d, struct sr_error *err) {

@@ -22,6 +22,11 @@ int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *e
 /* The columns of the dump and the scores, borrowed; guards where all three columns are there. */
 struct sr_rows sr_rows_of(const struct sr_scoring *s);
 
+/* What the rows scored were used for on the way to the weights, with a warning for each use up to the last of
+ * interest that says what follows from it. */
+int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_scoring *s, enum sr_use last,
+                 const char *consequence, struct sr_error *err);
+
 /* Scores an unlabelled dump of what is served with the router of s, with a progress bar; free with
  * sr_scores_free. data_id [65] (may be NULL) is the dump's, which takes another look through it. */
 int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scoring *s, const char *paths,

@@ -144,9 +144,12 @@ static int calibrate(struct sr_sweep_result *r, struct sr_error *err) {
 
 int sr_sweep_measure(struct sr_sweep_result *r, const struct sr_sweep_options *o, const struct sr_scoring *s,
                      struct sr_error *err) {
+    struct sr_overlap used[SR_USES];
     int status;
     *r = (struct sr_sweep_result){.options = o, .scoring = s, .rows = sr_rows_of(s)};
-    if ((status = sr_sweep_make(&r->sweep, &r->rows, err)) < 0 || (status = traffic_sweep(r, err)) < 0 ||
+    if ((status = sr_rows_used(used, s, SR_USE_TRAINED, "on new rows the threshold will do something else",
+                               err)) < 0 ||
+        (status = sr_sweep_make(&r->sweep, &r->rows, err)) < 0 || (status = traffic_sweep(r, err)) < 0 ||
         (status = choices_make(r, err)) < 0)
         return status;
     return calibrate(r, err);

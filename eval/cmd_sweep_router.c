@@ -36,14 +36,15 @@ static int rows_text(struct texts *t, const struct sr_sweep_result *r, struct sr
     const bool keeps_threshold = !chooses(r) && sr_router_metadata(router, "threshold");
     const bool keeps_calibration = !r->calibrated.calibrator && sr_router_metadata(router, "calibration");
     struct sr_sketch now, old;
-    int status = sr_sketch_make(&now, t->scan.hash, NULL, r->rows.n, err);
-    if (status == 0 && before && (keeps_threshold || keeps_calibration)) {
-        status = sr_sketch_parse(&old, before, err);
-        if (status == 0)
-            sr_sketch_merge(&now, &old);
+    sr_sketch_make(&now, t->scan.hash, NULL, r->rows.n);
+    if (before && (keeps_threshold || keeps_calibration)) {
+        const int status = sr_sketch_parse(&old, before, r->options->score.model, key, err);
+        if (status < 0)
+            return status;
+        sr_sketch_merge(&now, &old);
     }
-    t->rows = status == 0 ? sr_sketch_text(&now, err) : NULL;
-    return t->rows ? 0 : status < 0 ? status : SR_NOMEM;
+    t->rows = sr_sketch_text(&now, err);
+    return t->rows ? 0 : SR_NOMEM;
 }
 
 static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {

@@ -10,8 +10,9 @@ function subjectOf(e) {
 }
 
 function warningsOf(e) {
-    const used = (key, what) => e.used[key].rows > 0 &&
-        `About ${show(e.used[key].share, "percent")} of these rows ${what}`;
+    const used = (key, what) => e.used[key]?.rows > 0 &&
+        `At least ${show(e.used[key].rows, "count")} of these rows (about ${show(e.used[key].share, "percent")} of ` +
+            `all) ${what}`;
     const negatives = e.ranked - e.positives;
     return [
         e.too_few && `Only ${show(e.positives, "count")} rows with label 1 and ${show(negatives, "count")} with ` +

@@ -117,7 +117,8 @@ struct sr_score_options {
 /* A router, a dump, the threshold that holds and the scores. */
 struct sr_scoring {
     struct sr_router *router; /* NULL: scores come from a file, and no model was given */
-    const char *scores_path;  /* the file that scores are taken from, or NULL; borrowed from the options */
+    const char *model_path;   /* its weights file, or NULL; borrowed from the options, as the next */
+    const char *scores_path;  /* the file that scores are taken from, or NULL */
     struct sr_data *data;
     float threshold;
     bool threshold_is_set;                /* given, or stored in the weights */
@@ -158,8 +159,8 @@ enum sr_use {
 
 const char *sr_use_key(enum sr_use use); /* "rows_trained"; static storage */
 
-/* Of the rows scored, which were used for what: overlap [SR_USES], all 0 where the weights do not say or
- * features were not read. */
+/* Of the rows scored, how many were used for what: overlap [SR_USES]. Not known (a share of NaN, no row seen)
+ * where the weights do not say, or features were not read. SR_DATA: a key of the weights holds no sketch. */
 int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, struct sr_error *err);
 
 /* The next entry, from *i on, of the dump's contract (features, labels) that the weights contradict, or NULL.

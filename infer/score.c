@@ -2,8 +2,8 @@
  *
  * Rows come from a loader in file order, are cut into blocks of a fixed number of rows, and the blocks are
  * spread over threads. A row's bits depend on the row alone, so neither threads nor batches show in the
- * result. Also here: what the commands that score have in common (opening, the threshold that holds). Part of
- * the program, not of the library.
+ * result. Also here: what the commands that score have in common (opening, the threshold that holds, rows
+ * that the weights have seen before). Part of the program, not of the library.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,6 +42,7 @@ static void score_block(struct sr_scores *s, size_t first, const struct sr_route
     float *logit = s->logit + first, *prob = s->prob + first;
     sr_router_logits(r, logit, x, rows);
     for (size_t i = 0; i < rows; i++) {
+        s->hash[first + i] = sr_row_hash(x + i * width, width);
         const int reason = !sr_vec()->all_finite(x + i * width, width) ? SR_REASON_NOT_FINITE
                            : !isfinite(logit[i])                       ? SR_REASON_OVERFLOW
                                                                        : SR_REASON_NONE;
@@ -102,7 +103,9 @@ int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_da
     s.logit = sr_alloc(n, sizeof *s.logit, err);
     s.prob = sr_alloc(n, sizeof *s.prob, err);
     s.reason = sr_alloc(n, 1, err);
-    status = s.logit && s.prob && s.reason ? sr_loader_create(&loader, d, row, n, &how, err) : SR_NOMEM;
+    s.hash = sr_alloc(n, sizeof *s.hash, err);
+    status =
+        s.logit && s.prob && s.reason && s.hash ? sr_loader_create(&loader, d, row, n, &how, err) : SR_NOMEM;
     if (status == 0)
         status = score_all(&s, r, loader, progress, user, err);
     sr_loader_free(loader);
@@ -129,6 +132,7 @@ void sr_scores_free(struct sr_scores *s) {
     sr_free(s->logit);
     sr_free(s->prob);
     sr_free(s->reason);
+    sr_free(s->hash);
     *s = (struct sr_scores){0};
 }
 
@@ -160,6 +164,7 @@ int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, cons
     if (!o->data)
         return sr_fail(err, SR_USAGE, "--data is missing: the feature dump to score");
     sr_cpu_threads((int)o->threads);
+    s->model_path = o->model;
     s->scores_path = o->scores;
     if ((o->model && (status = sr_router_open(&s->router, o->model, err)) < 0) ||
         (status = sr_data_open(&s->data, o->data, how, err)) < 0 ||
@@ -178,6 +183,22 @@ void sr_scoring_close(struct sr_scoring *s) {
     sr_data_close(s->data);
     sr_router_close(s->router);
     *s = (struct sr_scoring){0};
+}
+
+int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, struct sr_error *err) {
+    const struct sr_scores *scores = &s->scores;
+    for (enum sr_use u = 0; u < SR_USES; u++) {
+        const char *text = s->router && scores->hash ? sr_router_metadata(s->router, sr_use_key(u)) : NULL;
+        struct sr_sketch sketch;
+        overlap[u] = (struct sr_overlap){.share = (double)NAN};
+        if (!text)
+            continue;
+        const int status = sr_sketch_parse(&sketch, text, s->model_path, sr_use_key(u), err);
+        if (status < 0)
+            return status;
+        overlap[u] = sr_sketch_overlap(&sketch, scores->hash, scores->rows);
+    }
+    return 0;
 }
 
 const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i) {
