@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,20 +163,98 @@ Test(decimal, reads_back_exactly_whatever_the_bits) {
     }
 }
 
+/* As Python's repr has them, but for ".0" at the end and where an exponent begins. */
 Test(decimal, is_the_shortest_that_reads_back) {
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-0.0, "-0"},
+        {0.1, "0.1"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1. / 3, "0.3333333333333333"},
+        {2. / 3, "0.6666666666666666"},
+        {100, "100"},
+        {-12, "-12"},
+        {1234.5, "1234.5"},
+        {1000000.25, "1000000.25"},
+        {9007199254740992.0, "9007199254740992"},
+        {9999999999999998.0, "9999999999999998"},
+        {1e15, "1000000000000000"},
+        {1e16, "1e+16"},
+        {1e22, "1e+22"},
+        {1e23, "1e+23"},
+        {123456789012345680.0, "1.2345678901234568e+17"},
+        {-0.0001, "-0.0001"},
+        {0.00012345678901234567, "0.00012345678901234567"},
+        {0.00001, "1e-05"},
+        {(double)0.6f, "0.6000000238418579"},
+        {DBL_MAX, "1.7976931348623157e+308"},
+        {DBL_MIN, "2.2250738585072014e-308"},
+        {-DBL_MIN, "-2.2250738585072014e-308"},
+        {0x0.fffffffffffffp-1022, "2.225073858507201e-308"}, /* the greatest subnormal */
+        {5e-324, "5e-324"},
+        {-1e-323, "-1e-323"},
+        {1.5e-322, "1.5e-322"},
+        {(double)INFINITY, "inf"},
+        {-(double)INFINITY, "-inf"},
+        {(double)NAN, "nan"},
+        {-(double)NAN, "nan"}, /* what 0/0 is on x86 */
+    };
     char text[SR_DECIMAL_TEXT];
-    cr_expect_str_eq(sr_decimal(text, 0.1), "0.1");
-    cr_expect_str_eq(sr_decimal(text, 0.1 + 0.2), "0.30000000000000004");
-    cr_expect_str_eq(sr_decimal(text, -2.2250738585072014e-308), "-2.2250738585072014e-308");
-    cr_expect_str_eq(sr_decimal(text, (double)INFINITY), "inf");
-    cr_expect_str_eq(sr_decimal(text, 100), "100");
-    cr_expect_str_eq(sr_decimal(text, 9007199254740992.0), "9007199254740992");
-    cr_expect_str_eq(sr_decimal(text, 1e16), "1e+16");
-    cr_expect_str_eq(sr_decimal(text, 1234.5), "1234.5");
-    cr_expect_str_eq(sr_decimal(text, -0.0001), "-0.0001");
-    cr_expect_str_eq(sr_decimal(text, 0.00001), "1e-05");
-    cr_expect_str_eq(sr_decimal(text, -0.0), "-0");
-    cr_expect_str_eq(sr_decimal_float(text, 16777216.0f), "16777216");
-    cr_expect_str_eq(sr_decimal_float(text, 0.6f), "0.6");
-    cr_expect_str_eq(sr_decimal(text, (double)0.6f), "0.6000000238418579");
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        cr_expect_str_eq(sr_decimal(text, cases[i].value), cases[i].text);
+}
+
+Test(decimal, of_a_float_is_the_shortest_that_reads_back) {
+    static const struct {
+        float value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {-0.0f, "-0"},
+        {0.6f, "0.6"},
+        {0.1f, "0.1"},
+        {1.f / 3, "0.33333334"},
+        {2.f / 3, "0.6666667"},
+        {-2.5f, "-2.5"},
+        {1e-5f, "1e-05"},
+        {16777216.0f, "16777216"},
+        {0x1.fffffep-1f, "0.99999994"},
+        {0x1.000002p0f, "1.0000001"},
+        {FLT_MAX, "3.4028235e+38"},
+        {FLT_MIN, "1.1754944e-38"},
+        {0x0.fffffep-126f, "1.1754942e-38"},
+        {FLT_TRUE_MIN, "1e-45"},
+        {-2 * FLT_TRUE_MIN, "-3e-45"},
+        {INFINITY, "inf"},
+        {-INFINITY, "-inf"},
+        {NAN, "nan"},
+        {-NAN, "nan"},
+    };
+    char text[SR_DECIMAL_TEXT];
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        cr_expect_str_eq(sr_decimal_float(text, cases[i].value), cases[i].text);
+}
+
+/* No decimal of one digit less reads back. */
+Test(decimal, has_no_digit_too_many) {
+    char text[SR_DECIMAL_TEXT], shorter[SR_DECIMAL_TEXT];
+    for (uint64_t i = 0; i < 20000; i++) {
+        const uint64_t bits = sr_random_bits(5, sr_stream(SR_STREAM_TEST, 1, 0), i);
+        double number;
+        int digits = 0;
+        /* of any size, subnormal, in 0..1, and with few digits */
+        memcpy(&number, &(uint64_t){i % 4 == 1 ? bits >> 40 : bits}, sizeof number);
+        if (i % 4 > 1)
+            number = i % 4 == 2 ? (double)bits * 0x1p-64 : (double)(bits % 100000) / 1000;
+        sr_decimal(text, number);
+        for (const char *p = text; *p && *p != 'e'; p++)
+            digits += *p >= '0' && *p <= '9' && (digits > 0 || *p != '0');
+        if (digits < 2 || !strchr(text, '.')) /* nor zeros that only say how large it is */
+            continue;
+        snprintf(shorter, sizeof shorter, "%.*e", digits - 2, number);
+        cr_assert(strtod(shorter, NULL) != number, "%s could be %s", text, shorter);
+    }
 }

@@ -4,6 +4,10 @@
  * once the zeros at its end are gone; 17 (9) always suffice. Subnormal numbers hold less, and are tried from
  * one digit on. Exponents from -4 to 15 are spelt out: 100, not 1e+02.
  *
+ * Of each count of digits only the nearest decimal is tried. Below a power of two numbers lie twice as close
+ * as above, so for 46 of these the nearest with 16 digits reads back as another number and one further up
+ * would not: they get 17.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <float.h>
@@ -19,7 +23,9 @@ static const char *spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
     const char *e = strchr(text, 'e');
     const int exponent = e ? atoi(e + 1) : 99;
     const int decimals = digits - 1 > exponent ? digits - 1 - exponent : 0;
-    if (exponent >= -4 && exponent < 16)
+    if (isnan(value)) /* 0/0 is "-nan" to printf on x86 */
+        snprintf(text, SR_DECIMAL_TEXT, "nan");
+    else if (exponent >= -4 && exponent < 16)
         snprintf(text, SR_DECIMAL_TEXT, "%.*f", decimals, value);
     else
         snprintf(text, SR_DECIMAL_TEXT, "%.*g", digits, value);

@@ -7,9 +7,9 @@
 
 #define SR_DECIMAL_TEXT 32
 
-/* The shortest decimal that reads back as the same double: ".1" is "0.1", not "0.10000000000000001"; "nan",
- * "inf" and
- * "-inf" for what is not finite. Returns text. */
+/* The shortest decimal that reads back as the same double (a digit more for some powers of two): .1 is "0.1",
+ * not "0.10000000000000001"; whole numbers below 1e16 are spelt out; "nan", "inf" and "-inf" for what is not
+ * finite. Returns text. */
 const char *sr_decimal(char text[SR_DECIMAL_TEXT], double value);
 
 /* The same for a float: 0.6f is "0.6". */
