@@ -64,14 +64,10 @@ static double width_edge(size_t bin) {
     return (double)bin / SR_BINS;
 }
 
-/* The product may round up to an edge that prob is below, or down from one that it is at. */
+/* With 15 bins the product, rounded, is on the edge's side for all edges and the numbers next to them:
+ * tested, as it is not so for any number of bins. */
 static uint8_t width_bin(double prob) {
-    size_t bin = (size_t)(sr_prob_clip(prob) * SR_BINS);
-    if (bin > 0 && prob < width_edge(bin))
-        bin--;
-    else if (bin + 1 < SR_BINS && prob >= width_edge(bin + 1))
-        bin++;
-    return (uint8_t)bin;
+    return (uint8_t)(sr_prob_clip(prob) * SR_BINS);
 }
 
 /* Of the k-th of n rows; the first n % SR_BINS bins have one row more. */

@@ -38,7 +38,7 @@ struct sr_calibration_scores {
                         as they are, whatever count says */
 };
 /* count[i], [n], of the rows given at creation; NULL: every row once. NaN without rows. O(n), allocates
- * nothing, any thread, the same bits in each. */
+ * nothing, any thread, the same bits in each; with NULL, whatever the order of the rows was. */
 void sr_reliability_measure(struct sr_calibration_scores *out, const struct sr_reliability *r,
                             const uint32_t *count);
 void sr_reliability_bins(struct sr_bin width[SR_BINS], struct sr_bin mass[SR_BINS],
@@ -65,9 +65,10 @@ struct sr_calibrator;
 /* Temperature: 1/(1+exp(-logit/T)) with the T that minimises log loss (Guo et al. 2017), logit = ln(p/(1-p))
  * of the clipped prob. Isotonic: the non-decreasing step values of least squares (pool adjacent violators),
  * linear between them and constant outside, as scikit-learn's IsotonicRegression(out_of_bounds="clip"). Rows
- * of unknown label or NaN prob are left out. O(n log n), with memory of 48 bytes a row. SR_DATA without rows
- * of both classes, or where no T > 0 is the best: log loss falls as long as T rises (prob tells less than 0.5
- * for every row would) or as long as it falls (0.5 parts the classes without an error). */
+ * of unknown label or NaN prob are left out, and the order of rows is no matter, to the bit. O(n log n), with
+ * memory of 48 bytes a row. SR_DATA without rows of both classes, or where no T > 0 is the best: log loss
+ * falls as long as T rises (prob tells less than 0.5 for every row would) or as long as it falls (0.5 parts
+ * the classes without an error). */
 int sr_calibrator_fit(struct sr_calibrator **out, enum sr_calibrator_kind kind, const uint8_t *label,
                       const float *prob, size_t n, struct sr_error *err);
 void sr_calibrator_free(struct sr_calibrator *c);

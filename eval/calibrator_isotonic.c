@@ -129,8 +129,8 @@ static int read_list(double *value, const struct sr_json *list, const char *name
         if (!sr_json_as_number(sr_json_at(list, i), &value[i]) || !(value[i] >= 0 && value[i] <= 1))
             return sr_fail(err, SR_DATA, "item %zu of \"%s\" is not a number from 0 to 1", i, name);
         if (i > 0 && (value[i] < value[i - 1] || (rises && value[i] == value[i - 1])))
-            return sr_fail(err, SR_DATA, "item %zu of \"%s\", %.9g, is not above the one before, %.9g", i,
-                           name, value[i], value[i - 1]);
+            return sr_fail(err, SR_DATA, "item %zu of \"%s\", %.9g, is %s the one before, %.9g", i, name,
+                           value[i], rises ? "not above" : "below", value[i - 1]);
     }
     return 0;
 }

@@ -43,8 +43,8 @@
 int sr_ranking(double *average_precision, double *roc_area, const uint8_t *label, const double *score,
                size_t n, struct sr_error *err);
 
-/* The same in two steps: sorted once, measured often. Place k holds the row with the k-th highest score; rows
- * of unknown label or NaN score have none. n at most 2^32 - 1. */
+/* The same in two steps: sorted once, measured often. Place k holds the row with the k-th highest score, of a
+ * tie the negatives first; rows of unknown label or NaN score have none. n at most 2^32 - 1. */
 struct sr_place {
     uint32_t row;
     bool positive, last; /* last: of those with this score */

@@ -22,11 +22,12 @@ struct scored {
     bool positive;
 };
 
-/* Ties by row, so that there is one order whatever qsort does with equals: sums over it have one rounding. */
+/* Ties by label, so that sums over the order have one rounding, however the rows came; then by row, so that
+ * there is one order whatever qsort does with equals. */
 static int by_falling_score(const void *a, const void *b) {
     const struct scored *x = a, *y = b;
-    const int fall = (x->score < y->score) - (x->score > y->score);
-    return fall ? fall : (x->row > y->row) - (x->row < y->row);
+    const int fall = (x->score < y->score) - (x->score > y->score), label = x->positive - y->positive;
+    return fall ? fall : label ? label : (x->row > y->row) - (x->row < y->row);
 }
 
 /* The rows that can be ranked, sorted; returns how many. */

@@ -3,8 +3,16 @@
 """Writes the stored cases that eval/ and infer/ are tested against, from scikit-learn and PyTorch:
 
   tests/vectors/eval_cases.safetensors      NAME.label, NAME.score, NAME.ranking (average precision, ROC area), and
-                                            NAME.prob, NAME.threshold, NAME.ratios (F1, precision, recall, accuracy),
-                                            NAME.count and NAME.weighted (the ranking with the counts as sample_weight)
+                                            NAME.prob, NAME.threshold, NAME.ratios (F1, precision, recall, accuracy,
+                                            balanced accuracy, MCC), NAME.count and NAME.weighted (the ranking with the
+                                            counts as sample_weight)
+  tests/vectors/eval_calibration.safetensors  NAME.label, NAME.prob, NAME.count, NAME.scores and NAME.weighted (Brier,
+                                            log loss, ECE of equal width and of equal mass), NAME.width and NAME.mass
+                                            (reliability tables); shift.* (prior shift by mpmath: prob, from, to, shifted)
+  tests/vectors/eval_calibrator.safetensors NAME.label, NAME.prob (float32), and what they make of the probs NAME.at:
+                                            scikit-learn's IsotonicRegression NAME.isotonic, SciPy's temperature
+                                            NAME.scaled; NAME.temperature is 1/T and T, NaN where there is none
+  tests/vectors/eval_million.safetensors    all of the above of a million rows that both sides draw: answers alone
   tests/vectors/eval_screen.safetensors     columns of rows with unknown values, scores that are missing, a parent and
   tests/vectors/eval_screen.json            groups, and the first screen's numbers of them; intervals by NumPy's
                                             quantiles of resamples that are drawn here as the program draws them
@@ -23,6 +31,7 @@ The files are committed; run this only to make other cases:  python3 scripts/mak
 Needs numpy, scipy, mpmath, scikit-learn, torch, safetensors, h5py.
 """
 import json
+import math
 import pathlib
 import warnings
 
@@ -32,8 +41,8 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
-from scipy import stats
-from sklearn import metrics
+from scipy import optimize, special, stats
+from sklearn import isotonic, metrics
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "tests" / "vectors"
 warnings.filterwarnings("ignore")  # one class only: what is undefined is set to NaN below
@@ -54,6 +63,8 @@ def ratios(label, decided):
         metrics.precision_score(label, decided, zero_division=np.nan),
         metrics.recall_score(label, decided, zero_division=np.nan),
         metrics.accuracy_score(label, decided),
+        metrics.balanced_accuracy_score(label, decided) if len(set(label)) == 2 else np.nan,
+        metrics.matthews_corrcoef(label, decided) if len(set(label)) == len(set(decided)) == 2 else np.nan,
     ], np.float64)
 
 
@@ -91,6 +102,186 @@ def write_eval_cases():
         tensors[f"{name}.count"] = count
         tensors[f"{name}.weighted"] = ranking(label, score, count)
     save_file(tensors, VECTORS / "eval_cases.safetensors")
+
+
+BINS = 15  # eval/calibration.h
+
+
+def bins_of(prob):
+    """Each row's bin of equal width, and of equal mass: where its tie begins in the order of prob."""
+    width = np.digitize(prob, np.arange(1, BINS) / BINS)
+    mass = np.empty(len(prob), int)
+    for b, rows in enumerate(np.array_split(np.argsort(prob, kind="stable"), BINS)):
+        mass[rows] = b
+    _, tie = np.unique(prob, return_inverse=True)
+    begin = np.full(len(prob), BINS)
+    np.minimum.at(begin, tie, mass)
+    return width, begin[tie]
+
+
+def reliability(label, prob, weight):
+    """Brier, log loss and both ECE; NaN without rows."""
+    if weight.sum() == 0:
+        return np.full(4, np.nan)
+
+    def error(bins):
+        kept = [np.flatnonzero((bins == b) & (weight > 0)) for b in range(BINS)]
+        return sum(weight[rows].sum() / weight.sum() * abs(np.average(label[rows], weights=weight[rows])
+                                                           - np.average(prob[rows], weights=weight[rows]))
+                   for rows in kept if len(rows))
+
+    return np.array([
+        metrics.brier_score_loss(label, prob, sample_weight=weight, pos_label=1),
+        metrics.log_loss(label, prob, sample_weight=weight, labels=[0, 1]),
+        *map(error, bins_of(prob)),
+    ])
+
+
+def table(label, prob, bins, edges=None):
+    """Rows of low, high, rows, positives, mean prob."""
+    out = np.full((BINS, 5), np.nan)
+    for b in range(BINS):
+        p = prob[bins == b]
+        out[b, :2] = edges[b:b + 2] if edges is not None else (p.min(), p.max()) if len(p) else np.nan
+        out[b, 2:] = len(p), label[bins == b].sum(), p.mean() if len(p) else np.nan
+    return out
+
+
+def reliability_cases(rng):
+    def labels(prob, power=1.5):
+        return (rng.random(len(prob)) < prob**power).astype(np.uint8)
+
+    edges = np.arange(BINS + 1) / BINS
+    yield "plain", (p := rng.beta(.7, 1.3, 400)), labels(p)
+    yield "levels", (p := rng.integers(0, 41, 300) / 40), labels(p)
+    yield "edges", (p := np.concatenate([edges, np.nextafter(edges, 0), np.nextafter(edges, 1)])), labels(p)
+    yield "wide_tie", (p := np.concatenate([rng.random(70), np.full(90, .4), rng.random(40)])), labels(p)
+    yield "certain", (p := rng.integers(0, 2, 60) * 1.), (p != (rng.random(60) < .2)).astype(np.uint8)
+    yield "beyond_the_clip", np.array([0, 2**-60, 2**-52, 1 - 2**-53, 1, .5]), np.array([1, 1, 1, 0, 0, 0], np.uint8)
+    yield "all_tied", np.full(50, .3), labels(np.full(50, .3))
+    yield "fourteen_rows", (p := rng.random(14)), labels(p)
+    yield "sixteen_rows", (p := rng.random(16)), labels(p)
+    yield "only_positives", rng.random(40), np.ones(40, np.uint8)
+    yield "only_negatives", rng.random(40), np.zeros(40, np.uint8)
+    yield "one_positive_row", np.array([.3]), np.ones(1, np.uint8)
+    yield "one_negative_row", np.array([.3]), np.zeros(1, np.uint8)
+
+
+def shift_cases():
+    for prob in (0, 1e-300, 1e-9, .1, .5, 2 / 3, .999999, 1 - 2**-53, 1):
+        for before, after in ((.5, .5), (.5, .19), (.19, .5), (.3, 1e-6), (1e-6, .999), (.999, 1e-9)):
+            with mpmath.workdps(50):
+                p, f, t = map(mpmath.mpf, (prob, before, after))
+                positive, negative = p * t / f, (1 - p) * (1 - t) / (1 - f)
+                yield prob, before, after, float(positive / (positive + negative))
+
+
+def write_calibration():
+    rng = np.random.default_rng(20240602)
+    tensors = {}
+    for name, prob, label in reliability_cases(rng):
+        count = rng.poisson(1, len(label)).astype(np.uint32)
+        width, mass = bins_of(prob)
+        tensors[f"{name}.label"] = label
+        tensors[f"{name}.prob"] = prob
+        tensors[f"{name}.count"] = count
+        tensors[f"{name}.scores"] = reliability(label, prob, np.ones(len(label)))
+        tensors[f"{name}.weighted"] = reliability(label, prob, count.astype(np.float64))
+        tensors[f"{name}.width"] = table(label, prob, width, np.arange(BINS + 1) / BINS)
+        tensors[f"{name}.mass"] = table(label, prob, mass)
+    for name, column in zip(("prob", "from", "to", "shifted"), zip(*shift_cases())):
+        tensors[f"shift.{name}"] = np.array(column, np.float64)
+    save_file(tensors, VECTORS / "eval_calibration.safetensors")
+
+
+def logit_of(prob):
+    clipped = np.clip(prob.astype(np.float64), 2**-52, 1 - 2**-52)
+    return np.log(clipped / (1 - clipped))
+
+
+def inverse_temperature(label, prob):
+    """The b > 0 with least log loss of expit(b logit), as the root of its derivative; NaN where there is none."""
+    margin = np.where(label == 1, 1, -1) * logit_of(prob)
+    if not margin.sum() > 0 or (margin >= 0).all():
+        return np.nan
+
+    def loss(b):
+        return np.logaddexp(0, -b * margin).mean()
+
+    def slope(b):
+        return -math.fsum(margin * special.expit(-b * margin))
+
+    b = optimize.brentq(slope, 1e-6, 1e6, xtol=1e-300, rtol=4 * np.finfo(float).eps)
+    # By the loss itself, which is level to its last bit within sqrt(eps) of the minimum.
+    found = optimize.minimize_scalar(loss, bracket=(b / 2, b * 1.5), method="brent", options={"xtol": 1e-12})
+    assert abs(found.x / b - 1) < 1e-6 and loss(b) <= found.fun * (1 + 1e-15), (found.x, b)
+    return b
+
+
+def calibrated(label, prob, at):
+    """isotonic, temperature and scaled of one case."""
+    model = isotonic.IsotonicRegression(out_of_bounds="clip").fit(prob.astype(np.float64), label)
+    b = inverse_temperature(label, prob)
+    return {"isotonic": model.predict(at), "temperature": np.array([b, 1 / b]),
+            "scaled": special.expit(b * logit_of(at))}
+
+
+def calibrator_cases(rng):
+    def rows(n, temperature, levels=0):
+        z = rng.normal(size=n) * 2
+        prob = special.expit(z * temperature)
+        prob = np.round(prob * levels) / levels if levels else prob
+        return prob, rng.random(n) < special.expit(z)
+
+    yield "sharp", *rows(300, 2.5)
+    yield "timid", *rows(300, .3)
+    yield "levels", *rows(400, 1.5, 20)
+    yield "ends", *rows(200, 3, 4)
+    yield "few", *rows(9, 1)
+    yield "two_rows", np.array([.2, .7]), np.array([0, 1])
+    yield "all_tied", np.full(20, .3), np.arange(20) % 4 == 0
+    yield "reversed", np.linspace(.1, .9, 30), np.arange(30) < 15
+    yield "parted", np.linspace(.1, .9, 30), np.arange(30) >= 15
+    yield "close_to_half", (p := .5 + rng.normal(size=200) * 1e-3), rng.random(200) < special.expit(500 * (p - .5))
+
+
+def write_calibrators():
+    rng = np.random.default_rng(20240603)
+    tensors = {}
+    for name, prob, label in calibrator_cases(rng):
+        prob, label = prob.astype(np.float32), label.astype(np.uint8)
+        knots = np.unique(prob.astype(np.float64))[:40]
+        at = np.concatenate([np.linspace(0, 1, 33), knots, (knots[1:] + knots[:-1]) / 2])
+        tensors[f"{name}.label"], tensors[f"{name}.prob"], tensors[f"{name}.at"] = label, prob, at
+        tensors.update({f"{name}.{key}": value for key, value in calibrated(label, prob, at).items()})
+    save_file(tensors, VECTORS / "eval_calibrator.safetensors")
+
+
+def write_million():
+    """The rows are drawn by the tests too (tests/eval_vectors.h): 40,001 levels of prob, about 25 rows of each."""
+    n, levels = 10**6, 40000
+    index = np.arange(n, dtype=np.uint64)
+
+    def column(number, below):
+        return philox_below(STREAM_BOOTSTRAP << 56 | 1 << 40 | number, index, below)
+
+    level = column(0, levels + 1)
+    curve = level * level * (3 * levels - 2 * level) // levels**2  # too low below .5, too high above
+    label = (50 * column(1, levels) < levels + 48 * curve).astype(np.uint8)
+    count = column(2, 4).astype(np.uint32)
+    score = level / levels
+    prob, threshold, at = score.astype(np.float32), np.float32(.6), np.linspace(0, 1, 65)
+    width, mass = bins_of(score)
+    answers = {
+        "positives": np.array([label.sum()], np.uint64),
+        "ranking": ranking(label, score), "weighted": ranking(label, score, count),
+        "ratios": ratios(label, (prob > threshold).astype(np.uint8)),
+        "scores": reliability(label, score, np.ones(n)),
+        "scores_weighted": reliability(label, score, count.astype(np.float64)),
+        "width": table(label, score, width, np.arange(BINS + 1) / BINS), "mass": table(label, score, mass),
+        "at": at, **calibrated(label, prob, at),
+    }
+    save_file({f"million.{name}": value for name, value in answers.items()}, VECTORS / "eval_million.safetensors")
 
 
 STREAM_BOOTSTRAP = 9  # nn/base/philox.h
@@ -297,7 +488,7 @@ def logits(router, x):
 
 
 def guard(gold, pred):
-    f1, precision, recall, accuracy = ratios(gold, pred)
+    f1, precision, recall, accuracy = ratios(gold, pred)[:4]
     return {"f1": f1, "precision": precision, "recall": recall, "accuracy": accuracy}
 
 
@@ -306,7 +497,7 @@ def guards_answer(prob, gold, small, large, threshold):
     label = ((small != gold) & (large == gold)).astype(np.uint8)
     routed = prob.astype(np.float32) > np.float32(threshold)
     tn, fp, fn, tp = metrics.confusion_matrix(label, routed).ravel().tolist()
-    f1, precision, recall, accuracy = ratios(label, routed)
+    f1, precision, recall, accuracy = ratios(label, routed)[:4]
     auprc, auroc = ranking(label, prob)
     right = np.stack([small == gold, large == gold], axis=1)
     table = {name: int((right == pair).all(axis=1).sum())
@@ -387,6 +578,9 @@ def write_dumps(router):
 
 VECTORS.mkdir(parents=True, exist_ok=True)
 write_eval_cases()
+write_calibration()
+write_calibrators()
+write_million()
 write_screen()
 write_binomial()
 write_dumps(write_router())

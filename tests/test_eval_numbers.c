@@ -6,19 +6,9 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "eval/eval.h"
-
-/* Equal within 1e-12, or both undefined. The sums have at most a few thousand terms of at most 1, each off by
- * 1e-16. */
-static void expect_same(double got, double want, const char *what) {
-    if (isnan(want))
-        cr_expect(isnan(got), "%s: got %.17g, want undefined", what, got);
-    else
-        cr_expect(fabs(got - want) <= 1e-12, "%s: got %.17g, want %.17g", what, got, want);
-}
+#include "tests/eval_vectors.h"
 
 /* ---- confusion ---- */
 
@@ -59,6 +49,62 @@ Test(eval_confusion, undefined_stays_undefined) {
     cr_expect_eq(sr_f1(no_positive), 0);
 }
 
+/* A table with an empty row or column: scikit-learn says 0 for MCC, and half of what is left otherwise. */
+Test(eval_confusion, one_class_or_one_decision_is_undefined) {
+    const struct sr_confusion empty[] = {
+        {0}, {.tp = 3, .fn = 2}, {.tn = 3, .fp = 2}, {.tp = 3, .fp = 2}, {.tn = 3, .fn = 2}, {.tp = 5}};
+    for (size_t i = 0; i < SR_COUNT(empty); i++) {
+        const struct sr_confusion c = empty[i];
+        cr_expect(isnan(sr_mcc(c)), "table %zu", i);
+        if (c.tp + c.fn == 0 || c.tn + c.fp == 0)
+            cr_expect(isnan(sr_balanced_accuracy(c)), "table %zu", i);
+        else
+            cr_expect_eq(sr_balanced_accuracy(c), .5, "table %zu", i);
+    }
+}
+
+/* The product of the four sums is 2.56e38, past 2^64. */
+Test(eval_confusion, large_counts_do_not_overflow) {
+    const struct sr_confusion c = {.tp = 3000000000, .fp = 1000000000, .tn = 3000000000, .fn = 1000000000};
+    expect_same(sr_mcc(c), .5, "MCC");
+    expect_same(sr_f1(c), .75, "F1");
+    expect_same(sr_balanced_accuracy(c), .75, "balanced accuracy");
+}
+
+/* MCC is Pearson's correlation of truth and decision, balanced accuracy the mean over classes of the share
+ * that is right. */
+Test(eval_confusion, ratios_agree_with_brute_force) {
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 4, 0);
+    for (uint64_t trial = 0, at = 0; trial < 2000; trial++) {
+        uint8_t truth[12], decided[12];
+        double x = 0, y = 0, xx = 0, yy = 0, xy = 0, right[2] = {0}, rows[2] = {0};
+        const size_t n = (size_t)sr_random_below(1, stream, at++, 13);
+        for (size_t i = 0; i < n; i++) {
+            truth[i] = (uint8_t)sr_random_below(1, stream, at++, 2);
+            decided[i] = (uint8_t)sr_random_below(1, stream, at++, 2);
+            x += truth[i];
+            y += decided[i];
+            rows[truth[i]]++;
+            right[truth[i]] += truth[i] == decided[i];
+        }
+        for (size_t i = 0; i < n; i++) {
+            const double dx = truth[i] - x / (double)n, dy = decided[i] - y / (double)n;
+            xx += dx * dx;
+            yy += dy * dy;
+            xy += dx * dy;
+        }
+        const struct sr_confusion c = sr_confusion_count(truth, decided, n);
+        expect_same(sr_mcc(c), xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN, "MCC");
+        expect_same(sr_balanced_accuracy(c), (right[0] / rows[0] + right[1] / rows[1]) / 2,
+                    "balanced accuracy");
+        expect_same(sr_accuracy(c), (right[0] + right[1]) / (double)n, "accuracy");
+        expect_same(sr_precision(c), right[1] / y, "precision");
+        expect_same(sr_recall(c), right[1] / x, "recall");
+        expect_same(sr_f1(c), 2 * right[1] / (x + y), "F1");
+        expect_same(sr_share(c), y / (double)n, "share");
+    }
+}
+
 /* In C float .6 > double .6 is true: comparing the two would route a row at exactly the threshold. */
 Test(eval_decide, exactly_the_threshold_is_not_routed) {
     const float prob[] = {0.6f, nextafterf(0.6f, 1), nextafterf(0.6f, 0), NAN, 0, 1, INFINITY};
@@ -90,65 +136,61 @@ Test(eval_entropy, is_in_bits) {
 
 /* ---- stored cases ---- */
 
-static const struct sr_tensor *part(const struct sr_safetensors *file, const char *name, const char *what) {
-    char key[SR_TENSOR_NAME];
-    snprintf(key, sizeof key, "%s.%s", name, what);
-    const struct sr_tensor *t = sr_safetensors_find(file, key);
-    cr_assert_not_null(t, "%s", key);
-    return t;
+static void check_ratios(const uint8_t *label, const float *prob, size_t n, float threshold,
+                         const double want[6], const char *name) {
+    uint8_t *decided = sr_alloc(n, 1, NULL);
+    sr_decide(decided, prob, n, threshold);
+    const struct sr_confusion c = sr_confusion_count(label, decided, n);
+    expect_same(sr_f1(c), want[0], name);
+    expect_same(sr_precision(c), want[1], name);
+    expect_same(sr_recall(c), want[2], name);
+    expect_same(sr_accuracy(c), want[3], name);
+    expect_same(sr_balanced_accuracy(c), want[4], name);
+    expect_same(sr_mcc(c), want[5], name);
+    sr_free(decided);
 }
 
-/* Rows counted several times or not at all, against scikit-learn's sample_weight. */
-static void check_counts(const struct sr_safetensors *file, const char *name, const struct sr_tensor *label) {
-    const double *want = part(file, name, "weighted")->data;
+/* count: rows counted several times or not at all, against scikit-learn's sample_weight. */
+static void check_ranking(const uint8_t *label, const double *score, size_t n, const uint32_t *count,
+                          const double want[2], const char *name) {
     struct sr_ranks ranks;
     double ap, area;
-    cr_assert_eq(sr_ranks_sort(&ranks, label->data, part(file, name, "score")->data,
-                               (size_t)sr_tensor_items(label), NULL),
-                 0);
-    sr_ranks_measure(&ap, &area, &ranks, part(file, name, "count")->data);
+    cr_assert_eq(sr_ranks_sort(&ranks, label, score, n, NULL), 0);
+    sr_ranks_measure(&ap, &area, &ranks, count);
     expect_same(ap, want[0], name);
     expect_same(area, want[1], name);
     sr_ranks_free(&ranks);
 }
 
 static void check_case(const struct sr_safetensors *file, const char *name) {
-    const struct sr_tensor *label = part(file, name, "label");
-    const size_t n = (size_t)sr_tensor_items(label);
-    const double *ranking = part(file, name, "ranking")->data, *ratios = part(file, name, "ratios")->data;
-    const float *threshold = part(file, name, "threshold")->data;
-    uint8_t *decided = sr_alloc(n, 1, NULL);
+    const size_t n = rows_of(file, name);
+    const uint8_t *label = part(file, name, "label");
+    const double *score = part(file, name, "score"), *want = vector_need(file, name, "ranking", 2);
+    const float *threshold = part(file, name, "threshold");
     double ap, area;
-    cr_assert_eq(sr_ranking(&ap, &area, label->data, part(file, name, "score")->data, n, NULL), 0);
-    expect_same(ap, ranking[0], name);
-    expect_same(area, ranking[1], name);
-    sr_decide(decided, part(file, name, "prob")->data, n, *threshold);
-    const struct sr_confusion c = sr_confusion_count(label->data, decided, n);
-    expect_same(sr_f1(c), ratios[0], name);
-    expect_same(sr_precision(c), ratios[1], name);
-    expect_same(sr_recall(c), ratios[2], name);
-    expect_same(sr_accuracy(c), ratios[3], name);
-    sr_free(decided);
-    check_counts(file, name, label);
+    cr_assert_eq(sr_ranking(&ap, &area, label, score, n, NULL), 0);
+    expect_same(ap, want[0], name);
+    expect_same(area, want[1], name);
+    check_ranking(label, score, n, part(file, name, "count"), vector_need(file, name, "weighted", 2), name);
+    check_ratios(label, part(file, name, "prob"), n, *threshold, vector_need(file, name, "ratios", 6), name);
 }
 
 Test(eval_stored, agrees_with_scikit_learn) {
-    struct sr_safetensors *file;
-    struct sr_error err;
-    size_t cases = 0;
-    cr_assert_eq(sr_safetensors_open(&file, SR_SOURCE_DIR "/tests/vectors/eval_cases.safetensors", &err), 0,
-                 "%s", err.text);
-    for (size_t i = 0; i < sr_safetensors_count(file); i++) {
-        char name[SR_TENSOR_NAME];
-        snprintf(name, sizeof name, "%s", sr_safetensors_at(file, i)->name);
-        char *dot = strchr(name, '.');
-        if (strcmp(dot, ".label") != 0)
-            continue;
-        *dot = 0;
-        check_case(file, name);
-        cases++;
-    }
-    cr_expect_eq(cases, 12);
+    each_case("eval_cases", 12, check_case);
+}
+
+Test(eval_stored, a_million_rows_agree_with_scikit_learn) {
+    struct sr_safetensors *file = vectors_open("eval_million");
+    struct million m = million_rows();
+    const uint64_t *positives = part(file, "million", "positives");
+    uint64_t drawn = 0;
+    for (size_t i = 0; i < MILLION; i++)
+        drawn += m.label[i];
+    cr_assert_eq(drawn, *positives, "other rows were drawn: %zu positive ones", (size_t)drawn);
+    check_ranking(m.label, m.score, MILLION, NULL, vector_need(file, "million", "ranking", 2), "once");
+    check_ranking(m.label, m.score, MILLION, m.count, vector_need(file, "million", "weighted", 2), "counted");
+    check_ratios(m.label, m.prob, MILLION, .6f, vector_need(file, "million", "ratios", 6), "ratios");
+    million_free(&m);
     sr_safetensors_close(file);
 }
 
