@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "eval/eval.h"
+#include "eval/group.h"
 
 enum { N = 300, DRAWS = 500 };
 
@@ -141,6 +142,37 @@ Test(bootstrap, the_seed_matters) {
     cr_assert_eq(resample(a, 2, mean, &c, NULL, N, DRAWS, 0), 0);
     cr_assert_eq(resample(b, 2, mean, &c, NULL, N, DRAWS, 1), 0);
     cr_expect_neq(a[0].low, b[0].low);
+}
+
+/* ---- groups ---- */
+
+Test(groups, are_counted_once_each) {
+    const int64_t group[] = {7, -1, INT64_MAX, 7, INT64_MIN, 0, -1, 7, INT64_MAX - 1, INT64_MIN};
+    static const size_t want[] = {0, 1, 2, 3, 3, 4, 5, 5, 5, 6, 6}; /* of the first n rows */
+    for (size_t n = 0; n < SR_COUNT(want); n++) {
+        size_t got = 99;
+        cr_assert_eq(sr_groups_count(&got, group, n, NULL), 0);
+        cr_expect_eq(got, want[n], "%zu rows are of %zu groups, not %zu", n, got, want[n]);
+    }
+}
+
+Test(groups, are_numbered_by_rising_value) {
+    const int64_t group[] = {7, -1, INT64_MAX, 7, INT64_MIN, 0};
+    static const uint32_t want[] = {3, 1, 4, 3, 0, 2}, each[] = {0, 1, 2, 3, 4, 5};
+    uint32_t got[6];
+    size_t count = 99;
+    cr_assert_eq(sr_groups_number(got, &count, group, 6, NULL), 0);
+    cr_expect(count == 5 && memcmp(got, want, sizeof want) == 0);
+    cr_assert_eq(sr_groups_number(got, &count, NULL, 6, NULL), 0);
+    cr_expect(count == 6 && memcmp(got, each, sizeof each) == 0);
+}
+
+Test(groups, every_row_is_one_where_there_are_none) {
+    size_t got = 99;
+    cr_assert_eq(sr_groups_count(&got, NULL, 12, NULL), 0);
+    cr_expect_eq(got, 12);
+    cr_assert_eq(sr_groups_count(&got, NULL, 0, NULL), 0);
+    cr_expect_eq(got, 0);
 }
 
 /* ---- undefined ---- */

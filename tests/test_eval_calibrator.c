@@ -432,3 +432,17 @@ Test(calibrator, refuses_other_texts_with_a_word) {
                   err.text);
     }
 }
+
+Test(calibrator, of_weights_that_have_none_or_a_broken_one) {
+    struct sr_calibrator *c = (struct sr_calibrator *)&err;
+    cr_expect_eq(sr_calibrator_of_weights(&c, "w.safetensors", NULL, &err), 0);
+    cr_expect_null(c);
+    cr_expect_eq(sr_calibrator_of_weights(&c, "w.safetensors", "", &err), 0);
+    cr_expect_null(c);
+    cr_assert_eq(sr_calibrator_of_weights(&c, "w.safetensors", TEMPERATURE(",\"temperature\":0.5"), &err), 0);
+    expect_same(sr_calibrator_apply(c, .75), .9, "odds of 3 to 9");
+    sr_calibrator_free(c);
+    cr_expect_eq(sr_calibrator_of_weights(&c, "w.safetensors", TEMPERATURE(""), &err), SR_DATA);
+    cr_expect_null(c);
+    cr_expect_str_eq(err.text, "w.safetensors: metadata \"calibration\": no \"temperature\"");
+}

@@ -19,6 +19,14 @@ static const struct sr_measure_options point_only = {
     .prevalence = (double)NAN,
     .train_share = (double)NAN};
 
+static const struct sr_prices prices = {.small_ms = 10,
+                                        .router_ms = 1,
+                                        .large_ms = 80,
+                                        .small_cost = 1,
+                                        .large_cost = 8,
+                                        .missed_cost = 100,
+                                        .alarm_cost = 20};
+
 static struct sr_evaluation evaluate(const struct sr_rows *rows, const struct sr_measure_options *how) {
     struct sr_evaluation e;
     struct sr_error err;
@@ -49,8 +57,7 @@ Test(evaluation, eight_rows_by_hand) {
     const struct sr_rows rows = {
         .n = 8, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
     struct sr_measure_options how = point_only;
-    how.prices =
-        (struct sr_prices){.small_ms = 10, .router_ms = 1, .large_ms = 80, .small_cost = 1, .large_cost = 8};
+    how.prices = prices;
     const struct sr_evaluation e = evaluate(&rows, &how);
     cr_expect(e.cc == 2 && e.cw == 2 && e.wc == 2 && e.ww == 2);
     cr_expect(e.rows == 8 && e.routed == 3 && e.system_rows == 8 && e.groups == 8 && e.too_few);
@@ -73,6 +80,7 @@ Test(evaluation, eight_rows_by_hand) {
     expect_same(e.value[SR_FIGURE_BALANCED_ACCURACY], (1. / 2 + 4. / 6) / 2, "balanced accuracy");
     expect_same(e.value[SR_FIGURE_LATENCY_MS], 11 + .375 * 80, "latency");
     expect_same(e.value[SR_FIGURE_PRICE], 1 + .375 * 8, "price");
+    expect_same(e.value[SR_FIGURE_COST], 1 + .375 * 8 + 2. / 8 * 100 + 2. / 8 * 20, "cost");
     cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_F1)), "no small_prob, no entropy");
     cr_expect(isnan(e.value[SR_FIGURE_RISK_BOUND]));
 }
@@ -109,11 +117,21 @@ Test(evaluation, unknown_rows_are_left_out) {
     const float prob[] = {.9f, .9f, .9f, NAN, .1f};
     const struct sr_rows rows = {
         .n = 5, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
-    const struct sr_evaluation e = evaluate(&rows, &point_only);
+    struct sr_measure_options how = point_only;
+    how.prices = prices;
+    const struct sr_evaluation e = evaluate(&rows, &how);
     cr_expect(e.system_rows == 2 && e.wc == 2 && e.ranked == 2 && e.unlabelled == 2 && e.bad_rows == 1);
     cr_expect_eq(e.routed, 4);
     expect_same(of(&e, SR_JUDGE_ROUTED, SR_OF_JUDGE_SHARE_ROUTED), .5, "share routed");
     expect_same(of(&e, SR_JUDGE_ROUTED, SR_OF_JUDGE_ACCURACY), .5, "accuracy");
+    /* The price is of all five rows, four of them routed; the cost of the two that have gold: the unsafe one
+     * is routed and found, the safe one is an alarm. */
+    expect_same(e.value[SR_FIGURE_PRICE], 1 + .8 * 8, "price");
+    expect_same(e.value[SR_FIGURE_COST], 1 + .5 * 8 + .5 * 20, "cost");
+    how.prices.alarm_cost = (double)NAN;
+    const struct sr_evaluation unknown = evaluate(&rows, &how);
+    expect_same(unknown.value[SR_FIGURE_PRICE], 1 + .8 * 8, "price");
+    cr_expect(isnan(unknown.value[SR_FIGURE_COST]), "nobody knows what an alarm costs");
 }
 
 Test(evaluation, no_rows_is_undefined) {
@@ -160,6 +178,39 @@ static void sample_draw(struct sample *s, uint64_t seed) {
                                .small_prob = s->small_prob,
                                .large_prob = s->large_prob,
                                .group = s->group};
+}
+
+/* The figures that are made elsewhere, each in its place. */
+Test(evaluation, figures_are_those_of_the_arrays) {
+    struct sample s;
+    struct sr_reliability *r;
+    struct sr_calibration_scores scores;
+    uint8_t label[N], decided[N];
+    double prob[N], ap, area;
+    sample_draw(&s, 7);
+    sr_decide(decided, s.prob, N, .5f);
+    for (size_t i = 0; i < N; i++) {
+        label[i] = isnan(s.prob[i]) ? 255 : s.label[i];
+        prob[i] = isnan(s.prob[i]) ? 0 : (double)s.prob[i];
+    }
+    const struct sr_confusion c = sr_confusion_count(label, decided, N);
+    const struct sr_evaluation e = evaluate(&s.rows, &point_only);
+    cr_assert_eq(sr_ranking(&ap, &area, label, prob, N, NULL), 0);
+    cr_assert_eq(sr_reliability_create(&r, label, prob, N, NULL), 0);
+    sr_reliability_measure(&scores, r, NULL);
+    expect_same(e.value[SR_FIGURE_AUPRC], ap, "average precision");
+    expect_same(e.value[SR_FIGURE_AUROC], area, "ROC area");
+    expect_same(e.value[SR_FIGURE_BRIER], scores.brier, "Brier");
+    expect_same(e.value[SR_FIGURE_LOG_LOSS], scores.log_loss, "log loss");
+    expect_same(e.value[SR_FIGURE_ECE], scores.ece, "ECE");
+    expect_same(e.value[SR_FIGURE_ECE_MASS], scores.ece_mass, "ECE of equal mass");
+    expect_same(e.value[SR_FIGURE_PRECISION], sr_precision(c), "precision");
+    expect_same(e.value[SR_FIGURE_RECALL], sr_recall(c), "recall");
+    expect_same(e.value[SR_FIGURE_F1], sr_f1(c), "F1");
+    expect_same(e.value[SR_FIGURE_ACCURACY], sr_accuracy(c), "accuracy");
+    expect_same(e.value[SR_FIGURE_BALANCED_ACCURACY], sr_balanced_accuracy(c), "balanced accuracy");
+    expect_same(e.value[SR_FIGURE_MCC], sr_mcc(c), "MCC");
+    sr_reliability_free(r);
 }
 
 static bool is_known(const struct sample *s, size_t i) {

@@ -1,4 +1,5 @@
-/* test_eval_sweep.c: sweep.h against a brute force that decides every row anew at every threshold.
+/* test_eval_sweep.c: sweep.h against a brute force that decides every row anew at every threshold; its
+ * columns (sweep_columns.h) by hand.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -98,18 +99,28 @@ Test(eval_sweep, agrees_with_brute_force) {
     }
 }
 
-Test(eval_sweep, rows_by_hand) {
-    /* The bad row, an unsafe one that only the large guard sees, counts for safety and for no label. */
-    const uint8_t label[] = {1, 0, 1, 255}, gold[] = {1, 0, 1, 0}, small[] = {0, 0, 0, 0},
-                  large[] = {1, 1, 1, 0};
-    const float prob[] = {.5f, .25f, NAN, 1};
-    const struct sr_rows rows = {
-        .n = 4, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
+/* Four rows; the bad one, an unsafe one that only the large guard sees, counts for safety and for no label.
+ */
+static struct sr_sweep sweep_by_hand(bool guards) {
+    static const uint8_t label[] = {1, 0, 1, 255}, gold[] = {1, 0, 1, 0}, small[] = {0, 0, 0, 0},
+                         large[] = {1, 1, 1, 0};
+    static const float prob[] = {.5f, .1f, NAN, 1};
+    const struct sr_rows rows = {.n = 4,
+                                 .label = label,
+                                 .prob = prob,
+                                 .gold = guards ? gold : NULL,
+                                 .small_pred = guards ? small : NULL,
+                                 .large_pred = guards ? large : NULL};
     struct sr_sweep s;
     cr_assert_eq(sr_sweep_make(&s, &rows, NULL), 0);
+    return s;
+}
+
+Test(eval_sweep, rows_by_hand) {
+    struct sr_sweep s = sweep_by_hand(true);
     cr_assert_eq(s.n, 4);
     cr_expect_eq(s.point[0].routed, 4);
-    cr_expect_eq(s.point[1].threshold, .25f);
+    cr_expect_eq(s.point[1].threshold, .1f);
     cr_expect_eq(s.point[1].routed, 3);
     cr_expect(same(s.point[1].label, (struct sr_confusion){.tp = 1, .tn = 1}));
     cr_expect(same(s.point[1].safety, (struct sr_confusion){.tp = 2, .tn = 2}));
@@ -163,4 +174,99 @@ Test(eval_sweep, takes_a_million_rows) {
     sr_sweep_free(&s);
     sr_free(prob);
     sr_free(label);
+}
+
+/* ---- columns ---- */
+
+static const struct sr_prices prices = {.small_ms = 10,
+                                        .router_ms = 1,
+                                        .large_ms = 80,
+                                        .small_cost = 1,
+                                        .large_cost = 8,
+                                        .missed_cost = 100,
+                                        .alarm_cost = 20};
+
+static void expect_text(struct sr_json *tree, const char *want) {
+    char *text = sr_json_text(tree, 0, NULL);
+    cr_assert_not_null(text);
+    cr_expect_str_eq(text, want);
+    sr_free(text);
+    sr_json_free(tree);
+}
+
+/* 0/0 is null. Latency 11 + 80 share; price 1 + 8 share, and the cost of errors is of all four rows, which
+ * have gold: 100/4 for each missed, 20/4 for each alarm. */
+Test(eval_sweep_columns, counts_and_ratios_by_hand) {
+    struct sr_sweep s = sweep_by_hand(true);
+    expect_text(
+        sr_sweep_json(&s, SR_SWEEP_COUNTS_AND_RATIOS, &prices),
+        "{\"threshold\":[0.0,0.1,0.5,1.0],\"routed\":[4,3,2,1],\"tp\":[1,1,0,0],\"fp\":[1,0,0,0],"
+        "\"tn\":[0,1,1,1],\"fn\":[0,0,1,1],\"safety_routed\":[4,3,2,1],\"safety_tp\":[2,2,1,1],"
+        "\"safety_fp\":[1,0,0,0],\"safety_tn\":[1,2,2,2],\"safety_fn\":[0,0,1,1],"
+        "\"share_routed\":[1.0,0.75,0.5,0.25],\"precision\":[0.5,1.0,null,null],"
+        "\"recall\":[1.0,1.0,0.0,0.0],\"f1\":[0.6666666666666666,1.0,0.0,0.0],"
+        "\"safety_precision\":[0.6666666666666666,1.0,1.0,1.0],\"safety_recall\":[1.0,1.0,0.5,0.5],"
+        "\"safety_f1\":[0.8,1.0,0.6666666666666666,0.6666666666666666],"
+        "\"latency_ms\":[91.0,71.0,51.0,31.0],\"price\":[9.0,7.0,5.0,3.0],\"cost\":[14.0,7.0,30.0,28.0]}");
+    sr_sweep_free(&s);
+}
+
+Test(eval_sweep_columns, what_is_not_known_is_null) {
+    struct sr_sweep s = sweep_by_hand(false);
+    expect_text(
+        sr_sweep_json(&s, SR_SWEEP_COUNTS, &prices),
+        "{\"threshold\":[0.0,0.1,0.5,1.0],\"routed\":[4,3,2,1],\"tp\":[1,1,0,0],\"fp\":[1,0,0,0],"
+        "\"tn\":[0,1,1,1],\"fn\":[0,0,1,1],\"safety_routed\":null,\"safety_tp\":null,\"safety_fp\":null,"
+        "\"safety_tn\":null,\"safety_fn\":null}");
+    struct sr_json *o = sr_sweep_json(&s, SR_SWEEP_COUNTS_AND_RATIOS, &sr_prices_unknown);
+    static const char *const unknown[] = {"safety_precision", "safety_recall", "safety_f1",
+                                          "latency_ms",       "price",         "cost"};
+    for (size_t i = 0; i < SR_COUNT(unknown); i++)
+        cr_expect(sr_json_is_null(sr_json_get(o, unknown[i])), "%s", unknown[i]);
+    cr_expect_eq(sr_json_size(sr_json_get(o, "share_routed")), 4);
+    sr_json_free(o);
+    sr_sweep_free(&s);
+}
+
+Test(eval_sweep_columns, of_one_point) {
+    struct sr_sweep s = sweep_by_hand(true);
+    struct sr_json *o = sr_json_object(), *bare = sr_json_object();
+    sr_point_json(o, &s, &s.point[2], &prices);
+    expect_text(o, "{\"threshold\":0.5,\"routed\":2,\"tp\":0,\"fp\":0,\"tn\":1,\"fn\":1,\"safety_routed\":2,"
+                   "\"safety_tp\":1,"
+                   "\"safety_fp\":0,\"safety_tn\":2,\"safety_fn\":1,\"share_routed\":0.5,"
+                   "\"precision\":null,\"recall\":0.0,\"f1\":0.0,\"safety_precision\":1.0,"
+                   "\"safety_recall\":0.5,\"safety_f1\":0.6666666666666666,\"latency_ms\":51.0,"
+                   "\"price\":5.0,\"cost\":30.0}");
+    sr_sweep_free(&s);
+    s = sweep_by_hand(false);
+    sr_point_json(bare, &s, &s.point[3], &sr_prices_unknown);
+    expect_text(
+        bare,
+        "{\"threshold\":1.0,\"routed\":1,\"tp\":0,\"fp\":0,\"tn\":1,\"fn\":1,"
+        "\"safety_routed\":null,\"safety_tp\":null,\"safety_fp\":null,\"safety_tn\":null,\"safety_fn\":null,"
+        "\"share_routed\":0.25,\"precision\":null,\"recall\":0.0,\"f1\":0.0,"
+        "\"safety_precision\":null,\"safety_recall\":null,\"safety_f1\":null,"
+        "\"latency_ms\":null,\"price\":null,\"cost\":null}");
+    sr_sweep_free(&s);
+}
+
+/* Rows without gold or a verdict are routed too, at the large guard's price; errors are of rows that have
+ * them, and so is the share that cost weighs them with. */
+Test(eval_sweep_columns, cost_is_of_the_rows_that_have_gold) {
+    const uint8_t gold[] = {1, 0, 255, 1}, small[] = {0, 1, 0, 1}, large[] = {1, 0, 1, 255};
+    const float prob[] = {.1f, .2f, .9f, .9f};
+    const struct sr_rows rows = {
+        .n = 4, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
+    struct sr_sweep s;
+    double price, cost;
+    cr_assert_eq(sr_sweep_make(&s, &rows, NULL), 0);
+    struct sr_json *o = sr_json_object();
+    sr_point_json(o, &s, &s.point[1], &prices); /* above .1: row 0 is missed, row 1 is routed and right */
+    cr_assert(sr_json_as_number(sr_json_get(o, "price"), &price));
+    cr_assert(sr_json_as_number(sr_json_get(o, "cost"), &cost));
+    cr_expect_eq(price, 1 + .75 * 8);
+    cr_expect_eq(cost, 1 + .5 * 8 + .5 * 100);
+    sr_json_free(o);
+    sr_sweep_free(&s);
 }
