@@ -82,15 +82,6 @@ static const struct sr_command command = {
     .count = SR_COUNT(table),
 };
 
-static int print_json(const struct sr_eval_result *r, struct sr_error *err) {
-    char *text = sr_json_text(r->evaluation, 2, err);
-    if (!text)
-        return SR_NOMEM;
-    puts(text);
-    sr_free(text);
-    return 0;
-}
-
 /* Where results go to stdout as JSON, the gate speaks on stderr. */
 static int check_gate(const struct sr_eval_result *r, struct sr_error *err) {
     struct sr_gate_line line[SR_GATE_MAX];
@@ -113,7 +104,7 @@ static int say(struct sr_eval_result *r, struct sr_error *err) {
         return status;
     if (o->json) {
         sr_log_info("threshold %s: %s", r->scoring->threshold_text, r->scoring->threshold_origin);
-        status = print_json(r, err);
+        status = sr_json_print(r->evaluation, 2, err);
     } else
         sr_eval_print(r);
     return status == 0 ? check_gate(r, err) : status;

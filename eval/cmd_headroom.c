@@ -66,12 +66,9 @@ static int print_json(const struct sr_data *d, const struct sr_headroom *all, co
     sr_rows_files_json(o, NULL, d);
     sr_rows_labels_json(o, d);
     sr_headroom_json(o, all, slice, d->sources, prices);
-    char *text = sr_json_text(o, 2, err);
-    if (text)
-        puts(text);
-    sr_free(text);
+    const int status = sr_json_print(o, 2, err);
     sr_json_free(o);
-    return text ? 0 : SR_NOMEM;
+    return status;
 }
 
 static int measure(const struct sr_data *d, const struct sr_eval_options *o, struct sr_error *err) {

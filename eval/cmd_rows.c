@@ -132,6 +132,14 @@ const char *sr_slices_by(const struct sr_data_options *how) {
     return how->names.source ? how->names.source : "source";
 }
 
+int sr_json_print(const struct sr_json *tree, int indent, struct sr_error *err) {
+    char *text = sr_json_text(tree, indent, err);
+    if (text)
+        puts(text);
+    sr_free(text);
+    return text ? 0 : SR_NOMEM;
+}
+
 double sr_threshold_number(float threshold) {
     char text[SR_DECIMAL_TEXT];
     return strtod(sr_decimal_float(text, threshold), NULL);

@@ -41,6 +41,9 @@ const char *sr_file_name(const char *path); /* NULL for NULL */
 void sr_rows_labels_json(struct sr_json *to, const struct sr_data *d);
 const char *sr_slices_by(const struct sr_data_options *how); /* the dataset that slices are of: "source" */
 
+/* To stdout, with a newline behind it. */
+int sr_json_print(const struct sr_json *tree, int indent, struct sr_error *err);
+
 double sr_threshold_number(float threshold); /* the shortest decimal that is this float, as JSON has it */
 
 #endif

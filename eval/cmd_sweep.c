@@ -118,13 +118,9 @@ static int print(const struct sr_sweep_result *r, struct sr_error *err) {
         return 0;
     }
     struct sr_json *o = sr_sweep_result_json(r);
-    char *text = sr_json_text(o, 0, err);
+    const int status = sr_json_print(o, 0, err);
     sr_json_free(o);
-    if (!text)
-        return SR_NOMEM;
-    puts(text);
-    sr_free(text);
-    return 0;
+    return status;
 }
 
 /* A table of what can be had leaves out what cannot; a rule that was asked for and has no threshold fails. */
