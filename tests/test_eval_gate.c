@@ -95,7 +95,7 @@ static const struct {
 };
 
 Test(gate, each_condition) {
-    char want[256], text[256];
+    char want[320], text[256];
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
         const int status = check(cases[i].condition);
         if (!cases[i].shown) {
