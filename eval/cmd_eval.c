@@ -111,9 +111,16 @@ static int say(struct sr_eval_result *r, struct sr_error *err) {
 }
 
 static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_error *err) {
+    const struct sr_input inputs[] = {{"model", o->score.model, false},
+                                      {"baseline", o->baseline, false},
+                                      {"scores", o->score.scores, false},
+                                      {"data", o->score.data, true},
+                                      {"traffic", o->traffic, true}};
     struct sr_scoring s = {0};
     struct sr_eval_result r = {0};
-    int status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err);
+    int status = sr_inputs_spare(inputs, SR_COUNT(inputs), "report", o->report, err);
+    if (status == 0)
+        status = sr_scoring_open(&s, &o->score, &o->how, threshold_given, err);
     if (status == 0)
         status = sr_scoring_run(&s, err);
     if (status == 0)
@@ -129,8 +136,9 @@ static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_
 
 /* Options that say something about a router. */
 static int check_headroom(const struct sr_options *given, struct sr_error *err) {
-    static const char *const of_router[] = {"model",  "scores", "threshold", "baseline",  "gate",
-                                            "report", "run",    "traffic",   "prevalence"};
+    static const char *const of_router[] = {"model",      "scores", "threshold",  "baseline",
+                                            "gate",       "report", "run",        "traffic",
+                                            "prevalence", "full",   "on_bad_row", "memory"};
     for (size_t i = 0; i < SR_COUNT(of_router); i++)
         if (sr_options_given(given, of_router[i]))
             return sr_fail(err, SR_USAGE,
@@ -148,6 +156,10 @@ static int check_options(struct sr_eval_options *o, const struct sr_options *giv
     else if (o->prevalence <= 0 || o->prevalence >= 1)
         return sr_fail(err, SR_USAGE,
                        "--prevalence is a share of positive rows above 0 and below 1, e.g. .05");
+    if (sr_prices_check(&o->prices, true, err) < 0)
+        return SR_USAGE;
+    if (o->gate && sr_gate_check(NULL, NULL, o->gate, NULL, err) < 0)
+        return SR_USAGE;
     if (o->baseline && !o->score.model)
         return sr_fail(err, SR_USAGE, "--baseline compares with a new --model; give both");
     if (o->baseline && o->score.scores)

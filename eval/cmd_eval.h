@@ -36,7 +36,7 @@ struct sr_eval_result {
     const char *const *names;    /* of slices, [slices] */
     struct sr_evaluation *slice; /* [slices] */
     size_t slices;
-    struct sr_overlap used[SR_USES];
+    struct sr_overlap used[SR_USES], old_used[SR_USES]; /* old: where has_old */
 
     bool has_old;
     struct sr_comparison change, equal_share; /* at each router's own threshold; at the old one's share */

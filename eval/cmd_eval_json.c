@@ -59,12 +59,12 @@ static struct sr_json *overlap_json(const struct sr_overlap *overlap) {
     return o;
 }
 
-static void set_used(struct sr_json *o, const struct sr_eval_result *r) {
+static struct sr_json *used_json(const struct sr_overlap used[SR_USES]) {
     static const char *const keys[SR_USES] = {"trained", "selected", "calibrated"};
-    struct sr_json *used = sr_json_object();
+    struct sr_json *o = sr_json_object();
     for (size_t u = 0; u < SR_USES; u++)
-        sr_json_set(used, keys[u], overlap_json(&r->used[u]));
-    sr_json_set(o, "used", used);
+        sr_json_set(o, keys[u], overlap_json(&used[u]));
+    return o;
 }
 
 static void set_calibrated(struct sr_json *o, const struct sr_eval_result *r) {
@@ -134,6 +134,7 @@ static struct sr_json *regressions_json(const struct sr_eval_result *r) {
 static void set_old(struct sr_json *o, const struct sr_eval_result *r) {
     sr_json_set(o, "baseline", sr_json_string(sr_file_name(r->options->baseline)));
     sr_comparison_json(o, r->has_old ? &r->change : NULL);
+    sr_json_set(o, "old_used", r->has_old ? used_json(r->old_used) : sr_json_null());
     sr_json_set(o, "equal_share", r->has_old ? equal_share_json(r) : sr_json_null());
     sr_json_set(o, "regressions", r->has_old ? regressions_json(r) : sr_json_null());
 }
@@ -194,7 +195,7 @@ int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     set_threshold(o, r);
     sr_rows_labels_json(o, r->scoring->data);
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));
-    set_used(o, r);
+    sr_json_set(o, "used", used_json(r->used));
     set_slices(o, r);
     set_calibrated(o, r);
     set_old(o, r);

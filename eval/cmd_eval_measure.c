@@ -9,8 +9,6 @@
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
 
-#define SLICES_MOST 1000 /* each is resampled by itself */
-
 /* The share of positives that training drew: what prevalence corrects from. */
 static double train_share(const struct sr_router *router) {
     const char *text = router ? sr_router_metadata(router, "train_share") : NULL;
@@ -42,18 +40,13 @@ static int all_measure(struct sr_eval_result *r, struct sr_error *err) {
 
 static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
     const struct sr_data *d = r->scoring->data;
-    if (!d->source)
+    const size_t slices = sr_rows_slices(d);
+    if (slices == 0)
         return 0;
-    if (d->sources > SLICES_MOST) {
-        sr_log_warn("%zu sources are too many to measure each (%d at most), so there are no slices: --source "
-                    "names a coarser dataset",
-                    d->sources, SLICES_MOST);
-        return 0;
-    }
     struct sr_log_stage stage = sr_log_stage_begin("measuring each source");
     const struct sr_measure_options how = staged(r, &stage);
     r->names = (const char *const *)d->source_names;
-    r->slices = d->sources;
+    r->slices = slices;
     r->slice = sr_alloc(r->slices, sizeof *r->slice, err);
     return r->slice ? sr_evaluate_slices(r->slice, r->slices, d->source, &r->rows, &how, err) : SR_NOMEM;
 }
@@ -107,7 +100,11 @@ static int old_measure(struct sr_eval_result *r, struct sr_error *err) {
     if (!sr_router_threshold(old, &threshold))
         sr_log_warn("%s has no threshold; 0.6 is used for it", r->options->baseline);
     struct sr_log_stage stage = sr_log_stage_begin("scoring with the old router");
+    sr_router_compare(old, r->scoring->data, "the dump", "the weights of --baseline");
     status = sr_score_data(&scores, old, r->scoring->data, sr_log_stage_show, &stage, err);
+    if (status == 0)
+        status = sr_rows_used(r->old_used, old, r->options->baseline, &scores, SR_USE_CALIBRATED,
+                              "the weights of --baseline", "the old router looks better than it is", err);
     if (status == 0)
         status = old_compare(r, scores.prob, threshold, err);
     r->has_old = status == 0;
@@ -168,8 +165,8 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
     sr_data_labels_text(r->labels, s->data);
     if (s->data->weight)
         sr_log_info("metrics count every row as 1; /weight only matters in training");
-    if ((status = sr_rows_used(r->used, s, SR_USE_CALIBRATED, "what is measured here is too good", err)) <
-            0 ||
+    if ((status = sr_rows_used(r->used, s->router, s->model_path, &s->scores, SR_USE_CALIBRATED,
+                               "the weights", "what is measured here is too good", err)) < 0 ||
         (status = all_measure(r, err)) < 0 || (status = slices_measure(r, err)) < 0 ||
         (status = calibrated_measure(r, err)) < 0 || (status = old_measure(r, err)) < 0)
         return status;

@@ -12,24 +12,17 @@
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
 
-/* Prices come in pairs, and the large guard is the dear one. */
+/* The large guard is the dear one, and errors cost something. */
 static int check_prices(const struct sr_prices *p, struct sr_error *err) {
-    const struct {
-        const char *first, *second;
-        double a, b;
-    } pairs[] = {{"small-cost", "large-cost", p->small_cost, p->large_cost},
-                 {"small-ms", "large-ms", p->small_ms, p->large_ms},
-                 {"missed-cost", "alarm-cost", p->missed_cost, p->alarm_cost}};
-    for (size_t i = 0; i < SR_COUNT(pairs); i++)
-        if (isnan(pairs[i].a) != isnan(pairs[i].b))
-            return sr_fail(err, SR_USAGE, "--%s and --%s say nothing one without the other; give both",
-                           pairs[i].first, pairs[i].second);
-    for (size_t i = 0; i < 2; i++)
-        if (pairs[i].a > pairs[i].b)
-            return sr_fail(err, SR_USAGE,
-                           "--%s is above --%s: nothing is saved by asking the small guard first; are they "
-                           "the wrong way round?",
-                           pairs[i].first, pairs[i].second);
+    const int status = sr_prices_check(p, false, err);
+    if (status < 0)
+        return status;
+    if (p->small_cost > p->large_cost || p->small_ms > p->large_ms)
+        return sr_fail(
+            err, SR_USAGE,
+            "--small-%s is above --large-%s: nothing is saved by asking the small guard first; are "
+            "they the wrong way round?",
+            p->small_cost > p->large_cost ? "cost" : "ms", p->small_cost > p->large_cost ? "cost" : "ms");
     if (p->missed_cost == 0 && p->alarm_cost == 0)
         return sr_fail(err, SR_USAGE, "--missed-cost and --alarm-cost are both 0: no guard is needed then");
     return 0;
@@ -60,12 +53,12 @@ static int check_columns(const struct sr_data *d, const char *paths, struct sr_e
 }
 
 static int print_json(const struct sr_data *d, const struct sr_headroom *all, const struct sr_headroom *slice,
-                      const struct sr_prices *prices, struct sr_error *err) {
+                      size_t slices, const struct sr_prices *prices, struct sr_error *err) {
     struct sr_json *o = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_rows_files_json(o, NULL, d);
     sr_rows_labels_json(o, d);
-    sr_headroom_json(o, all, slice, d->sources, prices);
+    sr_headroom_json(o, all, slice, slices, prices);
     const int status = sr_json_print(o, 2, err);
     sr_json_free(o);
     return status;
@@ -77,17 +70,18 @@ static int measure(const struct sr_data *d, const struct sr_eval_options *o, str
                                  .small_pred = d->small_pred,
                                  .large_pred = d->large_pred,
                                  .group = d->group};
-    struct sr_headroom all, *slice = sr_alloc(d->sources, sizeof *slice, err);
+    const size_t slices = sr_rows_slices(d);
+    struct sr_headroom all, *slice = sr_alloc(slices, sizeof *slice, err);
     char labels[256];
     if (!slice)
         return SR_NOMEM;
-    int status = sr_headroom_measure(&all, slice, (const char *const *)d->source_names, d->sources, d->source,
+    int status = sr_headroom_measure(&all, slice, (const char *const *)d->source_names, slices, d->source,
                                      &rows, &o->prices, err);
     if (status == 0 && o->json)
-        status = print_json(d, &all, slice, &o->prices, err);
+        status = print_json(d, &all, slice, slices, &o->prices, err);
     else if (status == 0) {
         sr_data_labels_text(labels, d);
-        sr_headroom_print(stdout, sr_slices_by(&o->how), labels, &all, slice, d->sources, &o->prices);
+        sr_headroom_print(stdout, sr_slices_by(&o->how), labels, &all, slice, slices, &o->prices);
     }
     sr_free(slice);
     return status;

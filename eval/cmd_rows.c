@@ -55,22 +55,36 @@ static const char *share_text(char text[32], double share) {
     return text;
 }
 
-int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_scoring *s, enum sr_use last,
-                 const char *consequence, struct sr_error *err) {
+int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_router *router, const char *path,
+                 const struct sr_scores *scores, enum sr_use last, const char *weights, const char *so_what,
+                 struct sr_error *err) {
     static const char *const texts[SR_USES] = {
 #define X(name, key, text) text,
         SR_USE_LIST(X)
 #undef X
     };
-    const int status = sr_scoring_used(used, s, err);
+    const int status = sr_router_used(used, router, path, scores, err);
+    if (router && !scores->hash)
+        sr_log_info("whether %s were made with these rows is not known: --scores brings no features to know "
+                    "them by",
+                    weights);
     for (enum sr_use u = 0; status == 0 && u < SR_USES && u <= last; u++) {
         char share[32];
         if (used[u].seen > 0)
-            sr_log_warn(
-                "%s of these rows (at least %zu) were %s: %s; use rows that the weights have never seen",
-                share_text(share, used[u].share), used[u].seen, texts[u], consequence);
+            sr_log_warn("%s of these rows (at least %zu) were %s %s: %s; use rows that they have never seen",
+                        share_text(share, used[u].share), used[u].seen, texts[u], weights, so_what);
     }
     return status;
+}
+
+size_t sr_rows_slices(const struct sr_data *d) {
+    if (d->sources <= SR_SLICES_MOST)
+        return d->source ? d->sources : 0;
+    sr_log_warn(
+        "%zu sources are too many to measure each (%d at most), so there are no slices: --source names "
+        "a coarser dataset",
+        d->sources, SR_SLICES_MOST);
+    return 0;
 }
 
 static int id_of(char *data_id, struct sr_data *d, struct sr_error *err) {
@@ -90,6 +104,8 @@ int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scorin
     struct sr_log_stage stage = sr_log_stage_begin("scoring the traffic");
     features.features_only = true;
     int status = sr_data_open(&d, paths, &features, err);
+    if (status == 0)
+        sr_router_compare(s->router, d, "the traffic", "the weights");
     if (status == 0)
         status = sr_score_data(out, s->router, d, sr_log_stage_show, &stage, err);
     if (status == 0 && out->bad_rows > 0)

@@ -22,10 +22,15 @@ int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *e
 /* The columns of the dump and the scores, borrowed; guards where all three columns are there. */
 struct sr_rows sr_rows_of(const struct sr_scoring *s);
 
-/* What the rows scored were used for on the way to the weights, with a warning for each use up to the last of
- * interest that says what follows from it. */
-int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_scoring *s, enum sr_use last,
-                 const char *consequence, struct sr_error *err);
+/* What the rows scored were used for on the way to a router's weights, with a warning for each use up to the
+ * last of interest. weights: "the weights"; so_what: what follows. router may be NULL. */
+int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_router *router, const char *path,
+                 const struct sr_scores *scores, enum sr_use last, const char *weights, const char *so_what,
+                 struct sr_error *err);
+
+#define SR_SLICES_MOST 1000 /* each is measured by itself */
+/* The slices to measure: d's sources; 0, with a warning, where they are too many. */
+size_t sr_rows_slices(const struct sr_data *d);
 
 /* Scores an unlabelled dump of what is served with the router of s, with a progress bar; free with
  * sr_scores_free. data_id [65] (may be NULL) is the dump's, which takes another look through it. */

@@ -75,7 +75,7 @@ static const char notes[] =
     "\\\n"
     "      --calibrate isotonic --out router.safetensors\n"
     "\n"
-    "exit status: 0 done, 1 no threshold is valid (nothing is written), 2 usage, 65 bad data or weights,\n"
+    "exit status: 0 done, 1 no threshold is valid (no router is written), 2 usage, 65 bad data or weights,\n"
     "66 no such file, 71 out of memory, 74 I/O error\n";
 
 static const struct sr_command command = {
@@ -83,6 +83,8 @@ static const struct sr_command command = {
 
 /* What only makes sense with something else. */
 static int check_options(const struct sr_sweep_options *o, struct sr_error *err) {
+    if (sr_prices_check(&o->prices, true, err) < 0)
+        return SR_USAGE;
     if (o->rule_given && o->threshold_given)
         return sr_fail(err, SR_USAGE,
                        "--threshold gives the threshold and --rule chooses one; give one of them");
@@ -90,6 +92,8 @@ static int check_options(const struct sr_sweep_options *o, struct sr_error *err)
         return sr_fail(err, SR_USAGE, "--%s needs the weights: give --model", o->out ? "out" : "traffic");
     if (!o->out)
         return 0;
+    if (o->csv && strcmp(o->csv, o->out) == 0)
+        return sr_fail(err, SR_USAGE, "--csv and --out name the same file");
     if (o->rule_given && strchr(o->rule, ','))
         return sr_fail(err, SR_USAGE, "--out writes one threshold; give one --rule");
     if (!o->rule_given && !o->threshold_given && o->calibrate == SR_CALIBRATE_NONE)
@@ -147,12 +151,16 @@ static int say(const struct sr_sweep_result *r, struct sr_error *err) {
 }
 
 static int run(const struct sr_sweep_options *o, struct sr_error *err) {
+    const struct sr_input inputs[] = {{"model", o->score.model, false},
+                                      {"scores", o->score.scores, false},
+                                      {"data", o->score.data, true},
+                                      {"traffic", o->traffic, true}};
     struct sr_scoring s = {0};
     struct sr_sweep_result r = {0};
     int status;
     if ((status = check_options(o, err)) < 0 ||
+        (status = sr_inputs_spare(inputs, SR_COUNT(inputs), "csv", o->csv, err)) < 0 ||
         (status = sr_scoring_open(&s, &o->score, &o->how, o->threshold_given, err)) < 0 ||
-        (status = sr_scoring_spares(&s, &o->score, "csv", o->csv, err)) < 0 ||
         (status = sr_scoring_run(&s, err)) < 0 || (status = sr_rows_check(&s, o->on_bad_row, err)) < 0 ||
         (status = sr_sweep_measure(&r, o, &s, err)) < 0)
         goto out;

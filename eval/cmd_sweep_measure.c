@@ -147,8 +147,8 @@ int sr_sweep_measure(struct sr_sweep_result *r, const struct sr_sweep_options *o
     struct sr_overlap used[SR_USES];
     int status;
     *r = (struct sr_sweep_result){.options = o, .scoring = s, .rows = sr_rows_of(s)};
-    if ((status = sr_rows_used(used, s, SR_USE_TRAINED, "on new rows the threshold will do something else",
-                               err)) < 0 ||
+    if ((status = sr_rows_used(used, s->router, s->model_path, &s->scores, SR_USE_SELECTED, "the weights",
+                               "on new rows the threshold will do something else", err)) < 0 ||
         (status = sr_sweep_make(&r->sweep, &r->rows, err)) < 0 || (status = traffic_sweep(r, err)) < 0 ||
         (status = choices_make(r, err)) < 0)
         return status;

@@ -332,8 +332,9 @@ static int check(struct sr_gate_line *line, struct condition *c, const struct sr
                  struct sr_error *err) {
     struct target t = {0};
     int status = condition_parse(c, err);
-    if (status == 0)
-        status = find_target(&t, evaluation, c, err);
+    if (status < 0 || !evaluation)
+        return status;
+    status = find_target(&t, evaluation, c, err);
     if (status == 0)
         line_write(line, c, &t);
     return status;
@@ -343,18 +344,21 @@ int sr_gate_check(struct sr_gate_line *line, size_t *n, const char *text, const 
                   struct sr_error *err) {
     struct span rest = {text, text + strlen(text)};
     size_t count = 0;
-    *n = 0;
+    if (evaluation)
+        *n = 0;
     for (bool more = true; more; count++) {
         const struct span all = {rest.at, find(rest, ",")};
         struct condition c = {.list = text, .number = count + 1, .all = trim(all)};
         if (count == SR_GATE_MAX)
             return refuse(err, &c, "is one too many: at most %d are checked", SR_GATE_MAX);
-        const int status = check(&line[count], &c, evaluation, err);
+        const int status = check(evaluation ? &line[count] : NULL, &c, evaluation, err);
         if (status < 0)
             return status;
         more = all.end < rest.end;
         rest.at = all.end + more;
     }
+    if (!evaluation)
+        return 0;
     *n = count;
     return verdict(line, count, err);
 }

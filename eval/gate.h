@@ -36,7 +36,8 @@ struct sr_gate_line {
  * Writes a line for each condition and their number, and returns 0 if every one holds, SR_NO with those that
  * do not in err if not. SR_USAGE, with no lines and the condition and its place in err, for what is no
  * condition, more than SR_GATE_MAX of them, a path that leads nowhere (with the nearest name) and one that
- * leads to something that is no number. */
+ * leads to something that is no number. Without an evaluation (NULL) only the conditions themselves are read:
+ * line and n are not touched and may be NULL, and what a path leads to is not known yet. */
 int sr_gate_check(struct sr_gate_line *line, size_t *n, const char *text, const struct sr_json *evaluation,
                   struct sr_error *err);
 

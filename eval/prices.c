@@ -20,6 +20,28 @@ void sr_prices_begin(struct sr_prices *p, const struct sr_options *given) {
         p->router_ms = 0;
 }
 
+int sr_prices_check(const struct sr_prices *p, bool errors_are_added, struct sr_error *err) {
+    const struct {
+        const char *first, *second;
+        double a, b;
+    } pairs[] = {{"small-cost", "large-cost", p->small_cost, p->large_cost},
+                 {"small-ms", "large-ms", p->small_ms, p->large_ms},
+                 {"missed-cost", "alarm-cost", p->missed_cost, p->alarm_cost}};
+    for (size_t i = 0; i < SR_COUNT(pairs); i++)
+        if (isnan(pairs[i].a) != isnan(pairs[i].b))
+            return sr_fail(err, SR_USAGE, "--%s and --%s say nothing one without the other; give both",
+                           pairs[i].first, pairs[i].second);
+    if (p->router_ms > 0 && isnan(p->small_ms))
+        return sr_fail(err, SR_USAGE,
+                       "--router-ms says nothing without --small-ms and --large-ms; give them too");
+    if (errors_are_added && !isnan(p->missed_cost) && isnan(p->small_cost))
+        return sr_fail(
+            err, SR_USAGE,
+            "--missed-cost and --alarm-cost are added to what the guards cost; give --small-cost and "
+            "--large-cost too");
+    return 0;
+}
+
 double sr_prices_latency(const struct sr_prices *p, double share) {
     return p->small_ms + p->router_ms + share * p->large_ms;
 }

@@ -5,6 +5,8 @@
 #ifndef SR_PRICES_H
 #define SR_PRICES_H
 
+#include <stdbool.h>
+
 #include "nn/base/base.h"
 
 /* X(key) */
@@ -40,6 +42,12 @@ extern const struct sr_prices sr_prices_unknown;
     SR_PRICE_OPTION(type, member, alarm_cost, "C", "price of a safe row called unsafe")
 /* clang-format on */
 void sr_prices_begin(struct sr_prices *p, const struct sr_options *given);
+
+/* SR_USAGE for prices that say nothing alone: small and large, missed and alarm belong together, router_ms to
+ * the other ms; and where errors are added to what guards cost, missed and alarm to small_cost and
+ * large_cost.
+ */
+int sr_prices_check(const struct sr_prices *p, bool errors_are_added, struct sr_error *err);
 
 /* Of a row on average where this share is routed: small + router + share * large. */
 double sr_prices_latency(const struct sr_prices *p, double share);

@@ -21,9 +21,10 @@ int sr_rule_cost(size_t *point, const struct sr_sweep *s, const struct sr_rule_r
                  struct sr_error *err) {
     const struct sr_prices *p = &r->prices;
     if (isnan(p->large_cost) || isnan(p->missed_cost) || isnan(p->alarm_cost))
-        return sr_fail(err, SR_USAGE,
-                       "rule cost weighs prices: give --large-cost, --missed-cost (of an unsafe row called "
-                       "safe) and --alarm-cost (of a safe row called unsafe), all in one unit");
+        return sr_fail(
+            err, SR_USAGE,
+            "rule cost weighs prices: give --small-cost and --large-cost, --missed-cost (of an unsafe "
+            "row called safe) and --alarm-cost (of a safe row called unsafe), all in one unit");
     const int status = sr_rule_need_guards(s, err);
     *point = sr_rule_best(s, value, r);
     return status;

@@ -143,6 +143,7 @@ static void warn_of_bad_rows(const struct sr_scores *s) {
 }
 
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
+    const struct sr_input inputs[] = {{"model", o->score.model, false}, {"data", o->score.data, true}};
     struct sr_data_options how = o->how;
     struct sr_scoring s = {0};
     struct sr_calibrator *calibrator = NULL;
@@ -150,7 +151,7 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
     how.features_only = true;
     if ((o->out && (status = sr_data_scores_form("out", o->out, err)) < 0) ||
         (status = sr_scoring_open(&s, &o->score, &how, threshold_given, err)) < 0 ||
-        (status = sr_scoring_spares(&s, &o->score, "out", o->out, err)) < 0)
+        (status = sr_inputs_spare(inputs, SR_COUNT(inputs), "out", o->out, err)) < 0)
         goto out;
     sr_log_info("threshold %s: %s", s.threshold_text, s.threshold_origin);
     if ((status = sr_calibrator_of_weights(&calibrator, o->score.model,

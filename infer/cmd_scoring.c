@@ -6,10 +6,14 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "data/data.h"
 #include "infer/infer.h"
+
+#define COMPARED  32    /* rows scored again, evenly spaced */
+#define SAME_PROB 1e-5f /* builds differ in rounding by less, weights by more */
 
 static int take_scores(struct sr_scoring *s, struct sr_error *err) {
     struct sr_scores *out = &s->scores;
@@ -26,13 +30,42 @@ static int take_scores(struct sr_scoring *s, struct sr_error *err) {
     return status;
 }
 
-int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
+/* Scores of other weights beside these would go unnoticed: a few rows tell. */
+static int scores_compare(const struct sr_scoring *s, struct sr_error *err) {
+    uint32_t row[COMPARED];
+    struct sr_scores some;
+    size_t n = 0;
+    for (size_t i = 0; i < COMPARED && i < s->data->rows; i++) {
+        const size_t at = s->data->rows < COMPARED ? i : i * s->data->rows / COMPARED;
+        if (!isnan(s->scores.prob[at]))
+            row[n++] = (uint32_t)at;
+    }
+    int status = sr_score_rows(&some, s->router, s->data, row, n, NULL, NULL, err);
+    for (size_t i = 0; status == 0 && i < n; i++)
+        if (!(fabsf(some.prob[i] - s->scores.prob[row[i]]) <= SAME_PROB))
+            status = sr_fail(err, SR_DATA,
+                             "%s: row %u has prob %.9g, but the weights give %.9g: these are scores of other "
+                             "weights or features",
+                             s->scores_path, row[i], (double)s->scores.prob[row[i]], (double)some.prob[i]);
+    if (status != SR_NOMEM)
+        sr_scores_free(&some);
+    return status;
+}
+
+void sr_router_compare(const struct sr_router *r, const struct sr_data *d, const char *dump,
+                       const char *weights) {
     const struct sr_pair *differs;
-    for (size_t i = 0; (differs = sr_scoring_differs(s, &i));)
-        sr_log_warn("%s is \"%s\" in the dump, but \"%s\" in the weights", differs->key, differs->value,
-                    sr_router_metadata(s->router, differs->key));
-    if (s->scores_path)
-        return take_scores(s, err);
+    for (size_t i = 0; (differs = sr_router_differs(r, d, &i));)
+        sr_log_warn("%s is \"%s\" in %s, but \"%s\" in %s", differs->key, differs->value, dump,
+                    sr_router_metadata(r, differs->key), weights);
+}
+
+int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
+    sr_router_compare(s->router, s->data, "the dump", "the weights");
+    if (s->scores_path) {
+        const int status = take_scores(s, err);
+        return status == 0 && s->router ? scores_compare(s, err) : status;
+    }
     struct sr_log_stage stage = sr_log_stage_begin("scoring");
     return sr_score_data(&s->scores, s->router, s->data, sr_log_stage_show, &stage, err);
 }
@@ -41,21 +74,37 @@ int sr_scoring_run(struct sr_scoring *s, struct sr_error *err) {
 
 static bool is_file(const struct stat *file, const char *path) {
     struct stat st;
-    return path && stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+    return stat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
 }
 
-int sr_scoring_spares(const struct sr_scoring *s, const struct sr_score_options *o, const char *option,
-                      const char *path, struct sr_error *err) {
+static int is_input(const struct stat *file, const struct sr_input *input, struct sr_error *err) {
+    char *list, *rest;
+    if (!input->is_dumps)
+        return is_file(file, input->path);
+    const int status = sr_data_paths(&list, input->path, NULL, 0, err);
+    if (status < 0)
+        return status;
+    int found = 0;
+    rest = list;
+    for (char *path; (path = strsep(&rest, ","));)
+        found |= is_file(file, path);
+    sr_free(list);
+    return found;
+}
+
+int sr_inputs_spare(const struct sr_input *inputs, size_t n, const char *option, const char *out,
+                    struct sr_error *err) {
     struct stat file;
-    const char *what = NULL;
-    if (!path || stat(path, &file) < 0)
+    if (!out || stat(out, &file) < 0)
         return 0;
-    if (is_file(&file, o->model))
-        what = "the --model itself";
-    if (is_file(&file, o->scores))
-        what = "the --scores";
-    for (size_t f = 0; f < s->data->files; f++)
-        if (is_file(&file, sr_data_path(s->data, f)))
-            what = "one of the --data files";
-    return what ? sr_fail(err, SR_USAGE, "--%s %s is %s; name another file", option, path, what) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const int found = inputs[i].path ? is_input(&file, &inputs[i], err) : 0;
+        if (found < 0)
+            return found;
+        if (found)
+            return sr_fail(err, SR_USAGE,
+                           "--%s %s is a file of --%s, which it would destroy; name another file", option,
+                           out, inputs[i].option);
+    }
+    return 0;
 }

@@ -135,20 +135,31 @@ int sr_scoring_open(struct sr_scoring *s, const struct sr_score_options *o, cons
 void sr_scoring_close(struct sr_scoring *s);
 
 /* Scores the dump into s->scores, with a progress bar, or takes the scores from their file, after warning of
- * what the dump's contract and the weights' differ in (cmd_scoring.c: prints). */
+ * what the dump's contract and the weights' differ in (cmd_scoring.c: prints). SR_DATA where the file's
+ * scores are not those of the weights given beside it: some rows are scored to see. */
 int sr_scoring_run(struct sr_scoring *s, struct sr_error *err);
 
-/* SR_USAGE if the file that --option names is one that is read here, whatever its spelling or links:
- * replacing it would destroy it. path may be NULL. */
-int sr_scoring_spares(const struct sr_scoring *s, const struct sr_score_options *o, const char *option,
-                      const char *path, struct sr_error *err);
+/* A line for every part of the dump's contract that the weights contradict (cmd_scoring.c: prints). dump and
+ * weights: what they are called, "the traffic", "the weights". r may be NULL. */
+void sr_router_compare(const struct sr_router *r, const struct sr_data *d, const char *dump,
+                       const char *weights);
+
+/* A file or, as a list with patterns, the files that a command reads. */
+struct sr_input {
+    const char *option, *path; /* path NULL: was not given */
+    bool is_dumps;
+};
+/* SR_USAGE if the file `out` that --option names is one of those, whatever its spelling or links: replacing
+ * it would destroy it. out may be NULL. */
+int sr_inputs_spare(const struct sr_input *inputs, size_t n, const char *option, const char *out,
+                    struct sr_error *err);
 
 /* What a row was used for on the way to these weights, as the keys of their metadata that hold a sketch
- * (sketch.h) of such rows. X(NAME, key, what a user reads) */
+ * (sketch.h) of such rows. X(NAME, key, what a user reads: "these rows were ... the weights") */
 #define SR_USE_LIST(X)                                                                                       \
-    X(TRAINED, "rows_trained", "trained on")                                                                 \
-    X(SELECTED, "rows_selected", "used to select the best epoch")                                            \
-    X(CALIBRATED, "rows_calibrated", "used to choose the threshold or to calibrate")
+    X(TRAINED, "rows_trained", "used to train")                                                              \
+    X(SELECTED, "rows_selected", "used to select the best epoch of")                                         \
+    X(CALIBRATED, "rows_calibrated", "used to choose the threshold or the calibration of")
 
 enum sr_use {
 #define X(name, key, text) SR_USE_##name,
@@ -160,11 +171,13 @@ enum sr_use {
 const char *sr_use_key(enum sr_use use); /* "rows_trained"; static storage */
 
 /* Of the rows scored, how many were used for what: overlap [SR_USES]. Not known (a share of NaN, no row seen)
- * where the weights do not say, or features were not read. SR_DATA: a key of the weights holds no sketch. */
-int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, struct sr_error *err);
+ * where the weights do not say, or features were not read. SR_DATA: a key of the weights holds no sketch;
+ * path is theirs, for the message. */
+int sr_router_used(struct sr_overlap *overlap, const struct sr_router *r, const char *path,
+                   const struct sr_scores *scores, struct sr_error *err);
 
 /* The next entry, from *i on, of the dump's contract (features, labels) that the weights contradict, or NULL.
  * *i starts as 0. */
-const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i);
+const struct sr_pair *sr_router_differs(const struct sr_router *r, const struct sr_data *d, size_t *i);
 
 #endif

@@ -185,15 +185,15 @@ void sr_scoring_close(struct sr_scoring *s) {
     *s = (struct sr_scoring){0};
 }
 
-int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, struct sr_error *err) {
-    const struct sr_scores *scores = &s->scores;
+int sr_router_used(struct sr_overlap *overlap, const struct sr_router *r, const char *path,
+                   const struct sr_scores *scores, struct sr_error *err) {
     for (enum sr_use u = 0; u < SR_USES; u++) {
-        const char *text = s->router && scores->hash ? sr_router_metadata(s->router, sr_use_key(u)) : NULL;
+        const char *text = r && scores->hash ? sr_router_metadata(r, sr_use_key(u)) : NULL;
         struct sr_sketch sketch;
         overlap[u] = (struct sr_overlap){.share = (double)NAN};
         if (!text)
             continue;
-        const int status = sr_sketch_parse(&sketch, text, s->model_path, sr_use_key(u), err);
+        const int status = sr_sketch_parse(&sketch, text, path, sr_use_key(u), err);
         if (status < 0)
             return status;
         overlap[u] = sr_sketch_overlap(&sketch, scores->hash, scores->rows);
@@ -201,10 +201,10 @@ int sr_scoring_used(struct sr_overlap *overlap, const struct sr_scoring *s, stru
     return 0;
 }
 
-const struct sr_pair *sr_scoring_differs(const struct sr_scoring *s, size_t *i) {
-    while (s->router && *i < s->data->contract_count) {
-        const struct sr_pair *of_dump = &s->data->contract[(*i)++];
-        const char *of_weights = sr_router_metadata(s->router, of_dump->key);
+const struct sr_pair *sr_router_differs(const struct sr_router *r, const struct sr_data *d, size_t *i) {
+    while (r && *i < d->contract_count) {
+        const struct sr_pair *of_dump = &d->contract[(*i)++];
+        const char *of_weights = sr_router_metadata(r, of_dump->key);
         if (of_weights && strcmp(of_weights, of_dump->value) != 0)
             return of_dump;
     }

@@ -239,9 +239,59 @@ Test(eval_compare, where_there_are_too_few_rows_nothing_is_worse) {
     cr_expect_not(sr_comparison_is_worse(&c));
 }
 
+/* A report or a table must never be written over what it is made of. */
+Test(eval_compare, nothing_that_is_read_is_replaced) {
+    char copy[300];
+    snprintf(copy, sizeof copy, "%s/copy.h5", folder);
+    cr_assert_eq(sr_file_copy(copy, VECTORS "/eval_guards.h5", (size_t)1 << 26, &err), 0, "%s", err.text);
+    expect_failure(run_program(folder, "eval --model %s" GUARDS "--report %s", other, other), 2, "--model");
+    expect_failure(run_program(folder, EVAL "--baseline %s --report %s", other, other), 2, "--baseline");
+    expect_failure(run_program(folder, EVAL "--traffic '%s/*.h5' --report %s", folder, copy), 2, "--traffic");
+    expect_failure(run_program(folder, "eval --model " WEIGHTS " --data %s --report %s", copy, copy), 2,
+                   "copy.h5 is a file of --data");
+}
+
+/* The make of features, for the second router and for traffic as for the first ones. */
+Test(eval_compare, contracts_are_compared) {
+    struct sr_safetensors *file;
+    const struct sr_pair make = {"feature_model", "another guard"};
+    cr_assert_eq(sr_safetensors_open(&file, other, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_safetensors_rewrite(other, file, &make, 1, &err), 0, "%s", err.text);
+    sr_safetensors_close(file);
+    struct run r = run_program(folder, EVAL "--baseline %s", other);
+    expect_in(r.err,
+              "feature_model is \"guard-a\" in the dump, but \"another guard\" in the weights of --baseline");
+    run_end(&r);
+    r = run_program(folder, "eval --model %s" GUARDS "--traffic " VECTORS "/eval_guards.h5", other);
+    expect_in(r.err, "feature_model is \"guard-a\" in the dump, but \"another guard\" in the weights\n");
+    expect_in(r.err, "feature_model is \"guard-a\" in the traffic, but \"another guard\" in the weights\n");
+    run_end(&r);
+}
+
+Test(eval_compare, rows_that_made_the_baseline_are_said) {
+    struct run r =
+        run_program(folder, "sweep --model " WEIGHTS GUARDS "--rule f1 --out %s/seen.safetensors", folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    r = run_program(folder, EVAL "--baseline %s/seen.safetensors --json", folder);
+    expect_in(
+        r.err,
+        "were used to choose the threshold or the calibration of the weights of --baseline: the old router");
+    struct sr_json *o = parse(r.out);
+    cr_expect_eq(number(o, "old_used.calibrated.rows"), 240);
+    cr_expect(sr_json_is_null(sr_json_get(sr_json_get(o, "used"), "calibrated")));
+    sr_json_free(o);
+    run_end(&r);
+}
+
 Test(eval_compare, refusals) {
     expect_failure(run_program(folder, "eval" GUARDS "--scores a.csv --baseline %s", other), 2, "--baseline");
     expect_failure(run_program(folder, EVAL "--scores a.csv --baseline %s", other), 2, "--scores");
+    expect_failure(run_program(folder, EVAL "--gate recall --report %s/r.html", folder), 2,
+                   "compares nothing");
+    snprintf(other, sizeof other, "%s/r.html", folder);
+    cr_expect_neq(access(other, F_OK), 0, "found before anything is written");
+    expect_failure(run_program(folder, EVAL "--small-ms 3"), 2, "--small-ms and --large-ms");
     expect_failure(run_program(folder, EVAL "--prevalence 0"), 2, "above 0 and below 1");
     expect_failure(run_program(folder, EVAL "--run %s", folder), 2, "--report or --json");
     expect_failure(run_program(folder, EVAL "--baseline %s/none", folder), 66, "none");

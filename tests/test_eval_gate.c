@@ -115,6 +115,12 @@ Test(gate, each_condition) {
 
 /* ---- several ---- */
 
+Test(gate, conditions_can_be_read_before_there_is_an_evaluation) {
+    cr_expect_eq(sr_gate_check(NULL, NULL, "recall>=0.75, no.such.path<1", NULL, &err), 0);
+    cr_expect_eq(sr_gate_check(NULL, NULL, "recall>=0.75, recall", NULL, &err), SR_USAGE);
+    cr_expect(strstr(err.text, "condition 2"), "%s", err.text);
+}
+
 Test(gate, all_must_hold_and_those_that_do_not_are_named) {
     cr_expect_eq(check("recall>=.7, rows>=4000,\nshare-routed<=.2"), 0, "%s", err.text);
     cr_expect_eq(n, 3);

@@ -150,6 +150,25 @@ Test(sweep_command, csv_has_a_line_for_every_score) {
     run_end(&r);
 }
 
+/* Scores of other weights would choose a threshold for the wrong router. */
+Test(sweep_command, scores_must_be_those_of_the_weights) {
+    struct run r = run_program(folder, "infer " MODEL GUARDS "--out %s/s.csv", folder);
+    run_end(&r);
+    snprintf(path, sizeof path, "%s/s.csv", folder);
+    char *text = slurp(path), *decimal = strchr(text, '\n');
+    r = run_program(folder, SWEEP "--scores %s", path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.err, "whether the weights were made with these rows is not known");
+    run_end(&r);
+    for (int comma = 0; comma < 3; comma++) /* the prob of row 0 */
+        decimal = strchr(decimal + 1, ',');
+    decimal = strchr(decimal, '.') + 2;
+    *decimal = *decimal == '5' ? '6' : '5';
+    cr_assert_eq(sr_atomic_file_write(path, text, strlen(text), &err), 0, "%s", err.text);
+    expect_failure(run_program(folder, SWEEP "--scores %s", path), 65, "row 0 has prob 0.");
+    sr_free(text);
+}
+
 Test(sweep_command, scores_will_do) {
     struct run r = run_program(folder, "infer " MODEL GUARDS "--out %s/s.h5", folder);
     cr_assert_eq(r.status, 0, "%s", r.err);
@@ -216,7 +235,7 @@ Test(sweep_command, a_router_is_the_weights_with_a_threshold) {
     cr_expect_eq(number(e, "recall"), number(c, "recall"), "what was promised is what it does");
     cr_expect_eq(number(e, "rows_routed"), number(c, "routed"));
     expect_in(r.err, "stored in the weights, rule recall=0.8");
-    cr_expect(strstr(r.err, "used to choose the threshold or to calibrate"), "%s", r.err);
+    cr_expect(strstr(r.err, "used to choose the threshold or the calibration of the weights"), "%s", r.err);
     run_end(&r);
     sr_json_free(o);
     sr_json_free(e);
@@ -300,13 +319,18 @@ Test(sweep_command, refusals) {
     expect_failure(run_program(folder, SWEEP " --rule f1,recall=.8 --out %s", path), 2, "give one --rule");
     expect_failure(run_program(folder, SWEEP " --out %s", path), 2, "nothing to write");
     expect_failure(run_program(folder, SWEEP " --rule cost"), 2, "--missed-cost");
+    expect_failure(run_program(folder, SWEEP " --large-cost 2"), 2, "--small-cost and --large-cost");
+    expect_failure(run_program(folder, SWEEP " --missed-cost 2 --alarm-cost 1"), 2, "give --small-cost");
+    expect_failure(run_program(folder, SWEEP " --router-ms 2"), 2, "--small-ms and --large-ms");
+    expect_failure(run_program(folder, SWEEP " --rule f1 --out %s --csv %s", path, path), 2, "the same file");
     expect_failure(run_program(folder, SWEEP " --rule f1 --out " WEIGHTS), 2, "never overwritten");
     expect_failure(run_program(folder, SWEEP " --rule f1 --out %s/none/w", folder), 74, "none");
     expect_failure(run_program(folder, SWEEP " --csv %s/none/w.csv", folder), 74, "none");
     snprintf(to, sizeof to, "%s/copy.h5", folder);
     cr_assert_eq(sr_file_copy(to, VECTORS "/eval_guards.h5", (size_t)1 << 26, &err), 0, "%s", err.text);
-    expect_failure(run_program(folder, "sweep " MODEL " --data %s --csv %s", to, to), 2,
-                   "one of the --data files");
+    expect_failure(run_program(folder, SWEEP "--traffic %s --csv %s", to, to), 2, "is a file of --traffic");
+    expect_failure(run_program(folder, "sweep " MODEL " --data '%s/c*.h5' --csv %s", folder, to), 2,
+                   "is a file of --data, which it would destroy");
 }
 
 /* Rules, threads and where features are kept change nothing but what was asked for. */

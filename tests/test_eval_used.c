@@ -12,7 +12,7 @@
 
 #define DUMPS   SR_SOURCE_DIR "/tests/dumps/"
 #define WARNING "(at least " /* in every warning of this kind, and in no other line */
-#define TRAINED " were trained on: what is measured here is too good"
+#define TRAINED " were used to train the weights: what is measured here is too good"
 
 enum { TRAIN = 1500, VAL = 400, FRESH = 500 };
 
@@ -108,7 +108,7 @@ Test(eval_used, rows_that_trained) {
     expect_clean(&s, "selected");
     expect_unknown(&s, "calibrated");
     expect_warning(&s, "warning: about 100 % of these rows (at least 1024)" TRAINED);
-    expect_no_warning(&s, "used to");
+    expect_no_warning(&s, "used to select");
     said_end(&s);
 }
 
@@ -116,9 +116,9 @@ Test(eval_used, rows_that_selected) {
     struct said s = eval("val.h5");
     expect_used(&s, "selected", VAL, 1, 0);
     expect_clean(&s, "trained");
-    expect_warning(&s,
-                   "warning: about 100 % of these rows (at least 400) were used to select the best epoch: ");
-    expect_no_warning(&s, "trained on");
+    expect_warning(&s, "warning: about 100 % of these rows (at least 400) were used to select the best epoch "
+                       "of the weights: ");
+    expect_no_warning(&s, "used to train");
     said_end(&s);
 }
 
@@ -253,8 +253,8 @@ Test(eval_used, rows_that_calibrated) {
     rewrite_sketch("w.safetensors", "rows_calibrated", &s);
     struct said said = eval_with("w.safetensors", "fresh.h5", "");
     expect_used(&said, "calibrated", 50, .1, 0);
-    expect_warning(
-        &said, "about 10 % of these rows (at least 50) were used to choose the threshold or to calibrate");
+    expect_warning(&said, "about 10 % of these rows (at least 50) were used to choose the threshold or the "
+                          "calibration of the weights");
     said_end(&said);
     sr_scan_free(&scan);
     sr_data_close(d);
@@ -284,7 +284,7 @@ Test(eval_used, shares_too_small_or_unknown_are_said_in_words) {
     rewrite_sketch("w.safetensors", "rows_trained", &s);
     said = eval_with("w.safetensors", "train.h5", "");
     expect_unknown(&said, "trained");
-    expect_no_warning(&said, "trained on");
+    expect_no_warning(&said, "used to train");
     said_end(&said);
     sr_scan_free(&scan);
     sr_data_close(d);

@@ -341,13 +341,13 @@ Test(infer_command, out_is_never_a_file_that_is_read) {
     snprintf(command, sizeof command, "%s/d.h5", folder);
     cr_assert_eq(sr_file_read(&before, &size, command, 1 << 24, NULL), 0);
     expect_failure(run_program(folder, "infer " MODEL " " GUARDS ",%s/d.h5 --out %s/./d.h5", folder, folder),
-                   2, "/./d.h5 is one of the --data files");
+                   2, "/./d.h5 is a file of --data");
     expect_failure(run_program(folder, "infer " MODEL " --data '%s/d*.h5' --out %s/d.h5", folder, folder), 2,
-                   "/d.h5 is one of the --data files");
+                   "/d.h5 is a file of --data");
     cr_assert_eq(sr_file_read(&after, &size_after, command, 1 << 24, NULL), 0);
     cr_expect(size == size_after && memcmp(before, after, size) == 0, "the dump was touched");
     expect_failure(run_program(folder, "infer --model %s/w.h5 " GUARDS " --out %s/w.csv", folder, folder), 2,
-                   "w.csv is the --model");
+                   "w.csv is a file of --model");
     sr_free(before);
     sr_free(after);
     folder_end(folder);
