@@ -53,7 +53,12 @@ static int slices_measure(struct sr_eval_result *r, struct sr_error *err) {
 
 /* ---- a second router ---- */
 
-/* The new router at the lowest threshold at which it routes no more rows than the old one does. */
+static uint64_t distance(uint64_t a, uint64_t b) {
+    return a > b ? a - b : b - a;
+}
+
+/* The new router at the threshold at which it routes as many rows as the old one or, where rows of one score
+ * stand in the way, as nearly as it can; of two the one that routes fewer. */
 static int equal_share_compare(struct sr_eval_result *r, const float *old_prob, float old_threshold,
                                struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("comparing at equal share");
@@ -63,7 +68,8 @@ static int equal_share_compare(struct sr_eval_result *r, const float *old_prob, 
     int status = sr_sweep_make(&sweep, &r->rows, err);
     if (status < 0)
         return status;
-    while (i + 1 < sweep.n && sweep.point[i].routed > r->change.old.routed)
+    while (i + 1 < sweep.n && distance(sweep.point[i + 1].routed, r->change.old.routed) <=
+                                  distance(sweep.point[i].routed, r->change.old.routed))
         i++;
     how.threshold = r->equal_threshold = sweep.point[i].threshold;
     sr_sweep_free(&sweep);
@@ -126,7 +132,7 @@ static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
         return status;
     t->rows = scores.rows;
     for (size_t i = 0; i < scores.rows; i++)
-        t->routed += scores.prob[i] > r->how.threshold || isnan(scores.prob[i]);
+        t->routed += sr_is_routed(scores.prob[i], r->how.threshold);
     const double share = (double)t->routed / (double)t->rows;
     t->latency_ms = sr_prices_latency(&o->prices, share);
     t->price = sr_prices_price(&o->prices, share);

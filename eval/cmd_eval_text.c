@@ -44,7 +44,7 @@ static void print_old(const struct sr_eval_result *r) {
         return;
     sr_comparison_print(stdout, "own thresholds", &r->change);
     sr_comparison_print(stdout, "equal share", &r->equal_share);
-    printf("(the new one at threshold %s, where it routes no more than the old one)\n",
+    printf("(the new one at threshold %s, where it routes as nearly as many rows as it can)\n",
            sr_decimal_float(text, r->equal_threshold));
     sr_regressions_print(stdout, sr_slices_by(&r->options->how), r->names, r->slice_change, r->slices);
 }

@@ -11,7 +11,7 @@
 
 void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold) {
     for (size_t i = 0; i < n; i++)
-        decided[i] = prob[i] > threshold || isnan(prob[i]);
+        decided[i] = sr_is_routed(prob[i], threshold);
 }
 
 struct sr_confusion sr_confusion_count(const uint8_t *truth, const uint8_t *decided, size_t n) {

@@ -5,11 +5,16 @@
 #ifndef SR_CONFUSION_H
 #define SR_CONFUSION_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* decided[i] = prob[i] > threshold, float to float, as a deployed router decides; NaN is decided 1 (fail
- * closed). */
+/* To the large guard? Float to float, as a deployed router decides; what has no prob (NaN) is (fail closed).
+ */
+static inline bool sr_is_routed(float prob, float threshold) {
+    return prob > threshold || isnan(prob);
+}
 void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold);
 
 /* Counts of decision (1 = positive) against truth; rows whose truth is unknown are left out. */

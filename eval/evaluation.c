@@ -44,6 +44,8 @@ static void intervals_choose(struct sr_interval *ci, const double *value, const 
             ci[f] = has_groups ? sr_interval_hull(ci[f], sr_wilson(value[f] * of[f], of[f]))
                                : sr_wilson(value[f] * of[f], of[f]);
     }
+    if (!(ci[SR_FIGURE_GAP].low > 0)) /* a part of what may be nothing */
+        ci[SR_FIGURE_GAP_WON] = undefined;
 }
 
 static void missing_count(struct sr_evaluation *out, const struct sr_rows *rows) {
@@ -73,7 +75,9 @@ static int measure(struct sr_evaluation *out, double *of, const struct sr_view *
     sr_view_measure(out->value, of, v, NULL);
     for (size_t f = 0; f < SR_FIGURES; f++)
         out->ci[f] = undefined;
-    return sr_groups_count(&out->groups, rows->group, rows->n, err);
+    const int status = sr_groups_count(&out->groups, rows->group, rows->n, err);
+    out->too_few |= out->groups < SR_FEW;
+    return status;
 }
 
 int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const struct sr_measure_options *how,
@@ -83,9 +87,10 @@ int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const str
     int status = sr_view_make(&v, rows, how, false, err);
     if (status == 0)
         status = measure(out, of, &v, rows, err);
-    if (status == 0 && how->draws > 0)
+    const bool sure = how->draws > 0 && (out->groups >= SR_FEW || out->groups == rows->n);
+    if (status == 0 && sure && out->groups >= SR_FEW)
         status = resample(out->ci, statistics, &v, rows, how, err);
-    if (status == 0 && how->draws > 0)
+    if (status == 0 && sure)
         intervals_choose(out->ci, out->value, of, out->groups < rows->n);
     sr_view_free(&v);
     return status;
@@ -115,10 +120,6 @@ static uint8_t *old_labels(const struct sr_rows *rows, struct sr_error *err) {
     return label;
 }
 
-static bool is_routed(float prob, float threshold) {
-    return prob > threshold || isnan(prob);
-}
-
 /* Right: the verdict is gold's or, for rows without gold, the decision the label's. -1: not known. */
 static int is_right(const struct sr_rows *rows, size_t i, bool routed) {
     if (rows->gold) {
@@ -129,17 +130,45 @@ static int is_right(const struct sr_rows *rows, size_t i, bool routed) {
     return rows->label[i] > 1 ? -1 : rows->label[i] == routed;
 }
 
-static void changes_count(struct sr_comparison *out, const struct sr_rows *rows, float threshold,
-                          const float *old_prob, float old_threshold) {
+/* lead[g]: rows of group g that only the new one has right, less those that only the old one has. */
+static double groups_mcnemar(const int64_t *lead, size_t groups) {
+    uint64_t won = 0, lost = 0;
+    for (size_t g = 0; g < groups; g++) {
+        won += lead[g] > 0;
+        lost += lead[g] < 0;
+    }
+    return sr_mcnemar(won, lost);
+}
+
+static void changes_add(struct sr_comparison *out, int64_t *lead, const uint32_t *group, const struct pair *p,
+                        const struct sr_rows *rows, const float *old_prob) {
+    const float threshold = p->now.how.threshold, old_threshold = p->old.how.threshold;
     for (size_t i = 0; i < rows->n; i++) {
-        const bool now = is_routed(rows->prob[i], threshold), old = is_routed(old_prob[i], old_threshold);
+        const bool now = sr_is_routed(rows->prob[i], threshold),
+                   old = sr_is_routed(old_prob[i], old_threshold);
         const int now_right = is_right(rows, i, now), old_right = is_right(rows, i, old);
+        const bool won = now_right == 1 && old_right == 0, lost = now_right == 0 && old_right == 1;
         out->to_large += now && !old;
         out->to_small += old && !now;
-        out->only_new_right += now_right == 1 && old_right == 0;
-        out->only_old_right += now_right == 0 && old_right == 1;
+        out->only_new_right += won;
+        out->only_old_right += lost;
+        lead[group[i]] += won - lost;
     }
-    out->p_value = sr_mcnemar(out->only_new_right, out->only_old_right);
+}
+
+static int changes_count(struct sr_comparison *out, const struct pair *p, const struct sr_rows *rows,
+                         const float *old_prob, struct sr_error *err) {
+    uint32_t *group = sr_alloc(rows->n, sizeof *group, err);
+    int64_t *lead = sr_alloc(rows->n, sizeof *lead, err);
+    size_t groups;
+    int status = group && lead ? sr_groups_number(group, &groups, rows->group, rows->n, err) : SR_NOMEM;
+    if (status == 0) {
+        changes_add(out, lead, group, p, rows, old_prob);
+        out->p_value = groups_mcnemar(lead, groups);
+    }
+    sr_free(group);
+    sr_free(lead);
+    return status;
 }
 
 static int compare(struct sr_comparison *out, const struct pair *p, const struct sr_rows *rows,
@@ -148,7 +177,7 @@ static int compare(struct sr_comparison *out, const struct pair *p, const struct
     differences(out->delta, NULL, p);
     for (size_t f = 0; f < SR_FIGURES; f++)
         out->ci[f] = undefined;
-    if (how->draws > 0)
+    if (how->draws > 0 && out->old.groups >= SR_FEW)
         status = resample(out->ci, differences, p, rows, how, err);
     for (size_t f = 0; f < SR_FIGURES; f++)
         if (isnan(out->delta[f]))
@@ -169,10 +198,9 @@ int sr_compare(struct sr_comparison *out, const struct sr_rows *rows, const stru
     old.prob = old_prob;
     if (status == 0 && (status = sr_view_make(&p.now, rows, how, false, err)) == 0 &&
         (status = sr_view_make(&p.old, &old, &old_how, true, err)) == 0 &&
-        (status = measure(&out->old, NULL, &p.old, &old, err)) == 0) {
-        changes_count(out, rows, how->threshold, old_prob, old_threshold);
+        (status = measure(&out->old, NULL, &p.old, &old, err)) == 0 &&
+        (status = changes_count(out, &p, rows, old_prob, err)) == 0)
         status = compare(out, &p, rows, how, err);
-    }
     sr_view_free(&p.now);
     sr_view_free(&p.old);
     sr_free(label);

@@ -40,9 +40,10 @@
     X(MISSED_SMALL, "missed_small") /* unsafe rows called safe */                                            \
     X(MISSED_ROUTED, "missed_routed")                                                                        \
     X(MISSED_LARGE, "missed_large")                                                                          \
-    X(GAP_WON, "gap_won") /* (F1 routed - small) / (F1 large - small); undefined unless large > small */     \
-    X(GAIN, "gain")       /* share of rows routed that only the large guard has right */                     \
-    X(HARM, "harm")       /* share of rows routed that only the small guard has right */                     \
+    X(GAP, "gap")                     /* safety F1 large - small */                                          \
+    X(GAP_WON, "gap_won")             /* (F1 routed - small) / gap; undefined unless gap > 0 */              \
+    X(GAIN, "gain")                   /* share of rows routed that only the large guard has right */         \
+    X(HARM, "harm")                   /* share of rows routed that only the small guard has right */         \
     X(ROUTING_ERROR, "routing_error") /* decision is not the label; of rows with all columns */              \
     X(RISK_GAP, "risk_gap")           /* mean log loss of the routed system less that with perfect labels */ \
     X(RISK_BOUND, "risk_bound")       /* what that gap can be at most: theorem 3.1 of SafeRoute */           \
@@ -128,15 +129,15 @@ struct sr_evaluation {
     size_t routed, system_rows, entropy_rows, groups;
     struct sr_confusion confusion; /* of the ranked rows */
     uint64_t cc, cw, wc, ww;       /* who is right, first small, second large; c right, w wrong */
-    bool too_few;                  /* less than SR_FEW rows of either class: numbers that mean little */
-    double value[SR_FIGURES];      /* NaN: undefined, or not known */
+    bool too_few;             /* less than SR_FEW rows of either class, or groups: numbers that mean little */
+    double value[SR_FIGURES]; /* NaN: undefined, or not known */
     struct sr_interval ci[SR_FIGURES];
 };
 #define SR_FEW 10
 
-/* Intervals: 95 %. Bootstrap (by group where there are any; same bits for any number of threads), and for
- * proportions Wilson's, which stays sound where few rows or none are counted; with groups, the wider of both
- * at either end. O(n log n) and draws times O(n). */
+/* Intervals: 95 %; undefined where there are less than SR_FEW groups. Bootstrap (by group where there are
+ * any; same bits for any number of threads), and for proportions Wilson's, which stays sound where few rows
+ * or none are counted; with groups, the wider of both at either end. O(n log n) and draws times O(n). */
 int sr_evaluate(struct sr_evaluation *out, const struct sr_rows *rows, const struct sr_measure_options *how,
                 struct sr_error *err);
 
@@ -159,7 +160,8 @@ struct sr_comparison {
     struct sr_interval ci[SR_FIGURES]; /* paired: both see the same resamples */
     size_t to_large, to_small;         /* rows that were not routed and are, and the other way round */
     /* Rows that one of the two systems judges rightly and the other does not (of the decisions against
-     * labels, where there is no gold), and the exact McNemar test of them. */
+     * labels, where there is no gold), and the exact McNemar test: of them or, as twins are not independent,
+     * of the groups in which one is right on more rows than the other. */
     uint64_t only_new_right, only_old_right;
     double p_value;
 };

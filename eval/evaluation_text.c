@@ -41,6 +41,10 @@ void sr_guards_print(FILE *to, const struct sr_evaluation *e) {
             CELL, "accuracy", "routed");
     for (size_t j = 0; j < SR_COUNT(order); j++) {
         fprintf(to, "%-15s", names[order[j]]);
+        if (isnan(e->value[sr_figure(order[j], SR_OF_JUDGE_SHARE_ROUTED)])) {
+            fputs(" not known: rows lack the small guard's probability\n", to);
+            continue;
+        }
         for (enum sr_judge_figure f = SR_OF_JUDGE_F1; f <= SR_OF_JUDGE_ACCURACY; f++)
             put_figure(to, "%.4f", e, sr_figure(order[j], f), 1);
         fputc(' ', to);

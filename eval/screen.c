@@ -117,6 +117,9 @@ static void print_gap(FILE *to, const struct sr_evaluation *e) {
     sr_put_name(to, "gap won");
     if (e->value[f1_of(SR_JUDGE_LARGE)] <= e->value[f1_of(SR_JUDGE_SMALL)]) {
         fputs("none to win: the large guard is no better than the small one", to);
+    } else if (e->ci[SR_FIGURE_GAP].low <= 0) {
+        fputs("too small a gap to tell: safety F1 of large less small is ", to);
+        put_figure(to, "%.4f", e, SR_FIGURE_GAP, 1);
     } else {
         put_figure(to, "%.0f %%", e, SR_FIGURE_GAP_WON, 100);
         fputs(" of the way from small to large", to);

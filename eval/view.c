@@ -88,6 +88,14 @@ static double oracle_score(uint8_t kind) {
     return (large == gold) - (small == gold);
 }
 
+/* Doubt that is not known of one row can stand nowhere in the queue without being an assumption. */
+static bool has_entropy(const struct sr_view *v, const struct sr_rows *rows) {
+    for (size_t i = 0; i < v->n; i++)
+        if (!rows->small_prob || (v->kind[i] < SR_KIND_UNKNOWN && isnan(rows->small_prob[i])))
+            return false;
+    return true;
+}
+
 /* Each queue and ranking from its score. */
 static int sort_all(struct sr_view *v, const struct sr_rows *rows, struct sr_error *err) {
     int status = 0;
@@ -111,7 +119,8 @@ static int sort_all(struct sr_view *v, const struct sr_rows *rows, struct sr_err
         !rows->small_prob)
         return status;
     sr_entropy(v->score, rows->small_prob, v->n);
-    if ((status = sr_queue_sort(&v->queue[SR_QUEUE_ENTROPY], v->kind, v->score, v->n, err)) < 0)
+    if (has_entropy(v, rows) &&
+        (status = sr_queue_sort(&v->queue[SR_QUEUE_ENTROPY], v->kind, v->score, v->n, err)) < 0)
         return status;
     return sr_ranks_sort(&v->entropy, v->label, v->score, v->n, err);
 }
@@ -241,6 +250,7 @@ static void measure_system(struct sink to, const struct sr_view *v, const uint32
     /* Where the large guard is no better there is nothing to win, and a share of that loss would read as a
      * gain. */
     const double gap = sr_mass_f1(large) - sr_mass_f1(small);
+    put(to, SR_FIGURE_GAP, gap);
     put(to, SR_FIGURE_GAP_WON, gap > 0 ? (sr_mass_f1(own) - sr_mass_f1(small)) / gap : (double)NAN);
     put_part(to, SR_FIGURE_GAIN, (double)sr_tally_right(&t, false, true, true), rows);
     put_part(to, SR_FIGURE_HARM, (double)sr_tally_right(&t, true, false, true), rows);

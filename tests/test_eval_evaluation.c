@@ -473,6 +473,68 @@ Test(evaluation, twins_do_not_make_intervals_narrow) {
     }
 }
 
+/* A thousand twins are one row. */
+Test(evaluation, a_few_groups_tell_nothing) {
+    struct sample s;
+    sample_draw(&s, 40);
+    struct sr_measure_options how = point_only;
+    how.draws = 100;
+    for (size_t groups = SR_FEW - 1; groups <= SR_FEW; groups++) {
+        for (size_t i = 0; i < N; i++)
+            s.group[i] = (int64_t)(i % groups);
+        const struct sr_evaluation e = evaluate(&s.rows, &how);
+        cr_expect_eq(e.too_few, groups < SR_FEW);
+        cr_expect_eq(isnan(e.ci[SR_FIGURE_AUPRC].low) != 0, groups < SR_FEW, "%zu groups", groups);
+        cr_expect_eq(isnan(e.ci[SR_FIGURE_RECALL].low) != 0, groups < SR_FEW, "Wilson's would be of rows");
+    }
+}
+
+/* The part of a gap that may be none is no number to give an interval of. */
+Test(evaluation, a_gap_that_may_be_none_has_no_parts) {
+    enum { ROWS = 400 };
+    static uint8_t label[ROWS], gold[ROWS], small[ROWS], large[ROWS];
+    static float prob[ROWS];
+    struct sr_measure_options how = point_only;
+    how.draws = 200;
+    for (size_t won = 12; won <= 60;
+         won += 48) { /* the large guard is right on so many more, of 200 unsafe */
+        for (size_t i = 0; i < ROWS; i++) {
+            gold[i] = i % 2;
+            small[i] = gold[i] && i > 100;
+            large[i] = gold[i] && (i < 100 ? i < 2 * won : i > 124);
+            prob[i] = i < 2 * won ? .9f : .1f;
+        }
+        const struct sr_rows rows = {
+            .n = ROWS, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
+        const struct sr_evaluation e = evaluate(&rows, &how);
+        const bool clear = e.ci[SR_FIGURE_GAP].low > 0;
+        cr_expect_eq(clear, won == 60, "[%g, %g]", e.ci[SR_FIGURE_GAP].low, e.ci[SR_FIGURE_GAP].high);
+        cr_expect_eq(!isnan(e.ci[SR_FIGURE_GAP_WON].low), clear);
+    }
+}
+
+/* Where doubt is not known of a row it stands nowhere, so there is no such way to route. */
+Test(evaluation, entropy_needs_every_probability) {
+    const uint8_t label[] = {1, 0, 0, 0}, gold[] = {1, 1, 0, 255}, small[] = {0, 1, 0, 0},
+                  large[] = {1, 1, 0, 0};
+    const float prob[] = {.9f, .2f, .1f, .1f};
+    float small_prob[] = {.4f, .6f, .1f, NAN};
+    const struct sr_rows rows = {.n = 4,
+                                 .label = label,
+                                 .prob = prob,
+                                 .gold = gold,
+                                 .small_pred = small,
+                                 .large_pred = large,
+                                 .small_prob = small_prob};
+    struct sr_evaluation e = evaluate(&rows, &point_only);
+    cr_expect_not(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_F1)), "row 3 has no gold, so it is not asked");
+    small_prob[2] = NAN;
+    e = evaluate(&rows, &point_only);
+    cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_F1)));
+    cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_AREA)));
+    cr_expect_not(isnan(of(&e, SR_JUDGE_RANDOM, SR_OF_JUDGE_F1)));
+}
+
 /* ---- slices and comparisons ---- */
 
 Test(evaluation, a_slice_is_an_evaluation_of_its_rows) {
@@ -568,6 +630,44 @@ Test(evaluation, a_comparison_is_two_evaluations) {
         expect_same(c.old.value[f], then.value[f], "old");
         expect_same(c.delta[f], now.value[f] - then.value[f], "delta");
     }
+}
+
+/* Rows that are there eight times, in the same groups, are no more evidence. */
+Test(evaluation, twins_are_one_discordance) {
+    enum { TIMES = 8 };
+    static uint8_t label[TIMES * N], gold[TIMES * N], small[TIMES * N], large[TIMES * N];
+    static float prob[TIMES * N], old_prob[TIMES * N];
+    static int64_t group[TIMES * N];
+    struct sample s, old;
+    struct sr_comparison once, often, rows_alone;
+    sample_draw(&s, 33);
+    sample_draw(&old, 34);
+    for (size_t i = 0; i < N; i++)
+        s.group[i] = (int64_t)i;
+    for (size_t i = 0; i < TIMES * N; i++) {
+        label[i] = s.label[i % N];
+        gold[i] = s.gold[i % N];
+        small[i] = s.small[i % N];
+        large[i] = s.large[i % N];
+        prob[i] = s.prob[i % N];
+        old_prob[i] = old.prob[i % N];
+        group[i] = s.group[i % N];
+    }
+    struct sr_rows rows = {.n = TIMES * N,
+                           .label = label,
+                           .prob = prob,
+                           .gold = gold,
+                           .small_pred = small,
+                           .large_pred = large,
+                           .group = group};
+    cr_assert_eq(sr_compare(&once, &s.rows, &point_only, old.prob, .3f, NULL), 0);
+    cr_assert_eq(sr_compare(&often, &rows, &point_only, old_prob, .3f, NULL), 0);
+    rows.group = NULL;
+    cr_assert_eq(sr_compare(&rows_alone, &rows, &point_only, old_prob, .3f, NULL), 0);
+    cr_expect_eq(often.p_value, once.p_value);
+    cr_expect_eq(often.only_new_right, TIMES * once.only_new_right);
+    cr_expect_lt(rows_alone.p_value, once.p_value);
+    cr_expect_eq(rows_alone.p_value, sr_mcnemar(often.only_new_right, often.only_old_right));
 }
 
 /* A row that only the old router could not score was routed by it, and ranks first. */

@@ -273,14 +273,19 @@ Test(screen, what_is_undefined_says_so) {
     free(text);
 }
 
-/* Few positives: some resamples have none, the interval is of the others. All rows bad: nothing is ranked. */
+/* Few positives: some resamples have none, the interval is of the others. All rows bad: nothing is ranked.
+ * Less than ten rows: no resample is like others. */
 Test(screen, one_positive_and_none_that_can_be_scored) {
-    const uint8_t label[] = {1, 0, 0, 0};
-    const float prob[] = {.2f, .9f, .7f, .1f}, bad[] = {NAN, NAN, NAN, NAN};
-    struct sr_rows in = {.n = 4, .label = label, .prob = prob};
+    const uint8_t label[12] = {1};
+    const float prob[12] = {.2f, .9f, .7f, .1f}, bad[4] = {NAN, NAN, NAN, NAN};
+    struct sr_rows in = {.n = 12, .label = label, .prob = prob};
     struct sr_evaluation e = measure(&in);
     cr_expect_float_eq(e.value[SR_FIGURE_AUPRC], 1. / 3, 1e-15);
     cr_expect(e.ci[SR_FIGURE_AUPRC].low > 0 && e.ci[SR_FIGURE_AUPRC].high == 1);
+    in.n = 4;
+    e = measure(&in);
+    cr_expect_float_eq(e.value[SR_FIGURE_AUPRC], 1. / 3, 1e-15);
+    cr_expect(isnan(e.ci[SR_FIGURE_AUPRC].low) && !isnan(e.ci[SR_FIGURE_RECALL].low));
     in.prob = bad;
     e = measure(&in);
     cr_expect(e.ranked == 0 && e.bad_rows == 4 && e.routed == 4 && e.unlabelled == 0);
