@@ -192,6 +192,7 @@ int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     sr_rows_files_json(o, r->options->score.model, r->scoring->data);
     sr_evaluation_json(o, &r->all);
     sr_json_set(o, "prevalence_at", sr_json_number(r->how.prevalence));
+    sr_json_set(o, "train_share", sr_json_number(r->how.train_share));
     set_threshold(o, r);
     sr_rows_labels_json(o, r->scoring->data);
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));

@@ -9,19 +9,27 @@
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
 
-/* The share of positives that training drew: what prevalence corrects from. */
-static double train_share(const struct sr_router *router) {
-    const char *text = router ? sr_router_metadata(router, "train_share") : NULL;
-    const double share = text ? strtod(text, NULL) : (double)NAN;
-    return share > 0 && share < 1 ? share : (double)NAN;
+/* The share of positives that training saw: what prevalence corrects from. NaN: the weights do not say. */
+static int train_share(double *out, const struct sr_scoring *s, struct sr_error *err) {
+    const char *text = s->router ? sr_router_metadata(s->router, "train_share") : NULL;
+    char *end;
+    *out = (double)NAN;
+    if (!text)
+        return 0;
+    *out = strtod(text, &end);
+    return end != text && !*end && *out > 0 && *out < 1
+               ? 0
+               : sr_fail(err, SR_DATA,
+                         "%s: metadata train_share is \"%.40s\", not a number above 0 and below 1",
+                         s->model_path, text);
 }
 
-static void how_fill(struct sr_eval_result *r) {
+static int how_fill(struct sr_eval_result *r, struct sr_error *err) {
     r->how = (struct sr_measure_options){.threshold = r->scoring->threshold,
                                          .draws = SR_DRAWS,
                                          .prices = r->options->prices,
-                                         .prevalence = r->options->prevalence,
-                                         .train_share = train_share(r->scoring->router)};
+                                         .prevalence = r->options->prevalence};
+    return train_share(&r->how.train_share, r->scoring, err);
 }
 
 /* The same with a bar. */
@@ -167,7 +175,8 @@ int sr_eval_measure(struct sr_eval_result *r, const struct sr_eval_options *o, c
                     struct sr_error *err) {
     int status;
     *r = (struct sr_eval_result){.options = o, .scoring = s, .rows = sr_rows_of(s)};
-    how_fill(r);
+    if ((status = how_fill(r, err)) < 0)
+        return status;
     sr_data_labels_text(r->labels, s->data);
     if (s->data->weight)
         sr_log_info("metrics count every row as 1; /weight only matters in training");

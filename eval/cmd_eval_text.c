@@ -59,7 +59,7 @@ void sr_eval_print(const struct sr_eval_result *r) {
     sr_prices_print(stdout, &r->all, &r->how.prices);
     print_traffic(r);
     sr_guards_print(stdout, &r->all);
-    sr_prevalence_print(stdout, &r->all, r->how.prevalence);
+    sr_prevalence_print(stdout, &r->all, &r->how);
     print_old(r);
     if (!r->options->full)
         return;

@@ -116,7 +116,7 @@ struct sr_measure_options {
     size_t draws; /* of the bootstrap; 0: no intervals */
     struct sr_prices prices;
     /* Share of positives where the router runs, NaN: not known. Rows are weighted to it, and probs corrected
-     * by sr_prior_shift from train_share, the share that training drew (NaN: the share of these rows). */
+     * by sr_prior_shift from train_share, the share that training saw (NaN: the share of these rows). */
     double prevalence, train_share;
     void (*progress)(void *user, double fraction); /* or NULL; called by the calling thread */
     void *progress_user;
@@ -191,7 +191,7 @@ void sr_comparison_json(struct sr_json *to, const struct sr_comparison *c);
 void sr_guards_print(FILE *to, const struct sr_evaluation *e); /* guards alone, and ways to route */
 void sr_prices_print(FILE *to, const struct sr_evaluation *e,
                      const struct sr_prices *p); /* three lines at most */
-void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, double prevalence);
+void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, const struct sr_measure_options *how);
 void sr_evaluation_print(FILE *to, const struct sr_evaluation *e); /* counts, calibration, areas, risk */
 /* heading: "source". Slices without rows are left out. */
 void sr_evaluation_slices_print(FILE *to, const char *heading, const char *const *names,

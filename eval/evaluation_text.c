@@ -151,17 +151,22 @@ void sr_prices_print(FILE *to, const struct sr_evaluation *e, const struct sr_pr
     print_cost(to, e, p);
 }
 
-void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, double prevalence) {
+void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, const struct sr_measure_options *how) {
     const size_t f = SR_FIGURE_OF_PREVALENCE;
-    if (isnan(prevalence))
+    if (isnan(how->prevalence))
         return;
-    fprintf(to, "\nwhere %.4g %% of the rows are positive\n", 100 * prevalence);
+    fprintf(to, "\nwhere %.4g %% of the rows are positive\n", 100 * how->prevalence);
     print_figure(to, "precision", "%.4f", e, f + SR_OF_PREVALENCE_PRECISION, 1);
     print_figure(to, "F1", "%.4f", e, f + SR_OF_PREVALENCE_F1, 1);
     print_figure(to, "accuracy", "%.4f", e, f + SR_OF_PREVALENCE_ACCURACY, 1);
     print_figure(to, "routed", "%.2f %%", e, f + SR_OF_PREVALENCE_SHARE_ROUTED, 100);
     print_figure(to, "Brier, corrected", "%.4f", e, f + SR_OF_PREVALENCE_BRIER, 1);
     print_figure(to, "log loss, corr.", "%.4f", e, f + SR_OF_PREVALENCE_LOG_LOSS, 1);
+    if (isnan(how->train_share))
+        fputs("(prob corrected from the share of these rows: what training saw is not known)\n", to);
+    else
+        fprintf(to, "(prob corrected from the %.4g %% that training saw, by its sampler and loss)\n",
+                100 * how->train_share);
 }
 
 /* ---- slices ---- */

@@ -148,21 +148,31 @@ static void expect_share(const char *settings, double want) {
     run_fine(folder, line);
     char *text = metadata("run/best.safetensors", "train_share"), *rest;
     cr_assert_not_null(text);
-    cr_expect_eq(strtod(text, &rest), want, "%s: %s, not %g", settings, text, want);
+    cr_expect_float_eq(strtod(text, &rest), want, 1e-15, "%s: %s, not %g", settings, text,
+                       want); /* rounding */
     cr_expect_str_empty(rest);
     sr_free(text);
     cr_assert_eq(system("rm -r run"), 0);
 }
 
-/* Without tolerance: both divide the same whole numbers. */
-Test(train_provenance, share_of_positives_as_rows_are_drawn) {
-    const double old = positives("old.h5"), new = positives("new.h5");
+/* As a loss that weighs positives w times as much as negatives sees a share. */
+static double seen(double share, double w) {
+    return share * w / (share * w + 1 - share);
+}
+
+/* The default loss weighs positives .75 and negatives .25. */
+Test(train_provenance, share_of_positives_as_training_sees_them) {
+    const double old = positives("old.h5"), new = positives("new.h5"), all = (old + new) / (700 + 900);
     cr_assert_neq(old / 700, new / 900, "weights of files would not show");
-    expect_share("", .5);
-    expect_share("--train-weight 1,3", .5);
-    expect_share("--sampler none", (old + new) / (700 + 900));
-    expect_share("--sampler none --train-weight 1,3", (old + 3 * new) / (700 + 3 * 900));
-    expect_share("--sampler none --train-weight 5,1 --epoch-rows 100", (5 * old + new) / (5 * 700 + 900));
+    expect_share("", .75);
+    expect_share("--train-weight 1,3", .75);
+    expect_share("--alpha .5", .5);
+    expect_share("--loss bce --sampler none", all);
+    expect_share("--sampler none", seen(all, 3));
+    expect_share("--loss bce --pos-weight 4 --sampler none", seen(all, 4));
+    expect_share("--sampler none --train-weight 1,3 --alpha .5", (old + 3 * new) / (700 + 3 * 900));
+    expect_share("--sampler none --train-weight 5,1 --epoch-rows 100 --alpha .5",
+                 (5 * old + new) / (5 * 700 + 900));
 }
 
 /* ---- parents ---- */
@@ -171,10 +181,10 @@ Test(train_provenance, share_of_positives_as_rows_are_drawn) {
  * learning rate, has the same metadata as any other. */
 Test(train_provenance, rows_of_the_parent_are_inherited) {
     static const char *const files[] = {"child/best.safetensors", "child/last.safetensors"};
-    const struct sr_pair calibrated = {"rows_calibrated", "000000000000001f"};
+    const struct sr_pair calibrated[] = {{"rows_calibrated", "000000000000001f"}, {"train_share", "0.123"}};
     run_fine(folder, "data synth --out val2.h5 --rows 200 --width 16 --seed 4");
     run_fine(folder, TRAIN "--hidden 24,12 --epochs 20 --train old.h5 --val val.h5 --out parent");
-    rewrite("parent.safetensors", "parent/best.safetensors", &calibrated, 1);
+    rewrite("parent.safetensors", "parent/best.safetensors", calibrated, 2);
     run_fine(folder, GO_ON "--init parent.safetensors --train new.h5 --val val2.h5 --lr 10 --out child");
     struct sr_safetensors *parent = weights_open("parent.safetensors"), *best = weights_open(files[0]);
     cr_expect_str_eq(sr_safetensors_hash(best), sr_safetensors_hash(parent), "epoch 0 was beaten");
@@ -184,6 +194,10 @@ Test(train_provenance, rows_of_the_parent_are_inherited) {
         expect_rows(files[i], "rows_trained", "old.h5,new.h5");
         expect_rows(files[i], "rows_selected", "val.h5,val2.h5");
         cr_expect_null(metadata(files[i], "rows_calibrated"));
+        char *share = metadata(files[i], "train_share");
+        cr_expect_eq(strcmp(share, "0.123") == 0, i == 0, "of the parent, while nothing was trained: %s",
+                     share);
+        sr_free(share);
     }
 }
 

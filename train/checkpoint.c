@@ -207,7 +207,7 @@ int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n,
         {"parent", id->parent[0] ? id->parent : NULL},
         {"rows_trained", provenance->rows_trained},
         {"rows_selected", provenance->rows_selected},
-        {"train_share", provenance->train_share},
+        {"train_share", provenance->train_share[0] ? provenance->train_share : NULL},
     };
     const size_t pairs = SR_COUNT(own) + trained_on->contract_count;
     struct sr_pair *metadata = sr_alloc(pairs, sizeof *metadata, err);

@@ -1,5 +1,9 @@
 /* provenance.c: sketches of the rows that weights come from, and the share of positives; see provenance.h.
  *
+ * A loss that weighs positives by w and negatives by v learns the odds as if positives came w/v times as
+ * often (Elkan, "The foundations of cost-sensitive learning", IJCAI 2001, theorem 2). The focal factor has a
+ * pull of its own, which is left out.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "train/provenance.h"
@@ -15,6 +19,12 @@ static double share_drawn(const struct sr_part *p, const struct sr_config *c) {
         positive += times * p->data->label[p->row[i]];
     }
     return (double)positive / (double)drawn;
+}
+
+/* And as the weights of the loss make it look. */
+static double share_seen(double drawn, const struct sr_focal *loss) {
+    const double positive = drawn * loss->positive, negative = (1 - drawn) * loss->negative;
+    return positive / (positive + negative);
 }
 
 /* The sketch of p's rows and of those that the parent has under this key. */
@@ -33,8 +43,9 @@ static int sketch_make(char **text, const struct sr_part *p, const char *key,
 
 int sr_provenance_make(struct sr_provenance *out, const struct sr_feed *f, const struct sr_config *c,
                        const struct sr_safetensors *parent, const char *parent_path, struct sr_error *err) {
+    const struct sr_focal loss = sr_config_loss(c);
     *out = (struct sr_provenance){0};
-    sr_decimal(out->train_share, share_drawn(&f->train, c));
+    sr_decimal(out->train_share, share_seen(share_drawn(&f->train, c), &loss));
     const int status = sketch_make(&out->rows_trained, &f->train, "rows_trained", parent, parent_path, err);
     if (status < 0)
         return status;

@@ -11,7 +11,8 @@
  * parent's rows too. */
 struct sr_provenance {
     char *rows_trained, *rows_selected; /* sketches of the training and of the validation rows */
-    char train_share[SR_DECIMAL_TEXT];  /* of positives among the rows as training draws them */
+    char train_share[SR_DECIMAL_TEXT];  /* of positives, as training draws rows and its loss weighs them: the
+                                            prior of the probabilities; "": not known */
 };
 
 /* parent: the weights training begins with, or NULL; those that do not say which rows were used for them add
