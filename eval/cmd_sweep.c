@@ -116,15 +116,18 @@ static int write_csv(const struct sr_sweep_result *r, struct sr_error *err) {
     return sr_atomic_file_commit(f, err);
 }
 
-static int print(const struct sr_sweep_result *r, struct sr_error *err) {
-    if (!r->options->json) {
-        sr_sweep_print(r);
-        return 0;
-    }
+/* The sweep of millions of scores goes behind the rest without ever being a tree. */
+static int print_json(const struct sr_sweep_result *r, struct sr_error *err) {
     struct sr_json *o = sr_sweep_result_json(r);
-    const int status = sr_json_print(o, 0, err);
+    char *text = sr_json_text(o, 0, err);
     sr_json_free(o);
-    return status;
+    if (!text)
+        return SR_NOMEM;
+    printf("%.*s,\"sweep\":", (int)strlen(text) - 1, text); /* all but the closing brace */
+    sr_sweep_print_json(stdout, &r->sweep);
+    puts("}");
+    sr_free(text);
+    return 0;
 }
 
 /* A table of what can be had leaves out what cannot; a rule that was asked for and has no threshold fails. */
@@ -143,8 +146,10 @@ static int say(const struct sr_sweep_result *r, struct sr_error *err) {
     int status = write_csv(r, &why);
     if (status == 0 && found == 0 && r->options->out)
         status = sr_sweep_router_write(r, &why);
-    if (status == 0)
-        status = print(r, &why);
+    if (status == 0 && r->options->json)
+        status = print_json(r, &why);
+    else if (status == 0)
+        sr_sweep_print(r);
     if (status < 0)
         *err = why;
     return status < 0 ? status : found;

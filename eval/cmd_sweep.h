@@ -58,7 +58,7 @@ int sr_sweep_measure(struct sr_sweep_result *r, const struct sr_sweep_options *o
                      struct sr_error *err);
 void sr_sweep_result_free(struct sr_sweep_result *r);
 
-/* Everything as one tree, with the sweep at every threshold. */
+/* Everything but the sweep at every threshold as one tree. */
 struct sr_json *sr_sweep_result_json(const struct sr_sweep_result *r);
 /* What a choice does: counts, ratios and Wilson's intervals of proportions. */
 struct sr_json *sr_choice_json(const struct sr_sweep_result *r, const struct sr_choice *c);

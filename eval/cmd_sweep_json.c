@@ -67,6 +67,5 @@ struct sr_json *sr_sweep_result_json(const struct sr_sweep_result *r) {
         sr_json_append(choices, sr_choice_json(r, &r->choice[i]));
     sr_json_set(o, "choices", choices);
     sr_json_set(o, "calibration", calibration_json(&r->calibrated));
-    sr_json_set(o, "sweep", sr_sweep_json(&r->sweep, SR_SWEEP_COUNTS_AND_RATIOS, &r->options->prices));
     return o;
 }

@@ -5,6 +5,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,17 +50,35 @@ static int rows_text(struct texts *t, const struct sr_sweep_result *r, struct sr
     return t->rows ? 0 : SR_NOMEM;
 }
 
+/* What the threshold does on the calibration rows, as eval --json says it. */
+static int metrics_text(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
+    struct sr_log_stage stage = sr_log_stage_begin("measuring");
+    const struct sr_measure_options how = {.threshold = r->choice[0].threshold,
+                                           .draws = SR_DRAWS,
+                                           .prices = r->options->prices,
+                                           .prevalence = (double)NAN,
+                                           .train_share = (double)NAN,
+                                           .progress = sr_log_stage_show,
+                                           .progress_user = &stage};
+    struct sr_evaluation e;
+    const int status = sr_evaluate(&e, &r->rows, &how, err);
+    if (status < 0)
+        return status;
+    struct sr_json *o = sr_json_object();
+    sr_evaluation_json(o, &e);
+    t->metrics = sr_json_text(o, 0, err);
+    sr_json_free(o);
+    return t->metrics ? 0 : SR_NOMEM;
+}
+
 static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("looking through the data");
     int status = sr_data_scan(r->scoring->data, &t->scan, sr_log_stage_show, &stage, err);
     if (status == 0)
         status = rows_text(t, r, err);
     if (status == 0 && chooses(r)) {
-        struct sr_json *o = sr_choice_json(r, &r->choice[0]);
-        t->metrics = sr_json_text(o, 0, err);
-        sr_json_free(o);
         sr_decimal_float(t->threshold, r->choice[0].threshold);
-        status = t->metrics ? 0 : SR_NOMEM;
+        status = metrics_text(t, r, err);
     }
     if (status == 0 && r->calibrated.calibrator) {
         t->calibration = sr_calibrator_text(r->calibrated.calibrator, err);
@@ -111,10 +132,36 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
                    r->options->score.model);
 }
 
+/* Takes the name: of two that want it one gets it. */
+static int name_take(const char *path, struct sr_error *err) {
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+        return close(fd);
+    if (errno == EEXIST)
+        return sr_fail(err, SR_USAGE, "%s exists by now; routers are never overwritten: name a new file",
+                       path);
+    return sr_fail(err, SR_IO, "%s cannot be made: %s", path, strerror(errno));
+}
+
+/* The file is empty until it is the router. */
+static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
+                        const struct texts *t, struct sr_error *err) {
+    const char *path = r->options->out;
+    struct sr_pair pairs[PAIRS];
+    int status = name_take(path, err);
+    if (status < 0)
+        return status;
+    status = sr_safetensors_rewrite(path, from, pairs, pairs_make(pairs, t, r), err);
+    if (status == 0)
+        status = verify(r, err);
+    if (status < 0)
+        unlink(path);
+    return status;
+}
+
 int sr_sweep_router_write(const struct sr_sweep_result *r, struct sr_error *err) {
     const struct sr_sweep_options *o = r->options;
     struct sr_safetensors *from = NULL;
-    struct sr_pair pairs[PAIRS];
     struct texts t = {0};
     int status = texts_make(&t, r, err);
     if (status == 0)
@@ -122,9 +169,7 @@ int sr_sweep_router_write(const struct sr_sweep_result *r, struct sr_error *err)
     if (status == 0)
         status = unchanged(r, from, err);
     if (status == 0)
-        status = sr_safetensors_rewrite(o->out, from, pairs, pairs_make(pairs, &t, r), err);
-    if (status == 0 && (status = verify(r, err)) < 0)
-        unlink(o->out);
+        status = router_write(r, from, &t, err);
     if (status == 0)
         sr_log_info("%s: the tensors of %s (sha256 %.16s...)%s%s%s; measure it on rows that chose nothing: "
                     "saferoute eval --model %s --data TEST.h5",

@@ -161,7 +161,7 @@ int sr_curves_json(struct sr_json *to, const struct sr_rows *rows, const float *
     if (status == 0) {
         const size_t points = sweep.n;
         thin(&sweep, mark, marks);
-        struct sr_json *columns = sr_sweep_json(&sweep, SR_SWEEP_COUNTS, &sr_prices_unknown);
+        struct sr_json *columns = sr_sweep_json(&sweep);
         sr_json_set(columns, "points", sr_json_integer((int64_t)points)); /* how many there were */
         sr_json_set(to, "sweep", columns);
         sr_json_set(to, "quality", quality_json(&v));

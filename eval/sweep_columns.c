@@ -60,82 +60,98 @@ static double cost(const struct source *s, const struct sr_point *p) {
     X(cost, cost(s, p))
 
 #define X(key, value)                                                                                        \
-    static struct sr_json *key##_of(const struct source *s, const struct sr_point *p) {                      \
-        (void)s;                                                                                             \
-        return sr_json_integer((int64_t)(value));                                                            \
+    static uint64_t key##_of(const struct sr_point *p) {                                                     \
+        return value;                                                                                        \
     }
 COUNTS(X)
 SAFETY_COUNTS(X)
 #undef X
 
-#define X(key, value)                                                                                        \
-    static struct sr_json *key##_of(const struct source *s, const struct sr_point *p) {                      \
-        (void)s;                                                                                             \
-        return sr_json_number(value);                                                                        \
-    }
-RATIOS(X)
-#undef X
+struct column {
+    const char *key;
+    uint64_t (*of)(const struct sr_point *p);
+    bool needs_guards;
+};
 
-static struct sr_json *threshold_of(const struct source *s, const struct sr_point *p) {
+/* The threshold's column, the only one that is no count, stands before these. */
+static const struct column columns[] = {
+#define X(key, value) {#key, key##_of, false},
+    COUNTS(X)
+#undef X
+#define X(key, value) {#key, key##_of, true},
+        SAFETY_COUNTS(X)
+#undef X
+};
+
+static struct sr_json *threshold_json(const struct sr_point *p) {
     char text[SR_DECIMAL_TEXT];
-    (void)s;
     return sr_json_number(strtod(sr_decimal_float(text, p->threshold), NULL));
 }
 
-struct column {
-    const char *key;
-    struct sr_json *(*of)(const struct source *s, const struct sr_point *p);
-    bool needs_guards, is_ratio;
-};
-
-static const struct column columns[] = {{"threshold", threshold_of, false, false},
-#define X(key, value) {#key, key##_of, false, false},
-                                        COUNTS(X)
-#undef X
-#define X(key, value) {#key, key##_of, true, false},
-                                            SAFETY_COUNTS(X)
-#undef X
-#define X(key, value) {#key, key##_of, false, true},
-                                                RATIOS(X)
-#undef X
-};
-
-static struct sr_json *value_of(const struct column *c, const struct source *s, const struct sr_point *p) {
-    return c->needs_guards && !has_guards(s->sweep) ? sr_json_null() : c->of(s, p);
+static bool is_known(const struct column *c, const struct sr_sweep *s) {
+    return !c->needs_guards || has_guards(s);
 }
 
-static struct sr_json *column_json(const struct column *c, const struct source *s) {
-    struct sr_json *list = sr_json_array();
-    bool known = false;
-    for (size_t i = 0; i < s->sweep->n; i++) {
-        struct sr_json *value = value_of(c, s, &s->sweep->point[i]);
-        known |= !sr_json_is_null(value);
-        sr_json_append(list, value);
-    }
-    if (known)
-        return list;
-    sr_json_free(list);
-    return sr_json_null();
+static struct sr_json *column_json(const struct column *c, const struct sr_sweep *s) {
+    struct sr_json *list = is_known(c, s) ? sr_json_array() : sr_json_null();
+    for (size_t i = 0; is_known(c, s) && i < s->n; i++)
+        sr_json_append(list, sr_json_integer((int64_t)c->of(&s->point[i])));
+    return list;
 }
 
-struct sr_json *sr_sweep_json(const struct sr_sweep *s, enum sr_sweep_columns which,
-                              const struct sr_prices *prices) {
-    const struct source from = {s, prices};
-    struct sr_json *o = sr_json_object();
+struct sr_json *sr_sweep_json(const struct sr_sweep *s) {
+    struct sr_json *o = sr_json_object(), *threshold = sr_json_array();
+    for (size_t i = 0; i < s->n; i++)
+        sr_json_append(threshold, threshold_json(&s->point[i]));
+    sr_json_set(o, "threshold", threshold);
     for (size_t c = 0; c < SR_COUNT(columns); c++)
-        if (!columns[c].is_ratio || which == SR_SWEEP_COUNTS_AND_RATIOS)
-            sr_json_set(o, columns[c].key, column_json(&columns[c], &from));
+        sr_json_set(o, columns[c].key, column_json(&columns[c], s));
     return o;
 }
 
-void sr_point_json(struct sr_json *to, const struct sr_sweep *s, const struct sr_point *p,
+void sr_point_json(struct sr_json *to, const struct sr_sweep *sweep, const struct sr_point *p,
                    const struct sr_prices *prices) {
-    const struct source from = {s, prices};
+    const struct source from = {sweep, prices}, *s = &from;
+    sr_json_set(to, "threshold", threshold_json(p));
     for (size_t c = 0; c < SR_COUNT(columns); c++)
-        sr_json_set(to, columns[c].key, value_of(&columns[c], &from, p));
+        sr_json_set(to, columns[c].key,
+                    is_known(&columns[c], sweep) ? sr_json_integer((int64_t)columns[c].of(p))
+                                                 : sr_json_null());
+#define X(key, value) sr_json_set(to, #key, sr_json_number(value));
+    RATIOS(X)
+#undef X
 }
 
-/* ---- CSV ---- */
+/* ---- as text: printf would take most of the time of a million points ---- */
+
+static void put_count(FILE *to, uint64_t n) {
+    char text[20], *p = text + sizeof text;
+    do
+        *--p = (char)('0' + n % 10);
+    while (n /= 10);
+    fwrite(p, 1, (size_t)(text + sizeof text - p), to);
+}
+
+static void print_column(FILE *to, const struct column *c, const struct sr_sweep *s) {
+    fprintf(to, ",\"%s\":%s", c->key, is_known(c, s) ? "[" : "null");
+    for (size_t i = 0; is_known(c, s) && i < s->n; i++) {
+        if (i > 0)
+            putc(',', to);
+        put_count(to, c->of(&s->point[i]));
+    }
+    if (is_known(c, s))
+        putc(']', to);
+}
+
+void sr_sweep_print_json(FILE *to, const struct sr_sweep *s) {
+    fputs("{\"threshold\":[", to);
+    for (size_t i = 0; i < s->n; i++)
+        fprintf(to, "%s%.9g", i ? "," : "", (double)s->point[i].threshold);
+    putc(']', to);
+    for (size_t c = 0; c < SR_COUNT(columns); c++)
+        print_column(to, &columns[c], s);
+    putc('}', to);
+}
 
 static void put_ratio(FILE *to, double value) {
     if (isnan(value))
@@ -144,28 +160,30 @@ static void put_ratio(FILE *to, double value) {
         fprintf(to, ",%.9g", value);
 }
 
+static void print_header(FILE *to) {
+    fputs("threshold", to);
+    for (size_t c = 0; c < SR_COUNT(columns); c++)
+        fprintf(to, ",%s", columns[c].key);
+#define X(key, value) fputs("," #key, to);
+    RATIOS(X)
+#undef X
+    putc('\n', to);
+}
+
 void sr_sweep_csv(FILE *to, const struct sr_sweep *sweep, const struct sr_prices *prices) {
     const struct source from = {sweep, prices}, *s = &from;
-    const bool guards = has_guards(sweep);
-    for (size_t c = 0; c < SR_COUNT(columns); c++)
-        fprintf(to, "%s%s", c ? "," : "", columns[c].key);
-    fputc('\n', to);
+    print_header(to);
     for (size_t i = 0; i < sweep->n; i++) {
         const struct sr_point *p = &sweep->point[i];
         fprintf(to, "%.9g", (double)p->threshold);
-#define X(key, value) fprintf(to, ",%llu", (unsigned long long)(value));
-        COUNTS(X)
-#undef X
-        if (!guards)
-            fputs(",,,,,", to);
-#define X(key, value)                                                                                        \
-    if (guards)                                                                                              \
-        fprintf(to, ",%llu", (unsigned long long)(value));
-        SAFETY_COUNTS(X)
-#undef X
+        for (size_t c = 0; c < SR_COUNT(columns); c++) {
+            putc(',', to);
+            if (is_known(&columns[c], sweep))
+                put_count(to, columns[c].of(p));
+        }
 #define X(key, value) put_ratio(to, value);
         RATIOS(X)
 #undef X
-        fputc('\n', to);
+        putc('\n', to);
     }
 }

@@ -118,8 +118,8 @@ Test(sweep_command, json_agrees_with_eval) {
     const struct sr_json *sweep = sr_json_get(o, "sweep");
     const size_t n = sr_json_size(sr_json_get(sweep, "threshold"));
     cr_expect_eq(n, 241, "0 and every distinct score");
-    cr_expect_eq(sr_json_size(sr_json_get(sweep, "safety_f1")), n);
-    cr_expect(sr_json_is_null(sr_json_get(sweep, "latency_ms")), "no prices are known");
+    cr_expect_eq(sr_json_size(sr_json_get(sweep, "safety_fn")), n);
+    cr_expect(sr_json_is_null(sr_json_get(c, "latency_ms")), "no prices are known");
     sr_json_free(want);
     sr_json_free(o);
     run_end(&e);
@@ -222,6 +222,7 @@ Test(sweep_command, a_router_is_the_weights_with_a_threshold) {
     stored = parse(metrics);
     cr_expect_eq(number(stored, "recall"), number(c, "recall"));
     cr_expect_eq(number(stored, "threshold"), number(c, "threshold"));
+    cr_expect_eq(sr_json_size(sr_json_get(stored, "auprc_ci")), 2, "as eval measures it");
     struct sr_router *router;
     float threshold = 0;
     cr_assert_eq(sr_router_open(&router, path, &err), 0, "%s", err.text);
