@@ -52,12 +52,13 @@ struct sr_headroom_terms sr_headroom_terms(const struct sr_prices *p) {
                                       .missed = weighed ? p->missed_cost : 1,
                                       .alarm = weighed ? p->alarm_cost : 1,
                                       .weighed = weighed,
-                                      .in_money = weighed && cost};
+                                      .in_money = weighed && cost,
+                                      .large_cost = p->large_cost};
 }
 
 /* ---- values of kinds ---- */
 
-enum { GAIN, HARM, NET, PROFIT, FIGURES };
+enum { GAIN, HARM, NET, PROFIT, BEST, FIGURES };
 
 /* A figure is the mean of value over rows, less `less`. */
 struct values {
@@ -106,6 +107,8 @@ static void values_fill(struct values *v, const struct sr_headroom *h, const str
         v->value[NET][kind] = sign(kind);
         v->value[PROFIT][kind] =
             sign(kind) * error / (terms->in_money ? 1 : all) - (sign(kind) != 0 ? of_differing : 0);
+        v->value[BEST][kind] =
+            sign(kind) > 0 ? fmax(0, terms->in_money ? error - p->large_cost : error / all) : 0;
     }
 }
 
@@ -285,6 +288,14 @@ static void intervals_choose(struct sr_headroom *h, struct sr_interval ci[FIGURE
     h->harm_ci = ci[HARM];
     h->net_ci = ci[NET];
     h->profit_ci = ci[PROFIT];
+    h->best_ci = ci[BEST];
+}
+
+static double best_share(const struct values *v, const struct sr_tally *t) {
+    uint64_t rows = 0;
+    for (size_t kind = 0; kind < KINDS; kind++)
+        rows += v->value[BEST][kind] > 0 ? t->rows[kind] : 0;
+    return (double)rows / (double)sr_tally_known(t);
 }
 
 static int measure(struct sr_headroom *h, const struct sr_rows *rows, const struct sr_prices *prices,
@@ -306,6 +317,8 @@ static int measure(struct sr_headroom *h, const struct sr_rows *rows, const stru
         h->net = figure[NET];
         h->profit = figure[PROFIT];
         h->worth = h->profit + h->needed;
+        h->best = figure[BEST];
+        h->best_share = best_share(&v, &s.all);
         s.values = &v;
         status = sr_bootstrap(ci, FIGURES, statistics, &s,
                               &(struct sr_resampling){.n = s.units, .draws = SR_DRAWS, .seed = SEED}, err);
@@ -393,6 +406,8 @@ static void set_rows(struct sr_json *to, const struct sr_headroom *h) {
     sr_json_set(to, "cost_routed", sr_json_number(h->cost_routed));
     sr_json_set(to, "cost_large", sr_json_number(h->cost_large));
     set_figure(to, "profit", h->profit, h->profit_ci);
+    set_figure(to, "best", h->best, h->best_ci);
+    sr_json_set(to, "best_share", sr_json_number(h->best_share));
     sr_json_set(to, "small_accuracy", sr_json_number(h->small_accuracy));
     sr_json_set(to, "large_accuracy", sr_json_number(h->large_accuracy));
     sr_json_set(to, "oracle_accuracy", sr_json_number(h->oracle_accuracy));

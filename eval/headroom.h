@@ -31,6 +31,7 @@ struct sr_headroom_terms {
     double missed, alarm; /* what an error counts; 1 each unless both prices are known */
     bool weighed;         /* both are */
     bool in_money;        /* and so are the costs of the guards */
+    double large_cost;    /* where in_money */
 };
 struct sr_headroom_terms sr_headroom_terms(const struct sr_prices *prices);
 
@@ -47,9 +48,11 @@ struct sr_headroom {
     double differ;           /* gain + harm: rows where only one guard is right */
     double worth, needed;    /* of the large guard's verdicts beyond the small one's, a row; see below */
     double profit;           /* worth - needed */
+    double best, best_share; /* what a perfect router wins over small alone, as worth is measured (in money:
+                                less what it sends costs), and the share of rows that it sends */
     /* Money a row beyond the small guard alone, to be as good as the large one; NaN: not in money. */
     double cost_routed, cost_large;
-    struct sr_interval gain_ci, harm_ci, net_ci, profit_ci;
+    struct sr_interval gain_ci, harm_ci, net_ci, profit_ci, best_ci;
     double small_accuracy, large_accuracy, oracle_accuracy; /* oracle: exactly the wc rows are routed */
     double missed_small, missed_large, alarms_small, alarms_large; /* per 1,000 rows */
     enum sr_advice advice;
@@ -65,6 +68,9 @@ struct sr_headroom {
  * avoid them. That is large - small for all rows, or differ * large for routing and what SR_HEADROOM_PAYS of
  * accuracy is worth, by which a real router falls short at least. Else worth is net (with errors weighed, if
  * they are, so that all rows wrong are 1), and SR_HEADROOM_PAYS is needed.
+ *
+ * So an advice against routing holds unless a router tells which of the two is right; what a perfect one
+ * would win is said beside it (best).
  *
  * Advice, by the first that holds:
  *   - less than SR_FEW groups: too few rows to tell;

@@ -55,9 +55,12 @@ static void put_worth(FILE *to, const struct sr_headroom *h, const struct sr_hea
     if (!terms->in_money)
         return;
     next_line(to);
-    fprintf(to,
-            "errors avoided are worth %.4g a row; routing costs %.4g more than small, large for all %.4g\n",
-            h->worth, h->cost_routed, h->cost_large);
+    fprintf(
+        to,
+        "errors avoided are worth %.4g a row; sending the %.2f %% costs %.4g (a point short counted in),\n",
+        h->worth, 100 * h->differ, h->cost_routed);
+    next_line(to);
+    fprintf(to, "large for all %.4g more than small\n", h->cost_large);
 }
 
 /* Where accuracy and misses speak against each other; is_taken: the verdict uses the large guard. */
@@ -69,6 +72,28 @@ static void print_misses(FILE *to, const struct sr_headroom *h, const struct sr_
     next_line(to);
     fprintf(to, "but the large guard misses %s that is unsafe: --missed-cost and --alarm-cost weigh that\n",
             is_taken ? "more" : "less");
+}
+
+/* No advice against routing is one against a router that knows: how good it would have to be. In money a row
+ * that it sends must be one that the large guard saves more often than its price asks. */
+static void print_unless(FILE *to, const struct sr_headroom *h, const struct sr_headroom_terms *terms) {
+    char text[SR_TEXT];
+    if (!(h->best > (terms->in_money ? 0 : SR_HEADROOM_PAYS)))
+        return;
+    next_line(to);
+    if (!terms->in_money) {
+        fprintf(to, "%sunless a router tells which of them is right: a perfect one wins %s points,\n",
+                h->gain < h->harm ? "routing does harm " : "",
+                sr_text_figure(text, "%.2f", h->best, h->best_ci, 100));
+        next_line(to);
+        fprintf(to, "sending %.2f %% of the rows; train one and see what it wins\n", 100 * h->best_share);
+        return;
+    }
+    fprintf(to, "unless a router picks well: a perfect one saves %s a row,\n",
+            sr_text_figure(text, "%.4g", h->best, h->best_ci, 1));
+    next_line(to);
+    fprintf(to, "sending %.2f %% of the rows; it pays while over %.0f %% of those sent are such rows\n",
+            100 * h->best_share, 100 * terms->large_cost / (h->best / h->best_share + terms->large_cost));
 }
 
 static void print_route(FILE *to, const struct sr_headroom *h, const struct sr_headroom_terms *terms) {
@@ -89,11 +114,12 @@ static void print_large(FILE *to, const struct sr_headroom *h, const struct sr_h
     put_worth(to, h, terms);
     if (!terms->in_money) {
         next_line(to);
-        fprintf(to,
-                "routing cannot pay: they differ on %.2f %% of the rows, and it is %s only below %.4g %%\n",
+        fprintf(to, "they differ on %.2f %% of the rows; sending all of those is %s only below %.4g %%\n",
                 100 * h->differ, cheaper(terms), 100 * terms->break_even);
     }
     print_misses(to, h, terms, true);
+    if (terms->in_money ? h->best > h->profit : h->oracle_accuracy - h->large_accuracy > SR_HEADROOM_PAYS)
+        print_unless(to, h, terms);
 }
 
 static void print_small(FILE *to, const struct sr_headroom *h, const struct sr_headroom_terms *terms) {
@@ -103,16 +129,13 @@ static void print_small(FILE *to, const struct sr_headroom *h, const struct sr_h
                           : "always small: the large guard is better by less than 1 point, ",
           to);
     put_worth(to, h, terms);
-    if (h->gain < h->harm) {
-        next_line(to);
-        fputs("routing does harm unless the router knows which of the two is right\n", to);
-    }
     print_misses(to, h, terms, false);
+    print_unless(to, h, terms);
 }
 
 static void print_too_few(FILE *to, const struct sr_headroom *h, const struct sr_headroom_terms *terms) {
-    fputs(terms->in_money ? "too few rows to tell: the large guard saves "
-                          : "too few rows to tell: the large guard is better by ",
+    fputs(terms->in_money ? "too few rows to tell: what the large guard saves is "
+                          : "too few rows to tell: accuracy of large less small is ",
           to);
     put_worth(to, h, terms);
     next_line(to);
@@ -121,7 +144,10 @@ static void print_too_few(FILE *to, const struct sr_headroom *h, const struct sr
     else if (h->rows_to_tell > 0) {
         fputs("about ", to);
         put_about(to, h->rows_to_tell);
-        fputs(" rows like these would tell, if it stays at that\n", to);
+        fputs(terms->in_money
+                  ? " rows like these would tell, if it stays at that\n"
+                  : " rows like these would tell whether it pays (a point), if it stays at that\n",
+              to);
     } else
         fprintf(to, "only the large guard is right on %" PRIu64 " rows, only the small one on %" PRIu64 "\n",
                 h->wc, h->cw);

@@ -361,6 +361,9 @@ Test(headroom, a_gain_as_large_as_the_harm_is_not_worth_a_router) {
         .n = 2000 * times, .gold = column[0], .small_pred = column[1], .large_pred = column[2]};
     h = measure(&rows, &sr_prices_unknown);
     expect_advice(&h, NULL, SR_ADVICE_ALWAYS_SMALL, "better by less than 1 point");
+    expect_advice(
+        &h, NULL, SR_ADVICE_ALWAYS_SMALL,
+        "\n               unless a router tells which of them is right: a perfect one wins 15.00 [");
     for (int c = 0; c < 3; c++)
         sr_free(column[c]);
 }
@@ -423,16 +426,34 @@ Test(headroom, where_routing_saves_nothing_the_large_guard_is_for_all) {
 
 /* All in money: 8 % of the rows are won, on 22 % the guards differ; small 1, large 5. Of routing all of
  * those, a row costs 1.1 and a point of accuracy more. */
+/* What a perfect router wins: all that is to gain or, in money, the rows that are worth their price. */
+Test(headroom, the_best_there_is_is_said_beside_an_advice_against_routing) {
+    struct sr_prices p;
+    struct sr_headroom h = of_table(1270, 140, 300, 290, &sr_prices_unknown);
+    cr_expect_float_eq(h.best, .15, 1e-12); /* rounding */
+    cr_expect(h.best_ci.low < .15 && h.best_ci.high > .15 && h.best_ci.low > .13);
+    h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 10, 10));
+    cr_expect_float_eq(h.best, .15 * (10 - 5), 1e-12);
+    cr_expect_eq(h.best_share, .15);
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_SMALL, "a perfect one saves 0.75 [");
+    expect_advice(&h, &p, SR_ADVICE_ALWAYS_SMALL, "it pays while over 50 % of those sent");
+    h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 4, 4)); /* no row is worth what it costs to send */
+    cr_expect_eq(h.best, 0);
+    char *text = text_of(&h, &p);
+    cr_expect_null(strstr(text, "unless"), "%s", text);
+    free(text);
+}
+
 Test(headroom, money_decides_where_all_is_priced) {
     struct sr_prices p;
     struct sr_headroom h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 10, 10)); /* .8 less 1.2 */
     expect_advice(&h, &p, SR_ADVICE_ALWAYS_SMALL, "costs more than it saves, -0.4 [");
     h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 16, 16)); /* 1.28 less 1.26 */
-    expect_advice(&h, &p, SR_ADVICE_TOO_FEW, "saves +0.02 [");
+    expect_advice(&h, &p, SR_ADVICE_TOO_FEW, "what the large guard saves is +0.02 [");
     h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 50, 50)); /* 4 less 1.6 */
     expect_advice(&h, &p, SR_ADVICE_ROUTE, "saves +2.4 [");
     expect_advice(&h, &p, SR_ADVICE_ROUTE,
-                  "worth 4 a row; routing costs 1.6 more than small, large for all 4\n");
+                  "worth 4 a row; sending the 22.00 % costs 1.6 (a point short counted in),\n");
     /* a router that falls a point short loses more than the large guard for all costs */
     h = of_table(1270, 140, 300, 290, money(&p, 1, 5, 300, 300)); /* 24 less 4, or 1.1 + 3 */
     expect_advice(&h, &p, SR_ADVICE_ALWAYS_LARGE, "it saves +20 [");
@@ -652,6 +673,9 @@ static void expect_json(const struct sr_json *o, const struct sr_headroom *h) {
     expect_number(o, "cost_large", h->cost_large);
     expect_number(o, "profit", h->profit);
     expect_pair(o, "profit_ci", h->profit_ci);
+    expect_number(o, "best", h->best);
+    expect_pair(o, "best_ci", h->best_ci);
+    expect_number(o, "best_share", h->best_share);
     expect_number(o, "small_accuracy", h->small_accuracy);
     expect_number(o, "large_accuracy", h->large_accuracy);
     expect_number(o, "oracle_accuracy", h->oracle_accuracy);
