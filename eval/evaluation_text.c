@@ -10,9 +10,7 @@
 #include "eval/eval.h"
 #include "eval/text.h"
 
-#define CELL     26 /* columns of a figure with its interval */
-#define NAME_MIN 14
-#define NAME_MAX 40
+#define CELL 26 /* columns of a figure with its interval */
 
 static const struct sr_interval no_interval = {(double)NAN, (double)NAN};
 
@@ -163,9 +161,15 @@ void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, const struct s
     print_figure(to, "Brier, corrected", "%.4f", e, f + SR_OF_PREVALENCE_BRIER, 1);
     print_figure(to, "log loss, corr.", "%.4f", e, f + SR_OF_PREVALENCE_LOG_LOSS, 1);
     if (isnan(how->train_share))
-        fputs("(prob corrected from the share of these rows: what training saw is not known)\n", to);
+        fputs("(prob corrected from the share of these rows, as what training saw is not known; all figures "
+              "above are "
+              "of\nthe rows as they are)\n",
+              to);
     else
-        fprintf(to, "(prob corrected from the %.4g %% that training saw, by its sampler and loss)\n",
+        fprintf(to,
+                "(prob corrected from the %.4g %% that training saw by its sampler and loss; all figures "
+                "above are of "
+                "the\nrows as they are)\n",
                 100 * how->train_share);
 }
 
@@ -173,11 +177,10 @@ void sr_prevalence_print(FILE *to, const struct sr_evaluation *e, const struct s
 
 static int name_width(const char *heading, const char *const *names, const struct sr_evaluation *slice,
                       size_t n) {
-    size_t width = strlen(heading) > NAME_MIN ? strlen(heading) : NAME_MIN;
+    int width = sr_text_wider(SR_TEXT_NARROW, heading);
     for (size_t s = 0; s < n; s++)
-        if (slice[s].rows > 0 && strlen(names[s]) > width)
-            width = strlen(names[s]);
-    return (int)(width < NAME_MAX ? width : NAME_MAX);
+        width = slice[s].rows > 0 ? sr_text_wider(width, names[s]) : width;
+    return width;
 }
 
 void sr_evaluation_slices_print(FILE *to, const char *heading, const char *const *names,
@@ -189,7 +192,8 @@ void sr_evaluation_slices_print(FILE *to, const char *heading, const char *const
         const struct sr_evaluation *e = &slice[s];
         if (e->rows == 0)
             continue;
-        fprintf(to, "%-*s %10zu %10zu ", width, names[s], e->rows, e->positives);
+        sr_put_text(to, names[s], width);
+        fprintf(to, " %10zu %10zu ", e->rows, e->positives);
         put_figure(to, "%.4f", e, SR_FIGURE_AUPRC, 1);
         put_figure(to, "%.4f", e, SR_FIGURE_F1, 1);
         put_figure(to, "%.4f", e, sr_figure(SR_JUDGE_ROUTED, SR_OF_JUDGE_F1), 1);
@@ -208,7 +212,8 @@ void sr_worst_slice_print(FILE *to, const char *heading, const char *const *name
     const struct sr_evaluation *e = &slice[worst];
     snprintf(name, sizeof name, "worst %s", heading);
     sr_put_name(to, name);
-    fprintf(to, "%s: F1 %s, AUPRC ", names[worst],
+    sr_put_text(to, names[worst], 0);
+    fprintf(to, ": F1 %s, AUPRC ",
             sr_text_figure(text, "%.4f", e->value[SR_FIGURE_F1], e->ci[SR_FIGURE_F1], 1));
     sr_put(to, "%.4f", e->value[SR_FIGURE_AUPRC], 1);
     fputs(", ", to);
@@ -258,14 +263,15 @@ void sr_comparison_print(FILE *to, const char *heading, const struct sr_comparis
                 sr_text_figure(text, lines[l].signed_format, c->delta[f], c->ci[f], lines[l].scale));
     }
     fprintf(to,
-            "rows that only one has right: %" PRIu64 " the new one, %" PRIu64
+            "rows whose verdict only one has right: %" PRIu64 " the new one, %" PRIu64
             " the old one; exact McNemar p = %.3g\n",
             c->only_new_right, c->only_old_right, c->p_value);
 }
 
 /* The differences that should not be negative. */
 static const size_t judged[] = {SR_FIGURE_AUPRC, SR_FIGURE_F1,
-                                SR_FIGURE_OF_JUDGES + SR_JUDGE_ROUTED *SR_OF_JUDGE};
+                                SR_FIGURE_OF_JUDGES + (SR_JUDGE_ROUTED * SR_OF_JUDGE)};
+static const char *const judged_names[] = {"AUPRC", "F1", "safety F1"};
 
 bool sr_comparison_is_worse(const struct sr_comparison *c) {
     for (size_t f = 0; !c->old.too_few && f < SR_COUNT(judged); f++)
@@ -291,10 +297,10 @@ static size_t count_compared(const struct sr_comparison *c, size_t n, double *by
 
 void sr_regressions_print(FILE *to, const char *heading, const char *const *names,
                           const struct sr_comparison *c, size_t n) {
-    char text[3][SR_TEXT];
+    char text[SR_TEXT];
     size_t worse = 0;
     double by_chance;
-    const size_t safety = judged[2], compared = count_compared(c, n, &by_chance);
+    const size_t compared = count_compared(c, n, &by_chance);
     for (size_t s = 0; s < n; s++) {
         if (!sr_comparison_is_worse(&c[s]))
             continue;
@@ -304,10 +310,12 @@ void sr_regressions_print(FILE *to, const char *heading, const char *const *name
                 "\nworse by %s: the interval of a difference lies below 0 (%zu have rows enough to compare; "
                 "chance alone gives about %.1f)\n",
                 heading, compared, by_chance);
-        fprintf(to, "%-14s AUPRC %s, F1 %s, safety F1 %s\n", names[s],
-                sr_text_figure(text[0], "%+.4f", c[s].delta[SR_FIGURE_AUPRC], c[s].ci[SR_FIGURE_AUPRC], 1),
-                sr_text_figure(text[1], "%+.4f", c[s].delta[SR_FIGURE_F1], c[s].ci[SR_FIGURE_F1], 1),
-                sr_text_figure(text[2], "%+.4f", c[s].delta[safety], c[s].ci[safety], 1));
+        sr_put_text(to, names[s], SR_TEXT_NARROW);
+        for (size_t f = 0; f < SR_COUNT(judged); f++)
+            fprintf(to, "%s %s %s%s", f ? "," : "", judged_names[f],
+                    sr_text_figure(text, "%+.4f", c[s].delta[judged[f]], c[s].ci[judged[f]], 1),
+                    c[s].ci[judged[f]].high < 0 ? " (worse)" : "");
+        fputc('\n', to);
     }
     if (compared > 0 && worse == 0)
         fprintf(to, "\nno %s is clearly worse (%zu have rows enough to compare)\n", heading, compared);

@@ -12,10 +12,8 @@
 #include "eval/eval.h"
 #include "eval/text.h"
 
-#define NAME_MIN 14 /* columns of the table's first column */
-#define NAME_MAX 40
-#define CELL     22 /* of what the verdict hangs on */
-#define NAMED    8  /* slices that differ from the verdict */
+#define CELL  22 /* of what the verdict hangs on */
+#define NAMED 8  /* slices that differ from the verdict */
 
 /* ---- pieces ---- */
 
@@ -284,7 +282,8 @@ static void print_differing(FILE *to, const struct sr_headroom *all, const struc
         if (!differs(&slice[s], all) || count++ >= NAMED)
             continue;
         sr_put_name(to, count == 1 ? "differing" : "");
-        fprintf(to, "%s: %s, %s %s\n", slice[s].name, sr_advice_text(slice[s].advice),
+        sr_put_text(to, slice[s].name, 0);
+        fprintf(to, ": %s, %s %s\n", sr_advice_text(slice[s].advice),
                 text_worth(text, &slice[s], terms, false), unit(terms));
     }
     if (count > NAMED) {
@@ -294,18 +293,18 @@ static void print_differing(FILE *to, const struct sr_headroom *all, const struc
 }
 
 static int name_width(const char *heading, const struct sr_headroom *slice, size_t n) {
-    size_t width = strlen(heading) > NAME_MIN ? strlen(heading) : NAME_MIN;
+    int width = sr_text_wider(SR_TEXT_NARROW, heading);
     for (size_t s = 0; s < n; s++)
-        if (slice[s].rows > 0 && strlen(slice[s].name) > width)
-            width = strlen(slice[s].name);
-    return (int)(width < NAME_MAX ? width : NAME_MAX);
+        width = slice[s].rows > 0 ? sr_text_wider(width, slice[s].name) : width;
+    return width;
 }
 
 /* The advice without its last words, "to tell". */
 static void print_line(FILE *to, int width, const char *name, const struct sr_headroom *h,
                        const struct sr_headroom_terms *terms) {
     char text[SR_TEXT];
-    fprintf(to, "%-*s %7" PRIu64, width, name, h->rows);
+    sr_put_text(to, name, width);
+    fprintf(to, " %7" PRIu64, h->rows);
     fprintf(to, "  %-17s", sr_text_figure(text, "%.1f", h->gain, h->gain_ci, 100));
     fprintf(to, "  %-17s", sr_text_figure(text, "%.1f", h->harm, h->harm_ci, 100));
     fprintf(to, "  %-*s  %.12s\n", CELL, text_worth(text, h, terms, true), sr_advice_text(h->advice));

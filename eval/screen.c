@@ -151,14 +151,17 @@ static void print_epoch(FILE *to, const struct sr_screen_words *w) {
         return;
     sr_put_name(to, "best epoch");
     fprintf(to, "%" PRId64 " of %" PRId64 "%s\n", w->best_epoch, w->epochs,
-            w->best_epoch == 0 ? ": the weights that training began with" : "");
+            w->best_epoch == 0 ? ": the weights that training began with"
+                               : ", chosen on these rows: on others expect a little less");
 }
 
-static const char *gain_text(const struct sr_interval *gain) {
-    return isnan(gain->low) ? ""
-           : gain->low > 0  ? " (better)"
-           : gain->high < 0 ? " (worse)"
-                            : " (within noise)";
+/* of a figure of which more is better, sign 1, or less, -1 */
+static const char *gain_text(const struct sr_interval *gain, int sign) {
+    if (isnan(gain->low))
+        return "";
+    return sign * gain->low > 0 && sign * gain->high > 0   ? " (better)"
+           : sign * gain->low < 0 && sign * gain->high < 0 ? " (worse)"
+                                                           : " (within noise)";
 }
 
 /* "93.9 -> 61.0" */
@@ -175,10 +178,11 @@ static void print_change(FILE *to, const struct sr_evaluation *e, const struct s
     sr_put(to, "%+.4f", c->delta[SR_FIGURE_AUPRC], 1);
     fputc(' ', to);
     sr_put_interval(to, "%+.4f", c->ci[SR_FIGURE_AUPRC], 1);
-    fputs(gain_text(&c->ci[SR_FIGURE_AUPRC]), to);
+    fputs(gain_text(&c->ci[SR_FIGURE_AUPRC], 1), to);
     if (e->system_rows > 0) {
         fputs(", unsafe missed ", to);
         put_change(to, "%.1f", &c->old, e, SR_FIGURE_MISSED_ROUTED, 1);
+        fputs(gain_text(&c->ci[SR_FIGURE_MISSED_ROUTED], -1), to);
     }
     fputs(", routed ", to);
     put_change(to, "%.2f %%", &c->old, e, SR_FIGURE_SHARE_ROUTED, 100);

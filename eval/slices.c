@@ -9,10 +9,8 @@
 #include <string.h>
 
 #include "eval/eval.h"
+#include "eval/text.h"
 #include "eval/part.h"
-
-#define NAME_MIN 14 /* columns of the table's first column */
-#define NAME_MAX 40
 
 /* ---- numbers ---- */
 
@@ -96,11 +94,10 @@ static bool has_before(const struct sr_slice *slice, size_t n_slices) {
 }
 
 static int name_width(const char *heading, const struct sr_slice *slice, size_t n_slices) {
-    size_t width = strlen(heading) > NAME_MIN ? strlen(heading) : NAME_MIN;
+    int width = sr_text_wider(SR_TEXT_NARROW, heading);
     for (size_t s = 0; s < n_slices; s++)
-        if (slice[s].rows > 0 && strlen(slice[s].name) > width)
-            width = strlen(slice[s].name);
-    return (int)(width < NAME_MAX ? width : NAME_MAX);
+        width = slice[s].rows > 0 ? sr_text_wider(width, slice[s].name) : width;
+    return width;
 }
 
 /* Ten columns. */
@@ -119,7 +116,8 @@ void sr_slices_print(FILE *to, const char *heading, const struct sr_slice *slice
     for (size_t s = 0; s < n_slices; s++) {
         if (slice[s].rows == 0)
             continue;
-        fprintf(to, "%-*s %10zu %10zu ", width, slice[s].name, slice[s].rows, slice[s].positives);
+        sr_put_text(to, slice[s].name, width);
+        fprintf(to, " %10zu %10zu ", slice[s].rows, slice[s].positives);
         if (both) {
             fputs("      ", to);
             value_print(to, "%10.4f", slice[s].before);

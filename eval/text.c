@@ -21,6 +21,32 @@ void sr_put_count(FILE *to, uint64_t n) {
         fprintf(to, "%" PRIu64, n);
 }
 
+static size_t next(const char *text) {
+    const size_t n = sr_utf8_printable(text);
+    return n ? n : 1;
+}
+
+static int characters(const char *text) {
+    int n = 0;
+    for (; *text; text += next(text))
+        n++;
+    return n;
+}
+
+void sr_put_text(FILE *to, const char *text, int width) {
+    const int pad = width - characters(text);
+    for (size_t n; *text; text += n) {
+        n = next(text);
+        fwrite(sr_utf8_printable(text) ? text : "?", 1, n, to);
+    }
+    fprintf(to, "%*s", pad > 0 ? pad : 0, "");
+}
+
+int sr_text_wider(int width, const char *text) {
+    const int n = characters(text);
+    return n <= width ? width : n < SR_TEXT_WIDE ? n : SR_TEXT_WIDE;
+}
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 void sr_put(FILE *to, const char *format, double value, double scale) {

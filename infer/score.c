@@ -148,10 +148,10 @@ static void set_threshold(struct sr_scoring *s, double given, bool is_given) {
     } else if ((stored = s->router && sr_router_threshold(s->router, &s->threshold)))
         origin = rule ? "stored in the weights, rule " : "stored in the weights";
     s->threshold_is_set = is_given || stored;
-    snprintf(s->threshold_origin, sizeof s->threshold_origin, "%s%s", origin, stored && rule ? rule : "");
-    for (char *c = s->threshold_origin; *c; c++) /* metadata is free text; this is one line of a report */
-        if ((unsigned char)*c < ' ')
-            *c = ' ';
+    const size_t n = strlen(origin); /* metadata is free text of strangers */
+    memcpy(s->threshold_origin, origin, n + 1);
+    if (stored && rule)
+        sr_utf8_clean(s->threshold_origin + n, sizeof s->threshold_origin - n, rule);
     sr_decimal_float(s->threshold_text, s->threshold);
 }
 

@@ -193,10 +193,9 @@ Test(screen, says_in_words_what_the_numbers_are) {
         "gap won        99 % [70 %, 172 %] of the way",
         "safety F1 0.6178 small, 0.7812 routed, 0.7831 large\n",
         "harmed         23.5 per 1,000 rows",
-        "best epoch     12 of 112\n",
-        "against parent AUPRC +0.3611 [+0.1894, +0.4671] (better), unsafe missed 93.9 -> 61.0, routed 39.58 "
-        "% "
-        "-> 32.92 %\n"};
+        "best epoch     12 of 112, chosen on these rows: on others expect a little less\n",
+        "against parent AUPRC +0.3611 [+0.1894, +0.4671] (better), unsafe missed 93.9 -> 61.0 "
+        "(within noise), routed 39.58 % -> 32.92 %\n"};
     const struct sr_screen_words words = {"because", "as stored", "parent", 12, 112};
     struct sr_safetensors *file;
     const struct sr_rows in = stored_open(&file);
@@ -220,13 +219,16 @@ Test(screen, a_gain_is_judged_by_its_interval) {
                  {{.01, .02}, " (better),"},
                  {{-.03, -.02}, " (worse),"},
                  {{(double)NAN, (double)NAN}, "[undefined],"}};
+    static const char *const of_missed[] = {"0.0 (within noise)", "0.0 (within noise)", "0.0 (worse)",
+                                            "0.0 (better)", "0.0, routed"};
     const struct sr_screen_words words = {.against = "parent"};
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
-        const struct sr_evaluation e = {0};
+        const struct sr_evaluation e = {.system_rows = 1};
         struct sr_comparison c = {0};
-        c.ci[SR_FIGURE_AUPRC] = cases[i].gain;
+        c.ci[SR_FIGURE_AUPRC] = c.ci[SR_FIGURE_MISSED_ROUTED] = cases[i].gain; /* the more missed the worse */
         char *text = text_of(&e, &c, &words);
         cr_expect(strstr(text, cases[i].word), "\"%s\" is not in:\n%s", cases[i].word, text);
+        cr_expect(strstr(text, of_missed[i]), "\"%s\" is not in:\n%s", of_missed[i], text);
         free(text);
     }
 }

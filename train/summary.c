@@ -14,8 +14,6 @@
 #include "train/parent.h"
 #include "train/summary.h"
 
-#define DRAWS 1000 /* resamples of an interval: a validation set of a million rows takes its minute */
-
 /* The validation rows' columns and scores, side by side. */
 struct rows {
     size_t n;
@@ -180,8 +178,9 @@ void sr_summary_remove(const struct sr_run *run) {
     unlink(sr_run_file(run, SR_SUMMARY_TEXT, path));
 }
 
+/* Both at the same threshold: that of the parent, if it has one, was chosen for it. */
 static int evaluation_measure(struct report *r, const struct rows *rows, float threshold,
-                              float parent_threshold, struct sr_error *err) {
+                              struct sr_error *err) {
     const struct sr_rows in = {.n = rows->n,
                                .label = rows->label,
                                .prob = rows->prob,
@@ -191,18 +190,18 @@ static int evaluation_measure(struct report *r, const struct rows *rows, float t
                                .small_prob = rows->small_prob,
                                .group = rows->group};
     const struct sr_measure_options how = {.threshold = threshold,
-                                           .draws = DRAWS,
+                                           .draws = SR_DRAWS,
                                            .prices = sr_prices_unknown,
                                            .prevalence = (double)NAN,
                                            .train_share = (double)NAN};
     const int status = sr_evaluate(&r->evaluation, &in, &how, err);
     if (status < 0 || !r->has_parent)
         return status;
-    return sr_compare(&r->comparison, &in, &how, rows->parent_prob, parent_threshold, err);
+    return sr_compare(&r->comparison, &in, &how, rows->parent_prob, threshold, err);
 }
 
-static int report_measure(struct report *r, const struct rows *rows, float threshold, float parent_threshold,
-                          const struct sr_data *d, struct sr_error *err) {
+static int report_measure(struct report *r, const struct rows *rows, float threshold, const struct sr_data *d,
+                          struct sr_error *err) {
     const char **files = sr_alloc(d->files, sizeof *files, err);
     if (!files)
         return SR_NOMEM;
@@ -210,7 +209,7 @@ static int report_measure(struct report *r, const struct rows *rows, float thres
         const char *path = sr_data_path(d, f), *slash = strrchr(path, '/');
         files[f] = slash ? slash + 1 : path;
     }
-    int status = evaluation_measure(r, rows, threshold, parent_threshold, err);
+    int status = evaluation_measure(r, rows, threshold, err);
     if (status == SR_OK)
         status = slices_measure(&r->slices[0], "files", files, d->files, rows->file, rows, err);
     if (status == SR_OK)
@@ -241,7 +240,7 @@ int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct
     if (status == SR_OK) {
         sr_data_labels_text(labels_text, feed->val.data);
         r.words.labels = labels_text;
-        status = report_measure(&r, &rows, threshold, parent_threshold, feed->val.data, err);
+        status = report_measure(&r, &rows, threshold, feed->val.data, err);
     }
     if (status == SR_OK)
         status = files_write(run, &r, err);

@@ -18,6 +18,7 @@
 #include "nn/base/real.h"
 #include "nn/base/safetensors.h"
 #include "nn/base/sha256.h"
+#include "nn/base/utf8.h"
 #include "nn/base/vec.h"
 
 #endif

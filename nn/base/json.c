@@ -17,6 +17,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/decimal.h"
 #include "nn/base/json.h"
+#include "nn/base/utf8.h"
 
 static atomic_bool value_lost;
 
@@ -58,23 +59,6 @@ struct sr_json *sr_json_null(void) {
     return wrap(json_null());
 }
 
-/* Bytes of the UTF-8 character at s, 0 if it is none: overlong forms, surrogates and values past U+10FFFF. */
-static size_t utf8_length(const unsigned char *s) {
-    const size_t n = s[0] < 0x80   ? 1
-                     : s[0] < 0xc2 ? 0
-                     : s[0] < 0xe0 ? 2
-                     : s[0] < 0xf0 ? 3
-                     : s[0] < 0xf5 ? 4
-                                   : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] >= 0x90))
-        return 0;
-    return n;
-}
-
 struct sr_json *sr_json_string(const char *value) {
     if (!value)
         return sr_json_null();
@@ -82,7 +66,7 @@ struct sr_json *sr_json_string(const char *value) {
     if (!clean)
         return NULL;
     for (char *p = clean; *p;) {
-        const size_t n = utf8_length((const unsigned char *)p);
+        const size_t n = sr_utf8_length(p);
         if (n == 0)
             *p = '?';
         p += n ? n : 1;
