@@ -206,6 +206,15 @@ void sr_reliability_measure(struct sr_calibration_scores *out, const struct sr_r
                                           error_sum(mass) / rows};
 }
 
+const char *sr_calibration_key(size_t score) {
+    static const char *const keys[] = {
+#define X(key) #key,
+        SR_CALIBRATION_SCORE_LIST(X)
+#undef X
+    };
+    return keys[score];
+}
+
 double sr_prior_shift(double prob, double from, double to) {
     const double positive = prob * (to / from), negative = (1 - prob) * ((1 - to) / (1 - from));
     return positive / (positive + negative);

@@ -28,15 +28,21 @@ int sr_reliability_create(struct sr_reliability **out, const uint8_t *label, con
                           struct sr_error *err);
 void sr_reliability_free(struct sr_reliability *r);
 
+/* X(key) */
+#define SR_CALIBRATION_SCORE_LIST(X)                                                                         \
+    X(brier)    /* mean (prob - label)^2 */                                                                  \
+    X(log_loss) /* mean -ln P(label), natural; prob clipped to [2^-52, 1 - 2^-52] as scikit-learn does */    \
+    X(ece)      /* sum over bins of rows/n |positives/rows - mean_prob|, SR_BINS of equal width */           \
+    X(ece_mass) /* the same over SR_BINS of equal mass: rows in order of prob, cut where numpy.array_split   \
+                   cuts them, but ties stay together in the lower bin; bins of the rows as they are,         \
+                   whatever count says */
 struct sr_calibration_scores {
-    double brier;    /* mean (prob - label)^2 */
-    double log_loss; /* mean -ln P(label), natural; prob clipped to [2^-52, 1 - 2^-52] as scikit-learn does
-                        with float64 */
-    double ece;      /* sum over bins of rows/n |positives/rows - mean_prob|, SR_BINS of equal width */
-    double ece_mass; /* the same over SR_BINS of equal mass: rows in order of prob, cut where
-                        numpy.array_split cuts them, but ties stay together in the lower bin; bins of the rows
-                        as they are, whatever count says */
+#define X(key) double key;
+    SR_CALIBRATION_SCORE_LIST(X)
+#undef X
 };
+#define SR_CALIBRATION_SCORES (sizeof(struct sr_calibration_scores) / sizeof(double))
+const char *sr_calibration_key(size_t score); /* "brier", of the score with that number; static storage */
 /* count[i], [n], of the rows given at creation; NULL: every row once. NaN without rows. O(n), allocates
  * nothing, any thread, the same bits in each; with NULL, whatever the order of the rows was. */
 void sr_reliability_measure(struct sr_calibration_scores *out, const struct sr_reliability *r,
@@ -50,13 +56,13 @@ double sr_prior_shift(double prob, double from, double to);
 
 /* ---- calibrators ---- */
 
-/* X(NAME, name) */
+/* X(NAME, name): calibrator_name.c */
 #define SR_CALIBRATOR_LIST(X)                                                                                \
-    X(TEMPERATURE, "temperature")                                                                            \
-    X(ISOTONIC, "isotonic")
+    X(TEMPERATURE, temperature)                                                                              \
+    X(ISOTONIC, isotonic)
 
 enum sr_calibrator_kind {
-#define X(name, text) SR_CALIBRATOR_##name,
+#define X(NAME, name) SR_CALIBRATOR_##NAME,
     SR_CALIBRATOR_LIST(X)
 #undef X
 };

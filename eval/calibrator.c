@@ -13,14 +13,15 @@
 #define METHOD "method"
 
 static const char *const methods[] = {
-#define X(name, text) text,
+#define X(NAME, name) #name,
     SR_CALIBRATOR_LIST(X)
 #undef X
         NULL};
 
 static const struct sr_calibrator_type *const types[] = {
-    [SR_CALIBRATOR_TEMPERATURE] = &sr_calibrator_temperature,
-    [SR_CALIBRATOR_ISOTONIC] = &sr_calibrator_isotonic,
+#define X(NAME, name) [SR_CALIBRATOR_##NAME] = &sr_calibrator_##name,
+    SR_CALIBRATOR_LIST(X)
+#undef X
 };
 
 static void carve(struct sr_arena *arena, struct sr_calibrator *c) {
@@ -132,8 +133,9 @@ static int read_object(struct sr_calibrator **out, const struct sr_json *object,
         return sr_fail(err, SR_DATA, "\"" METHOD "\" is missing or not a string");
     const int kind = kind_of(method);
     if (kind < 0)
-        return sr_fail(err, SR_DATA, "unknown method \"%.40s\"; there are \"%s\" and \"%s\"", method,
-                       methods[SR_CALIBRATOR_TEMPERATURE], methods[SR_CALIBRATOR_ISOTONIC]);
+#define X(NAME, name) " " #name
+        return sr_fail(err, SR_DATA, "unknown method \"%.40s\"; there are:" SR_CALIBRATOR_LIST(X), method);
+#undef X
     const int status = check_members(object, types[kind], err);
     return status < 0 ? status : types[kind]->read(out, object, err);
 }

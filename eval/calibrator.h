@@ -1,6 +1,6 @@
 /* calibrator.h: what a kind of calibrator is made of; internal to eval.
  *
- * A kind NAME is calibrator_NAME.c with its sr_calibrator_NAME, and a line of SR_CALIBRATOR_LIST
+ * A kind `name` is calibrator_name.c with its sr_calibrator_name, and a line of SR_CALIBRATOR_LIST
  * (calibration.h).
  *
  * SPDX-License-Identifier: MIT
@@ -38,6 +38,8 @@ struct sr_calibrator {
 /* With room for that many knots, in one block. Free with sr_calibrator_free. */
 struct sr_calibrator *sr_calibrator_new(enum sr_calibrator_kind kind, size_t knots, struct sr_error *err);
 
-extern const struct sr_calibrator_type sr_calibrator_temperature, sr_calibrator_isotonic;
+#define X(NAME, name) extern const struct sr_calibrator_type sr_calibrator_##name;
+SR_CALIBRATOR_LIST(X)
+#undef X
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
@@ -45,7 +46,7 @@ static const struct sr_command command = {
     .name = "eval",
     .usage =
         "usage: saferoute eval --model W --data D.h5[,E.h5] [--threshold T] [--full | --json] [--report "
-        "F.html]\n"
+        "F.html] [--gate C]\n"
         "       saferoute eval --model NEW --baseline OLD --data D.h5 [--gate CONDITIONS]\n"
         "       saferoute eval --data D.h5[,E.h5] --headroom [--json]\n"
         "\n"
@@ -147,6 +148,18 @@ static int check_headroom(const struct sr_options *given, struct sr_error *err) 
     return 0;
 }
 
+/* True if a condition is on what there is only beside another router. */
+static bool asks_for_difference(const char *gate) {
+    static const char *const keys[] = {"delta.", "old.", "changed.", "equal_share.", "equal-share."};
+    for (const char *at = gate; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        at += strspn(at, " \t\n");
+        for (size_t i = 0; i < SR_COUNT(keys); i++)
+            if (strncmp(at, keys[i], strlen(keys[i])) == 0)
+                return true;
+    }
+    return false;
+}
+
 /* What only makes sense with something else. */
 static int check_options(struct sr_eval_options *o, const struct sr_options *given, struct sr_error *err) {
     if (o->headroom)
@@ -160,6 +173,9 @@ static int check_options(struct sr_eval_options *o, const struct sr_options *giv
         return SR_USAGE;
     if (o->gate && sr_gate_check(NULL, NULL, o->gate, NULL, err) < 0)
         return SR_USAGE;
+    if (o->gate && !o->baseline && asks_for_difference(o->gate))
+        return sr_fail(err, SR_USAGE,
+                       "--gate asks for a difference from another router; give it as --baseline");
     if (o->baseline && !o->score.model)
         return sr_fail(err, SR_USAGE, "--baseline compares with a new --model; give both");
     if (o->baseline && o->score.scores)

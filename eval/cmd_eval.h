@@ -45,6 +45,7 @@ struct sr_eval_result {
 
     struct sr_calibrator *calibrator; /* of the weights; NULL: they have none */
     struct sr_calibration_scores calibrated;
+    struct sr_interval calibrated_ci[SR_CALIBRATION_SCORES];
 
     bool has_traffic;
     struct sr_traffic traffic;

@@ -69,6 +69,11 @@ static struct sr_json *used_json(const struct sr_overlap used[SR_USES]) {
 
 static void set_calibrated(struct sr_json *o, const struct sr_eval_result *r) {
     struct sr_json *c = r->calibrator ? sr_calibration_json(&r->calibrated) : sr_json_null();
+    for (size_t i = 0; r->calibrator && i < SR_CALIBRATION_SCORES; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s_ci", sr_calibration_key(i));
+        sr_json_set(c, key, sr_interval_json(r->calibrated_ci[i]));
+    }
     if (r->calibrator)
         sr_json_set(c, "method", sr_json_string(sr_calibrator_method(r->calibrator)));
     sr_json_set(o, "calibrated", c);
@@ -144,6 +149,8 @@ static void set_traffic(struct sr_json *o, const struct sr_eval_result *r) {
     if (r->has_traffic) {
         sr_json_set(t, "rows", sr_json_integer((int64_t)r->traffic.rows));
         sr_json_set(t, "share_routed", sr_json_number((double)r->traffic.routed / (double)r->traffic.rows));
+        sr_json_set(t, "share_routed_ci",
+                    sr_interval_json(sr_wilson((double)r->traffic.routed, (double)r->traffic.rows)));
         sr_json_set(t, "latency_ms", sr_json_number(r->traffic.latency_ms));
         sr_json_set(t, "price", sr_json_number(r->traffic.price));
     }
@@ -151,6 +158,23 @@ static void set_traffic(struct sr_json *o, const struct sr_eval_result *r) {
 }
 
 /* ---- training ---- */
+
+static int lines_parse(struct sr_json *list, char *text, const char *path, struct sr_error *err) {
+    char *rest = text;
+    size_t number = 1;
+    for (char *line; (line = strsep(&rest, "\n")); number++) {
+        struct sr_json *epoch;
+        struct sr_error why;
+        if (!*line)
+            continue;
+        const int status = sr_json_parse(&epoch, line, strlen(line), &why);
+        if (status < 0)
+            return sr_fail(err, status, "%s: line %zu is damaged: %.200s; leave out --run, or repair it",
+                           path, number, why.text);
+        sr_json_append(list, epoch);
+    }
+    return 0;
+}
 
 /* The lines of a run's metrics.jsonl, or null without a run. */
 static int set_training(struct sr_json *o, const char *run, struct sr_error *err) {
@@ -161,17 +185,13 @@ static int set_training(struct sr_json *o, const char *run, struct sr_error *err
         sr_json_set(o, "training", sr_json_null());
         return 0;
     }
-    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    if (snprintf(path, sizeof path, "%s/metrics.jsonl", run) >= (int)sizeof path)
+        return sr_fail(err, SR_USAGE, "--run: the name of the folder is too long");
     int status = sr_file_read(&text, &size, path, METRICS_MAX, err);
     if (status < 0)
         return status;
     struct sr_json *list = sr_json_array();
-    char *rest = text;
-    for (char *line; status == 0 && (line = strsep(&rest, "\n"));) {
-        struct sr_json *epoch;
-        if (*line && (status = sr_json_parse(&epoch, line, strlen(line), err)) == 0)
-            sr_json_append(list, epoch);
-    }
+    status = lines_parse(list, text, path, err);
     sr_free(text);
     sr_json_set(o, "training", list);
     return status;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
@@ -151,6 +152,22 @@ static int traffic_measure(struct sr_eval_result *r, struct sr_error *err) {
 
 /* ---- calibration ---- */
 
+static void calibrated_statistics(double *value, const uint32_t *count, const void *user) {
+    struct sr_calibration_scores s;
+    sr_reliability_measure(&s, user, count);
+    memcpy(value, &s, sizeof s);
+}
+
+static int calibrated_resample(struct sr_eval_result *r, const struct sr_reliability *reliability,
+                               struct sr_error *err) {
+    const struct sr_resampling how = {.group = r->rows.group, .n = r->rows.n, .draws = SR_DRAWS};
+    for (size_t i = 0; i < SR_CALIBRATION_SCORES; i++)
+        r->calibrated_ci[i] = (struct sr_interval){(double)NAN, (double)NAN};
+    return r->all.groups < SR_FEW ? 0
+                                  : sr_bootstrap(r->calibrated_ci, SR_CALIBRATION_SCORES,
+                                                 calibrated_statistics, reliability, &how, err);
+}
+
 /* What the calibrated probabilities are worth on these rows. */
 static int calibrated_measure(struct sr_eval_result *r, struct sr_error *err) {
     const struct sr_router *router = r->scoring->router;
@@ -164,8 +181,10 @@ static int calibrated_measure(struct sr_eval_result *r, struct sr_error *err) {
     for (size_t i = 0; prob && i < n; i++)
         prob[i] = sr_calibrator_apply(r->calibrator, (double)r->rows.prob[i]);
     status = prob ? sr_reliability_create(&reliability, r->rows.label, prob, n, err) : SR_NOMEM;
-    if (status == 0)
+    if (status == 0) {
         sr_reliability_measure(&r->calibrated, reliability, NULL);
+        status = calibrated_resample(r, reliability, err);
+    }
     sr_reliability_free(reliability);
     sr_free(prob);
     return status;

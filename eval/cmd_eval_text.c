@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/cmd_eval.h"
 #include "eval/cmd_rows.h"
@@ -15,7 +16,9 @@ static void print_traffic(const struct sr_eval_result *r) {
     if (!r->has_traffic)
         return;
     sr_put_name(stdout, "traffic");
-    printf("%.2f %% of its ", 100 * (double)t->routed / (double)t->rows);
+    char text[SR_TEXT];
+    const double routed = (double)t->routed, rows = (double)t->rows;
+    printf("%s of its ", sr_text_figure(text, "%.2f %%", routed / rows, sr_wilson(routed, rows), 100));
     sr_put_count(stdout, t->rows);
     printf(" rows go to the large guard, of the labelled ones %.2f %%\n",
            100 * r->all.value[SR_FIGURE_SHARE_ROUTED]);
@@ -33,9 +36,12 @@ static void print_calibrated(const struct sr_eval_result *r) {
     if (!r->calibrator)
         return;
     printf("\ncalibration of prob as the weights' %s corrects it\n", sr_calibrator_method(r->calibrator));
-    printf("Brier              %.4f\nlog loss           %.4f\nECE, equal width   %.4f\nECE, equal mass    "
-           "%.4f\n",
-           s->brier, s->log_loss, s->ece, s->ece_mass);
+    static const char *const names[] = {"Brier", "log loss", "ECE, equal width", "ECE, equal mass"};
+    double value[SR_CALIBRATION_SCORES];
+    char text[SR_TEXT];
+    memcpy(value, s, sizeof value);
+    for (size_t i = 0; i < SR_CALIBRATION_SCORES; i++)
+        printf("%-18s %s\n", names[i], sr_text_figure(text, "%.4f", value[i], r->calibrated_ci[i], 1));
 }
 
 static void print_old(const struct sr_eval_result *r) {

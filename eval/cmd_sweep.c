@@ -28,7 +28,7 @@ static const struct sr_option table[] = {
          "to a new file; W stays as it is"},
     {"calibrate", SR_OPTION_CHOICE, offsetof(struct sr_sweep_options, calibrate), .fallback = "none",
      .choices = "none"
-#define X(name, text) "|" text
+#define X(NAME, name) "|" #name
      SR_CALIBRATOR_LIST(X)
 #undef X
          ,

@@ -86,6 +86,19 @@ static void print_prices(const struct sr_sweep_result *r, const struct sr_choice
                                          (double)at->safety.fp / rows));
 }
 
+/* What the numbers of a line do not shout. */
+static void print_remark(const struct sr_sweep_result *r, const struct sr_point *at) {
+    const struct sr_prices *p = &r->options->prices;
+    const struct sr_confusion l = at->label;
+    const double share = (double)at->routed / (double)r->sweep.rows;
+    if (at->routed == r->sweep.point[r->sweep.n - 1].routed)
+        fputs("  routes no scored row: the small guard alone", stdout);
+    else if (sr_prices_price(p, share) >= p->large_cost)
+        fputs("  costs no less than large for all", stdout);
+    else if (l.tp + l.fp < SR_FEW)
+        fputs("  too few rows routed to tell", stdout);
+}
+
 static void print_choice(const struct sr_sweep_result *r, const struct sr_choice *c, const struct shown *s) {
     char text[SR_DECIMAL_TEXT];
     printf("%-16s ", c->rule);
@@ -108,6 +121,7 @@ static void print_choice(const struct sr_sweep_result *r, const struct sr_choice
         sr_put(stdout, "%-9.4f", sr_f1(c->point->safety), 1);
     }
     print_prices(r, c, s);
+    print_remark(r, c->point);
     putchar('\n');
 }
 
@@ -164,4 +178,6 @@ void sr_sweep_print(const struct sr_sweep_result *r) {
     for (size_t i = 0; i < r->choices; i++)
         print_choice(r, &r->choice[i], &s);
     print_calibration(&r->calibrated);
+    if (!r->options->out && (r->options->rule_given || r->calibrated.calibrator))
+        puts("\nnothing is stored without --out");
 }

@@ -100,10 +100,9 @@ static struct sr_json *histogram_json(const struct sr_rows *rows) {
 
 struct sr_json *sr_calibration_json(const struct sr_calibration_scores *s) {
     struct sr_json *o = sr_json_object();
-    sr_json_set(o, "brier", sr_json_number(s->brier));
-    sr_json_set(o, "log_loss", sr_json_number(s->log_loss));
-    sr_json_set(o, "ece", sr_json_number(s->ece));
-    sr_json_set(o, "ece_mass", sr_json_number(s->ece_mass));
+#define X(key) sr_json_set(o, #key, sr_json_number(s->key));
+    SR_CALIBRATION_SCORE_LIST(X)
+#undef X
     return o;
 }
 

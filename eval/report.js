@@ -26,7 +26,7 @@ function warningsOf(e) {
         e.unlabelled > 0 && `${show(e.unlabelled, "count")} rows have no label.`,
         used("trained", "were trained on: the figures flatter the router."),
         used("selected", "chose the epoch or the settings: the figures are somewhat too good."),
-        used("calibrated", "were calibrated on: the calibration looks better than it is."),
+        used("calibrated", "chose the threshold or the calibration: the figures are too good."),
     ].filter(Boolean);
 }
 

@@ -392,7 +392,7 @@ Test(calibrator, refuses_other_texts_with_a_word) {
         {"1.3", "not a JSON object"},
         {"{}", "\"method\" is missing"},
         {"{\"method\":1,\"temperature\":1.3}", "\"method\" is missing or not a string"},
-        {"{\"method\":\"platt\"}", "unknown method \"platt\"; there are \"temperature\" and \"isotonic\""},
+        {"{\"method\":\"platt\"}", "unknown method \"platt\"; there are: temperature isotonic"},
         {"{\"method\":\"\"}", "unknown method \"\""},
         {"{\"method\":\"Temperature\",\"temperature\":1}", "unknown method \"Temperature\""},
         {TEMPERATURE(""), "no \"temperature\""},

@@ -69,6 +69,12 @@ Test(sweep_command, one_rule_puts_its_threshold_first) {
     expect_in(r.out, "10.00 %"); /* 24 of 240 rows with distinct scores */
     expect_in(r.out, "  latency ms     price      cost\n");
     expect_in(r.out, "          20         2  "); /* 10 + .1 * 100, 1 + .1 * 10 */
+    expect_in(r.out, "nothing is stored without --out\n");
+    run_end(&r);
+    r = run_program(folder, SWEEP " --rule budget=0.9,budget=0.02,budget=0 --small-cost 1 --large-cost 10");
+    expect_in(r.out, "  costs no less than large for all\n"); /* 1 + .9 * 10 */
+    expect_in(r.out, "  too few rows routed to tell\n");
+    expect_in(r.out, "  routes no scored row: the small guard alone\n");
     run_end(&r);
     r = run_program(folder, SWEEP " --threshold .5");
     cr_expect(strncmp(r.out, "threshold      0.5  (given by --threshold)\n", 43) == 0, "%s", r.out);
