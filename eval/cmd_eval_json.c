@@ -41,7 +41,7 @@ static void set_threshold(struct sr_json *o, const struct sr_eval_result *r) {
     for (size_t i = 0; i < n; i++) {
         struct sr_json *one = sr_json_object();
         sr_json_set(one, "rule", sr_json_string(mark[i].rule));
-        sr_json_set(one, "threshold", sr_json_number(sr_threshold_number(mark[i].threshold)));
+        sr_json_set(one, "threshold", sr_json_number(sr_decimal_number(mark[i].threshold)));
         sr_json_append(list, one);
     }
     sr_json_set(o, "threshold_origin", sr_json_string(r->scoring->threshold_origin));
@@ -111,8 +111,8 @@ static struct sr_json *equal_share_json(const struct sr_eval_result *r) {
     sr_figures_json(now, value, NULL);
     sr_figures_json(delta, c->delta, c->ci);
     sr_json_set(o, "share", sr_json_number(c->old.value[SR_FIGURE_SHARE_ROUTED]));
-    sr_json_set(o, "threshold_new", sr_json_number(sr_threshold_number(r->equal_threshold)));
-    sr_json_set(o, "threshold_old", sr_json_number(sr_threshold_number(c->old.threshold)));
+    sr_json_set(o, "threshold_new", sr_json_number(sr_decimal_number(r->equal_threshold)));
+    sr_json_set(o, "threshold_old", sr_json_number(sr_decimal_number(c->old.threshold)));
     sr_json_set(o, "old", old);
     sr_json_set(o, "new", now);
     sr_json_set(o, "delta", delta);

@@ -155,8 +155,3 @@ int sr_json_print(const struct sr_json *tree, int indent, struct sr_error *err) 
     sr_free(text);
     return text ? 0 : SR_NOMEM;
 }
-
-double sr_threshold_number(float threshold) {
-    char text[SR_DECIMAL_TEXT];
-    return strtod(sr_decimal_float(text, threshold), NULL);
-}

@@ -49,6 +49,4 @@ const char *sr_slices_by(const struct sr_data_options *how); /* the dataset that
 /* To stdout, with a newline behind it. */
 int sr_json_print(const struct sr_json *tree, int indent, struct sr_error *err);
 
-double sr_threshold_number(float threshold); /* the shortest decimal that is this float, as JSON has it */
-
 #endif

@@ -23,7 +23,7 @@ struct sr_json *sr_choice_json(const struct sr_sweep_result *r, const struct sr_
     }
     const struct sr_confusion l = c->point->label;
     sr_point_json(o, &r->sweep, c->point, &r->options->prices);
-    sr_json_set(o, "threshold", sr_json_number(sr_threshold_number(c->threshold)));
+    sr_json_set(o, "threshold", sr_json_number(sr_decimal_number(c->threshold)));
     sr_json_set(o, "rows", sr_json_integer((int64_t)r->sweep.rows));
     set_interval(o, "share_routed_ci", c->point->routed, r->sweep.rows);
     set_interval(o, "precision_ci", l.tp, l.tp + l.fp);

@@ -71,8 +71,7 @@ static void set_count(struct sr_json *to, const char *key, uint64_t n) {
 void sr_evaluation_json(struct sr_json *to, const struct sr_evaluation *e) {
     const struct sr_confusion c = e->confusion;
     struct sr_json *table = sr_json_object();
-    char text[SR_DECIMAL_TEXT];
-    sr_json_set(to, "threshold", sr_json_number(strtod(sr_decimal_float(text, e->threshold), NULL)));
+    sr_json_set(to, "threshold", sr_json_number(sr_decimal_number(e->threshold)));
     set_count(to, "rows", e->rows);
     set_count(to, "bad_rows", e->bad_rows);
     set_count(to, "unlabelled", e->unlabelled);

@@ -84,8 +84,7 @@ static const struct column columns[] = {
 };
 
 static struct sr_json *threshold_json(const struct sr_point *p) {
-    char text[SR_DECIMAL_TEXT];
-    return sr_json_number(strtod(sr_decimal_float(text, p->threshold), NULL));
+    return sr_json_number(sr_decimal_number(p->threshold));
 }
 
 static bool is_known(const struct column *c, const struct sr_sweep *s) {

@@ -56,3 +56,8 @@ const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value) {
     while (strtof(text, NULL) != value && digits++ < FLT_DECIMAL_DIG);
     return spell(text, (double)value, count_digits(text));
 }
+
+double sr_decimal_number(float value) {
+    char text[SR_DECIMAL_TEXT];
+    return strtod(sr_decimal_float(text, value), NULL);
+}

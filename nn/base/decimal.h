@@ -15,4 +15,7 @@ const char *sr_decimal(char text[SR_DECIMAL_TEXT], double value);
 /* The same for a float: 0.6f is "0.6". */
 const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value);
 
+/* The double that the shortest decimal of a float reads as: of 0.6f it is 0.6, as JSON should have it. */
+double sr_decimal_number(float value);
+
 #endif
