@@ -181,7 +181,7 @@ Test(option, values_of_the_wrong_kind_are_refused) {
                                       "--dropout=1 2"};
     for (size_t i = 0; i < SR_COUNT(bad); i++)
         expect_refused(bad[i], NULL, "' is not ");
-    expect_refused("--rows=101", NULL, "--rows: '101' is not a whole number, 1 to 100");
+    expect_refused("--rows=101", NULL, "--rows: '101' is not a whole number from 1 to 100");
     expect_refused("--mode=x", NULL, "one of stop|skip|warn");
     expect_refused("--hidden=x", NULL, "--hidden: 'x' is not at most 128 whole numbers with commas between");
 }

@@ -1,23 +1,13 @@
 /* test_eval_evaluation.c: every figure of an evaluation against a brute force from the definitions, by hand
- * and on random rows with ties and gaps; slices and comparisons as evaluations of their own.
+ * and on random rows with ties and gaps.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <criterion/criterion.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/eval.h"
 #include "eval/view.h"
-
-#define N 60
-
-static const struct sr_measure_options point_only = {
-    .threshold = .5f,
-    .prices = {(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN},
-    .prevalence = (double)NAN,
-    .train_share = (double)NAN};
+#include "tests/evaluation_sample.h"
 
 static const struct sr_prices prices = {.small_ms = 10,
                                         .router_ms = 1,
@@ -26,23 +16,6 @@ static const struct sr_prices prices = {.small_ms = 10,
                                         .large_cost = 8,
                                         .missed_cost = 100,
                                         .alarm_cost = 20};
-
-static struct sr_evaluation evaluate(const struct sr_rows *rows, const struct sr_measure_options *how) {
-    struct sr_evaluation e;
-    struct sr_error err;
-    cr_assert_eq(sr_evaluate(&e, rows, how, &err), 0, "%s", err.text);
-    return e;
-}
-
-static double of(const struct sr_evaluation *e, enum sr_judge judge, enum sr_judge_figure figure) {
-    return e->value[sr_figure(judge, figure)];
-}
-
-/* 1e-12: at most some hundred terms, each off by 1e-16; undefined is undefined on both sides */
-static void expect_same(double got, double want, const char *what) {
-    cr_expect((isnan(got) && isnan(want)) || fabs(got - want) <= 1e-12 * fmax(1, fabs(want)),
-              "%s: %.17g, not %.17g", what, got, want);
-}
 
 /* ---- by hand ---- */
 
@@ -146,40 +119,6 @@ Test(evaluation, no_rows_is_undefined) {
 
 /* ---- against a brute force ---- */
 
-struct sample {
-    uint8_t label[N], gold[N], small[N], large[N];
-    float prob[N], small_prob[N], large_prob[N];
-    int64_t group[N];
-    struct sr_rows rows;
-};
-
-/* Few distinct scores, so that ties are many; every tenth value is not known. */
-static void sample_draw(struct sample *s, uint64_t seed) {
-    const uint64_t stream = sr_stream(SR_STREAM_TEST, 2, seed);
-    uint64_t at = 0;
-#define BELOW(n) sr_random_below(3, stream, at++, n)
-    for (size_t i = 0; i < N; i++) {
-        s->small_prob[i] = BELOW(10) ? (float)BELOW(9) / 8 : NAN;
-        s->large_prob[i] = BELOW(10) ? (float)BELOW(9) / 8 : NAN;
-        s->gold[i] = BELOW(10) ? (uint8_t)BELOW(2) : 255;
-        s->small[i] = isnan(s->small_prob[i]) ? 255 : s->small_prob[i] >= .5f;
-        s->large[i] = isnan(s->large_prob[i]) ? 255 : s->large_prob[i] >= .5f;
-        s->label[i] = BELOW(10) ? (uint8_t)(BELOW(3) == 0) : 255;
-        s->prob[i] = BELOW(20) ? (float)BELOW(6) / 5 : NAN;
-        s->group[i] = (int64_t)BELOW(N);
-    }
-#undef BELOW
-    s->rows = (struct sr_rows){.n = N,
-                               .label = s->label,
-                               .prob = s->prob,
-                               .gold = s->gold,
-                               .small_pred = s->small,
-                               .large_pred = s->large,
-                               .small_prob = s->small_prob,
-                               .large_prob = s->large_prob,
-                               .group = s->group};
-}
-
 /* The figures that are made elsewhere, each in its place. */
 Test(evaluation, figures_are_those_of_the_arrays) {
     struct sample s;
@@ -211,10 +150,6 @@ Test(evaluation, figures_are_those_of_the_arrays) {
     expect_same(e.value[SR_FIGURE_BALANCED_ACCURACY], sr_balanced_accuracy(c), "balanced accuracy");
     expect_same(e.value[SR_FIGURE_MCC], sr_mcc(c), "MCC");
     sr_reliability_free(r);
-}
-
-static bool is_known(const struct sample *s, size_t i) {
-    return s->gold[i] <= 1 && s->small[i] <= 1 && s->large[i] <= 1;
 }
 
 static double score_of(const struct sample *s, size_t i, int queue) {
@@ -533,151 +468,4 @@ Test(evaluation, entropy_needs_every_probability) {
     cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_F1)));
     cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_AREA)));
     cr_expect_not(isnan(of(&e, SR_JUDGE_RANDOM, SR_OF_JUDGE_F1)));
-}
-
-/* ---- slices and comparisons ---- */
-
-Test(evaluation, a_slice_is_an_evaluation_of_its_rows) {
-    struct sample s;
-    struct sr_evaluation slice[3];
-    int32_t number[N];
-    sample_draw(&s, 21);
-    for (size_t i = 0; i < N; i++)
-        number[i] = i < 20 ? 0 : i < 50 ? 2 : -1;
-    struct sr_measure_options how = point_only;
-    how.draws = 50;
-    cr_assert_eq(sr_evaluate_slices(slice, 3, number, &s.rows, &how, NULL), 0);
-    struct sr_rows rows = s.rows;
-    rows.n = 20;
-    const struct sr_evaluation want = evaluate(&rows, &how);
-    cr_expect_eq(slice[0].rows, 20);
-    cr_expect_eq(slice[1].rows, 0);
-    cr_expect_eq(slice[2].rows, 30);
-    cr_expect_eq(memcmp(slice[0].value, want.value, sizeof want.value), 0);
-    cr_expect_eq(memcmp(slice[0].ci, want.ci, sizeof want.ci), 0);
-}
-
-static void note_progress(void *user, double fraction) {
-    double *last = user;
-    cr_expect(fraction >= *last && fraction <= 1 + 1e-12, "%g after %g", fraction, *last); /* rounding */
-    *last = fraction;
-}
-
-/* One bar over all slices. */
-Test(evaluation, progress_rises_to_its_end) {
-    struct sample s;
-    struct sr_evaluation slice[3];
-    struct sr_comparison change[3];
-    int32_t number[N];
-    double last = 0;
-    sample_draw(&s, 21);
-    for (size_t i = 0; i < N; i++)
-        number[i] = (int32_t)(i % 3);
-    struct sr_measure_options how = point_only;
-    how.draws = 20;
-    how.progress = note_progress;
-    how.progress_user = &last;
-    sr_cpu_threads(1); /* else another thread may make the last draw, and it does not call */
-    cr_assert_eq(sr_evaluate_slices(slice, 3, number, &s.rows, &how, NULL), 0);
-    cr_expect_float_eq(last, 1, 1e-12);
-    last = 0;
-    cr_assert_eq(sr_compare_slices(change, 3, number, &s.rows, &how, s.small_prob, .5f, NULL), 0);
-    cr_expect_float_eq(last, 1, 1e-12);
-}
-
-Test(evaluation, the_worst_slice_has_rows_enough) {
-    struct sr_evaluation slice[4];
-    memset(slice, 0, sizeof slice);
-    slice[0].too_few = true;
-    slice[0].value[SR_FIGURE_F1] = .1;
-    slice[1].value[SR_FIGURE_F1] = (double)NAN;
-    slice[2].value[SR_FIGURE_F1] = .4;
-    slice[3].value[SR_FIGURE_F1] = .3;
-    cr_expect_eq(sr_worst_slice(slice, 4, SR_FIGURE_F1), 3);
-    cr_expect_eq(sr_worst_slice(slice, 2, SR_FIGURE_F1), 2);
-}
-
-Test(evaluation, a_comparison_is_two_evaluations) {
-    struct sample s, old;
-    struct sr_comparison c;
-    sample_draw(&s, 30);
-    sample_draw(&old, 31);
-    for (size_t i = 0; i < N; i++) /* where only one of them has a score: below */
-        if (isnan(s.prob[i]) || isnan(old.prob[i]))
-            s.prob[i] = old.prob[i] = .5f;
-    const struct sr_evaluation now = evaluate(&s.rows, &point_only);
-    cr_assert_eq(sr_compare(&c, &s.rows, &point_only, old.prob, .3f, NULL), 0);
-    struct sr_measure_options how = point_only;
-    how.threshold = .3f;
-    struct sr_rows rows = s.rows;
-    rows.prob = old.prob;
-    const struct sr_evaluation then = evaluate(&rows, &how);
-    size_t to_large = 0, to_small = 0, won = 0, lost = 0;
-    for (size_t i = 0; i < N; i++) {
-        const bool a = s.prob[i] > .5f, b = old.prob[i] > .3f;
-        to_large += a && !b;
-        to_small += b && !a;
-        if (!is_known(&s, i))
-            continue;
-        const bool a_right = (a ? s.large[i] : s.small[i]) == s.gold[i];
-        const bool b_right = (b ? s.large[i] : s.small[i]) == s.gold[i];
-        won += a_right && !b_right;
-        lost += b_right && !a_right;
-    }
-    cr_expect(c.to_large == to_large && c.to_small == to_small && to_large > 0);
-    cr_expect(c.only_new_right == won && c.only_old_right == lost);
-    for (size_t f = 0; f < SR_FIGURES; f++) {
-        expect_same(c.old.value[f], then.value[f], "old");
-        expect_same(c.delta[f], now.value[f] - then.value[f], "delta");
-    }
-}
-
-/* Rows that are there eight times, in the same groups, are no more evidence. */
-Test(evaluation, twins_are_one_discordance) {
-    enum { TIMES = 8 };
-    static uint8_t label[TIMES * N], gold[TIMES * N], small[TIMES * N], large[TIMES * N];
-    static float prob[TIMES * N], old_prob[TIMES * N];
-    static int64_t group[TIMES * N];
-    struct sample s, old;
-    struct sr_comparison once, often, rows_alone;
-    sample_draw(&s, 33);
-    sample_draw(&old, 34);
-    for (size_t i = 0; i < N; i++)
-        s.group[i] = (int64_t)i;
-    for (size_t i = 0; i < TIMES * N; i++) {
-        label[i] = s.label[i % N];
-        gold[i] = s.gold[i % N];
-        small[i] = s.small[i % N];
-        large[i] = s.large[i % N];
-        prob[i] = s.prob[i % N];
-        old_prob[i] = old.prob[i % N];
-        group[i] = s.group[i % N];
-    }
-    struct sr_rows rows = {.n = TIMES * N,
-                           .label = label,
-                           .prob = prob,
-                           .gold = gold,
-                           .small_pred = small,
-                           .large_pred = large,
-                           .group = group};
-    cr_assert_eq(sr_compare(&once, &s.rows, &point_only, old.prob, .3f, NULL), 0);
-    cr_assert_eq(sr_compare(&often, &rows, &point_only, old_prob, .3f, NULL), 0);
-    rows.group = NULL;
-    cr_assert_eq(sr_compare(&rows_alone, &rows, &point_only, old_prob, .3f, NULL), 0);
-    cr_expect_eq(often.p_value, once.p_value);
-    cr_expect_eq(often.only_new_right, TIMES * once.only_new_right);
-    cr_expect_lt(rows_alone.p_value, once.p_value);
-    cr_expect_eq(rows_alone.p_value, sr_mcnemar(often.only_new_right, often.only_old_right));
-}
-
-/* A row that only the old router could not score was routed by it, and ranks first. */
-Test(evaluation, what_the_old_one_cannot_score_it_routes) {
-    const uint8_t label[] = {1, 0, 0};
-    const float prob[] = {.9f, .2f, .1f}, old[] = {NAN, .9f, .1f};
-    const struct sr_rows rows = {.n = 3, .label = label, .prob = prob};
-    struct sr_comparison c;
-    cr_assert_eq(sr_compare(&c, &rows, &point_only, old, .5f, NULL), 0);
-    cr_expect_eq(c.old.value[SR_FIGURE_AUPRC], 1);
-    cr_expect_eq(c.old.routed, 2);
-    cr_expect(c.to_large == 0 && c.to_small == 1);
 }

@@ -145,6 +145,10 @@ static bool parse(const struct sr_options *o, size_t i, const char *text) {
 #define TEXT_OF(number)  #number
 #define VALUE_OF(number) TEXT_OF(number) /* the macro's value, not its name */
 
+static bool is_list(const struct sr_option *row) {
+    return row->type == SR_OPTION_INTEGERS || row->type == SR_OPTION_REALS;
+}
+
 /* What a row takes, for the message about what it does not. */
 static const char *expected(const struct sr_option *row, char text[256]) {
     static const char *const kinds[] = {
@@ -160,8 +164,8 @@ static const char *expected(const struct sr_option *row, char text[256]) {
     char low[SR_DECIMAL_TEXT], high[SR_DECIMAL_TEXT];
     const int n = snprintf(text, 256, "%s%s", kinds[row->type], row->choices ? row->choices : "");
     if ((row->min != 0 || row->max != 0) && n < 160)
-        snprintf(text + n, (size_t)(256 - n), ", %s to %s", sr_decimal(low, row->min),
-                 sr_decimal(high, row->max));
+        snprintf(text + n, (size_t)(256 - n), "%s from %s to %s", is_list(row) ? ", each" : "",
+                 sr_decimal(low, row->min), sr_decimal(high, row->max));
     return text;
 }
 
