@@ -79,4 +79,28 @@ static inline void expect_failure(struct run r, int status, const char *word) {
     run_end(&r);
 }
 
+static inline void expect_in(const char *text, const char *word) {
+    cr_expect(strstr(text, word), "\"%s\" is not in: %s", word, text);
+}
+
+/* ---- JSON that a run printed ---- */
+
+static inline struct sr_json *parse(const char *text) {
+    struct sr_json *o = NULL;
+    struct sr_error err;
+    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s in: %s", err.text, text);
+    return o;
+}
+
+/* The number at "delta.auprc". */
+static inline double number(const struct sr_json *o, const char *path) {
+    char copy[64], *rest = copy;
+    double value = 0;
+    snprintf(copy, sizeof copy, "%s", path);
+    for (char *key; (key = strsep(&rest, "."));)
+        o = sr_json_get(o, key);
+    cr_assert(sr_json_as_number(o, &value), "%s", path);
+    return value;
+}
+
 #endif

@@ -13,13 +13,6 @@
 #define UNKNOWN "--data " VECTORS "/eval_unknown.h5"
 #define BAD     "--data " VECTORS "/eval_bad_rows.h5"
 
-static struct sr_json *parse(const char *text) {
-    struct sr_json *o = NULL;
-    struct sr_error err;
-    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s in: %s", err.text, text);
-    return o;
-}
-
 /* Every member of want is in got. 1e-9: counts are exact, scores of float32 rank like those of
  * float64. */
 static void expect_same_object(const struct sr_json *got, const struct sr_json *want, const char *where) {
@@ -48,12 +41,6 @@ static void expect_same_object(const struct sr_json *got, const struct sr_json *
         cr_expect(sr_json_as_number(other, &b) && fabs(a - b) <= 1e-9, "%s.%s: %.12g, not %.12g", where, key,
                   b, a);
     }
-}
-
-static double number(const struct sr_json *o, const char *key) {
-    double value = (double)NAN;
-    cr_assert(sr_json_as_number(sr_json_get(o, key), &value), "%s", key);
-    return value;
 }
 
 /* What eval says of a dump at threshold .5 against a stored answer. */

@@ -45,27 +45,6 @@ static void end(void) {
 
 TestSuite(eval_compare, .init = begin, .fini = end);
 
-static struct sr_json *parse(const char *text) {
-    struct sr_json *o = NULL;
-    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s in: %s", err.text, text);
-    return o;
-}
-
-/* "delta.auprc" */
-static double number(const struct sr_json *o, const char *path) {
-    char copy[64], *rest = copy;
-    double value = (double)NAN;
-    snprintf(copy, sizeof copy, "%s", path);
-    for (char *key; (key = strsep(&rest, "."));)
-        o = sr_json_get(o, key);
-    cr_assert(sr_json_as_number(o, &value), "%s", path);
-    return value;
-}
-
-static void expect_in(const char *text, const char *word) {
-    cr_expect(strstr(text, word), "\"%s\" is not in: %s", word, text);
-}
-
 __attribute__((format(printf, 1, 2))) static struct sr_json *eval_json(const char *format, ...) {
     char arguments[1024];
     va_list list;

@@ -42,13 +42,6 @@ static char *between(const char **at, const char *open, const char *close) {
     return strndup(begin, (size_t)(end - begin));
 }
 
-static struct sr_json *parse(const char *text) {
-    struct sr_json *o = NULL;
-    struct sr_error err;
-    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s", err.text);
-    return o;
-}
-
 static struct sr_json *evaluation_of(const char *page) {
     char *text = between(&page, EVALUATION, "</script>");
     struct sr_json *o = parse(text);

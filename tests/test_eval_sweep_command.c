@@ -30,22 +30,6 @@ static void end(void) {
 
 TestSuite(sweep_command, .init = begin, .fini = end);
 
-static struct sr_json *parse(const char *text) {
-    struct sr_json *o = NULL;
-    cr_assert_eq(sr_json_parse(&o, text, strlen(text), &err), 0, "%s in: %s", err.text, text);
-    return o;
-}
-
-static double number(const struct sr_json *o, const char *key) {
-    double value = (double)NAN;
-    cr_assert(sr_json_as_number(sr_json_get(o, key), &value), "%s", key);
-    return value;
-}
-
-static void expect_in(const char *text, const char *word) {
-    cr_expect(strstr(text, word), "\"%s\" is not in: %s", word, text);
-}
-
 /* ---- on screen ---- */
 
 Test(sweep_command, without_a_rule_it_shows_what_can_be_had) {
