@@ -112,11 +112,12 @@ static int say(struct sr_eval_result *r, struct sr_error *err) {
 }
 
 static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_error *err) {
-    const struct sr_input inputs[] = {{"model", o->score.model, false},
-                                      {"baseline", o->baseline, false},
-                                      {"scores", o->score.scores, false},
-                                      {"data", o->score.data, true},
-                                      {"traffic", o->traffic, true}};
+    char metrics[4096];
+    snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", o->run ? o->run : "");
+    const struct sr_input inputs[] = {
+        {"run", o->run ? metrics : NULL, false}, {"model", o->score.model, false},
+        {"baseline", o->baseline, false},        {"scores", o->score.scores, false},
+        {"data", o->score.data, true},           {"traffic", o->traffic, true}};
     struct sr_scoring s = {0};
     struct sr_eval_result r = {0};
     int status = sr_inputs_spare(inputs, SR_COUNT(inputs), "report", o->report, err);
@@ -150,9 +151,11 @@ static int check_headroom(const struct sr_options *given, struct sr_error *err) 
 
 /* True if a condition is on what there is only beside another router. */
 static bool asks_for_difference(const char *gate) {
-    static const char *const keys[] = {"delta.", "old.", "changed.", "equal_share.", "equal-share."};
+    static const char *const keys[] = {"delta.",   "old.",         "old_used.",    "old-used.",
+                                       "changed.", "equal_share.", "equal-share.", "regressions."};
     for (const char *at = gate; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         at += strspn(at, " \t\n");
+        at += strncmp(at, "new.", 4) == 0 ? 4 : 0;
         for (size_t i = 0; i < SR_COUNT(keys); i++)
             if (strncmp(at, keys[i], strlen(keys[i])) == 0)
                 return true;

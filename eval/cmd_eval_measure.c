@@ -11,14 +11,17 @@
 #include "eval/cmd_rows.h"
 
 /* The share of positives that training saw: what prevalence corrects from. NaN: the weights do not say. */
-static int train_share(double *out, const struct sr_scoring *s, struct sr_error *err) {
+static int train_share(double *out, const struct sr_eval_result *r, struct sr_error *err) {
+    const struct sr_scoring *s = r->scoring;
     const char *text = s->router ? sr_router_metadata(s->router, "train_share") : NULL;
     char *end;
     *out = (double)NAN;
     if (!text)
         return 0;
-    *out = strtod(text, &end);
-    return end != text && !*end && *out > 0 && *out < 1
+    const double share = strtod(text, &end);
+    if (end != text && !*end && share > 0 && share < 1)
+        *out = share;
+    return !isnan(*out) || isnan(r->options->prevalence)
                ? 0
                : sr_fail(err, SR_DATA,
                          "%s: metadata train_share is \"%.40s\", not a number above 0 and below 1",
@@ -30,7 +33,7 @@ static int how_fill(struct sr_eval_result *r, struct sr_error *err) {
                                          .draws = SR_DRAWS,
                                          .prices = r->options->prices,
                                          .prevalence = r->options->prevalence};
-    return train_share(&r->how.train_share, r->scoring, err);
+    return train_share(&r->how.train_share, r, err);
 }
 
 /* The same with a bar. */

@@ -39,7 +39,7 @@ static const struct sr_option table[] = {
     {"csv", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, csv), .metavar = "F.csv",
      .help = "write what every threshold does, one line for each distinct score"},
     {"json", SR_OPTION_SWITCH, offsetof(struct sr_sweep_options, json),
-     .help = "print all of it, and every threshold, as one JSON object"},
+     .help = "print all of it, with the counts of every threshold, as one JSON object"},
     SR_PRICE_OPTIONS(struct sr_sweep_options, prices),
     SR_DATA_FEATURE_OPTIONS(struct sr_sweep_options, how),
     SR_DATA_LABEL_OPTIONS(struct sr_sweep_options, how),

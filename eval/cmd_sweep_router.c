@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,8 +108,7 @@ static size_t pairs_make(struct sr_pair pairs[PAIRS], const struct texts *t,
 }
 
 /* What stands in the file decides as what was measured. */
-static int verify(const struct sr_sweep_result *r, struct sr_error *err) {
-    const char *path = r->options->out;
+static int verify(const struct sr_sweep_result *r, const char *path, struct sr_error *err) {
     struct sr_router *router;
     float threshold;
     const int status = sr_router_open(&router, path, err);
@@ -132,30 +130,29 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
                    r->options->score.model);
 }
 
-/* Takes the name: of two that want it one gets it. */
-static int name_take(const char *path, struct sr_error *err) {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
-        return close(fd);
+/* Gives the file its name, unless there is one of that name: of two that want it one gets it. */
+static int name_take(const char *path, const char *temporary, struct sr_error *err) {
+    if (link(temporary, path) == 0)
+        return sr_rename_sync(path, err);
     if (errno == EEXIST)
         return sr_fail(err, SR_USAGE, "%s exists by now; routers are never overwritten: name a new file",
                        path);
     return sr_fail(err, SR_IO, "%s cannot be made: %s", path, strerror(errno));
 }
 
-/* The file is empty until it is the router. */
 static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
                         const struct texts *t, struct sr_error *err) {
     const char *path = r->options->out;
+    char temporary[4096];
     struct sr_pair pairs[PAIRS];
-    int status = name_take(path, err);
-    if (status < 0)
-        return status;
-    status = sr_safetensors_rewrite(path, from, pairs, pairs_make(pairs, t, r), err);
+    if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
+        return sr_fail(err, SR_USAGE, "--out: the name is too long");
+    int status = sr_safetensors_rewrite(temporary, from, pairs, pairs_make(pairs, t, r), err);
     if (status == 0)
-        status = verify(r, err);
-    if (status < 0)
-        unlink(path);
+        status = verify(r, temporary, err);
+    if (status == 0)
+        status = name_take(path, temporary, err);
+    unlink(temporary);
     return status;
 }
 

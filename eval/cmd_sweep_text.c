@@ -71,11 +71,15 @@ static void print_part(uint64_t part, uint64_t whole) {
                           1));
 }
 
-/* Latency and price are those of the traffic where it is known. */
+/* What latency and price follow from: the share of the traffic where it is known. */
+static double share_shown(const struct sr_sweep_result *r, const struct sr_choice *c, const struct shown *s) {
+    return s->traffic ? c->traffic_share : (double)c->point->routed / (double)r->sweep.rows;
+}
+
 static void print_prices(const struct sr_sweep_result *r, const struct sr_choice *c, const struct shown *s) {
     const struct sr_prices *p = &r->options->prices;
     const struct sr_point *at = c->point;
-    const double share = s->traffic ? c->traffic_share : (double)at->routed / (double)r->sweep.rows;
+    const double share = share_shown(r, c, s);
     const double rows = (double)(at->safety.tp + at->safety.fp + at->safety.tn + at->safety.fn);
     if (s->latency)
         printf("  %10.4g", sr_prices_latency(p, share));
@@ -87,13 +91,13 @@ static void print_prices(const struct sr_sweep_result *r, const struct sr_choice
 }
 
 /* What the numbers of a line do not shout. */
-static void print_remark(const struct sr_sweep_result *r, const struct sr_point *at) {
-    const struct sr_prices *p = &r->options->prices;
-    const struct sr_confusion l = at->label;
-    const double share = (double)at->routed / (double)r->sweep.rows;
-    if (at->routed == r->sweep.point[r->sweep.n - 1].routed)
+static void print_remark(const struct sr_sweep_result *r, const struct sr_choice *c, const struct shown *s) {
+    const struct sr_sweep *of = s->traffic ? &r->traffic : &r->sweep;
+    const struct sr_confusion l = c->point->label;
+    const double share = share_shown(r, c, s);
+    if (share * (double)of->rows <= (double)of->point[of->n - 1].routed)
         fputs("  routes no scored row: the small guard alone", stdout);
-    else if (sr_prices_price(p, share) >= p->large_cost)
+    else if (sr_prices_price(&r->options->prices, share) >= r->options->prices.large_cost)
         fputs("  costs no less than large for all", stdout);
     else if (l.tp + l.fp < SR_FEW)
         fputs("  too few rows routed to tell", stdout);
@@ -121,7 +125,7 @@ static void print_choice(const struct sr_sweep_result *r, const struct sr_choice
         sr_put(stdout, "%-9.4f", sr_f1(c->point->safety), 1);
     }
     print_prices(r, c, s);
-    print_remark(r, c->point);
+    print_remark(r, c, s);
     putchar('\n');
 }
 

@@ -80,18 +80,21 @@ static void print_unless(FILE *to, const struct sr_headroom *h, const struct sr_
         return;
     next_line(to);
     if (!terms->in_money) {
-        fprintf(to, "%sunless a router tells which of them is right: a perfect one wins %s points,\n",
+        fprintf(to,
+                "%sunless a router tells which of them is right: a perfect one wins %s points over small,\n",
                 h->gain < h->harm ? "routing does harm " : "",
                 sr_text_figure(text, "%.2f", h->best, h->best_ci, 100));
         next_line(to);
         fprintf(to, "sending %.2f %% of the rows; train one and see what it wins\n", 100 * h->best_share);
         return;
     }
-    fprintf(to, "unless a router picks well: a perfect one saves %s a row,\n",
+    fprintf(to, "unless a router picks well: a perfect one saves %s a row over small,\n",
             sr_text_figure(text, "%.4g", h->best, h->best_ci, 1));
     next_line(to);
-    fprintf(to, "sending %.2f %% of the rows; it pays while over %.0f %% of those sent are such rows\n",
+    fprintf(to, "sending %.2f %% of the rows; it pays while over %.0f %% of those sent are such rows and\n",
             100 * h->best_share, 100 * terms->large_cost / (h->best / h->best_share + terms->large_cost));
+    next_line(to);
+    fputs("none is one that only the small guard has right\n", to);
 }
 
 static void print_route(FILE *to, const struct sr_headroom *h, const struct sr_headroom_terms *terms) {

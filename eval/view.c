@@ -175,7 +175,7 @@ static void put(struct sink to, size_t figure, double value) {
 }
 
 static void put_part(struct sink to, size_t figure, double part, double whole) {
-    to.value[figure] = part / whole;
+    to.value[figure] = whole > 0 ? part / whole : (double)NAN;
     if (to.of)
         to.of[figure] = whole;
 }

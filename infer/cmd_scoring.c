@@ -33,22 +33,21 @@ static int take_scores(struct sr_scoring *s, struct sr_error *err) {
 /* Scores of other weights beside these would go unnoticed: a few rows tell. */
 static int scores_compare(const struct sr_scoring *s, struct sr_error *err) {
     uint32_t row[COMPARED];
-    struct sr_scores some;
+    struct sr_scores some = {0};
     size_t n = 0;
     for (size_t i = 0; i < COMPARED && i < s->data->rows; i++) {
         const size_t at = s->data->rows < COMPARED ? i : i * s->data->rows / COMPARED;
         if (!isnan(s->scores.prob[at]))
             row[n++] = (uint32_t)at;
     }
-    int status = sr_score_rows(&some, s->router, s->data, row, n, NULL, NULL, err);
+    int status = n > 0 ? sr_score_rows(&some, s->router, s->data, row, n, NULL, NULL, err) : 0;
     for (size_t i = 0; status == 0 && i < n; i++)
         if (!(fabsf(some.prob[i] - s->scores.prob[row[i]]) <= SAME_PROB))
             status = sr_fail(err, SR_DATA,
                              "%s: row %u has prob %.9g, but the weights give %.9g: these are scores of other "
-                             "weights or features",
+                             "weights or features, or were rounded to fewer than six digits",
                              s->scores_path, row[i], (double)s->scores.prob[row[i]], (double)some.prob[i]);
-    if (status != SR_NOMEM)
-        sr_scores_free(&some);
+    sr_scores_free(&some);
     return status;
 }
 

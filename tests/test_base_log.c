@@ -93,6 +93,15 @@ Test(log, a_stage_tells_the_time_left) {
     sr_free(text);
 }
 
+Test(log, names_of_strangers_do_not_steer_the_terminal) {
+    cr_assert_eq(sr_log_file(log_path, &err), SR_OK);
+    sr_log_info("model \"%s\"", "\033[31mred\nforged line");
+    cr_assert_eq(sr_log_file(NULL, &err), SR_OK);
+    char *text = slurp(log_path);
+    cr_expect_str_eq(strchr(text, ' ') + 1, "model \"?[31mred?forged line\"\n");
+    sr_free(text);
+}
+
 Test(log, durations_are_in_words) {
     static const struct {
         double seconds;

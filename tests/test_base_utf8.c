@@ -46,6 +46,10 @@ Test(utf8, a_terminal_is_given_no_orders) {
                                    "31m\xc2\xa0"),
                      "??31m\xc2\xa0");
     cr_expect_str_eq(sr_utf8_clean(to, sizeof to, "x\xc3"), "x?");
+    cr_expect_str_eq(sr_utf8_clean(to, sizeof to,
+                                   "\xe2\x80\xae"
+                                   "a\xe2\x80\xaf"),
+                     "???a\xe2\x80\xaf", "writing direction");
     cr_expect_str_eq(sr_utf8_clean(five, sizeof five, "abc\xc3\xa9"), "abc", "no half of a character");
     cr_expect_str_eq(sr_utf8_clean(five, sizeof five, "ab\xc3\xa9z"), "ab\xc3\xa9");
 }

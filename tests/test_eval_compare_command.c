@@ -145,6 +145,8 @@ Test(eval_compare, conditions_decide_the_exit_status) {
     expect_in(r.err, "gate           precision>.5 is 0.4090909090909091: no\n");
     expect_in(r.err, "1 of 2 conditions do");
     run_end(&r);
+    expect_failure(run_program(folder, EVAL "--gate 'recall>0, new.equal_share.share>=0'"), 2,
+                   "as --baseline");
     expect_failure(run_program(folder, EVAL "--gate 'delta.auprc>=0'"), 2, "give it as --baseline");
     r = run_program(folder, EVAL "--gate 'recal>=.7'");
     cr_expect_eq(r.status, 2);

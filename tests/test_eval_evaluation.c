@@ -431,8 +431,9 @@ Test(evaluation, a_gap_that_may_be_none_has_no_parts) {
     static float prob[ROWS];
     struct sr_measure_options how = point_only;
     how.draws = 200;
-    for (size_t won = 12; won <= 60;
-         won += 48) { /* the large guard is right on so many more, of 200 unsafe */
+    /* Of 200 unsafe rows the small guard misses the first 50, the large one 12 others and all but `won` of
+     * them. */
+    for (size_t won = 14; won <= 60; won += 46) {
         for (size_t i = 0; i < ROWS; i++) {
             gold[i] = i % 2;
             small[i] = gold[i] && i > 100;
@@ -443,6 +444,8 @@ Test(evaluation, a_gap_that_may_be_none_has_no_parts) {
             .n = ROWS, .label = label, .prob = prob, .gold = gold, .small_pred = small, .large_pred = large};
         const struct sr_evaluation e = evaluate(&rows, &how);
         const bool clear = e.ci[SR_FIGURE_GAP].low > 0;
+        cr_expect_gt(e.value[SR_FIGURE_GAP], 0);
+        cr_expect_not(isnan(e.value[SR_FIGURE_GAP_WON]));
         cr_expect_eq(clear, won == 60, "[%g, %g]", e.ci[SR_FIGURE_GAP].low, e.ci[SR_FIGURE_GAP].high);
         cr_expect_eq(!isnan(e.ci[SR_FIGURE_GAP_WON].low), clear);
     }
@@ -467,5 +470,6 @@ Test(evaluation, entropy_needs_every_probability) {
     e = evaluate(&rows, &point_only);
     cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_F1)));
     cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_AREA)));
+    cr_expect(isnan(of(&e, SR_JUDGE_ENTROPY, SR_OF_JUDGE_SHARE_ROUTED)), "and no share of no rows");
     cr_expect_not(isnan(of(&e, SR_JUDGE_RANDOM, SR_OF_JUDGE_F1)));
 }

@@ -238,6 +238,30 @@ Test(sweep_command, a_router_is_the_weights_with_a_threshold) {
     free(metrics);
 }
 
+/* Of many at once one gets the name, and the others leave nothing. */
+Test(sweep_command, a_name_is_taken_once) {
+    char command[2048];
+    snprintf(command, sizeof command,
+             "for i in 1 2 3 4 5 6; do ('%s' " SWEEP " --rule budget=0.$i --out %s >/dev/null 2>&1; echo $? "
+             ">>%s/status) & done; wait",
+             SR_PROGRAM, path, folder);
+    cr_assert_eq(system(command), 0);
+    snprintf(command, sizeof command, "%s/status", folder);
+    char *text = slurp(command);
+    size_t written = 0, refused = 0;
+    for (const char *c = text; *c; c++) {
+        written += *c == '0';
+        refused += *c == '2';
+    }
+    cr_expect(written == 1 && refused == 5, "%s", text);
+    sr_free(text);
+    snprintf(command, sizeof command, "test $(ls %s | wc -l) -eq 2", folder);
+    cr_expect_eq(system(command), 0, "the router and the list, and no temporary file");
+    char *rule = metadata(path, "threshold_rule");
+    cr_expect_eq(strncmp(rule, "budget=0.", 9), 0);
+    free(rule);
+}
+
 /* A new threshold takes nothing over from the one before but what it does not replace. */
 Test(sweep_command, thresholds_and_calibrations_are_replaced_one_by_one) {
     char second[300];
@@ -297,6 +321,30 @@ Test(sweep_command, rows_without_a_score_are_routed_at_any_threshold) {
     struct run r = run_program(folder, "sweep " MODEL BAD "--on-bad-row=skip --rule budget=0.1");
     cr_expect_eq(r.status, 1);
     expect_in(r.err, "33.33 % of the rows cannot be scored and are routed at any");
+    run_end(&r);
+}
+
+/* Scores of no row at all, even. */
+Test(sweep_command, rows_without_any_score_are_compared_with_nothing) {
+    snprintf(path, sizeof path, "%s/none.csv", folder);
+    const char *none = "row,prob\n0,\n1,\n2,\n3,\n4,\n5,\n";
+    cr_assert_eq(sr_atomic_file_write(path, none, strlen(none), &err), 0);
+    struct run r =
+        run_program(folder, "sweep " MODEL BAD "--scores %s --on-bad-row skip --rule budget=1", path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "  routes no scored row: the small guard alone");
+    run_end(&r);
+}
+
+/* A remark is of what stands in its line: of the traffic, where there is some. */
+Test(sweep_command, remarks_are_of_the_traffic) {
+    struct run r = run_program(folder, "data synth --rows 500 --width 16 --out %s/t.h5", folder);
+    run_end(&r);
+    r = run_program(folder, SWEEP "--traffic %s/t.h5 --rule budget=0.1 --small-cost 1 --large-cost 1.2",
+                    folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "  10.00 %  ");
+    cr_expect_null(strstr(r.out, "costs no less"), "1 + .1 * 1.2 is less than 1.2: %s", r.out);
     run_end(&r);
 }
 

@@ -44,12 +44,6 @@ static void tensors_list(struct sr_trainer *t, struct sr_tensor *list) {
     list[1].data = bias;
 }
 
-/* Weights that were not trained on have the prior that they had. */
-static void share_take(struct sr_provenance *to, const struct sr_safetensors *parent) {
-    const char *share = sr_safetensors_metadata(parent, "train_share");
-    snprintf(to->train_share, sizeof to->train_share, "%s", share ? share : "");
-}
-
 /* Saves the weights of the history's last row: the model's, or the untouched ones training began with. */
 static int weights(struct sr_trainer *t, const char *name, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -57,18 +51,16 @@ static int weights(struct sr_trainer *t, const char *name, struct sr_error *err)
     const struct sr_epoch *row = &h->epoch[h->n - 1];
     const size_t n = sr_model_tensor_count(t->state.model);
     struct sr_safetensors *parent = NULL;
-    struct sr_provenance from = t->provenance;
+    const struct sr_provenance *from = row->epoch == 0 ? &t->parent_provenance : &t->provenance;
     struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
     int status = list ? SR_OK : SR_NOMEM;
     if (status == SR_OK && row->epoch == 0)
         status = sr_parent_open(&parent, t->run, err);
-    if (parent)
-        share_take(&from, parent);
     if (status == SR_OK) {
         tensors_list(t, list);
         for (size_t i = 0; parent && i < n; i++)
             list[i] = *sr_safetensors_find(parent, list[i].name); /* the model was loaded from them */
-        status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, &from,
+        status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, from,
                                  t->feed->train_data, err);
     }
     sr_safetensors_close(parent);
@@ -403,6 +395,8 @@ int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const 
     if (status == SR_OK)
         status = sr_provenance_make(&t->provenance, feed, config, parent,
                                     sr_run_file(run, SR_PARENT_FILE, path), err);
+    if (status == SR_OK && parent)
+        status = sr_provenance_of_parent(&t->parent_provenance, parent, &t->provenance, err);
     if (status == SR_OK)
         status = parts_create(t, err);
     if (status == SR_OK)
@@ -417,6 +411,7 @@ void sr_trainer_close(struct sr_trainer *t) {
     sr_loader_free(t->val_loader);
     sr_normalization_free(&t->normalization);
     sr_provenance_free(&t->provenance);
+    sr_provenance_free(&t->parent_provenance);
     sr_model_free(t->state.model);
     sr_history_free(&t->state.history);
     sr_free(t->arena.base);

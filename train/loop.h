@@ -35,8 +35,8 @@ struct sr_trainer {
     struct sr_watch watch;
     struct sr_feed *feed;
     struct sr_identity identity;
-    struct sr_provenance provenance;
-    struct sr_state state; /* model, moments, position, history */
+    struct sr_provenance provenance, parent_provenance; /* of trained weights; of the parent's */
+    struct sr_state state;                              /* model, moments, position, history */
     struct sr_focal loss;
     struct sr_loader *train_loader, *val_loader;
     struct sr_normalization normalization;

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "nn/base/log.h"
+#include "nn/base/utf8.h"
 
+#define LINE_MOST      16384 /* bytes; a list of many files may be long */
 #define BAR_WIDTH      20
 #define BAR_SECONDS    0.1 /* between two drawings */
 #define SETTLE_SECONDS 2   /* before a time left is told */
@@ -62,25 +64,22 @@ static void stamp(char text[32]) {
         text[0] = '\0';
 }
 
-/* label is what a line begins with, in colour; format and arguments are used once for the terminal, once for
- * the file. */
+/* label is what a line begins with, in colour. Names and metadata of strangers go through here: what would
+ * steer the terminal becomes '?'. */
 static void line(const char *label, const char *colour, const char *format, va_list arguments) {
-    va_list again;
-    va_copy(again, arguments);
+    char raw[LINE_MOST], text[LINE_MOST];
+    vsnprintf(raw, sizeof raw, format, arguments);
+    sr_utf8_clean(text, sizeof text, raw);
     bar_remove();
     if (*label)
         fprintf(stderr, coloured() ? "%s%s\033[0m" : "%.0s%s", colour, label);
-    vfprintf(stderr, format, arguments);
-    putc('\n', stderr);
+    fprintf(stderr, "%s\n", text);
     if (file) {
         char when[32];
         stamp(when);
-        fprintf(file, "%s %s", when, label);
-        vfprintf(file, format, again);
-        putc('\n', file);
+        fprintf(file, "%s %s%s\n", when, label, text);
         fflush(file);
     }
-    va_end(again);
 }
 
 void sr_log_info(const char *format, ...) {

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "nn/base/utf8.h"
@@ -25,11 +26,16 @@ size_t sr_utf8_length(const char *text) {
     return n;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069 turn round what stands beside them. */
+static bool is_bidi(const unsigned char *s) {
+    return s[0] == 0xe2 &&
+           ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
 size_t sr_utf8_printable(const char *text) {
     const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < ' ' || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0))
-        return 0;
-    return sr_utf8_length(text);
+    const bool is_control = s[0] < ' ' || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+    return is_control || is_bidi(s) ? 0 : sr_utf8_length(text);
 }
 
 const char *sr_utf8_clean(char *to, size_t size, const char *text) {

@@ -10,7 +10,8 @@
 /* Bytes of the UTF-8 character at s, 0 if it is none: overlong forms, surrogates and values past U+10FFFF. */
 size_t sr_utf8_length(const char *s);
 
-/* The same, and 0 for control characters (C0, DEL, C1), which a terminal would obey. */
+/* The same, and 0 for control characters (C0, DEL, C1) and those of writing direction, which a terminal would
+ * obey. */
 size_t sr_utf8_printable(const char *s);
 
 /* text into to [size], with '?' for each byte of what does not print; cut between characters. Returns to. */
