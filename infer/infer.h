@@ -110,8 +110,8 @@ struct sr_score_options {
 /* And of those that can do with scores alone. */
 #define SR_SCORES_OPTION(type, member) \
     {"scores", SR_OPTION_TEXT, offsetof(type, member.scores), .metavar = "F.csv|F.h5", \
-     .help = "take the scores that infer wrote for this data; no features are read, and --model may be " \
-             "left out"}
+     .help = "take the scores that infer wrote for this data; features are only read of a few rows, to see " \
+             "that --model gives the same, which may be left out"}
 /* clang-format on */
 
 /* A router, a dump, the threshold that holds and the scores. */
