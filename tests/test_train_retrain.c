@@ -376,7 +376,8 @@ Test(retrain, one_command_line_begins_resumes_and_shows, .timeout = 300) {
     in_folder(line, folder, JOB "--resume auto");
     expect_failure(train(folder, "job", line), 2, "training data");
     dump_make(folder, "new3.h5", 50, 9);
-    expect_failure(train(folder, "job", line), 2, "begun with train");
+    expect_failure(train(folder, "job", line), 2, "begun with train ...,");
+    expect_failure(train(folder, "job", line), 2, "new3.h5: finish it with");
     folder_end(folder);
 }
 

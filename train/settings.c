@@ -195,22 +195,35 @@ static int resume_settings(struct sr_options *o, const struct sr_run *run, int a
     return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
 }
 
+/* Lists of many files are told apart behind what they share: from the item on where they differ. */
+static size_t shared_items(const char *a, const char *b) {
+    size_t items = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        items = a[i] == ',' ? i + 1 : items;
+    return items;
+}
+
 /* The same command line means the same run: whatever decides the result must be as it was. */
 static int same_settings(const struct sr_options *o, const struct sr_run *run, struct sr_error *err) {
     struct sr_config then;
     struct sr_options was;
-    char path[SR_RUN_PATH], before[160], now[160];
+    char path[SR_RUN_PATH], before[SR_LIST_TEXT], now[SR_LIST_TEXT];
     int status = sr_options_begin(&was, sr_config_table, sr_config_count, &then, err);
     if (status == SR_OK)
         status = sr_config_read(&was, sr_run_file(run, "config.yaml", path), err);
     if (status == SR_OK) {
         const size_t i = sr_config_differs(o, &was);
-        if (i < o->count)
-            status = sr_fail(err, SR_USAGE,
-                             "%s was begun with %s %.100s, now it is %.100s: finish it with --resume %s, or "
-                             "give another --out",
-                             run->folder, o->table[i].key, sr_options_text(&was, i, before, sizeof before),
-                             sr_options_text(o, i, now, sizeof now), run->folder);
+        if (i < o->count) {
+            sr_options_text(&was, i, before, sizeof before);
+            sr_options_text(o, i, now, sizeof now);
+            const size_t shared = shared_items(before, now);
+            const char *cut = shared ? "...," : "";
+            status =
+                sr_fail(err, SR_USAGE,
+                        "%s was begun with %s %s%.100s, now it is %s%.100s: finish it with --resume %s, or "
+                        "give another --out",
+                        run->folder, o->table[i].key, cut, before + shared, cut, now + shared, run->folder);
+        }
     }
     sr_options_end(&was);
     return status;
