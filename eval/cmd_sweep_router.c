@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,9 +131,16 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
                    r->options->score.model);
 }
 
+/* Some file systems know the one way, some the other. */
+static int rename_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    return errno == EINVAL || errno == ENOSYS ? link(from, to) : -1;
+}
+
 /* Gives the file its name, unless there is one of that name: of two that want it one gets it. */
 static int name_take(const char *path, const char *temporary, struct sr_error *err) {
-    if (link(temporary, path) == 0)
+    if (rename_new(temporary, path) == 0)
         return sr_rename_sync(path, err);
     if (errno == EEXIST)
         return sr_fail(err, SR_USAGE, "%s exists by now; routers are never overwritten: name a new file",
