@@ -152,11 +152,26 @@ void sr_sweep_print_json(FILE *to, const struct sr_sweep *s) {
     putc('}', to);
 }
 
+/* Nine decimals of what lies between 0 and 1, without the zeros at their end. */
+static void put_share(FILE *to, double value) {
+    char text[12] = "0.";
+    uint64_t n = (uint64_t)(value * 1e9 + .5);
+    int last = n > 0 ? 10 : 0;
+    for (int d = 10; d > 1; n /= 10)
+        text[d--] = (char)('0' + n % 10);
+    if (n > 0)
+        text[0] = '1';
+    while (last > 1 && text[last] == '0')
+        last--;
+    fwrite(text, 1, (size_t)(text[last] == '.' ? last : last + 1), to);
+}
+
 static void put_ratio(FILE *to, double value) {
-    if (isnan(value))
-        fputc(',', to);
-    else
-        fprintf(to, ",%.9g", value);
+    putc(',', to);
+    if (value >= 0 && value <= 1)
+        put_share(to, value);
+    else if (!isnan(value))
+        fprintf(to, "%.9g", value);
 }
 
 static void print_header(FILE *to) {

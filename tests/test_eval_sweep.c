@@ -218,6 +218,23 @@ Test(eval_sweep_columns, counts_by_hand) {
     sr_sweep_free(&s);
 }
 
+/* Latency 11 + 80 share; price 1 + 8 share; errors 100/4 for each missed and 20/4 for each alarm. */
+Test(eval_sweep_columns, csv_by_hand) {
+    struct sr_sweep s = sweep_by_hand(true);
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    sr_sweep_csv(to, &s, &prices);
+    fclose(to);
+    cr_expect_str_eq(strchr(text, '\n') + 1,
+                     "0,4,1,1,0,0,4,2,1,1,0,1,0.5,1,0.666666667,0.666666667,1,0.8,91,9,14\n"
+                     "0.100000001,3,1,0,1,0,3,2,0,2,0,0.75,1,1,1,1,1,1,71,7,7\n"
+                     "0.5,2,0,0,1,1,2,1,0,2,1,0.5,,0,0,1,0.5,0.666666667,51,5,30\n"
+                     "1,1,0,0,1,1,1,1,0,2,1,0.25,,0,0,1,0.5,0.666666667,31,3,28\n");
+    free(text);
+    sr_sweep_free(&s);
+}
+
 Test(eval_sweep_columns, what_is_not_known_is_null) {
     struct sr_sweep s = sweep_by_hand(false);
     const char *want = "\"fn\":[0,0,1,1],\"safety_routed\":null,\"safety_tp\":null,\"safety_fp\":null,"
