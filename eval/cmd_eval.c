@@ -83,32 +83,49 @@ static const struct sr_command command = {
     .count = SR_COUNT(table),
 };
 
-/* Where results go to stdout as JSON, the gate speaks on stderr. */
-static int check_gate(const struct sr_eval_result *r, struct sr_error *err) {
-    struct sr_gate_line line[SR_GATE_MAX];
-    size_t n = 0;
-    if (!r->options->gate)
-        return 0;
-    const int status = sr_gate_check(line, &n, r->options->gate, r->evaluation, err);
-    FILE *to = r->options->json ? stderr : stdout;
-    for (size_t i = 0; i < n; i++)
-        fprintf(to, "gate           %s\n", line[i].text);
+/* Checks the gate and adds "gate" to the evaluation that it was checked on: its conditions, or null. */
+static int gate_check(struct sr_eval_result *r, struct sr_error *err) {
+    struct sr_json *list = r->options->gate ? sr_json_array() : sr_json_null();
+    int status = 0;
+    if (r->options->gate)
+        status = sr_gate_check(r->gate, &r->conditions, r->options->gate, r->evaluation, err);
+    for (size_t i = 0; i < r->conditions; i++) {
+        struct sr_json *one = sr_json_object();
+        sr_json_set(one, "condition", sr_json_string(r->gate[i].text));
+        sr_json_set(one, "holds", sr_json_bool(r->gate[i].holds));
+        sr_json_append(list, one);
+    }
+    sr_json_set(r->evaluation, "gate", list);
     return status;
+}
+
+/* Where results go to stdout as JSON, the gate speaks on stderr. */
+static void gate_print(const struct sr_eval_result *r) {
+    FILE *to = r->options->json ? stderr : stdout;
+    for (size_t i = 0; i < r->conditions; i++)
+        fprintf(to, "gate           %s\n", r->gate[i].text);
 }
 
 static int say(struct sr_eval_result *r, struct sr_error *err) {
     const struct sr_eval_options *o = r->options;
+    struct sr_error why;
     int status = sr_eval_json(r, err);
-    if (status == 0 && o->report)
-        status = sr_report_write(o->report, r->evaluation, err);
-    if (status < 0)
-        return status;
-    if (o->json) {
+    const int verdict = status == 0 ? gate_check(r, err) : status;
+    if (verdict < 0 && verdict != SR_NO)
+        return verdict;
+    if (o->report)
+        status = sr_report_write(o->report, r->evaluation, &why);
+    if (status == 0 && o->json) {
         sr_log_info("threshold %s: %s", r->scoring->threshold_text, r->scoring->threshold_origin);
-        status = sr_json_print(r->evaluation, 2, err);
-    } else
+        status = sr_json_print(r->evaluation, 2, &why);
+    } else if (status == 0)
         sr_eval_print(r);
-    return status == 0 ? check_gate(r, err) : status;
+    if (status < 0) {
+        *err = why;
+        return status;
+    }
+    gate_print(r);
+    return verdict;
 }
 
 static int run(const struct sr_eval_options *o, bool threshold_given, struct sr_error *err) {

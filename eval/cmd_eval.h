@@ -50,6 +50,8 @@ struct sr_eval_result {
     bool has_traffic;
     struct sr_traffic traffic;
     struct sr_json *evaluation; /* all of it */
+    struct sr_gate_line gate[SR_GATE_MAX];
+    size_t conditions; /* of the gate */
 };
 
 /* cmd_headroom.c: `eval --headroom`: prints what routing can win by the columns of a dump; features are not

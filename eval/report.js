@@ -87,7 +87,13 @@ function summaryFill(e, to) {
              `small ${of("missed_small", "perThousand")}, large ${of("missed_large", "perThousand")}`),
         tile("Harmed", e, "harm", "percent", "of the rows: small right, large wrong, and routed"),
         tile("Latency a row, ms", e, "latency_ms", "amount", alone("ms")),
-        tile("Price a row", e, "price", "amount", alone("cost"))), measuredTable(e));
+        tile("Price a row", e, "price", "amount", alone("cost"))), ...gateTable(e), measuredTable(e));
+}
+
+/* The conditions of --gate, if there were any, each with the number it was checked on. */
+function gateTable(e) {
+    const rows = (e.gate ?? []).map(({condition, holds}) => [holds ? "Holds" : "Does not hold", condition]);
+    return rows.length > 0 ? [factsTable("Conditions to go out", rows)] : [];
 }
 
 function measuredTable(e) {

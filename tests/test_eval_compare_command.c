@@ -141,7 +141,12 @@ Test(eval_compare, conditions_decide_the_exit_status) {
     run_end(&r);
     r = run_program(folder, EVAL "--gate 'recall>=.7' --gate 'precision>.5' --json");
     cr_expect_eq(r.status, 1);
-    sr_json_free(parse(r.out));
+    struct sr_json *o = parse(r.out);
+    const struct sr_json *gate = sr_json_get(o, "gate"), *second = sr_json_at(gate, 1);
+    cr_expect_eq(sr_json_size(gate), 2);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(second, "condition")),
+                     "precision>.5 is 0.4090909090909091: no");
+    sr_json_free(o);
     expect_in(r.err, "gate           precision>.5 is 0.4090909090909091: no\n");
     expect_in(r.err, "1 of 2 conditions do");
     run_end(&r);
