@@ -277,6 +277,7 @@ Test(eval_compare, refusals) {
     expect_failure(run_program(folder, EVAL "--scores a.csv --baseline %s", other), 2, "--scores");
     expect_failure(run_program(folder, EVAL "--gate recall --report %s/r.html", folder), 2,
                    "compares nothing");
+    expect_failure(run_program(folder, EVAL "--gate 'recal>.5' --report %s/r.html", folder), 2, "recall");
     snprintf(other, sizeof other, "%s/r.html", folder);
     cr_expect_neq(access(other, F_OK), 0, "found before anything is written");
     expect_failure(run_program(folder, EVAL "--small-ms 3"), 2, "--small-ms and --large-ms");
