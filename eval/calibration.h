@@ -79,6 +79,9 @@ int sr_calibrator_fit(struct sr_calibrator **out, enum sr_calibrator_kind kind, 
                       const float *prob, size_t n, struct sr_error *err);
 void sr_calibrator_free(struct sr_calibrator *c);
 double sr_calibrator_apply(const struct sr_calibrator *c, double prob); /* NaN for NaN; any thread */
+/* sr_reliability_create of the probs as c gives them; NULL: as they are. 8 bytes a row more while it runs. */
+int sr_calibrator_reliability(struct sr_reliability **out, const struct sr_calibrator *c,
+                              const uint8_t *label, const float *prob, size_t n, struct sr_error *err);
 
 /* As one line of JSON for the weights' metadata "calibration": {"method":"temperature","temperature":1.3} or
  * {"method":"isotonic","prob":[...],"calibrated":[...]}, knots with prob rising and calibrated never falling,

@@ -54,6 +54,23 @@ double sr_calibrator_apply(const struct sr_calibrator *c, double prob) {
     return isnan(prob) ? prob : types[c->kind]->apply(c, prob);
 }
 
+/* The probs as doubles, as c gives them (NULL: as they are). Free with sr_free. */
+static double *widen(const struct sr_calibrator *c, const float *prob, size_t n, struct sr_error *err) {
+    double *wide = sr_alloc(n, sizeof *wide, err);
+    for (size_t i = 0; wide && i < n; i++)
+        wide[i] = c ? sr_calibrator_apply(c, (double)prob[i]) : (double)prob[i];
+    return wide;
+}
+
+int sr_calibrator_reliability(struct sr_reliability **out, const struct sr_calibrator *c,
+                              const uint8_t *label, const float *prob, size_t n, struct sr_error *err) {
+    double *wide = widen(c, prob, n, err);
+    *out = NULL;
+    const int status = wide ? sr_reliability_create(out, label, wide, n, err) : SR_NOMEM;
+    sr_free(wide);
+    return status;
+}
+
 /* ---- fitting ---- */
 
 static int fit_sorted(struct sr_calibrator **out, enum sr_calibrator_kind kind, const uint8_t *label,
@@ -75,13 +92,9 @@ static int fit_sorted(struct sr_calibrator **out, enum sr_calibrator_kind kind, 
 
 int sr_calibrator_fit(struct sr_calibrator **out, enum sr_calibrator_kind kind, const uint8_t *label,
                       const float *prob, size_t n, struct sr_error *err) {
-    double *wide = sr_alloc(n, sizeof *wide, err);
+    double *wide = widen(NULL, prob, n, err);
     *out = NULL;
-    if (!wide)
-        return SR_NOMEM;
-    for (size_t i = 0; i < n; i++)
-        wide[i] = (double)prob[i];
-    const int status = fit_sorted(out, kind, label, wide, n, err);
+    const int status = wide ? fit_sorted(out, kind, label, wide, n, err) : SR_NOMEM;
     sr_free(wide);
     return status;
 }

@@ -175,21 +175,17 @@ static int calibrated_resample(struct sr_eval_result *r, const struct sr_reliabi
 static int calibrated_measure(struct sr_eval_result *r, struct sr_error *err) {
     const struct sr_router *router = r->scoring->router;
     const char *text = router ? sr_router_metadata(router, "calibration") : NULL;
-    const size_t n = r->rows.n;
-    struct sr_reliability *reliability = NULL;
-    int status = sr_calibrator_of_weights(&r->calibrator, r->options->score.model, text, err);
+    struct sr_reliability *reliability;
+    int status = sr_calibrator_of_weights(&r->calibrator, r->scoring->model_path, text, err);
     if (status < 0 || !r->calibrator)
         return status;
-    double *prob = sr_alloc(n, sizeof *prob, err);
-    for (size_t i = 0; prob && i < n; i++)
-        prob[i] = sr_calibrator_apply(r->calibrator, (double)r->rows.prob[i]);
-    status = prob ? sr_reliability_create(&reliability, r->rows.label, prob, n, err) : SR_NOMEM;
-    if (status == 0) {
-        sr_reliability_measure(&r->calibrated, reliability, NULL);
-        status = calibrated_resample(r, reliability, err);
-    }
+    status =
+        sr_calibrator_reliability(&reliability, r->calibrator, r->rows.label, r->rows.prob, r->rows.n, err);
+    if (status < 0)
+        return status;
+    sr_reliability_measure(&r->calibrated, reliability, NULL);
+    status = calibrated_resample(r, reliability, err);
     sr_reliability_free(reliability);
-    sr_free(prob);
     return status;
 }
 

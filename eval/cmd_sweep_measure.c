@@ -3,7 +3,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,8 +18,8 @@ static int twins_warn(const char *rule, const struct sr_rows *rows, struct sr_er
     const int status = sr_groups_count(&groups, rows->group, rows->n, err);
     if (status == 0 && groups < rows->n)
         sr_log_warn(
-            "rule %s takes rows as independent, but the %zu rows are of %zu groups of twins: it promises "
-            "more than it can hold; one row of each group would be right",
+            "rule %s takes rows as independent, but the %zu rows are of %zu groups, twins among them: its "
+            "promise is too strong; on a dump with one row of each group it would hold",
             rule, rows->n, groups);
     return status;
 }
@@ -106,12 +105,12 @@ static int traffic_sweep(struct sr_sweep_result *r, struct sr_error *err) {
 
 /* ---- calibration ---- */
 
-/* Scores and table of probs, n of them. */
+/* Scores and table of the probs as c gives them; NULL: as they are. */
 static int reliability(struct sr_calibration_scores *scores, struct sr_bin bins[SR_BINS],
-                       const uint8_t *label, const double *prob, size_t n, struct sr_error *err) {
+                       const struct sr_calibrator *c, const struct sr_rows *rows, struct sr_error *err) {
     struct sr_bin width[SR_BINS];
     struct sr_reliability *r;
-    const int status = sr_reliability_create(&r, label, prob, n, err);
+    const int status = sr_calibrator_reliability(&r, c, rows->label, rows->prob, rows->n, err);
     if (status < 0)
         return status;
     sr_reliability_measure(scores, r, NULL);
@@ -128,17 +127,10 @@ static int calibrate(struct sr_sweep_result *r, struct sr_error *err) {
         return 0;
     int status = sr_calibrator_fit(&c->calibrator, (enum sr_calibrator_kind)kind, rows->label, rows->prob,
                                    rows->n, err);
-    double *prob = status == 0 ? sr_alloc(rows->n, sizeof *prob, err) : NULL;
-    if (status < 0 || !prob)
-        return status < 0 ? status : SR_NOMEM;
-    for (size_t i = 0; i < rows->n; i++)
-        prob[i] = (double)rows->prob[i];
-    status = reliability(&c->before, c->before_bins, rows->label, prob, rows->n, err);
-    for (size_t i = 0; i < rows->n; i++)
-        prob[i] = sr_calibrator_apply(c->calibrator, prob[i]);
     if (status == 0)
-        status = reliability(&c->after, c->after_bins, rows->label, prob, rows->n, err);
-    sr_free(prob);
+        status = reliability(&c->before, c->before_bins, NULL, rows, err);
+    if (status == 0)
+        status = reliability(&c->after, c->after_bins, c->calibrator, rows, err);
     return status;
 }
 

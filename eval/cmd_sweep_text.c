@@ -95,7 +95,7 @@ static void print_remark(const struct sr_sweep_result *r, const struct sr_choice
     const struct sr_sweep *of = s->traffic ? &r->traffic : &r->sweep;
     const struct sr_confusion l = c->point->label;
     const double share = share_shown(r, c, s);
-    if (share * (double)of->rows <= (double)of->point[of->n - 1].routed)
+    if (sr_sweep_find(of, c->threshold) == of->n - 1)
         fputs("  routes no scored row: the small guard alone", stdout);
     else if (sr_prices_price(&r->options->prices, share) >= r->options->prices.large_cost)
         fputs("  costs no less than large for all", stdout);

@@ -133,11 +133,8 @@ static int set_reliability(struct sr_json *to, const struct sr_view *v, const st
                            const struct sr_calibrator *c, struct sr_error *err) {
     struct sr_json *o = reliability_json(v->reliability);
     struct sr_reliability *calibrated = NULL;
-    int status = 0;
-    for (size_t i = 0; c && i < v->n; i++)
-        v->score[i] = sr_calibrator_apply(c, (double)rows->prob[i]);
-    if (c)
-        status = sr_reliability_create(&calibrated, v->label, v->score, v->n, err);
+    const int status =
+        c ? sr_calibrator_reliability(&calibrated, c, rows->label, rows->prob, rows->n, err) : 0;
     sr_json_set(o, "calibrated", calibrated ? reliability_json(calibrated) : sr_json_null());
     sr_json_set(to, "reliability", o);
     sr_reliability_free(calibrated);
