@@ -350,6 +350,25 @@ static void expect_no_fit(enum sr_calibrator_kind kind, const uint8_t *label, co
     cr_expect(strstr(err.text, word), "no \"%s\" in: %s", word, err.text);
 }
 
+/* Temperature 1/2 takes odds to their square: .25 to .1, .5 to itself, .75 to .9. The row without a prob and
+ * the one without a label are no part of it. Rounding of five terms: 1e-15. */
+Test(calibrator, reliability_by_hand) {
+    static const uint8_t label[] = {0, 1, 1, 0, 1, 255};
+    static const float prob[] = {.25f, .5f, .75f, .75f, NAN, .5f};
+    struct sr_calibrator *c = parsed("{\"method\":\"temperature\",\"temperature\":0.5}");
+    struct sr_reliability *raw, *calibrated;
+    struct sr_calibration_scores s;
+    cr_assert_eq(sr_calibrator_reliability(&raw, NULL, label, prob, SR_COUNT(label), &err), 0);
+    cr_assert_eq(sr_calibrator_reliability(&calibrated, c, label, prob, SR_COUNT(label), &err), 0);
+    sr_reliability_measure(&s, raw, NULL);
+    cr_expect_float_eq(s.brier, (.0625 + .25 + .0625 + .5625) / 4, 1e-15);
+    sr_reliability_measure(&s, calibrated, NULL);
+    cr_expect_float_eq(s.brier, (.01 + .25 + .01 + .81) / 4, 1e-15);
+    sr_reliability_free(raw);
+    sr_reliability_free(calibrated);
+    sr_calibrator_free(c);
+}
+
 Test(calibrator, needs_rows_of_both_classes) {
     const uint8_t positive[] = {1, 1, 1}, negative[] = {0, 0}, unknown[] = {0, 255, 1};
     const float prob[] = {.2f, .7f, .9f}, missing[] = {.5f, .5f, NAN};

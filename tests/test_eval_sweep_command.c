@@ -288,6 +288,34 @@ Test(sweep_command, thresholds_and_calibrations_are_replaced_one_by_one) {
     free(calibration);
 }
 
+/* Isotonic calibration gives the rows it was fitted to the share of positives among those of one value, so
+ * nothing is left to correct: 1e-12 is the rounding of 240 terms. eval finds the same of the same rows. */
+Test(sweep_command, what_a_calibration_is_worth_is_what_eval_finds) {
+    static const char *const scores[] = {"brier", "log_loss", "ece", "ece_mass"};
+    struct run r = run_program(folder, SWEEP " --calibrate isotonic --json --out %s", path);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    struct sr_json *said = parse(r.out);
+    run_end(&r);
+    r = run_program(folder, "eval --model %s" GUARDS "--threshold 0.5 --json", path);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    struct sr_json *found = parse(r.out);
+    cr_expect_gt(number(said, "calibration.before.ece"), .1);
+    cr_expect_lt(number(said, "calibration.after.ece"), 1e-12);
+    for (size_t s = 0; s < SR_COUNT(scores); s++) {
+        char key[64];
+        snprintf(key, sizeof key, "calibration.before.%s", scores[s]);
+        const double before = number(said, key);
+        snprintf(key, sizeof key, "calibration.after.%s", scores[s]);
+        const double after = number(said, key);
+        cr_expect_lt(after, before, "%s", scores[s]);
+        snprintf(key, sizeof key, "calibrated.%s", scores[s]);
+        cr_expect_eq(number(found, key), after, "%s", scores[s]);
+    }
+    sr_json_free(said);
+    sr_json_free(found);
+    run_end(&r);
+}
+
 /* Calibration adds a number and moves no decision. */
 Test(sweep_command, calibration_moves_no_decision) {
     static const char *const kinds[] = {"temperature", "isotonic"};
