@@ -189,6 +189,50 @@ Test(eval_compare, traffic_is_scored_like_data) {
     sr_json_free(o);
 }
 
+/* A router that gives every row the same can send all or none; from half of them it is as far to either. */
+Test(eval_compare, of_two_shares_as_near_the_lower_is_compared) {
+    struct sr_safetensors *file;
+    struct sr_tensor tensor[32];
+    char half[300], same[300];
+    snprintf(half, sizeof half, "%s/half.safetensors", folder);
+    snprintf(same, sizeof same, "%s/same.safetensors", folder);
+    struct run r = run_program(folder, "sweep --model " WEIGHTS GUARDS "--rule budget=0.5 --out %s", half);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    cr_assert_eq(sr_safetensors_open(&file, WEIGHTS, &err), 0, "%s", err.text);
+    const size_t n = sr_safetensors_count(file);
+    for (size_t i = 0; i < n; i++) {
+        tensor[i] = *sr_safetensors_at(file, i);
+        if (strcmp(tensor[i].name, "cls.12.weight") == 0)
+            memset(tensor[i].data, 0, sr_tensor_items(&tensor[i]) * sizeof(float));
+    }
+    cr_assert_eq(sr_safetensors_write(same, tensor, n, NULL, 0, &err), 0, "%s", err.text);
+    sr_safetensors_close(file);
+    struct sr_json *o = eval_json("--model %s --threshold .5 --baseline %s", same, half);
+    cr_expect_eq(number(o, "old.share_routed"), .5);
+    cr_expect_eq(number(o, "equal_share.new.share_routed"), 0);
+    sr_json_free(o);
+}
+
+/* A share of positives of 0 or 1 leaves nothing to correct. */
+Test(eval_compare, a_share_that_is_none_is_refused) {
+    static const char *const bad[] = {"1", "0", "nan", "-.2", "0.2x", ""};
+    char path[300];
+    struct sr_safetensors *from;
+    cr_assert_eq(sr_safetensors_open(&from, WEIGHTS, &err), 0, "%s", err.text);
+    snprintf(path, sizeof path, "%s/share.safetensors", folder);
+    for (size_t i = 0; i < SR_COUNT(bad); i++) {
+        const struct sr_pair share = {"train_share", bad[i]};
+        cr_assert_eq(sr_safetensors_rewrite(path, from, &share, 1, &err), 0, "%s", err.text);
+        struct run r = run_program(folder, "eval --model %s" GUARDS "--threshold .5", path);
+        cr_expect_eq(r.status, 0, "without a prevalence it is not asked: %s", r.err);
+        run_end(&r);
+        expect_failure(run_program(folder, "eval --model %s" GUARDS "--threshold .5 --prevalence .1", path),
+                       65, "train_share is ");
+    }
+    sr_safetensors_close(from);
+}
+
 /* Recall and the false alarm rate stay, the mixture of the classes is another. */
 Test(eval_compare, prevalence_restates_precision) {
     struct sr_json *o = eval_json("--model " WEIGHTS " --threshold .5 --prevalence .05");

@@ -310,6 +310,8 @@ Test(sweep_command, what_a_calibration_is_worth_is_what_eval_finds) {
         cr_expect_lt(after, before, "%s", scores[s]);
         snprintf(key, sizeof key, "calibrated.%s", scores[s]);
         cr_expect_eq(number(found, key), after, "%s", scores[s]);
+        snprintf(key, sizeof key, "%s_ci", scores[s]);
+        cr_expect_eq(sr_json_size(sr_json_get(sr_json_get(found, "calibrated"), key)), 2, "%s", key);
     }
     sr_json_free(said);
     sr_json_free(found);
@@ -361,6 +363,36 @@ Test(sweep_command, rows_without_any_score_are_compared_with_nothing) {
         run_program(folder, "sweep " MODEL BAD "--scores %s --on-bad-row skip --rule budget=1", path);
     cr_expect_eq(r.status, 0, "%s", r.err);
     expect_in(r.out, "  routes no scored row: the small guard alone");
+    run_end(&r);
+}
+
+/* A tenth of the traffic is to the row; the labelled rows score otherwise, and what is routed of them
+ * follows. */
+Test(sweep_command, a_budget_is_spent_on_the_traffic) {
+    struct run r = run_program(folder, "data synth --rows 500 --width 16 --out %s/t.h5", folder);
+    run_end(&r);
+    r = run_program(folder, SWEEP "--traffic %s/t.h5 --rule budget=0.1 --json", folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    struct sr_json *o = parse(r.out);
+    const struct sr_json *choice = sr_json_at(sr_json_get(o, "choices"), 0);
+    cr_expect_eq(number(choice, "traffic_share_routed"), .1);
+    cr_expect_gt(fabs(number(choice, "share_routed") - .1), .02, "%g", number(choice, "share_routed"));
+    sr_json_free(o);
+    run_end(&r);
+}
+
+/* Of rows made here some are twins; those of the vectors have no groups. */
+Test(sweep_command, a_risk_on_twins_is_warned_of) {
+    struct run r = run_program(folder, "data synth --rows 500 --width 16 --out %s/t.h5", folder);
+    run_end(&r);
+    r = run_program(folder, "sweep " MODEL " --data %s/t.h5 --rule risk=0.9@0.5", folder);
+    expect_in(r.err, "rule risk=0.9@0.5 takes rows as independent, but the 500 rows are of 4");
+    run_end(&r);
+    r = run_program(folder, "sweep " MODEL " --data %s/t.h5 --rule f1", folder);
+    cr_expect_null(strstr(r.err, "independent"), "%s", r.err);
+    run_end(&r);
+    r = run_program(folder, SWEEP "--rule risk=0.9@0.5");
+    cr_expect_null(strstr(r.err, "independent"), "%s", r.err);
     run_end(&r);
 }
 
