@@ -311,3 +311,23 @@ Test(eval_used, scores_have_the_hashes_of_their_rows) {
     sr_scan_free(&scan);
     sr_data_close(d);
 }
+
+/* ---- what sweep says ---- */
+
+/* Rows that calibrated the weights are what a new calibration is made on: of those there is no word. */
+Test(eval_used, sweep_warns_of_rows_that_trained_or_selected) {
+    static const char *const rows[] = {"train.h5", "val.h5", "fresh.h5"};
+    static const char *const want[] = {"were used to train the weights: on new rows the threshold",
+                                       "were used to select the best epoch of the weights: on new rows the",
+                                       NULL};
+    run_fine(folder, "sweep --model run/best.safetensors --data fresh.h5 --rule f1 --out w.safetensors");
+    for (size_t i = 0; i < SR_COUNT(rows); i++) {
+        struct run r = run_program(folder, "sweep --model w.safetensors --data %s", rows[i]);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        if (want[i])
+            expect_in(r.err, want[i]);
+        else
+            cr_expect_null(strstr(r.err, WARNING), "%s", r.err);
+        run_end(&r);
+    }
+}
