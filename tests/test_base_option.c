@@ -422,3 +422,27 @@ Test(option, nearest_is_near_or_nothing) {
     lang[sizeof lang - 1] = '\0';
     cr_expect_null(sr_nearest(lang, words));
 }
+
+/* ---- operands ---- */
+
+static const struct sr_option operands[] = {
+    {"json", SR_OPTION_SWITCH, AT(json), .help = ""},
+    {"name", SR_OPTION_TEXT, AT(name), .operand = true, .metavar = "FILE", .help = ""},
+    {"data", SR_OPTION_TEXT, AT(data), .operand = true, .metavar = "OTHER", .help = ""},
+};
+
+static int give_words(const char *a, const char *b, const char *c) {
+    sr_options_end(&o);
+    cr_assert_eq(sr_options_begin(&o, operands, SR_COUNT(operands), &v, &err), SR_OK, "%s", err.text);
+    return give(a, b, c);
+}
+
+Test(option, words_fill_the_operands_in_order) {
+    cr_expect_eq(give_words("a", "--json", "b"), SR_OK, "%s", err.text);
+    cr_expect(v.json && strcmp(v.name, "a") == 0 && strcmp(v.data, "b") == 0);
+    cr_expect_eq(give_words("--name=a", "b", NULL), SR_OK, "%s", err.text);
+    cr_expect(strcmp(v.name, "a") == 0 && strcmp(v.data, "b") == 0);
+    cr_expect_eq(give_words("a", "b", "c"), SR_USAGE);
+    cr_expect(strstr(err.text, "unexpected argument 'c'"), "%s", err.text);
+    cr_expect_eq(give_words("-a", NULL, NULL), SR_USAGE);
+}

@@ -79,6 +79,8 @@ struct sr_option {
     const char *help;     /* one line, lower case, no full stop */
     bool flag_only;       /* not a config key: only as a flag */
     bool repeats;         /* SR_OPTION_TEXT: the flag may be given again; its values are joined with commas */
+    bool operand;         /* SR_OPTION_TEXT: also given as a word without a flag; the first such word goes to
+                             the first of these rows that has no value yet, and so on */
 };
 
 struct sr_options {
@@ -98,7 +100,7 @@ void sr_options_end(struct sr_options *o);
 int sr_options_set(struct sr_options *o, const char *key, const char *value, enum sr_origin origin,
                    struct sr_error *err);
 
-/* argv[0..argc) are flags; anything that is not a flag of the table is SR_USAGE. "--set key=value" sets a
+/* argv[0..argc) are flags and operands; anything else is SR_USAGE. "--set key=value" sets a
  * config key. The first flag of a row replaces its value, so that arguments may be taken twice; if the row
  * repeats, the later ones of the same call are joined to it with commas. */
 int sr_options_arguments(struct sr_options *o, int argc, char **argv, struct sr_error *err);

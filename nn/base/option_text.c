@@ -127,7 +127,8 @@ static void print_row(FILE *to, const struct sr_option *row) {
     snprintf(flag, sizeof flag, "  --%s", row->key);
     for (char *p = flag + 4; *p; p++)
         *p = *p == '_' ? '-' : *p;
-    const int at = fprintf(to, "%s%s%s", flag, value ? " " : "", value ? value : "");
+    const int at = row->operand ? fprintf(to, "  %s", value)
+                                : fprintf(to, "%s%s%s", flag, value ? " " : "", value ? value : "");
     if (fallback && *fallback)
         snprintf(text, sizeof text, "%s%s(%s)", help, *help ? " " : "", fallback);
     else
