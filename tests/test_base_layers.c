@@ -34,8 +34,9 @@ static void source_describe(struct source *s) {
     const char *slash = strrchr(s->path, '/');
     snprintf(s->folder, sizeof s->folder, "%.*s", slash ? (int)(slash - s->path) : 0, s->path);
     s->name = slash ? slash + 1 : s->path;
-    s->program =
-        strncmp(s->name, "cmd_", 4) == 0 || in_list(s->name, joints) || strcmp(s->folder, "train") == 0;
+    s->program = strncmp(s->name, "cmd_", 4) == 0 || strncmp(s->name, "export", 6) == 0 ||
+                 strncmp(s->name, "import", 6) == 0 || in_list(s->name, joints) ||
+                 strcmp(s->folder, "train") == 0;
 }
 
 /* Comments and the contents of strings become spaces, so that words in them do not count; #include lines are

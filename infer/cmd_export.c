@@ -1,0 +1,131 @@
+/* cmd_export.c: `saferoute export`: a router in the format that another program reads.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "infer/export.h"
+
+struct export_options {
+    char *model, *to, *out;
+    double threshold;
+};
+
+static const struct sr_option table[] = {
+    {"model", SR_OPTION_TEXT, offsetof(struct export_options, model), .metavar = "W",
+     .help = "weights (safetensors)"},
+    {"to", SR_OPTION_TEXT, offsetof(struct export_options, to), .metavar = "FORMAT",
+     .help = "one of the formats below"},
+    {"out", SR_OPTION_TEXT, offsetof(struct export_options, out), .metavar = "FILE",
+     .help = "file to write (a folder where the format is one); replaced only once the new one is complete"},
+    {"threshold", SR_OPTION_REAL, offsetof(struct export_options, threshold), .max = 1, .metavar = "T",
+     .help = "threshold to write; else the weights' own, which sweep --out stores"},
+};
+
+static const struct sr_command command = {
+    .name = "export",
+    .usage = "usage: saferoute export --model W --to FORMAT --out FILE [--threshold T]\n"
+             "\n"
+             "Writes a router in the format that another program reads. What was written is read back and "
+             "its logits\n"
+             "compared with the router's before it gets its name.\n",
+    .notes = "formats:\n"
+#define SR_EXPORT(name, ending, help) "  " #name "\n      " help "\n"
+#include "infer/exports.def"
+#undef SR_EXPORT
+             "\n"
+             "examples:\n"
+             "  saferoute export --model router.safetensors --to onnx --out router.onnx\n"
+             "  saferoute export --model run/best.safetensors --threshold 0.4 --to pt --out router.pt\n"
+             "\n"
+             "exit status: 0 done, 2 usage, 65 bad weights, 66 no such file, 70 what was written is not the "
+             "router,\n"
+             "71 out of memory, 74 I/O error\n",
+    .table = table,
+    .count = SR_COUNT(table),
+};
+
+static const struct sr_exporter *find_format(const char *name, struct sr_error *err) {
+    static const char *const names[] = {
+#define SR_EXPORT(name, ending, help) #name,
+#include "infer/exports.def"
+#undef SR_EXPORT
+        NULL};
+    const struct sr_exporter *to = sr_exporter_find(name);
+    const char *near = sr_nearest(name, names);
+    if (!to)
+        sr_fail(err, SR_USAGE, "--to %.100s is no format%s%s%s (saferoute export --help lists them)", name,
+                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return to;
+}
+
+static int check_options(const struct export_options *o, struct sr_error *err) {
+    const struct sr_input inputs[] = {{"model", o->model, false}};
+    if (!o->model)
+        return sr_fail(err, SR_USAGE, "--model is missing: the weights to export");
+    if (!o->to)
+        return sr_fail(err, SR_USAGE,
+                       "--to is missing: the format to write (saferoute export --help lists them)");
+    if (!o->out || !*o->out)
+        return sr_fail(err, SR_USAGE, "--out is missing: the file to write");
+    return sr_inputs_spare(inputs, SR_COUNT(inputs), "out", o->out, err);
+}
+
+/* A router that decides elsewhere brings its threshold along: .6 by silence would be a guess. */
+static int set_threshold(struct sr_export *e, const struct export_options *o, bool given,
+                         struct sr_error *err) {
+    e->threshold_rule = sr_router_metadata(e->router, "threshold_rule");
+    e->has_threshold = given || sr_router_threshold(e->router, &e->threshold);
+    if (!e->has_threshold)
+        return sr_fail(err, SR_USAGE,
+                       "%s has no threshold: choose one with saferoute sweep --rule ... --out W2, or give "
+                       "--threshold T",
+                       o->model);
+    if (given) {
+        e->threshold = (float)o->threshold;
+        e->threshold_rule = "given";
+    }
+    return 0;
+}
+
+static void print_done(const struct sr_export *e, const struct export_options *o) {
+    char threshold[SR_DECIMAL_TEXT];
+    printf("%s: written as %s, read back, the same router; threshold %s%s%s\n", o->out, o->to,
+           sr_decimal_float(threshold, e->threshold), e->threshold_rule ? ", rule " : "",
+           e->threshold_rule ? e->threshold_rule : "");
+}
+
+static int run(const struct export_options *o, bool threshold_given, struct sr_error *err) {
+    const struct sr_exporter *to;
+    struct sr_safetensors *file = NULL;
+    struct sr_router *router = NULL;
+    struct sr_export e = {0};
+    int status = check_options(o, err);
+    if (status < 0)
+        return status;
+    if (!(to = find_format(o->to, err)))
+        return SR_USAGE;
+    if ((status = sr_safetensors_open(&file, o->model, err)) < 0 ||
+        (status = sr_router_open(&router, o->model, err)) < 0)
+        goto out;
+    e.file = file;
+    e.router = router;
+    if ((status = set_threshold(&e, o, threshold_given, err)) == 0 &&
+        (status = sr_export(&e, to, o->out, err)) == 0)
+        print_done(&e, o);
+out:
+    sr_router_close(router);
+    sr_safetensors_close(file);
+    return status;
+}
+
+int sr_cmd_export(int argc, char **argv) {
+    struct export_options opts = {0};
+    struct sr_options o;
+    struct sr_error err = {0};
+    int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);
+    if (status > 0)
+        status = run(&opts, sr_options_given(&o, "threshold"), &err);
+    return sr_command_end(&o, status, &err);
+}

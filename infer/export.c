@@ -1,0 +1,156 @@
+/* export.c: an export from the staging folder to the files that were asked for; see export.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "infer/export.h"
+
+#define PROBES 64 /* rows that are compared: more than any block of forward.c has */
+
+static const struct sr_exporter exporters[] = {
+#define SR_EXPORT(name, ending, help)                                                                        \
+    {#name, ending, help, sr_export_##name##_write, sr_export_##name##_check},
+#include "infer/exports.def"
+#undef SR_EXPORT
+};
+
+const struct sr_exporter *sr_exporters(size_t *n) {
+    *n = SR_COUNT(exporters);
+    return exporters;
+}
+
+const struct sr_exporter *sr_exporter_find(const char *name) {
+    for (size_t i = 0; i < SR_COUNT(exporters); i++)
+        if (strcmp(exporters[i].name, name) == 0)
+            return &exporters[i];
+    return NULL;
+}
+
+const char *sr_export_path(char path[SR_EXPORT_PATH], const char *folder, const char *name,
+                           struct sr_error *err) {
+    if (snprintf(path, SR_EXPORT_PATH, "%s/%s", folder, name) < SR_EXPORT_PATH)
+        return path;
+    sr_fail(err, SR_DATA, "%.100s/%.100s: the path is too long", folder, name);
+    return NULL;
+}
+
+int sr_export_compare(const struct sr_export *e, const char *path, float tolerance,
+                      int (*logits)(void *user, float *logit, const float *x, size_t rows,
+                                    struct sr_error *err),
+                      void *user, struct sr_error *err) {
+    const size_t width = sr_router_width(e->router);
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 0, 0);
+    float want[PROBES], got[PROBES], *x = sr_alloc(PROBES * width, sizeof *x, err);
+    if (!x)
+        return SR_NOMEM;
+    for (size_t i = 0; i < PROBES * width; i++)
+        x[i] = (float)sr_random_normal(1, stream, i);
+    sr_router_logits(e->router, want, x, PROBES);
+    int status = logits(user, got, x, PROBES, err);
+    for (size_t i = 0; status == 0 && i < PROBES; i++)
+        if (!(fabsf(got[i] - want[i]) <= tolerance * (1 + fabsf(want[i]))))
+            status =
+                sr_fail(err, SR_BUG,
+                        "%s: read back, it gives the logit %.9g where the router gives %.9g (probe row %zu); "
+                        "nothing was kept of it: please report this",
+                        path, (double)got[i], (double)want[i], i);
+    sr_free(x);
+    return status;
+}
+
+/* ---- from the staging folder to the target ---- */
+
+/* Calls each(folder, name) for every file of the staging folder. */
+static int each_file(const char *stage, const char *target,
+                     int (*each)(const char *stage, const char *target, const char *name,
+                                 struct sr_error *err),
+                     struct sr_error *err) {
+    DIR *folder = opendir(stage);
+    int status = folder ? 0 : sr_fail(err, SR_IO, "%s: %s", stage, strerror(errno));
+    for (struct dirent *d; status == 0 && (d = readdir(folder));)
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+            status = each(stage, target, d->d_name, err);
+    if (folder)
+        closedir(folder);
+    return status;
+}
+
+static int move_file(const char *stage, const char *target, const char *name, struct sr_error *err) {
+    char from[SR_EXPORT_PATH], to[SR_EXPORT_PATH];
+    if (!sr_export_path(from, stage, name, err) || !sr_export_path(to, target, name, err))
+        return SR_DATA;
+    if (rename(from, to) < 0)
+        return sr_fail(err, SR_IO, "%s: cannot be put in place: %s", to, strerror(errno));
+    return sr_rename_sync(to, err);
+}
+
+static int remove_file(const char *stage, const char *target, const char *name, struct sr_error *err) {
+    char path[SR_EXPORT_PATH];
+    (void)target;
+    if (sr_export_path(path, stage, name, err))
+        unlink(path);
+    return 0;
+}
+
+static int make_folder(const char *path, struct sr_error *err) {
+    struct stat st;
+    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    return sr_fail(err, SR_IO, "%s: cannot make this folder: %s", path, strerror(errno));
+}
+
+static int stage_and_move(const struct sr_export *e, const struct sr_exporter *to, const char *target,
+                          struct sr_error *err) {
+    char stage[SR_EXPORT_PATH];
+    if (!sr_export_path(stage, target, ".saferoute-export-XXXXXX", err))
+        return SR_DATA;
+    if (!mkdtemp(stage))
+        return sr_fail(err, SR_IO, "%s: cannot write into this folder: %s", target, strerror(errno));
+    int status = to->write(e, stage, err);
+    if (status == 0)
+        status = to->check(e, stage, err);
+    if (status == 0)
+        status = each_file(stage, target, move_file, err);
+    each_file(stage, target, remove_file, NULL);
+    rmdir(stage);
+    return status;
+}
+
+/* "a/b.onnx": "a" and "b.onnx"; "b.onnx": "." and "b.onnx"; "/b": "/" and "b". */
+static void split_path(char folder[SR_EXPORT_PATH], const char **name, const char *path) {
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    const int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+    snprintf(folder, SR_EXPORT_PATH, "%.*s", length, path);
+    if (length == 0)
+        snprintf(folder, SR_EXPORT_PATH, ".");
+}
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+int sr_export(const struct sr_export *e, const struct sr_exporter *to, const char *out,
+              struct sr_error *err) {
+    char target[SR_EXPORT_PATH];
+    struct sr_export own = *e;
+    if (strlen(out) >= SR_EXPORT_PATH)
+        return sr_fail(err, SR_USAGE, "--out %.100s...: the path is too long", out);
+    if (strcmp(to->ending, "/") == 0) {
+        const int status = make_folder(out, err);
+        return status < 0 ? status : stage_and_move(e, to, out, err);
+    }
+    if (!ends_with(out, to->ending))
+        return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);
+    split_path(target, &own.name, out);
+    return stage_and_move(&own, to, target, err);
+}
