@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "data/sketch.h"
+#include "data/tensors.h"
 #include "nn/base/base.h"
 
 /* Names of datasets in the files, where they differ from the contract's; NULL: the contract's name or an

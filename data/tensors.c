@@ -1,0 +1,159 @@
+/* tensors.c: a file of tensors, whatever its format: opened, recognised, looked into; see tensors.h.
+ *
+ * What all formats have in common: which one it is, ranges, names, metadata. Formats that users do have and
+ * that are not read here get a message that says how to make one that is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/tensors_format.h"
+
+static const struct sr_tensors_format *const formats[] = {&sr_tensors_npy, &sr_tensors_safetensors};
+
+/* Beginnings of files that are no tensors for us: where in the file, what stands there, what to say. */
+static const struct {
+    size_t at, length;
+    const char *bytes, *what;
+} strangers[] = {
+    {0, 15, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e",
+     "was saved by a PyTorch before 1.6, or with _use_new_zipfile_serialization=False, as a bare pickle; "
+     "load it there and torch.save it again"},
+    {257, 5, "ustar", "is a tar, as PyTorch before 0.1.10 saved; load it there and torch.save it again"},
+    {0, 8, "\x89HDF\r\n\x1a\n", "is HDF5: a feature dump, which needs no converting, but no file of tensors"},
+    {0, 2, "\x1f\x8b", "is compressed by gzip; unpack it first"},
+    {0, 2, "\x80\x02", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
+    {0, 2, "\x80\x03", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
+    {0, 2, "\x80\x04", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
+    {0, 2, "\x80\x05", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
+};
+
+static int refuse(const struct sr_tensors *t, const unsigned char *head, struct sr_error *err) {
+    for (size_t i = 0; i < SR_COUNT(strangers); i++)
+        if (memcmp(head + strangers[i].at, strangers[i].bytes, strangers[i].length) == 0)
+            return sr_fail(err, SR_DATA, "%s %s", t->path, strangers[i].what);
+    return sr_fail(err, SR_DATA,
+                   "%s: by its first bytes neither a torch.save file (.pt) nor safetensors nor .npy",
+                   t->path);
+}
+
+static int open_file(struct sr_tensors *t, struct sr_error *err) {
+    struct stat st;
+    t->from = fopen(t->path, "rbe");
+    if (!t->from && (errno == ENOENT || errno == ENOTDIR))
+        return sr_fail(err, SR_NOINPUT, "%s: no such file", t->path);
+    if (!t->from || fstat(fileno(t->from), &st) < 0)
+        return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return sr_fail(err, SR_NOINPUT, "%s is %s", t->path,
+                       S_ISDIR(st.st_mode) ? "a folder, not a file of tensors" : "not a regular file");
+    t->file_bytes = (uint64_t)st.st_size;
+    return SR_OK;
+}
+
+static int open_format(struct sr_tensors *t, struct sr_error *err) {
+    unsigned char head[SR_TENSORS_HEAD] = {0};
+    int status = open_file(t, err);
+    if (status == SR_OK)
+        status = sr_tensors_bytes(t, 0, head, t->file_bytes < sizeof head ? t->file_bytes : sizeof head, err);
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < SR_COUNT(formats); i++)
+        if (formats[i]->is(head)) {
+            t->format = formats[i];
+            return t->format->open(t, err);
+        }
+    return refuse(t, head, err);
+}
+
+int sr_tensors_open(struct sr_tensors **out, const char *path, struct sr_error *err) {
+    *out = NULL;
+    struct sr_tensors *t = sr_alloc(1, sizeof *t, err);
+    if (!t)
+        return SR_NOMEM;
+    t->path = sr_strdup(path, err);
+    const int status = t->path ? open_format(t, err) : SR_NOMEM;
+    if (status == SR_OK)
+        *out = t;
+    else
+        sr_tensors_close(t);
+    return status;
+}
+
+void sr_tensors_close(struct sr_tensors *t) {
+    if (!t)
+        return;
+    if (t->format)
+        t->format->close(t);
+    if (t->from)
+        fclose(t->from);
+    sr_free(t->info);
+    sr_free(t->path);
+    sr_free(t);
+}
+
+const char *sr_tensors_format(const struct sr_tensors *t) {
+    return t->format->name;
+}
+
+size_t sr_tensors_count(const struct sr_tensors *t) {
+    return t->count;
+}
+
+const struct sr_tensor_info *sr_tensors_at(const struct sr_tensors *t, size_t i) {
+    return i < t->count ? &t->info[i] : NULL;
+}
+
+size_t sr_tensors_find(const struct sr_tensors *t, const char *name) {
+    size_t i = 0;
+    while (i < t->count && strcmp(t->info[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+uint64_t sr_tensor_info_items(const struct sr_tensor_info *info) {
+    uint64_t items = 1;
+    for (int i = 0; i < info->rank; i++)
+        items *= info->shape[i];
+    return items;
+}
+
+int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, size_t n,
+                    struct sr_error *err) {
+    const struct sr_tensor_info *info = sr_tensors_at(t, i);
+    const uint64_t items = info ? sr_tensor_info_items(info) : 0;
+    if (!info || first > items || n > items - first)
+        return sr_fail(err, SR_BUG, "%s: items %" PRIu64 " and %zu more of tensor %zu are not in the file",
+                       t->path, first, n, i);
+    const size_t size = sr_dtype_size(info->dtype);
+    return n > 0 ? t->format->read(t, i, first * size, out, n * size, err) : SR_OK;
+}
+
+const char *sr_tensors_metadata(const struct sr_tensors *t, const char *key) {
+    for (size_t i = 0; i < t->pair_count; i++)
+        if (strcmp(t->pairs[i].key, key) == 0)
+            return t->pairs[i].value;
+    return NULL;
+}
+
+const struct sr_pair *sr_tensors_pairs(const struct sr_tensors *t, size_t *n) {
+    *n = t->pair_count;
+    return t->pairs;
+}
+
+int sr_tensors_bytes(const struct sr_tensors *t, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
+    unsigned char *to = out;
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t got = pread(fileno(t->from), to + done, bytes - done, (off_t)(at + done));
+        if (got < 0 && errno != EINTR)
+            return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
+        if (got == 0)
+            return sr_fail(err, SR_DATA, "%s became shorter while it was read", t->path);
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return SR_OK;
+}
