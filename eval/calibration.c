@@ -13,7 +13,7 @@
  */
 #include <math.h>
 
-#include "eval/calibrator.h"
+#include "eval/eval.h"
 
 #define PIECE_MOST 1024
 

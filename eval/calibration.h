@@ -1,5 +1,5 @@
 /* calibration.h: are probabilities what they say? Scores of calibration, the reliability table, and
- * calibrators.
+ * fitting calibrators (nn/base/calibrator.h).
  *
  * Thresholds are always on the raw prob: a calibrator adds a number to read and moves no decision.
  *
@@ -56,43 +56,16 @@ double sr_prior_shift(double prob, double from, double to);
 
 /* ---- calibrators ---- */
 
-/* X(NAME, name): calibrator_name.c */
-#define SR_CALIBRATOR_LIST(X)                                                                                \
-    X(TEMPERATURE, temperature)                                                                              \
-    X(ISOTONIC, isotonic)
-
-enum sr_calibrator_kind {
-#define X(NAME, name) SR_CALIBRATOR_##NAME,
-    SR_CALIBRATOR_LIST(X)
-#undef X
-};
-
-struct sr_calibrator;
-/* Temperature: 1/(1+exp(-logit/T)) with the T that minimises log loss (Guo et al. 2017), logit = ln(p/(1-p))
- * of the clipped prob. Isotonic: the non-decreasing step values of least squares (pool adjacent violators),
- * linear between them and constant outside, as scikit-learn's IsotonicRegression(out_of_bounds="clip"). Rows
- * of unknown label or NaN prob are left out, and the order of rows is no matter, to the bit. O(n log n), with
- * memory of 48 bytes a row. SR_DATA without rows of both classes, or where no T > 0 is the best: log loss
- * falls as long as T rises (prob tells less than 0.5 for every row would) or as long as it falls (0.5 parts
- * the classes without an error). */
+/* Temperature: the T that minimises log loss (Guo et al. 2017). Isotonic: the non-decreasing step values of
+ * least squares (pool adjacent violators), as scikit-learn's IsotonicRegression(out_of_bounds="clip"). Free
+ * with sr_calibrator_free. Rows of unknown label or NaN prob are left out, and the order of rows is no
+ * matter, to the bit. O(n log n), with memory of 48 bytes a row. SR_DATA without rows of both classes, or
+ * where no T > 0 is the best: log loss falls as long as T rises (prob tells less than 0.5 for every row
+ * would) or as long as it falls (0.5 parts the classes without an error). */
 int sr_calibrator_fit(struct sr_calibrator **out, enum sr_calibrator_kind kind, const uint8_t *label,
                       const float *prob, size_t n, struct sr_error *err);
-void sr_calibrator_free(struct sr_calibrator *c);
-double sr_calibrator_apply(const struct sr_calibrator *c, double prob); /* NaN for NaN; any thread */
 /* sr_reliability_create of the probs as c gives them; NULL: as they are. 8 bytes a row more while it runs. */
 int sr_calibrator_reliability(struct sr_reliability **out, const struct sr_calibrator *c,
                               const uint8_t *label, const float *prob, size_t n, struct sr_error *err);
-
-/* As one line of JSON for the weights' metadata "calibration": {"method":"temperature","temperature":1.3} or
- * {"method":"isotonic","prob":[...],"calibrated":[...]}, knots with prob rising and calibrated never falling,
- * both in 0..1; free with sr_free. And back, bit by bit: SR_DATA, with what is wrong, for members that are
- * missing, unknown or hold anything else. */
-char *sr_calibrator_text(const struct sr_calibrator *c, struct sr_error *err);
-int sr_calibrator_parse(struct sr_calibrator **out, const char *text, struct sr_error *err);
-/* The calibrator of the weights file at path, whose metadata "calibration" is text; *out is NULL where text
- * is NULL or "". SR_DATA as above, and names the file. */
-int sr_calibrator_of_weights(struct sr_calibrator **out, const char *path, const char *text,
-                             struct sr_error *err);
-const char *sr_calibrator_method(const struct sr_calibrator *c); /* "temperature"; static storage */
 
 #endif

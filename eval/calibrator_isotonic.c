@@ -9,10 +9,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "eval/calibrator.h"
-
-#define PROB       "prob"
-#define CALIBRATED "calibrated"
+#include "eval/calibrator_fit.h"
 
 struct block {
     double first, last; /* prob */
@@ -74,8 +71,8 @@ static struct sr_calibrator *knots_of(const struct block *block, size_t blocks, 
     return c;
 }
 
-static int fit(struct sr_calibrator **out, const struct sr_ranks *rows, const double *prob,
-               struct sr_error *err) {
+int sr_calibrator_fit_isotonic(struct sr_calibrator **out, const struct sr_ranks *rows, const double *prob,
+                               struct sr_error *err) {
     struct block *block = sr_alloc(rows->n, sizeof *block, err);
     if (!block)
         return SR_NOMEM;
@@ -83,79 +80,3 @@ static int fit(struct sr_calibrator **out, const struct sr_ranks *rows, const do
     sr_free(block);
     return *out ? 0 : SR_NOMEM;
 }
-
-/* Of the last knot that is not above prob; prob is at or above the first. */
-static size_t knot_below(const struct sr_calibrator *c, double prob) {
-    size_t low = 0, high = c->knots;
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (c->prob[middle] <= prob)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static double apply(const struct sr_calibrator *c, double prob) {
-    if (prob <= c->prob[0])
-        return c->calibrated[0];
-    const size_t k = knot_below(c, prob);
-    const double from = c->calibrated[k];
-    if (k + 1 == c->knots)
-        return from;
-    const double to = c->calibrated[k + 1], way = (prob - c->prob[k]) / (c->prob[k + 1] - c->prob[k]);
-    return fmin(from + way * (to - from), to); /* the sum may round to above its end */
-}
-
-/* ---- text ---- */
-
-static struct sr_json *list_of(const double *value, size_t n) {
-    struct sr_json *list = sr_json_array();
-    for (size_t i = 0; i < n; i++)
-        sr_json_append(list, sr_json_number(value[i]));
-    return list;
-}
-
-static void write_members(struct sr_json *to, const struct sr_calibrator *c) {
-    sr_json_set(to, PROB, list_of(c->prob, c->knots));
-    sr_json_set(to, CALIBRATED, list_of(c->calibrated, c->knots));
-}
-
-/* Numbers from 0 to 1, none below the one before, nor equal to it where they must rise. */
-static int read_list(double *value, const struct sr_json *list, const char *name, bool rises,
-                     struct sr_error *err) {
-    for (size_t i = 0; i < sr_json_size(list); i++) {
-        if (!sr_json_as_number(sr_json_at(list, i), &value[i]) || !(value[i] >= 0 && value[i] <= 1))
-            return sr_fail(err, SR_DATA, "item %zu of \"%s\" is not a number from 0 to 1", i, name);
-        if (i > 0 && (value[i] < value[i - 1] || (rises && value[i] == value[i - 1])))
-            return sr_fail(err, SR_DATA, "item %zu of \"%s\", %.9g, is %s the one before, %.9g", i, name,
-                           value[i], rises ? "not above" : "below", value[i - 1]);
-    }
-    return 0;
-}
-
-static int read_members(struct sr_calibrator **out, const struct sr_json *from, struct sr_error *err) {
-    const struct sr_json *prob = sr_json_get(from, PROB), *calibrated = sr_json_get(from, CALIBRATED);
-    if (!sr_json_is_array(prob) || !sr_json_is_array(calibrated))
-        return sr_fail(err, SR_DATA, "\"" PROB "\" and \"" CALIBRATED "\" are not both lists");
-    const size_t n = sr_json_size(prob);
-    if (n == 0 || n != sr_json_size(calibrated))
-        return sr_fail(err, SR_DATA,
-                       "\"" PROB "\" has %zu items and \"" CALIBRATED "\" %zu; they must be as many, and "
-                       "at least one",
-                       n, sr_json_size(calibrated));
-    struct sr_calibrator *c = sr_calibrator_new(SR_CALIBRATOR_ISOTONIC, n, err);
-    int status = c ? read_list(c->prob, prob, PROB, true, err) : SR_NOMEM;
-    if (status == 0)
-        status = read_list(c->calibrated, calibrated, CALIBRATED, false, err);
-    if (status == 0)
-        *out = c;
-    else
-        sr_calibrator_free(c);
-    return status;
-}
-
-static const char *const members[] = {PROB, CALIBRATED, NULL};
-
-const struct sr_calibrator_type sr_calibrator_isotonic = {members, fit, apply, write_members, read_members};

@@ -10,16 +10,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "eval/calibrator.h"
+#include <math.h>
 
-#define TEMPERATURE "temperature"
-#define BLOCK       1024 /* terms summed by themselves: rounding errors of equal terms do not pile up */
-#define STEPS_MOST  1000 /* ten or so are needed; far from the root a step gains a factor e */
+#include "eval/calibrator_fit.h"
 
-static double logit(double prob) {
-    const double p = sr_prob_clip(prob);
-    return log(p / (1 - p));
-}
+#define BLOCK      1024 /* terms summed by themselves: rounding errors of equal terms do not pile up */
+#define STEPS_MOST 1000 /* ten or so are needed; far from the root a step gains a factor e */
 
 /* First and second derivative of log loss by b. */
 struct slope {
@@ -76,13 +72,13 @@ static int check_margins(const double *margin, size_t n, struct sr_error *err) {
     return 0;
 }
 
-static int fit(struct sr_calibrator **out, const struct sr_ranks *rows, const double *prob,
-               struct sr_error *err) {
+int sr_calibrator_fit_temperature(struct sr_calibrator **out, const struct sr_ranks *rows, const double *prob,
+                                  struct sr_error *err) {
     double *margin = sr_alloc(rows->n, sizeof *margin, err);
     if (!margin)
         return SR_NOMEM;
     for (size_t k = 0; k < rows->n; k++) {
-        const double z = logit(prob[rows->place[k].row]);
+        const double z = sr_prob_logit(prob[rows->place[k].row]);
         margin[k] = rows->place[k].positive ? z : -z;
     }
     int status = check_margins(margin, rows->n, err);
@@ -93,27 +89,3 @@ static int fit(struct sr_calibrator **out, const struct sr_ranks *rows, const do
     sr_free(margin);
     return status;
 }
-
-static double apply(const struct sr_calibrator *c, double prob) {
-    return 1 / (1 + exp(-logit(prob) / c->temperature));
-}
-
-static void write_members(struct sr_json *to, const struct sr_calibrator *c) {
-    sr_json_set(to, TEMPERATURE, sr_json_number(c->temperature));
-}
-
-static int read_members(struct sr_calibrator **out, const struct sr_json *from, struct sr_error *err) {
-    double temperature;
-    if (!sr_json_as_number(sr_json_get(from, TEMPERATURE), &temperature) || !(temperature > 0))
-        return sr_fail(err, SR_DATA, "\"" TEMPERATURE "\" is not a number above 0");
-    *out = sr_calibrator_new(SR_CALIBRATOR_TEMPERATURE, 0, err);
-    if (!*out)
-        return SR_NOMEM;
-    (*out)->temperature = temperature;
-    return 0;
-}
-
-static const char *const members[] = {TEMPERATURE, NULL};
-
-const struct sr_calibrator_type sr_calibrator_temperature = {members, fit, apply, write_members,
-                                                             read_members};

@@ -9,7 +9,6 @@
 
 #include "data/data.h"
 #include "data/h5.h"
-#include "eval/eval.h"
 #include "infer/infer.h"
 
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"

@@ -7,6 +7,7 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/calibrator.h"
 #include "nn/base/command.h"
 #include "nn/base/cpu.h"
 #include "nn/base/decimal.h"
