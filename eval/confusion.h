@@ -10,11 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* To the large guard? Float to float, as a deployed router decides; what has no prob (NaN) is (fail closed).
- */
-static inline bool sr_is_routed(float prob, float threshold) {
-    return prob > threshold || isnan(prob);
-}
+/* decided[i] = sr_is_routed(prob[i], threshold), as a deployed router decides. */
 void sr_decide(uint8_t *decided, const float *prob, size_t n, float threshold);
 
 /* Counts of decision (1 = positive) against truth; rows whose truth is unknown are left out. */

@@ -115,9 +115,11 @@ static int write_scores(const struct sr_scoring *s, const struct sr_calibrator *
     float *calibrated = calibrator ? sr_alloc(rows, sizeof *calibrated, err) : NULL;
     int status = SR_NOMEM;
     if (decision && reason && (calibrated || !calibrator)) {
-        sr_decide(decision, s->scores.prob, rows, s->threshold);
-        for (size_t i = 0; i < rows; i++)
+        for (size_t i = 0; i < rows; i++) {
+            decision[i] = s->scores.reason[i] != SAFEROUTE_REASON_SCORE ||
+                          sr_is_routed(s->scores.prob[i], s->threshold);
             reason[i] = sr_reason_text(s->scores.reason[i]);
+        }
         for (size_t i = 0; calibrator && i < rows; i++)
             calibrated[i] = (float)sr_calibrator_apply(calibrator, (double)s->scores.prob[i]);
         status = write_columns(
@@ -131,15 +133,16 @@ static int write_scores(const struct sr_scoring *s, const struct sr_calibrator *
     return status;
 }
 
-/* A line for each reason that rows have. */
-static void warn_of_bad_rows(const struct sr_scores *s) {
-    size_t rows[SR_REASON_COUNT] = {0};
+/* A line for each reason that sent rows to the large guard whatever their score. */
+static void warn_of_reasons(const struct sr_scores *s) {
+    size_t rows[SAFEROUTE_REASON_COUNT] = {0};
     for (size_t i = 0; i < s->rows; i++)
         rows[s->reason[i]]++;
-    for (int reason = SR_REASON_NONE + 1; reason < SR_REASON_COUNT; reason++)
+    for (int reason = SAFEROUTE_REASON_SCORE + 1; reason < SAFEROUTE_REASON_COUNT; reason++)
         if (rows[reason] > 0)
-            sr_log_warn("%zu of %zu rows: %s; their prob is nan, and they go to the large guard",
-                        rows[reason], s->rows, sr_reason_text(reason));
+            sr_log_warn("%zu of %zu rows: %s; %sthey go to the large guard", rows[reason], s->rows,
+                        sr_reason_text(reason),
+                        reason == SAFEROUTE_REASON_OUT_OF_RANGE ? "" : "their prob is nan, and ");
 }
 
 static int run(const struct infer_options *o, bool threshold_given, struct sr_error *err) {
@@ -161,7 +164,7 @@ static int run(const struct infer_options *o, bool threshold_given, struct sr_er
         sr_log_info("calibrated by the weights' %s", sr_calibrator_method(calibrator));
     if ((status = sr_scoring_run(&s, err)) < 0)
         goto out;
-    warn_of_bad_rows(&s.scores);
+    warn_of_reasons(&s.scores);
     status = write_scores(&s, calibrator, o->out, err);
 out:
     sr_calibrator_free(calibrator);

@@ -24,8 +24,8 @@ static int take_scores(struct sr_scoring *s, struct sr_error *err) {
         return SR_NOMEM;
     const int status = sr_data_read_scores(out->prob, s->scores_path, s->data, err);
     for (size_t i = 0; status == 0 && i < out->rows; i++) {
-        out->reason[i] = isnan(out->prob[i]) ? SR_REASON_NOT_SCORED : SR_REASON_NONE;
-        out->bad_rows += out->reason[i] != SR_REASON_NONE;
+        out->reason[i] = isnan(out->prob[i]) ? SR_REASON_NOT_SCORED : SAFEROUTE_REASON_SCORE;
+        out->bad_rows += isnan(out->prob[i]) != 0;
     }
     return status;
 }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "infer/saferoute.h"
 #include "nn/base/base.h"
 
 /* Used, and said, when no threshold was chosen. */
@@ -30,7 +31,20 @@ struct sr_router;
  * SR_NOINPUT: no such file. SR_DATA: not a safetensors file, a tensor missing or of the wrong shape (named),
  * a value that is not finite, a running_var below 0. */
 int sr_router_open(struct sr_router **out, const char *path, struct sr_error *err);
+/* As options (may be NULL) say. SR_USAGE: a precision that the file cannot be computed in. */
+int sr_router_open_with(struct sr_router **out, const char *path, const struct saferoute_options *options,
+                        struct sr_error *err);
+int sr_router_open_bytes(struct sr_router **out, const void *bytes, size_t size, const char *path,
+                         const struct saferoute_options *options, struct sr_error *err);
 void sr_router_close(struct sr_router *r); /* NULL is fine */
+
+/* The same object as the shipped library's functions (saferoute.h) take it, and back. */
+static inline const struct saferoute_router *sr_router_shipped(const struct sr_router *r) {
+    return (const struct saferoute_router *)r;
+}
+static inline const struct sr_router *sr_router_of(const struct saferoute_router *r) {
+    return (const struct sr_router *)r;
+}
 
 size_t sr_router_width(const struct sr_router *r); /* features a row, D */
 
@@ -46,32 +60,25 @@ void sr_router_logits(const struct sr_router *r, float *logit, const float *x, s
 /* 1/(1+exp(-logit)), rounded once to float32. */
 float sr_router_prob(float logit);
 
+const char *sr_precision_name(int precision); /* "int8", of enum saferoute_precision; static storage */
+
 /* ---- part of the program, not of the shipped library: score.c ---- */
 struct sr_data;
 struct sr_data_options;
 struct sr_overlap;
 
-/* Why a row has no score. X(name, what a user reads) */
-#define SR_REASON_LIST(X)                                                                                    \
-    X(NONE, "")                                                                                              \
-    X(NOT_FINITE, "a feature is NaN or infinite")                                                            \
-    X(OVERFLOW, "features so large that the network overflows")                                              \
-    X(NOT_SCORED, "no score in the file of scores")
+/* enum saferoute_reason, and of rows without a score in a file of scores: */
+#define SR_REASON_NOT_SCORED SAFEROUTE_REASON_COUNT
+/* As saferoute_reason_text; "" where the score decided. Static storage. */
+const char *sr_reason_text(int reason);
 
-enum sr_reason {
-#define X(name, text) SR_REASON_##name,
-    SR_REASON_LIST(X)
-#undef X
-        SR_REASON_COUNT
-};
-const char *sr_reason_text(int reason); /* static storage */
-
-/* Scores of every row of a dump, in row order. A row with a reason has NaN and is counted. */
+/* Scores of every row of a dump, in row order. A bad row has none: NaN. */
 struct sr_scores {
     size_t rows, bad_rows;
-    float *logit; /* NULL where the scores came from a file */
+    size_t out_of_range; /* rows with that reason */
+    float *logit;        /* NULL where the scores came from a file */
     float *prob;
-    uint8_t *reason; /* enum sr_reason */
+    uint8_t *reason; /* SCORE, OUT_OF_RANGE (which is scored), or why there is no score */
     uint64_t *hash;  /* sr_row_hash of the features; NULL where the scores came from a file */
 };
 /* SR_DATA if the dump's width is not the router's. Runs on all OpenMP threads; same bits for any number.

@@ -4,7 +4,7 @@
  * follows from the highest number under cls., widths from the shapes. A file is taken only if every tensor
  * that belongs to such a network is there, has its shape and holds finite numbers, and if nothing else lies
  * under cls.: a network of another kind must not be run as if it were this one. Tensors under other names
- * (stats., calibration., optim.) are not looked at.
+ * (but stats., see range.c) are not looked at.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,11 +16,13 @@
 #include "infer/router.h"
 
 #define FORMAT_VERSION "1"
+#define FILE_MOST      ((size_t)1 << 33) /* bytes of a weights file */
 
 /* A weights file while it is being taken apart. width[l] numbers go into layer l, width[l+1] come out. */
 struct parts {
     const struct sr_safetensors *file;
     const char *path;
+    bool folded; /* as export --dtype writes it, see folded.c */
     size_t layers;
     size_t width[SR_ROUTER_DEEPEST + 2];
 };
@@ -124,6 +126,22 @@ static int find_widths(struct parts *p, struct sr_error *err) {
     return 0;
 }
 
+static int find_shape(struct parts *p, struct sr_error *err) {
+    const int status = find_layers(p, err);
+    return status < 0 ? status : find_widths(p, err);
+}
+
+/* Of every layer, what goes in and what comes out must lie in forward.c's scratch together. */
+static int check_scratch(const struct parts *p, struct sr_error *err) {
+    for (size_t l = 0; l < p->layers; l++)
+        if (p->width[l] + p->width[l + 1] > SR_SCRATCH)
+            return sr_fail(
+                err, SR_DATA,
+                "%s: layer %zu reads %zu numbers and gives %zu; together a layer's may be %d at most",
+                p->path, l, p->width[l], p->width[l + 1], SR_SCRATCH);
+    return 0;
+}
+
 /* The float32 values of a tensor, (outputs, inputs), or (outputs) if inputs is 0; NULL with err. */
 static const float *need(const struct parts *p, size_t index, const char *what, size_t outputs, size_t inputs,
                          struct sr_error *err) {
@@ -157,7 +175,8 @@ static int check_counter(const struct parts *p, size_t index, struct sr_error *e
     return sr_safetensors_need(p->file, key, SR_I64, 0, NULL, err) ? 0 : SR_DATA;
 }
 
-static int fill_hidden(struct sr_router *r, const struct parts *p, size_t l, struct sr_error *err) {
+/* Fold and convert go through float32: `to` is the layer as it will be, `wide` has room for it in float32. */
+static int fill_hidden(struct sr_router_layer *wide, const struct parts *p, size_t l, struct sr_error *err) {
     char name[SR_TENSOR_NAME];
     const size_t linear = 4 * l, norm = linear + 1, outputs = p->width[l + 1];
     struct sr_fold from;
@@ -169,31 +188,94 @@ static int fill_hidden(struct sr_router *r, const struct parts *p, size_t l, str
         !(from.variance = need(p, norm, "running_var", outputs, 0, err)) || check_counter(p, norm, err) < 0)
         return SR_DATA;
     snprintf(name, sizeof name, "cls.%zu", linear);
-    return sr_fold_layer(&r->layer[l], &from, name, err);
+    return sr_fold_layer(wide, &from, name, err);
 }
 
-static int fill_last(struct sr_router *r, const struct parts *p, struct sr_error *err) {
+static int fill_last(struct sr_router_layer *wide, const struct parts *p, struct sr_error *err) {
     const size_t l = p->layers - 1;
     const float *w = need(p, 4 * l, "weight", 1, p->width[l], err);
     const float *bias = w ? need(p, 4 * l, "bias", 1, 0, err) : NULL;
     if (!bias)
         return SR_DATA;
-    memcpy(r->layer[l].w, w, p->width[l] * sizeof *w);
-    memcpy(r->layer[l].bias, bias, sizeof *bias);
+    memcpy(wide->w, w, p->width[l] * sizeof *w);
+    memcpy(wide->bias, bias, sizeof *bias);
     return 0;
 }
 
+static int fill_layer(struct sr_router *r, struct sr_router_layer *wide, const struct parts *p, size_t l,
+                      struct sr_error *err) {
+    wide->inputs = p->width[l];
+    wide->outputs = p->width[l + 1];
+    const int status = l + 1 < p->layers ? fill_hidden(wide, p, l, err) : fill_last(wide, p, err);
+    if (status == 0 && l == 0 && r->standardised)
+        sr_precision_standardise(&r->range, wide->w, wide->bias, wide->inputs, wide->outputs);
+    if (status == 0)
+        sr_precision_convert(&r->layer[l], wide->w, wide->bias);
+    return status;
+}
+
+static int fill_layers(struct sr_router *r, const struct parts *p, struct sr_error *err) {
+    struct sr_router_layer wide = {0};
+    size_t most = 0;
+    for (size_t l = 0; l < p->layers; l++)
+        most = p->width[l] * p->width[l + 1] > most ? p->width[l] * p->width[l + 1] : most;
+    wide.w = sr_alloc(most, sizeof *wide.w, err);
+    wide.bias = sr_alloc(r->widest, sizeof *wide.bias, err);
+    int status = wide.w && wide.bias ? 0 : SR_NOMEM;
+    for (size_t l = 0; status == 0 && l < p->layers; l++)
+        status = fill_layer(r, &wide, p, l, err);
+    sr_free(wide.w);
+    sr_free(wide.bias);
+    return status;
+}
+
+/* The .basis of range.h reads what layer 0 reads: (x - mean) * inverse, or x, and always gives B (x *
+ * inverse).
+ */
+static int fill_range(struct sr_router *r, const struct sr_safetensors *file, struct sr_error *err) {
+    struct sr_router_range *range = &r->range;
+    const size_t width = range->basis.inputs, n = range->basis.outputs;
+    const float *mean = sr_safetensors_find(file, SR_STATS_MEAN)->data,
+                *variance = sr_safetensors_find(file, SR_STATS_VAR)->data,
+                *basis = sr_safetensors_find(file, SR_STATS_BASIS)->data;
+    float *w = sr_alloc(width * n, sizeof *w, err), *bias = sr_alloc(n, sizeof *bias, err);
+    double mean_variance = 0;
+    if (w && bias) {
+        memcpy(range->mean, mean, width * sizeof *mean);
+        for (size_t i = 0; i < width; i++)
+            mean_variance += (double)variance[i] / (double)width;
+        for (size_t i = 0; i < width; i++)
+            range->inverse[i] = sr_range_inverse((double)variance[i], mean_variance);
+        for (size_t k = 0; k < n; k++)
+            for (size_t i = 0; i < width; i++) {
+                const double inverse = (double)range->inverse[i], b = (double)basis[k * width + i];
+                w[k * width + i] = (float)(r->standardised ? b : b * inverse);
+                bias[k] += r->standardised ? (float)(b * inverse * (double)mean[i]) : 0;
+            }
+        sr_precision_convert(&range->basis, w, bias);
+    }
+    const int status = w && bias ? 0 : SR_NOMEM;
+    sr_free(w);
+    sr_free(bias);
+    return status;
+}
+
+/* A number of the metadata, 0..1. */
 static int fill_threshold(struct sr_router *r, const char *path, struct sr_error *err) {
     const char *text = sr_router_metadata(r, "threshold");
-    char *end;
-    if (!text || !*text)
-        return 0;
-    const double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 0 && value <= 1))
-        return sr_fail(err, SR_DATA, "%s: metadata threshold is \"%s\", not a number from 0 to 1", path,
-                       text);
-    r->threshold = (float)value;
-    r->has_threshold = true;
+    double value;
+    r->threshold = SR_THRESHOLD_UNSET;
+    if (text && *text) {
+        if (!sr_decimal_parse(&value, text) || !(value >= 0 && value <= 1))
+            return sr_fail(err, SR_DATA, "%s: metadata threshold is \"%s\", not a number from 0 to 1", path,
+                           text);
+        r->threshold = (float)value;
+        r->has_threshold = true;
+    }
+    if (r->options.has_threshold) {
+        r->threshold = r->options.threshold;
+        r->has_threshold = true;
+    }
     return 0;
 }
 
@@ -204,15 +286,26 @@ static const char *carve_text(struct sr_arena *arena, const char *text) {
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
+static void carve_range(struct sr_arena *arena, struct sr_router_range *range, int precision) {
+    if (!range->known)
+        return;
+    range->mean = sr_arena_take(arena, range->basis.inputs, sizeof *range->mean);
+    range->inverse = sr_arena_take(arena, range->basis.inputs, sizeof *range->inverse);
+    range->basis.precision = precision;
+    sr_precision_carve(arena, &range->basis);
+}
+
 static void carve(struct sr_arena *arena, struct sr_router *r, const struct parts *p) {
     const struct sr_pair *pairs = sr_safetensors_pairs(p->file, &r->n_metadata);
     for (size_t l = 0; l < p->layers; l++) {
-        r->layer[l] = (struct sr_router_layer){.inputs = p->width[l], .outputs = p->width[l + 1]};
-        r->layer[l].w = sr_arena_take(arena, p->width[l] * p->width[l + 1], sizeof(float));
-        r->layer[l].bias = sr_arena_take(arena, p->width[l + 1], sizeof(float));
+        r->layer[l].inputs = p->width[l];
+        r->layer[l].outputs = p->width[l + 1];
+        r->layer[l].precision = l + 1 < p->layers ? r->precision : SAFEROUTE_COMPUTE_FLOAT32;
+        sr_precision_carve(arena, &r->layer[l]);
         r->widest = p->width[l + 1] > r->widest ? p->width[l + 1] : r->widest;
     }
     r->layers = p->layers;
+    carve_range(arena, &r->range, r->precision);
     r->metadata = sr_arena_take(arena, r->n_metadata, sizeof *r->metadata);
     for (size_t i = 0; i < r->n_metadata; i++) {
         const struct sr_pair copy = {carve_text(arena, pairs[i].key), carve_text(arena, pairs[i].value)};
@@ -223,36 +316,78 @@ static void carve(struct sr_arena *arena, struct sr_router *r, const struct part
 
 static int build(struct sr_router *r, const struct parts *p, struct sr_error *err) {
     struct sr_arena arena = {0};
-    carve(&arena, r, p);
-    int status = sr_arena_allocate(&arena, err);
+    int status = sr_range_read(&r->range, p->file, p->path, p->width[0], err);
     if (status < 0)
+        return status;
+    r->standardised = r->precision == SAFEROUTE_COMPUTE_INT8 && r->range.known;
+    carve(&arena, r, p);
+    if ((status = sr_arena_allocate(&arena, err)) < 0)
         return status;
     r->block = arena.base;
     carve(&arena, r, p);
-    for (size_t l = 0; status == 0 && l + 1 < r->layers; l++)
-        status = fill_hidden(r, p, l, err);
-    if (status == 0)
-        status = fill_last(r, p, err);
-    return status == 0 ? fill_threshold(r, p->path, err) : status;
+    if (r->range.known && (status = fill_range(r, p->file, err)) < 0)
+        return status;
+    if ((status = p->folded ? sr_folded_read(r, p->file, p->path, err) : fill_layers(r, p, err)) < 0 ||
+        (status = fill_threshold(r, p->path, err)) < 0)
+        return status;
+    return sr_calibrator_of_weights(&r->calibrator, p->path, sr_router_metadata(r, "calibration"), err);
 }
 
-int sr_router_open(struct sr_router **out, const char *path, struct sr_error *err) {
+/* Which precision, of the options and of what is stored. */
+static int set_precision(struct sr_router *r, const struct parts *p, struct sr_error *err) {
+    const int asked = r->options.precision;
+    if (!p->folded) {
+        r->precision = asked == SAFEROUTE_AS_STORED ? SAFEROUTE_COMPUTE_FLOAT32 : asked;
+        return 0;
+    }
+    r->precision = sr_folded_precision(p->file);
+    if (asked == SAFEROUTE_AS_STORED || asked == r->precision)
+        return 0;
+    return sr_fail(
+        err, SR_USAGE,
+        "%s holds weights of %s and cannot compute in %s; open the float32 weights it was made from", p->path,
+        sr_precision_name(r->precision), sr_precision_name(asked));
+}
+
+static void set_artefact(struct sr_router *r, const void *bytes, size_t size) {
+    struct sr_sha256 hash;
+    sr_sha256_begin(&hash);
+    sr_sha256_add(&hash, bytes, size);
+    sr_sha256_end(&hash, r->artefact_text);
+    for (size_t i = 0; i < sizeof r->artefact; i++) {
+        const char digits[3] = {r->artefact_text[2 * i], r->artefact_text[2 * i + 1]};
+        r->artefact[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+}
+
+int sr_router_open_bytes(struct sr_router **out, const void *bytes, size_t size, const char *path,
+                         const struct saferoute_options *options, struct sr_error *err) {
     struct sr_safetensors *file = NULL;
     struct parts parts = {.path = path};
     struct sr_router *r = NULL;
-    int status = sr_safetensors_open(&file, path, err);
+    *out = NULL;
+    int status = sr_safetensors_open_memory(&file, bytes, size, path, err);
     if (status < 0)
         return status;
     parts.file = file;
-    if ((status = check_version(&parts, err)) < 0 || (status = find_layers(&parts, err)) < 0 ||
-        (status = find_widths(&parts, err)) < 0)
+    parts.folded = sr_folded_precision(file) != SAFEROUTE_AS_STORED;
+    if ((status = check_version(&parts, err)) < 0)
+        goto out;
+    if ((status = parts.folded ? sr_folded_widths(parts.width, &parts.layers, file, path, err)
+                               : find_shape(&parts, err)) < 0 ||
+        (status = check_scratch(&parts, err)) < 0)
         goto out;
     if (!(r = sr_alloc(1, sizeof *r, err))) {
         status = SR_NOMEM;
         goto out;
     }
-    if ((status = build(r, &parts, err)) < 0)
+    r->users = 1;
+    r->kernels = sr_kernels();
+    r->vec = sr_vec();
+    r->options = options ? *options : (struct saferoute_options){0};
+    if ((status = set_precision(r, &parts, err)) < 0 || (status = build(r, &parts, err)) < 0)
         goto out;
+    set_artefact(r, bytes, size);
     *out = r;
     r = NULL;
 out:
@@ -261,9 +396,28 @@ out:
     return status;
 }
 
+int sr_router_open_with(struct sr_router **out, const char *path, const struct saferoute_options *options,
+                        struct sr_error *err) {
+    void *bytes;
+    size_t size;
+    *out = NULL;
+    int status = sr_file_read(&bytes, &size, path, FILE_MOST, err);
+    if (status < 0)
+        return status;
+    status = sr_router_open_bytes(out, bytes, size, path, options, err);
+    sr_free(bytes);
+    return status;
+}
+
+int sr_router_open(struct sr_router **out, const char *path, struct sr_error *err) {
+    return sr_router_open_with(out, path, NULL, err);
+}
+
 void sr_router_close(struct sr_router *r) {
-    if (r)
-        sr_free(r->block);
+    if (!r || atomic_fetch_sub_explicit(&r->users, 1, memory_order_acq_rel) > 1)
+        return;
+    sr_calibrator_free(r->calibrator);
+    sr_free(r->block);
     sr_free(r);
 }
 

@@ -5,29 +5,61 @@
 #ifndef SR_ROUTER_H
 #define SR_ROUTER_H
 
+#include <stdatomic.h>
+
 #include "infer/infer.h"
+#include "infer/kernels.h"
 
-/* Floats of forward.c's scratch: 64 KiB on the stack, two halves that layers read from and write to by turns.
- * A hidden layer must fit one half. */
-#define SR_SCRATCH        16384
-#define SR_ROUTER_WIDEST  (SR_SCRATCH / 2)
-#define SR_ROUTER_DEEPEST 64 /* hidden layers; the recipe has three */
+/* forward.c's scratch on the stack, below 64 KiB with what else it keeps there: floats that layers read from
+ * and write to by turns, and int8 values that a layer's inputs are quantised to. */
+#define SR_SCRATCH        12032
+#define SR_SCRATCH_INT8   16384
+#define SR_BLOCK_MOST     64   /* rows that go through the network together */
+#define SR_ROUTER_WIDEST  8192 /* outputs of a hidden layer */
+#define SR_ROUTER_DEEPEST 64   /* hidden layers; the recipe has three */
 
-/* out = w x + bias, w (outputs, inputs) row-major; GELU behind every layer but the last. */
+/* out = w x + bias, w (outputs, inputs) row-major; GELU behind every layer but the last. Of the three forms
+ * of w the one of `precision` is there. */
 struct sr_router_layer {
     size_t inputs, outputs;
-    float *w, *bias;
+    int precision; /* enum saferoute_precision, never AS_STORED */
+    float *w;
+    uint16_t *w_bfloat16;
+    int8_t *w_int8;
+    float *scale; /* [outputs], of INT8: w is scale * w_int8 */
+    float *bias;
+};
+
+/* Where training's features lie; see range.c. */
+struct sr_router_range {
+    bool known;
+    float *mean, *inverse;        /* [width]; inverse of the standard deviation */
+    struct sr_router_layer basis; /* its outputs are a row's coordinates in the main directions of training's
+                                     rows, scaled by inverse; it reads what layer 0 reads */
+    float low, high;              /* of the mean of ((x - mean) * inverse)^2 */
+    float share; /* least share of the sum of (x * inverse)^2 that lies in those directions */
+    float limit; /* a row's range above it is out of range */
 };
 
 struct sr_router {
+    atomic_size_t users; /* closed when the last one gives it back */
     struct sr_router_layer layer[SR_ROUTER_DEEPEST + 1];
-    size_t layers; /* hidden ones and the last, whose one output is the logit */
-    size_t widest; /* outputs of the widest layer, at most SR_ROUTER_WIDEST */
-    bool has_threshold;
-    float threshold;
+    size_t layers;     /* hidden ones and the last, whose one output is the logit */
+    size_t widest;     /* outputs of the widest layer, at most SR_ROUTER_WIDEST */
+    bool standardised; /* layer 0 reads (x - mean) * inverse instead of x */
+    int precision;     /* enum saferoute_precision, never AS_STORED */
+    struct sr_router_range range;
+    struct saferoute_options options;
+    const struct sr_kernels *kernels;
+    const struct sr_vec *vec;
+    bool has_threshold;               /* given or stored */
+    float threshold;                  /* SR_THRESHOLD_UNSET where there is none */
+    struct sr_calibrator *calibrator; /* or NULL */
+    unsigned char artefact[32];       /* SHA-256 of the whole file, and in hex */
+    char artefact_text[65];
     struct sr_pair *metadata;
     size_t n_metadata;
-    void *block; /* what the pointers above point to */
+    void *block; /* what the pointers above point to, but for calibrator */
 };
 
 /* One Linear and the BatchNorm behind it, as they lie in the weights file: w (outputs, inputs), the rest
@@ -38,5 +70,68 @@ struct sr_fold {
 /* Fills layer->w and layer->bias. SR_DATA if a result is no finite float. */
 int sr_fold_layer(struct sr_router_layer *layer, const struct sr_fold *from, const char *name,
                   struct sr_error *err);
+
+/* ---- precision.c ---- */
+
+/* Takes the layer's weights of its precision, and the bias, from the arena. */
+void sr_precision_carve(struct sr_arena *arena, struct sr_router_layer *layer);
+
+/* Fills a layer of any precision from float32 weights: rounds to bfloat16 (ties to even), or to int8 with a
+ * scale for each output, max|w| / 127. */
+void sr_precision_convert(struct sr_router_layer *to, const float *w, const float *bias);
+
+/* Before that: w * deviation and bias + w mean, so that the layer reads standardised inputs. In place. */
+void sr_precision_standardise(const struct sr_router_range *range, float *w, float *bias, size_t inputs,
+                              size_t outputs);
+
+/* ---- folded.c ---- */
+
+#define SR_FOLDED_KEY     "precision" /* metadata: "bfloat16" or "int8" */
+#define SR_FOLDED_TENSORS (3 * (SR_ROUTER_DEEPEST + 1))
+
+/* The precision of a file of folded layers; AS_STORED where it is none. */
+int sr_folded_precision(const struct sr_safetensors *file);
+/* width[l] numbers go into layer l, width[l+1] come out. SR_DATA: they do not chain. */
+int sr_folded_widths(size_t width[SR_ROUTER_DEEPEST + 2], size_t *layers, const struct sr_safetensors *file,
+                     const char *path, struct sr_error *err);
+/* Fills the layers of r, which are carved. SR_DATA: a tensor is missing or of another type or shape. */
+int sr_folded_read(struct sr_router *r, const struct sr_safetensors *file, const char *path,
+                   struct sr_error *err);
+/* The layers of a bfloat16 or int8 router as tensors, which borrow from it; returns how many. */
+size_t sr_folded_tensors(struct sr_tensor list[SR_FOLDED_TENSORS], const struct sr_router *r);
+
+/* ---- forward.c ---- */
+
+/* What the network says of a row. */
+struct sr_scored {
+    float logit;    /* NaN where reason is not SCORE */
+    float range;    /* 0 where it was not looked at */
+    uint8_t reason; /* SCORE, NOT_FINITE or OVERFLOW */
+};
+
+/* Rows first..first+n, n at most SR_BLOCK_MOST and sr_forward_most(r, rows). rows are of the router's width.
+ */
+void sr_forward(const struct sr_router *r, struct sr_scored *out, const struct saferoute_rows *rows,
+                size_t first, size_t n);
+size_t sr_forward_most(const struct sr_router *r, const struct saferoute_rows *rows);
+
+/* ---- range.c ---- */
+
+/* Tensors of a weights file that say where training's rows lie. */
+#define SR_STATS_MEAN  "stats.mean"  /* [D] */
+#define SR_STATS_VAR   "stats.var"   /* [D], population variance */
+#define SR_STATS_BASIS "stats.basis" /* [k, D], orthonormal rows, of x / deviation */
+#define SR_STATS_RANGE "stats.range" /* [3]: low, high, share */
+#define SR_RANGE_LIMIT "range_limit" /* metadata; 1 where there is none */
+
+/* Reads them; range->known is false where the file has none of them. SR_DATA where some are missing, or are
+ * not finite. */
+int sr_range_read(struct sr_router_range *range, const struct sr_safetensors *file, const char *path,
+                  size_t width, struct sr_error *err);
+/* The inverse of a deviation, of a variance that may be 0. mean_variance: over all features. */
+float sr_range_inverse(double variance, double mean_variance);
+/* How far out a row is: sums of sr_kernels.range_sums, coordinate [basis outputs]. */
+float sr_range_of(const struct sr_router_range *range, const float sums[2], const float *coordinate,
+                  size_t width);
 
 #endif

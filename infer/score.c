@@ -18,12 +18,9 @@
 #define BLOCK_ROWS 16 /* one thread's piece: small, so that many threads share a batch evenly */
 
 const char *sr_reason_text(int reason) {
-    static const char *const texts[] = {
-#define X(name, text) [SR_REASON_##name] = (text),
-        SR_REASON_LIST(X)
-#undef X
-    };
-    return texts[reason];
+    return reason == SAFEROUTE_REASON_SCORE ? ""
+           : reason == SR_REASON_NOT_SCORED ? "no score in the file of scores"
+                                            : saferoute_reason_text(reason);
 }
 
 const char *sr_use_key(enum sr_use use) {
@@ -39,18 +36,14 @@ const char *sr_use_key(enum sr_use use) {
 static void score_block(struct sr_scores *s, size_t first, const struct sr_router *r, const float *x,
                         size_t rows) {
     const size_t width = sr_router_width(r);
-    float *logit = s->logit + first, *prob = s->prob + first;
-    sr_router_logits(r, logit, x, rows);
+    struct saferoute_decision decision[BLOCK_ROWS];
+    saferoute_decide(sr_router_shipped(r), decision,
+                     &(struct saferoute_rows){.features = x, .rows = rows, .width = width}, NULL);
     for (size_t i = 0; i < rows; i++) {
         s->hash[first + i] = sr_row_hash(x + i * width, width);
-        const int reason = !sr_vec()->all_finite(x + i * width, width) ? SR_REASON_NOT_FINITE
-                           : !isfinite(logit[i])                       ? SR_REASON_OVERFLOW
-                                                                       : SR_REASON_NONE;
-        s->reason[first + i] = (uint8_t)reason;
-        if (reason != SR_REASON_NONE)
-            logit[i] = prob[i] = NAN;
-        else
-            prob[i] = sr_router_prob(logit[i]);
+        s->logit[first + i] = decision[i].logit;
+        s->prob[first + i] = decision[i].prob;
+        s->reason[first + i] = decision[i].reason;
     }
 }
 
@@ -62,6 +55,11 @@ static void score_batch(struct sr_scores *s, size_t first, const struct sr_route
         score_block(s, first + i, r, x + i * width, rows - i < BLOCK_ROWS ? rows - i : BLOCK_ROWS);
 }
 
+static void count_row(struct sr_scores *s, size_t i) {
+    s->bad_rows += isnan(s->prob[i]) != 0;
+    s->out_of_range += s->reason[i] == SAFEROUTE_REASON_OUT_OF_RANGE;
+}
+
 static int score_all(struct sr_scores *s, const struct sr_router *r, struct sr_loader *loader,
                      void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     struct sr_batch batch;
@@ -70,7 +68,7 @@ static int score_all(struct sr_scores *s, const struct sr_router *r, struct sr_l
     while (status == 0 && (status = sr_loader_next(loader, &batch, err)) > 0) {
         score_batch(s, done, r, batch.x, batch.rows);
         for (size_t i = 0; i < batch.rows; i++)
-            s->bad_rows += s->reason[done + i] != SR_REASON_NONE;
+            count_row(s, done + i);
         done += batch.rows;
         if (progress)
             progress(user, (double)done / (double)s->rows);

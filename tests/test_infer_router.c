@@ -376,7 +376,7 @@ Test(infer_refuses, a_file_cut_short_or_with_a_flipped_bit) {
 Test(infer_takes, tensors_beside_the_network) {
     struct weights w;
     weights_begin(&w);
-    weights_add(&w, "stats.mean", SR_F32, 16);
+    weights_add(&w, "other.mean", SR_F32, 16);
     weights_add(&w, "calibration.a", SR_F32, 1);
     weights_add(&w, "optim.cls.0.weight.m", SR_F32, 1);
     sr_router_close(expect_taken(&w));

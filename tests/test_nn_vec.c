@@ -116,16 +116,9 @@ static void run_finite(const struct sr_vec *v, struct bench *b) {
         at(b, 0)[b->n - 1] = INFINITY;
     b->byte[1] = (uint8_t)v->all_finite(at(b, 0), b->n);
 }
-static void run_linear(const struct sr_vec *v, struct bench *b) {
-    const size_t in = b->n < 200 ? b->n : 200;
-    for (size_t rows = 0; rows <= 9; rows++)
-        v->linear(at(b, 0) + 100 * rows, at(b, 1), at(b, 2), rows % 2 ? at(b, 3) : NULL, rows, in,
-                  1 + rows % 4, 5);
-}
-
 static void (*const kernels[])(const struct sr_vec *, struct bench *) = {
     run_gelu,        run_gelu_backward, run_dropout_mask, run_dropout, run_adamw,
-    run_sum_squares, run_columns,       run_convert,      run_finite,  run_linear};
+    run_sum_squares, run_columns,       run_convert,      run_finite};
 
 /* ---- the same bits ---- */
 
@@ -383,31 +376,6 @@ Test(nn_vec, mask_rate_and_purity) {
     cr_expect_neq(memcmp(part, keep, COUNT), 0);
     sr_free(keep);
     sr_free(part);
-}
-
-/* ---- inner products ---- */
-
-Test(nn_vec, linear_against_loops) {
-    enum { ROWS = 9, IN = 77, OUT = 13, STRIDE = 15 };
-    float x[ROWS * IN], w[OUT * IN], bias[OUT], y[ROWS * STRIDE], alone[OUT];
-    hash_fill(x, ROWS * IN, 1, 1, 0);
-    hash_fill(w, OUT * IN, 2, 1, 0);
-    hash_fill(bias, OUT, 3, 1, 0);
-    hash_fill(y, ROWS * STRIDE, 4, 1, 0);
-    sr_vec()->linear(y, x, w, bias, ROWS, IN, OUT, STRIDE);
-    for (size_t r = 0; r < ROWS; r++) {
-        for (size_t o = 0; o < OUT; o++) {
-            double want = (double)bias[o];
-            for (size_t k = 0; k < IN; k++)
-                want += (double)x[r * IN + k] * (double)w[o * IN + k];
-            /* 77 terms of about 1/3, each rounded to 6e-8 of a running sum below 10 */
-            cr_expect(fabs((double)y[r * STRIDE + o] - want) < 1e-5);
-        }
-        for (size_t o = OUT; o < STRIDE; o++)
-            cr_expect_eq(y[r * STRIDE + o], (float)hash_value(4, r * STRIDE + o), "written behind a row");
-        sr_vec()->linear(alone, x + r * IN, w, bias, 1, IN, OUT, OUT);
-        cr_expect_eq(memcmp(alone, y + r * STRIDE, sizeof alone), 0, "row %zu alone has other bits", r);
-    }
 }
 
 Test(nn_vec, sums_against_loops) {

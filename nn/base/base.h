@@ -17,6 +17,7 @@
 #include "nn/base/option.h"
 #include "nn/base/philox.h"
 #include "nn/base/real.h"
+#include "nn/base/route.h"
 #include "nn/base/safetensors.h"
 #include "nn/base/sha256.h"
 #include "nn/base/utf8.h"

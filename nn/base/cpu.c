@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -22,53 +19,6 @@
 #include "nn/base/cgroup.h"
 #include "nn/base/cpu.h"
 #include "nn/base/kernel_file.h"
-
-/* ---- instruction set ---- */
-
-static const char *const isa_names[SR_ISA_COUNT] = {"base", "avx2", "avx512"};
-static enum sr_isa best_isa;
-
-const char *sr_isa_name(enum sr_isa isa) {
-    return isa_names[isa];
-}
-
-bool sr_isa_known(const char *name) {
-    for (int i = 0; i < SR_ISA_COUNT; i++)
-        if (strcmp(name, isa_names[i]) == 0)
-            return true;
-    return false;
-}
-
-enum sr_isa sr_isa_cpu(void) {
-#ifdef __x86_64__
-    unsigned a, b, c = 0, d;
-    const bool f16c =
-        __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C); /* no name for it in clang's detection */
-    __builtin_cpu_init(); /* looks at what the kernel saves on a switch too, not only at the CPU */
-    if (!__builtin_cpu_supports("avx2") || !f16c)
-        return SR_ISA_BASE;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        return SR_ISA_AVX512;
-    return SR_ISA_AVX2;
-#else
-    return SR_ISA_BASE;
-#endif
-}
-
-static void find_best_isa(void) {
-    const char *wanted = getenv("SAFEROUTE_ISA");
-    best_isa = sr_isa_cpu();
-    for (int i = 0; wanted && i < (int)best_isa; i++)
-        if (strcmp(wanted, isa_names[i]) == 0)
-            best_isa = (enum sr_isa)i;
-}
-
-enum sr_isa sr_isa_best(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, find_best_isa);
-    return best_isa;
-}
 
 /* ---- name and features ---- */
 

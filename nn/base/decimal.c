@@ -8,9 +8,13 @@
  * as above, so for 46 of these the nearest with 16 digits reads back as another number and one further up
  * would not: they get 17.
  *
+ * Numbers have a point in files whatever the locale of the process, which may be another program's: this
+ * thread's is the C locale meanwhile.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <float.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +22,14 @@
 
 #include "nn/base/decimal.h"
 
+/* To the C locale; returns what to give to uselocale afterwards. The C locale is a static object of the C
+ * library, which needs no freeing. */
+static locale_t enter_c(void) {
+    return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+}
+
 /* value to that many digits; text holds it as d.ddde+xx already. */
-static const char *spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
+static void spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
     const char *e = strchr(text, 'e');
     const int exponent = e ? atoi(e + 1) : 99;
     const int decimals = digits - 1 > exponent ? digits - 1 - exponent : 0;
@@ -29,7 +39,6 @@ static const char *spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
         snprintf(text, SR_DECIMAL_TEXT, "%.*f", decimals, value);
     else
         snprintf(text, SR_DECIMAL_TEXT, "%.*g", digits, value);
-    return text;
 }
 
 /* Of the d.ddde+xx in text: how many digits are left without the zeros at its end; at least one. */
@@ -42,22 +51,40 @@ static int count_digits(const char *text) {
 }
 
 const char *sr_decimal(char text[SR_DECIMAL_TEXT], double value) {
+    const locale_t before = enter_c();
     int digits = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
     do
         snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits - 1, value);
     while (strtod(text, NULL) != value && digits++ < DBL_DECIMAL_DIG);
-    return spell(text, value, count_digits(text));
+    spell(text, value, count_digits(text));
+    uselocale(before);
+    return text;
 }
 
 const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value) {
+    const locale_t before = enter_c();
     int digits = fabsf(value) < FLT_MIN ? 1 : FLT_DIG;
     do
         snprintf(text, SR_DECIMAL_TEXT, "%.*e", digits - 1, (double)value);
     while (strtof(text, NULL) != value && digits++ < FLT_DECIMAL_DIG);
-    return spell(text, (double)value, count_digits(text));
+    spell(text, (double)value, count_digits(text));
+    uselocale(before);
+    return text;
 }
 
 double sr_decimal_number(float value) {
     char text[SR_DECIMAL_TEXT];
-    return strtod(sr_decimal_float(text, value), NULL);
+    double number = (double)NAN;
+    sr_decimal_parse(&number, sr_decimal_float(text, value));
+    return number;
+}
+
+bool sr_decimal_parse(double *value, const char *text) {
+    char *end;
+    if (!*text || strchr(" \t\n\v\f\r", *text))
+        return false;
+    const locale_t before = enter_c();
+    *value = strtod(text, &end);
+    uselocale(before);
+    return *end == '\0';
 }

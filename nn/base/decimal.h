@@ -5,6 +5,8 @@
 #ifndef SR_DECIMAL_H
 #define SR_DECIMAL_H
 
+#include <stdbool.h>
+
 #define SR_DECIMAL_TEXT 32
 
 /* The shortest decimal that reads back as the same double (a digit more for some powers of two): .1 is "0.1",
@@ -17,5 +19,9 @@ const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value);
 
 /* The double that the shortest decimal of a float reads as: of 0.6f it is 0.6, as JSON should have it. */
 double sr_decimal_number(float value);
+
+/* The number that the whole text is, with a point whatever the locale; "nan" and "inf" are numbers. False,
+ * with *value undefined, where it is none. */
+bool sr_decimal_parse(double *value, const char *text);
 
 #endif

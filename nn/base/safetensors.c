@@ -181,35 +181,51 @@ static int read_data(struct sr_safetensors *s, FILE *from, struct sr_error *err)
     return status;
 }
 
-static int read_file(struct sr_safetensors *s, struct sr_error *err) {
-    FILE *from = NULL;
-    uint64_t file_bytes = 0;
-    int status = open_file(&from, &file_bytes, s->path, err);
-    if (status == SR_OK)
-        status = sr_safetensors_header_read(&s->header, from, file_bytes, s->path, err);
+static int read_stream(struct sr_safetensors *s, FILE *from, uint64_t file_bytes, struct sr_error *err) {
+    int status = sr_safetensors_header_read(&s->header, from, file_bytes, s->path, err);
     if (status == SR_OK)
         status = read_data(s, from, err);
     const char *hash = sr_safetensors_metadata(s, HASH);
     if (status == SR_OK && hash && strcmp(hash, s->hash) != 0)
         status = sr_fail(err, SR_DATA,
                          "%s is damaged: the SHA-256 of its data is not the one in its metadata", s->path);
+    return status;
+}
+
+/* Takes the stream over; from NULL: there was no memory for one. */
+static int open_stream(struct sr_safetensors **out, FILE *from, uint64_t file_bytes, const char *path,
+                       struct sr_error *err) {
+    struct sr_safetensors *s = from ? sr_alloc(1, sizeof *s, err) : NULL;
+    int status = s && (s->path = sr_strdup(path, err)) ? SR_OK : sr_fail(err, SR_NOMEM, "out of memory");
+    *out = NULL;
+    if (status == SR_OK)
+        status = read_stream(s, from, file_bytes, err);
+    if (status == SR_OK)
+        *out = s;
+    else
+        sr_safetensors_close(s);
     if (from)
         fclose(from);
     return status;
 }
 
 int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr_error *err) {
+    FILE *from = NULL;
+    uint64_t file_bytes = 0;
     *out = NULL;
-    struct sr_safetensors *s = sr_alloc(1, sizeof *s, err);
-    if (!s)
-        return SR_NOMEM;
-    s->path = sr_strdup(path, err);
-    const int status = s->path ? read_file(s, err) : SR_NOMEM;
+    const int status = open_file(&from, &file_bytes, path, err);
     if (status == SR_OK)
-        *out = s;
-    else
-        sr_safetensors_close(s);
+        return open_stream(out, from, file_bytes, path, err);
+    if (from)
+        fclose(from);
     return status;
+}
+
+int sr_safetensors_open_memory(struct sr_safetensors **out, const void *bytes, size_t size, const char *name,
+                               struct sr_error *err) {
+    /* fmemopen takes no empty buffer, and no const one for a stream that is only read */
+    void *place = (void *)(uintptr_t)(size ? bytes : "");
+    return open_stream(out, fmemopen(place, size ? size : 1, "rb"), size, name, err);
 }
 
 void sr_safetensors_close(struct sr_safetensors *s) {

@@ -71,6 +71,9 @@ struct sr_safetensors; /* a file that was read and found valid */
 
 /* SR_NOINPUT: no such file. SR_DATA: not a valid file (which rule, where). Free with sr_safetensors_close. */
 int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr_error *err);
+/* The same from bytes in memory, which are not needed afterwards; name is for messages. */
+int sr_safetensors_open_memory(struct sr_safetensors **out, const void *bytes, size_t size, const char *name,
+                               struct sr_error *err);
 void sr_safetensors_close(struct sr_safetensors *s);
 
 /* SHA-256 of the data section in hex: what "sha256" in the metadata says where there is one. */

@@ -1,4 +1,4 @@
-/* vec.c: elementwise kernels and inner products in plain C, compiled once per instruction set (SR_VEC_ISA).
+/* vec.c: elementwise kernels in plain C, compiled once per instruction set (SR_VEC_ISA).
  *
  * The compiler vectorises the loops; nothing here depends on how wide. Sums run over 16 fixed lanes, folded
  * in one fixed order, and contraction is off for the whole project, so that every instruction set gives the
@@ -290,80 +290,6 @@ static int all_finite(const float *x, size_t n) {
     return !bad;
 }
 
-/* Sixteen floats that the compiler keeps in one, two or four registers. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-/* One fixed order: halves onto halves. */
-static inline float lanes_sum(const lanes *v) {
-    float s[LANES];
-    memcpy(s, v, sizeof s);
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t j = 0; j < half; j++)
-            s[j] += s[j + half];
-    return s[0];
-}
-
-/* The last in % 16 products, one a lane. */
-static inline void lanes_tail(lanes *sum, const float *x, const float *w, size_t n) {
-    float a[LANES] = {0}, b[LANES] = {0};
-    lanes va, vb;
-    memcpy(a, x, n * sizeof *a);
-    memcpy(b, w, n * sizeof *b);
-    memcpy(&va, a, sizeof va);
-    memcpy(&vb, b, sizeof vb);
-    *sum += va * vb;
-}
-
-/* R rows by two outputs: the tile whose sums stay in registers. Rows beyond the last and an odd last output
- * repeat the tile's first, and are not stored. */
-#ifdef __AVX512F__
-#define TILE_ROWS 4
-#else
-#define TILE_ROWS 2 /* fewer registers */
-#endif
-static inline void linear_tile(float *out, const float *const x[TILE_ROWS], const float *w0, const float *w1,
-                               size_t in) {
-    lanes s[TILE_ROWS][2];
-    memset(s, 0, sizeof s);
-    const size_t whole = in / LANES * LANES;
-    for (size_t k = 0; k < whole; k += LANES) {
-        const lanes a0 = *(const lanes *)(const void *)(w0 + k), a1 = *(const lanes *)(const void *)(w1 + k);
-        for (size_t r = 0; r < TILE_ROWS; r++) {
-            const lanes b = *(const lanes *)(const void *)(x[r] + k);
-            s[r][0] += a0 * b;
-            s[r][1] += a1 * b;
-        }
-    }
-    for (size_t r = 0; r < TILE_ROWS; r++) {
-        if (in > whole) {
-            lanes_tail(&s[r][0], x[r] + whole, w0 + whole, in - whole);
-            lanes_tail(&s[r][1], x[r] + whole, w1 + whole, in - whole);
-        }
-        out[2 * r] = lanes_sum(&s[r][0]);
-        out[2 * r + 1] = lanes_sum(&s[r][1]);
-    }
-}
-
-/* Outputs outside, so that a weight row is read once for all rows of the call. */
-static void linear(float *out, const float *x, const float *w, const float *bias, size_t rows, size_t in,
-                   size_t outputs, size_t out_stride) {
-    for (size_t o = 0; o < outputs; o += 2) {
-        const size_t wide = outputs - o < 2 ? 1 : 2;
-        const float *w0 = w + o * in, *w1 = w0 + (wide - 1) * in;
-        for (size_t r = 0; r < rows; r += TILE_ROWS) {
-            const size_t tall = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
-            const float *tile_x[TILE_ROWS];
-            float sum[2 * TILE_ROWS];
-            for (size_t i = 0; i < TILE_ROWS; i++)
-                tile_x[i] = x + (r + (i < tall ? i : 0)) * in;
-            linear_tile(sum, tile_x, w0, w1, in);
-            for (size_t i = 0; i < tall; i++)
-                for (size_t j = 0; j < wide; j++)
-                    out[(r + i) * out_stride + o + j] = sum[2 * i + j] + (bias ? bias[o + j] : 0);
-        }
-    }
-}
-
 #define NAME_JOIN(isa)  sr_vec_table_##isa
 #define NAME(isa)       NAME_JOIN(isa)
 #define INDEX_base      SR_ISA_BASE
@@ -390,6 +316,5 @@ const struct sr_vec NAME(SR_VEC_ISA) = {
     .bfloat16_to_float = bfloat16_to_float,
     .float_to_half = float_to_half,
     .all_finite = all_finite,
-    .linear = linear,
     .gelu_float = gelu_float,
 };

@@ -1,4 +1,4 @@
-/* vec.h: the elementwise kernels and inner products, one table per instruction set.
+/* vec.h: the elementwise kernels, one table per instruction set.
  *
  * vec.c is plain C over fixed groups of 16 and is compiled once per instruction set; every table gives the
  * same bits, because nothing is contracted, reordered or reduced in a width-dependent way. sr_vec() is the
@@ -72,11 +72,6 @@ struct sr_vec {
     /* 1 if every x is finite. */
     int (*all_finite)(const float *x, size_t n);
 
-    /* out[r*out_stride + o] = bias[o] + sum_k x[r*in + k] * w[o*in + k], r < rows, o < outputs, in floats
-     * whatever the real type. Each inner product is summed over 16 fixed lanes, so a row's result does not
-     * depend on the rows around it. bias may be NULL (0). */
-    void (*linear)(float *out, const float *x, const float *w, const float *bias, size_t rows, size_t in,
-                   size_t outputs, size_t out_stride);
     /* y = GELU(x) in float, whatever the real type. */
     void (*gelu_float)(float *y, const float *x, size_t n);
 };

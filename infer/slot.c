@@ -1,0 +1,77 @@
+/* slot.c: the router in use, replaced while others decide.
+ *
+ * A router counts its users. The lock is held for as long as it takes to read a pointer and add one, never
+ * while somebody decides; opening and testing the new router happen outside it, so readers do not wait for
+ * that either.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "infer/router.h"
+
+struct saferoute_slot {
+    pthread_mutex_t lock;
+    struct sr_router *router; /* or NULL */
+};
+
+struct saferoute_slot *saferoute_slot_create(void) {
+    struct saferoute_slot *slot = sr_alloc(1, sizeof *slot, NULL);
+    if (slot && pthread_mutex_init(&slot->lock, NULL) != 0) {
+        sr_free(slot);
+        slot = NULL;
+    }
+    return slot;
+}
+
+void saferoute_slot_destroy(struct saferoute_slot *slot) {
+    if (!slot)
+        return;
+    sr_router_close(slot->router);
+    pthread_mutex_destroy(&slot->lock);
+    sr_free(slot);
+}
+
+static struct sr_router *swap(struct saferoute_slot *slot, struct sr_router *with) {
+    pthread_mutex_lock(&slot->lock);
+    struct sr_router *before = slot->router;
+    slot->router = with;
+    pthread_mutex_unlock(&slot->lock);
+    return before;
+}
+
+const struct saferoute_router *saferoute_acquire(struct saferoute_slot *slot) {
+    pthread_mutex_lock(&slot->lock);
+    struct sr_router *r = slot->router;
+    if (r)
+        atomic_fetch_add_explicit(&r->users, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&slot->lock);
+    return sr_router_shipped(r);
+}
+
+void saferoute_release(const struct saferoute_router *router) {
+    sr_router_close((struct sr_router *)(uintptr_t)router);
+}
+
+int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct saferoute_options *options,
+                     struct saferoute_error *error) {
+    struct saferoute_router *fresh;
+    int status = saferoute_open(&fresh, path, options, error);
+    if (status < 0)
+        return status;
+    const struct saferoute_router *now = saferoute_acquire(slot);
+    if (now && saferoute_width(now) != saferoute_width(fresh)) {
+        status = SAFEROUTE_DATA;
+        if (error) {
+            error->status = status;
+            snprintf(error->text, sizeof error->text,
+                     "%.300s: reads %zu features, the router in use %zu; it stays", path,
+                     saferoute_width(fresh), saferoute_width(now));
+        }
+        saferoute_close(fresh);
+    } else
+        sr_router_close(swap(slot, (struct sr_router *)fresh));
+    saferoute_release(now);
+    return status;
+}
