@@ -13,6 +13,11 @@ int sr_rows_check(const struct sr_scoring *s, int on_bad_row, struct sr_error *e
     const struct sr_scores *scores = &s->scores;
     size_t first = 0, row;
     const char *path;
+    if (scores->out_of_range > 0)
+        sr_log_warn(
+            "%zu of %zu rows are far from those of training: here their score counts, but a serving router "
+            "sends them to the large guard (reason OUT_OF_RANGE)",
+            scores->out_of_range, scores->rows);
     if (scores->bad_rows == 0)
         return 0;
     if (on_bad_row == SR_ON_BAD_ROW_LEAVE_OUT) {

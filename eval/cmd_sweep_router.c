@@ -16,7 +16,7 @@
 
 /* Everything of the new metadata that was allocated. */
 struct texts {
-    char threshold[SR_DECIMAL_TEXT];
+    char threshold[SR_DECIMAL_TEXT], range_limit[SR_DECIMAL_TEXT]; /* "": not known */
     char *metrics, *calibration, *rows;
     struct sr_scan scan;
 };
@@ -71,11 +71,22 @@ static int metrics_text(struct texts *t, const struct sr_sweep_result *r, struct
     return t->metrics ? 0 : SR_NOMEM;
 }
 
+/* Rows that are like those of training to the router are so by the rows it is calibrated on. */
+static int range_text(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
+    float limit;
+    const int status = sr_scores_range_limit(&limit, &r->scoring->scores, err);
+    if (status > 0)
+        sr_decimal_float(t->range_limit, limit);
+    return status < 0 ? status : 0;
+}
+
 static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("looking through the data");
     int status = sr_data_scan(r->scoring->data, &t->scan, sr_log_stage_show, &stage, err);
     if (status == 0)
         status = rows_text(t, r, err);
+    if (status == 0)
+        status = range_text(t, r, err);
     if (status == 0 && chooses(r)) {
         sr_decimal_float(t->threshold, r->choice[0].threshold);
         status = metrics_text(t, r, err);
@@ -87,7 +98,7 @@ static int texts_make(struct texts *t, const struct sr_sweep_result *r, struct s
     return status;
 }
 
-#define PAIRS 8
+#define PAIRS 9
 
 /* Pairs of a threshold replace all that was said of the one before. */
 static size_t pairs_make(struct sr_pair pairs[PAIRS], const struct texts *t,
@@ -104,6 +115,8 @@ static size_t pairs_make(struct sr_pair pairs[PAIRS], const struct texts *t,
         pairs[n++] = (struct sr_pair){"calibration", t->calibration};
         pairs[n++] = (struct sr_pair){"calibration_data", t->scan.data_id};
     }
+    if (t->range_limit[0])
+        pairs[n++] = (struct sr_pair){SR_RANGE_LIMIT, t->range_limit};
     pairs[n++] = (struct sr_pair){sr_use_key(SR_USE_CALIBRATED), t->rows};
     return n;
 }

@@ -1,7 +1,8 @@
 /* cmd_infer.c: `saferoute infer`: logit, probability and decision of every row of a dump.
  *
  * As many rows come out as went in. A row that cannot be scored (a NaN among its features, or numbers so
- * large that the network overflows) has prob nan, goes to the large guard and says why.
+ * large that the network overflows) has prob nan, goes to the large guard and says why; one that is far from
+ * the rows of training keeps its prob.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,7 +37,8 @@ static const struct sr_command command = {
              "  logit       output of the router\n"
              "  prob        1/(1+exp(-logit)): how likely only the large guard is right\n"
              "  decision    large if prob > threshold, else small; in HDF5 1 and 0\n"
-             "  reason      why a row has no score; empty where it has one\n"
+             "  reason      why the row goes to the large guard whatever its score; empty where the score "
+             "decided\n"
              "  calibrated  prob as the weights' calibration corrects it, without effect on the decision; no "
              "such column\n"
              "              where they have none\n"
@@ -44,7 +46,8 @@ static const struct sr_command command = {
              "features, or\n"
              "numbers so large that the network overflows) has prob nan, goes to the large guard, says why, "
              "and is\n"
-             "counted on stderr.\n"
+             "counted on stderr; so does one whose features are far from those of training, which keeps its "
+             "prob.\n"
              "Labels are not needed. An existing file is replaced only once the new one is complete.\n",
     .notes =
         "examples:\n"
@@ -58,16 +61,16 @@ static const struct sr_command command = {
 };
 
 /* RFC 4180: quoted where a comma, quote or line break asks for it. */
-static void print_id(FILE *to, const char *id) {
-    if (!strpbrk(id, ",\"\r\n")) {
-        fputs(id, to);
+static void print_field(FILE *to, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, to);
         return;
     }
     fputc('"', to);
-    for (; *id; id++) {
-        if (*id == '"')
+    for (; *text; text++) {
+        if (*text == '"')
             fputc('"', to);
-        fputc(*id, to);
+        fputc(*text, to);
     }
     fputc('"', to);
 }
@@ -76,9 +79,10 @@ static void print_rows(FILE *to, const struct sr_data *d, const struct sr_score_
     fprintf(to, "row,id,logit,prob,decision,reason%s\n", c->calibrated ? ",calibrated" : "");
     for (size_t i = 0; i < d->rows; i++) {
         fprintf(to, "%zu,", i);
-        print_id(to, d->id && d->id[i] ? d->id[i] : "");
+        print_field(to, d->id && d->id[i] ? d->id[i] : "");
         fprintf(to, ",%.9g,%.9g", (double)c->logit[i], (double)c->prob[i]);
-        fprintf(to, ",%s,%s", c->decision[i] ? "large" : "small", c->reason[i]);
+        fprintf(to, ",%s,", c->decision[i] ? "large" : "small");
+        print_field(to, c->reason[i]);
         if (c->calibrated)
             fprintf(to, ",%.9g", (double)c->calibrated[i]);
         fputc('\n', to);

@@ -78,6 +78,7 @@ struct sr_scores {
     size_t out_of_range; /* rows with that reason */
     float *logit;        /* NULL where the scores came from a file */
     float *prob;
+    float *range;    /* how far out, see range.c; 0 where it was not looked at. NULL as logit */
     uint8_t *reason; /* SCORE, OUT_OF_RANGE (which is scored), or why there is no score */
     uint64_t *hash;  /* sr_row_hash of the features; NULL where the scores came from a file */
 };
@@ -89,6 +90,33 @@ int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_da
 int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_data *d, const uint32_t *row,
                   size_t n, void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 void sr_scores_free(struct sr_scores *s);
+
+/* The metadata key of the range that is the limit (1 where it is not there), and the limit beyond which
+ * SR_RANGE_TRIPS of these rows are, or a row less. 1: limit filled; 0: fewer than SR_RANGE_ROWS rows have a
+ * range, too few to say; or SR_NOMEM. */
+#define SR_RANGE_LIMIT "range_limit"
+#define SR_RANGE_TRIPS 1e-3
+#define SR_RANGE_ROWS  1000
+int sr_scores_range_limit(float *limit, const struct sr_scores *s, struct sr_error *err);
+
+/* Where the features of training lie (stats.c); what range.c asks of a row comes from it. block NULL: nothing
+ * is known, as of rows that are all alike. */
+struct sr_stats {
+    size_t width, directions;
+    float *mean, *variance, *inverse; /* [width]; inverse of the deviation */
+    float *basis;                     /* [directions, width] */
+    float range[3];                   /* low, high, share; see range.c */
+    void *block;                      /* what the pointers point to */
+};
+struct sr_scan;
+/* Of rows row[0..n) of d, ascending, all of them finite; scan is d's. Reads some tens of thousands of rows at
+ * most, some of them twice. Free with sr_stats_free. */
+int sr_stats_measure(struct sr_stats *out, struct sr_data *d, const struct sr_scan *scan, const uint32_t *row,
+                     size_t n, struct sr_error *err);
+void sr_stats_free(struct sr_stats *s);
+/* Its tensors, stats.*, which borrow from it; returns how many: 0 where nothing is known. */
+#define SR_STATS_TENSORS 4
+size_t sr_stats_tensors(struct sr_tensor list[SR_STATS_TENSORS], const struct sr_stats *s);
 
 /* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,
  * member), where member is the struct's name in the command's own. */

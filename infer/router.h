@@ -122,7 +122,6 @@ size_t sr_forward_most(const struct sr_router *r, const struct saferoute_rows *r
 #define SR_STATS_VAR   "stats.var"   /* [D], population variance */
 #define SR_STATS_BASIS "stats.basis" /* [k, D], orthonormal rows, of x / deviation */
 #define SR_STATS_RANGE "stats.range" /* [3]: low, high, share */
-#define SR_RANGE_LIMIT "range_limit" /* metadata; 1 where there is none */
 
 /* Reads them; range->known is false where the file has none of them. SR_DATA where some are missing, or are
  * not finite. */

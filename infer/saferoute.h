@@ -139,7 +139,7 @@ struct saferoute_rows {
     X(WIDTH, "as many features as the router does not read")                                                 \
     X(NOT_FINITE, "a feature is NaN or infinite")                                                            \
     X(OVERFLOW, "features so large that the network overflows")                                              \
-    X(OUT_OF_RANGE, "features far from those of training: another model, layer, norm or kind of text?")      \
+    X(OUT_OF_RANGE, "features far from those of training (another model, layer, norm or kind of text?)")     \
     X(OVERLOAD, "as OUT_OF_RANGE, but more rows than the cap allows: the caller may decide otherwise")
 
 enum saferoute_reason {

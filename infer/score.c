@@ -9,6 +9,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "data/data.h"
@@ -43,6 +44,7 @@ static void score_block(struct sr_scores *s, size_t first, const struct sr_route
         s->hash[first + i] = sr_row_hash(x + i * width, width);
         s->logit[first + i] = decision[i].logit;
         s->prob[first + i] = decision[i].prob;
+        s->range[first + i] = decision[i].range;
         s->reason[first + i] = decision[i].reason;
     }
 }
@@ -100,10 +102,12 @@ int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_da
         return status;
     s.logit = sr_alloc(n, sizeof *s.logit, err);
     s.prob = sr_alloc(n, sizeof *s.prob, err);
+    s.range = sr_alloc(n, sizeof *s.range, err);
     s.reason = sr_alloc(n, 1, err);
     s.hash = sr_alloc(n, sizeof *s.hash, err);
-    status =
-        s.logit && s.prob && s.reason && s.hash ? sr_loader_create(&loader, d, row, n, &how, err) : SR_NOMEM;
+    status = s.logit && s.prob && s.range && s.reason && s.hash
+                 ? sr_loader_create(&loader, d, row, n, &how, err)
+                 : SR_NOMEM;
     if (status == 0)
         status = score_all(&s, r, loader, progress, user, err);
     sr_loader_free(loader);
@@ -129,9 +133,30 @@ int sr_score_data(struct sr_scores *out, const struct sr_router *r, struct sr_da
 void sr_scores_free(struct sr_scores *s) {
     sr_free(s->logit);
     sr_free(s->prob);
+    sr_free(s->range);
     sr_free(s->reason);
     sr_free(s->hash);
     *s = (struct sr_scores){0};
+}
+
+static int compare_ranges(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+int sr_scores_range_limit(float *limit, const struct sr_scores *s, struct sr_error *err) {
+    float *falling = sr_alloc(s->rows, sizeof *falling, err);
+    size_t n = 0;
+    if (!falling)
+        return SR_NOMEM;
+    for (size_t i = 0; s->range && i < s->rows; i++)
+        if (s->range[i] > 0)
+            falling[n++] = s->range[i];
+    qsort(falling, n, sizeof *falling, compare_ranges);
+    if (n >= SR_RANGE_ROWS)
+        *limit = falling[(size_t)((double)n * SR_RANGE_TRIPS)];
+    sr_free(falling);
+    return n >= SR_RANGE_ROWS;
 }
 
 static void set_threshold(struct sr_scoring *s, double given, bool is_given) {

@@ -30,7 +30,7 @@ static bool in_list(const char *word, const char *const *list) {
 }
 
 static void source_describe(struct source *s) {
-    static const char *const joints[] = {"score.c", "saferoute.c", NULL};
+    static const char *const joints[] = {"score.c", "stats.c", "saferoute.c", NULL};
     const char *slash = strrchr(s->path, '/');
     snprintf(s->folder, sizeof s->folder, "%.*s", slash ? (int)(slash - s->path) : 0, s->path);
     s->name = slash ? slash + 1 : s->path;

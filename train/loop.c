@@ -44,22 +44,40 @@ static void tensors_list(struct sr_trainer *t, struct sr_tensor *list) {
     list[1].data = bias;
 }
 
+/* The stats.* of the weights training began with, as they are in them. */
+static size_t parent_stats(struct sr_tensor *list, const struct sr_safetensors *parent) {
+    size_t n = 0;
+    for (size_t i = 0; i < sr_safetensors_count(parent) && n < SR_STATS_TENSORS; i++)
+        if (strncmp(sr_safetensors_at(parent, i)->name, "stats.", 6) == 0)
+            list[n++] = *sr_safetensors_at(parent, i);
+    return n;
+}
+
+/* Measured only once weights are to be saved: not before the first step. */
+static int stats_measure(struct sr_trainer *t, struct sr_error *err) {
+    const struct sr_feed *f = t->feed;
+    if (t->stats.width > 0)
+        return SR_OK;
+    return sr_stats_measure(&t->stats, f->train.data, &f->train_scan, f->train.row, f->train.n, err);
+}
+
 /* Saves the weights of the history's last row: the model's, or the untouched ones training began with. */
 static int weights(struct sr_trainer *t, const char *name, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const struct sr_history *h = &t->state.history;
     const struct sr_epoch *row = &h->epoch[h->n - 1];
-    const size_t n = sr_model_tensor_count(t->state.model);
+    size_t n = sr_model_tensor_count(t->state.model);
     struct sr_safetensors *parent = NULL;
     const struct sr_provenance *from = row->epoch == 0 ? &t->parent_provenance : &t->provenance;
-    struct sr_tensor *list = sr_alloc(n, sizeof *list, err);
+    struct sr_tensor *list = sr_alloc(n + SR_STATS_TENSORS, sizeof *list, err);
     int status = list ? SR_OK : SR_NOMEM;
-    if (status == SR_OK && row->epoch == 0)
-        status = sr_parent_open(&parent, t->run, err);
+    if (status == SR_OK)
+        status = row->epoch == 0 ? sr_parent_open(&parent, t->run, err) : stats_measure(t, err);
     if (status == SR_OK) {
         tensors_list(t, list);
         for (size_t i = 0; parent && i < n; i++)
             list[i] = *sr_safetensors_find(parent, list[i].name); /* the model was loaded from them */
+        n += parent ? parent_stats(list + n, parent) : sr_stats_tensors(list + n, &t->stats);
         status = sr_weights_save(sr_run_file(t->run, name, path), list, n, row, &t->identity, from,
                                  t->feed->train_data, err);
     }
@@ -410,6 +428,7 @@ void sr_trainer_close(struct sr_trainer *t) {
     sr_loader_free(t->train_loader);
     sr_loader_free(t->val_loader);
     sr_normalization_free(&t->normalization);
+    sr_stats_free(&t->stats);
     sr_provenance_free(&t->provenance);
     sr_provenance_free(&t->parent_provenance);
     sr_model_free(t->state.model);

@@ -14,6 +14,7 @@
 
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "infer/infer.h"
 #include "train/feed.h"
 #include "train/normalize.h"
 #include "train/run_folder.h"
@@ -36,7 +37,8 @@ struct sr_trainer {
     struct sr_feed *feed;
     struct sr_identity identity;
     struct sr_provenance provenance, parent_provenance; /* of trained weights; of the parent's */
-    struct sr_state state;                              /* model, moments, position, history */
+    struct sr_stats stats; /* of the training rows, measured when weights are first saved */
+    struct sr_state state; /* model, moments, position, history */
     struct sr_focal loss;
     struct sr_loader *train_loader, *val_loader;
     struct sr_normalization normalization;

@@ -26,6 +26,7 @@ enum sr_stream_purpose {
     SR_STREAM_SPLIT,      /* train/validation split; a: 0 its order, 1 groups of rows without one */
     SR_STREAM_SYNTH,      /* a: which column of the synthetic dump */
     SR_STREAM_BOOTSTRAP,  /* b: draw */
+    SR_STREAM_STATS,      /* the first directions of stats.c */
     SR_STREAM_TEST
 };
 
