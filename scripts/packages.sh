@@ -31,6 +31,7 @@ missing() {
             echo 'libhdf5-103-1 or libhdf5-103-1t64 or libhdf5-103 or libhdf5-310|HDF5, serial'
         has_shared 'libjansson\.so\.4' || echo 'libjansson4|jansson'
         has_shared 'libyaml-0\.so\.2' || echo 'libyaml-0-2|libyaml'
+        has_shared 'libprotobuf-c\.so\.1' || echo 'libprotobuf-c1|protobuf-c'
         has_shared 'libgomp\.so\.1' || echo 'libgomp1|the OpenMP of gcc'
         ;;
     build)
@@ -42,6 +43,8 @@ missing() {
         has_hdf5 || echo 'libhdf5-dev|HDF5, serial'
         has_library jansson || echo 'libjansson-dev|jansson'
         has_library yaml-0.1 || echo 'libyaml-dev|libyaml'
+        has_library libprotobuf-c || echo 'libprotobuf-c-dev|protobuf-c'
+        command -v protoc-c >/dev/null || echo 'protobuf-c-compiler|the compiler of protobuf-c'
         has_chart_js || echo 'libjs-chart.js|Chart.js 3, which the report page draws with (or cmake -DSR_CHART_JS=FILE)'
         ;;
     tests)
