@@ -160,21 +160,48 @@ Test(export_onnx, metrics_of_its_threshold_go_along) {
     folder_end(folder);
 }
 
-/* A router without a hidden layer has no GELU and none of its constants. */
-Test(export_onnx, one_layer_is_a_router_too) {
-    float w[5] = {1, -2, 3, -4, 5}, bias = 0.5f;
-    const struct sr_tensor tensor[] = {{"cls.0.weight", SR_F32, 2, {1, 5}, w},
-                                       {"cls.0.bias", SR_F32, 1, {1}, &bias}};
-    struct exported x;
+/* Weights of `hidden` layers of two units, whose BatchNorm is not the identity. */
+static void write_router(const char *path, size_t hidden) {
+    static float value[2][4] = {{0.5f, -1, 0.25f, 2}, {1.5f, 0.5f}};
+    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
+    static struct sr_tensor tensor[6 * SR_ROUTER_DEEPEST + 2];
     struct sr_error err;
+    size_t n = 0;
+    for (size_t l = 0; l <= hidden; l++) {
+        const uint64_t outputs = l < hidden ? 2 : 1;
+        for (size_t i = 0; i < (l < hidden ? 6 : 2); i++) {
+            struct sr_tensor *t = &tensor[n++];
+            *t = (struct sr_tensor){
+                .dtype = SR_F32, .rank = i == 0 ? 2 : 1, .shape = {outputs, 2}, .data = value[i > 0]};
+            snprintf(t->name, sizeof t->name, "cls.%zu.%s", 4 * l + (i > 1), names[i > 1 ? i - 2 : i]);
+        }
+    }
+    cr_assert_eq(sr_safetensors_write(path, tensor, n, NULL, 0, &err), 0, "%s", err.text);
+}
+
+static size_t count_bytes(const struct exported *x, const char *what) {
+    size_t n = 0;
+    for (const unsigned char *at = x->bytes;
+         (at = memmem(at, x->size - (size_t)(at - x->bytes), what, strlen(what))); at++)
+        n++;
+    return n;
+}
+
+/* Without a hidden layer there is no GELU and none of its constants. */
+Test(export_onnx, any_depth_is_written) {
+    static const size_t depths[] = {0, 1, SR_ROUTER_DEEPEST};
     char *folder = folder_begin(), path[64];
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
-    cr_assert_eq(sr_safetensors_write(path, tensor, 2, NULL, 0, &err), 0, "%s", err.text);
-    exported_begin(&x, path);
-    expect_taken(&x);
-    cr_expect_null(memmem(x.bytes, x.size, "Erf", 3));
-    cr_expect_null(memmem(x.bytes, x.size, "sqrt_two", 8));
-    exported_end(&x);
+    for (size_t i = 0; i < SR_COUNT(depths); i++) {
+        struct exported x;
+        write_router(path, depths[i]);
+        exported_begin(&x, path);
+        expect_taken(&x);
+        cr_expect_eq(count_bytes(&x, "\042\003Erf"), depths[i]);
+        cr_expect_eq(count_bytes(&x, "\042\004Gemm"), depths[i] + 1);
+        cr_expect_eq(count_bytes(&x, "sqrt_two"), depths[i] ? depths[i] + 1 : 0);
+        exported_end(&x);
+    }
     folder_end(folder);
 }
 
@@ -200,32 +227,25 @@ Test(export_onnx, the_last_bit_of_a_weight_is_seen) {
     exported_end(&x);
 }
 
-/* Each changes the first place where `from` stands. */
+/* Each changes the first place where `from` stands. Octal: tags and lengths of protobuf. */
 static const struct {
     const char *from, *to, *word;
 } damages[] = {
     {"Erf", "Tan", "node hidden.0.erf is a Tan"},
     {"Sigmoid", "Softmax", "node prob is a Softmax"},
+    {"\042\007Sigmoid", "\042\003Erf\172\002xx", "it gives the prob"}, /* and a field that nobody knows */
     {"Div", "Mul", "it gives the logit"},
     {"Add", "Mul", "it gives the logit"},
-    {"\xf3\x04\xb5\x3f", "\xf4\x14\xb5\x3f", "it gives the logit"}, /* sqrt(2): 1.0003 times as much */
+    {"\363\004\265\077", "\363\024\265\077", "it gives the logit"}, /* sqrt(2): 1.00035 times as much */
     {"transB", "transA", "node hidden.0.linear is no x w' + bias"},
     {"hidden.0.scaled", "hidden.1.scaled", "reads hidden.0.scaled, which nothing before it makes"},
-    {"\x0a\x08"
-     "features",
-     "\x0a\x08"
-     "Features",
-     "reads Features"},
-    {"sha256\x12\x40", "sha255\x12\x40", "the sha256 of its metadata"},
-    {"threshold\x12\x03\x30.5", "threshold\x12\x03\x30.6", "the threshold of its metadata is 0.6"},
-    {"threshold\x12\x03", "Threshold\x12\x03", "the threshold of its metadata is (no name)"},
-    {"\x0a\x05logit\x12", "\x0a\x05Logit\x12", "node prob reads Logit"},
-    {"\x04prob\x12", "\x04Prob\x12", "inputs and outputs"},
-    {"\x05"
-     "batch",
-     "\x05"
-     "Batch",
-     "inputs and outputs"},
+    {"\012\010features", "\012\010Features", "reads Features"},
+    {"sha256\022", "sha255\022", "the sha256 of its metadata"},
+    {"threshold\022\0030.5", "threshold\022\0030.6", "the threshold of its metadata is 0.6"},
+    {"threshold\022", "Threshold\022", "the threshold of its metadata is (no name)"},
+    {"\012\005logit", "\012\005Logit", "node prob reads Logit"},
+    {"\004prob\022", "\004Prob\022", "inputs and outputs"},
+    {"\005batch", "\005Batch", "inputs and outputs"},
     {"second_axis", "second_axle", "which nothing before it makes"},
 };
 
