@@ -124,11 +124,18 @@ static void exported_with(struct exported *x, const char *path, const struct sr_
 }
 
 Test(export_onnx, says_what_the_weights_say) {
-    static const struct sr_pair pairs[] = {
-        {"format", "pt"},         {"threshold", "0.25"},         {"threshold_rule", "budget=0.2"},
-        {"feature_norm", "post"}, {"large_model", "Large"},      {"small_threshold", "0.5"},
-        {"parent", "abc"},        {"threshold_metrics", "{}"},   {"rows_trained", "012345"},
-        {"anything", "else"},     {"calibration", "{\"a\": 1}"}, {"rows_calibrated", "0123"}};
+    static const struct sr_pair pairs[] = {{"format", "pt"},
+                                           {"threshold", "0.25"},
+                                           {"threshold_rule", "budget=0.2"},
+                                           {"feature_norm", "post"},
+                                           {"large_model", "Large"},
+                                           {"small_threshold", "0.5"},
+                                           {"parent", "abc"},
+                                           {"threshold_metrics", "{}"},
+                                           {"rows_trained", "012345"},
+                                           {"anything", "else"},
+                                           {"calibration", "{\"method\":\"temperature\",\"temperature\":1}"},
+                                           {"rows_calibrated", "0123"}};
     struct exported x;
     char *folder = folder_begin(), path[64];
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
