@@ -13,7 +13,8 @@
 
 #include "data/tensors_format.h"
 
-static const struct sr_tensors_format *const formats[] = {&sr_tensors_npy, &sr_tensors_safetensors};
+static const struct sr_tensors_format *const formats[] = {&sr_tensors_npy, &sr_tensors_pt,
+                                                          &sr_tensors_safetensors};
 
 /* Beginnings of files that are no tensors for us: where in the file, what stands there, what to say. */
 static const struct {

@@ -24,7 +24,7 @@ struct sr_tensors_format {
 
 #define SR_TENSORS_HEAD 512
 
-extern const struct sr_tensors_format sr_tensors_npy, sr_tensors_safetensors;
+extern const struct sr_tensors_format sr_tensors_npy, sr_tensors_pt, sr_tensors_safetensors;
 
 struct sr_tensors {
     const struct sr_tensors_format *format;

@@ -32,6 +32,7 @@ missing() {
         has_shared 'libjansson\.so\.4' || echo 'libjansson4|jansson'
         has_shared 'libyaml-0\.so\.2' || echo 'libyaml-0-2|libyaml'
         has_shared 'libprotobuf-c\.so\.1' || echo 'libprotobuf-c1|protobuf-c'
+        has_shared 'libzip\.so' || echo 'libzip4 or libzip4t64 or libzip5|libzip'
         has_shared 'libgomp\.so\.1' || echo 'libgomp1|the OpenMP of gcc'
         ;;
     build)
@@ -45,6 +46,7 @@ missing() {
         has_library yaml-0.1 || echo 'libyaml-dev|libyaml'
         has_library libprotobuf-c || echo 'libprotobuf-c-dev|protobuf-c'
         command -v protoc-c >/dev/null || echo 'protobuf-c-compiler|the compiler of protobuf-c'
+        has_library libzip || echo 'libzip-dev|libzip, for the files of torch.save'
         has_chart_js || echo 'libjs-chart.js|Chart.js 3, which the report page draws with (or cmake -DSR_CHART_JS=FILE)'
         ;;
     tests)

@@ -1,0 +1,246 @@
+/* pickle_call.c: the names that a pickle of tensors may use, and what they make; see pickle_call.h.
+ *
+ * torch.save writes a tensor as a call, _rebuild_tensor_v2(storage, offset, size, stride, requires_grad,
+ * hooks), whose storage is a persistent id. The call is not made: its arguments are looked at. Only tensors
+ * that lie row by row without gaps are taken, so that a tensor is a range of bytes; others are refused with
+ * the call that makes them so.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "data/pickle_call.h"
+#include "nn/base/utf8.h"
+
+enum use { ORDERED_DICT, TENSOR, PARAMETER, STORAGE, SIZE, DEVICE, VALUE };
+
+struct sr_pickle_global {
+    const char *module, *name;
+    enum use use;
+    enum sr_dtype dtype; /* of a storage */
+};
+
+static const struct sr_pickle_global globals[] = {
+    {"collections", "OrderedDict", ORDERED_DICT, 0},
+    {"torch._utils", "_rebuild_tensor_v2", TENSOR, 0},
+    {"torch._utils", "_rebuild_parameter", PARAMETER, 0},
+    {"torch", "FloatStorage", STORAGE, SR_F32},
+    {"torch", "HalfStorage", STORAGE, SR_F16},
+    {"torch", "BFloat16Storage", STORAGE, SR_BF16},
+    {"torch", "DoubleStorage", STORAGE, SR_F64},
+    {"torch", "LongStorage", STORAGE, SR_I64},
+    {"torch", "IntStorage", STORAGE, SR_I32},
+    {"torch", "ShortStorage", STORAGE, SR_I16},
+    {"torch", "CharStorage", STORAGE, SR_I8},
+    {"torch", "ByteStorage", STORAGE, SR_U8},
+    {"torch", "BoolStorage", STORAGE, SR_BOOL},
+    {"torch", "Size", SIZE, 0},
+    {"torch", "device", DEVICE, 0},
+    {"torch", "float16", VALUE, 0},
+    {"torch", "bfloat16", VALUE, 0},
+    {"torch", "float32", VALUE, 0},
+    {"torch", "float64", VALUE, 0},
+    {"torch", "int64", VALUE, 0},
+    {"torch", "int32", VALUE, 0},
+    {"torch", "bool", VALUE, 0},
+};
+
+/* Names that honest files do hold, by their beginning, and what to save instead. */
+static const struct {
+    const char *start, *hint;
+} hints[] = {
+    {"numpy.core.multiarray.scalar", "a NumPy number: save x.item() instead"},
+    {"numpy._core.multiarray.scalar", "a NumPy number: save x.item() instead"},
+    {"numpy.", "a NumPy object: save torch.from_numpy(x) instead"},
+    {"torch._utils._rebuild_sparse", "a sparse tensor: save x.to_dense() instead"},
+    {"torch._utils._rebuild_qtensor", "a quantized tensor: save x.dequantize() instead"},
+    {"torch.Q", "quantized values: save x.dequantize() instead"},
+    {"torch._utils._rebuild_parameter_with_state",
+     "a parameter with attributes of its own: save x.detach() instead"},
+    {"torch._utils._rebuild_tensor_v3", "a tensor of a type not read here: save x.float() instead"},
+    {"torch._tensor._rebuild_from_type_v2",
+     "a tensor of a class of its own: save x.as_subclass(torch.Tensor)"},
+    {"torch.nn.", "a whole module: save its state_dict() instead"},
+    {"__main__.", "a class of the script that saved it: save the state_dict() instead"},
+    {"argparse.", "settings as a Python object: save vars(x) or leave it out"},
+    {"pathlib.", "a path as a Python object: save str(x) instead"},
+};
+
+static bool same(const char *text, size_t length, const char *word) {
+    return strlen(word) == length && memcmp(text, word, length) == 0;
+}
+
+const char *sr_pickle_name(char text[SR_PICKLE_NAME], const char *module, size_t module_length,
+                           const char *name, size_t name_length) {
+    const int of_module = (int)(module_length < 70 ? module_length : 70);
+    const int of_name = (int)(name_length < 70 ? name_length : 70);
+    snprintf(text, SR_PICKLE_NAME, "%.*s.%.*s", of_module, module, of_name, name);
+    return text;
+}
+
+static int refuse(const struct sr_pickle *p, const char *full, struct sr_error *err) {
+    char clean[SR_PICKLE_NAME];
+    sr_utf8_clean(clean, sizeof clean, full);
+    for (size_t i = 0; i < SR_COUNT(hints); i++)
+        if (strncmp(full, hints[i].start, strlen(hints[i].start)) == 0)
+            return sr_pickle_fail(p, err, "asks for %s, %s; not read", clean, hints[i].hint);
+    return sr_pickle_fail(
+        p, err, "asks for %s, which is no part of a tensor: the file could run a program; not read", clean);
+}
+
+int sr_pickle_global(const struct sr_pickle_global **out, const struct sr_pickle *p, const char *module,
+                     size_t module_length, const char *name, size_t name_length, struct sr_error *err) {
+    char full[SR_PICKLE_NAME];
+    for (size_t i = 0; i < SR_COUNT(globals); i++)
+        if (same(module, module_length, globals[i].module) && same(name, name_length, globals[i].name)) {
+            *out = &globals[i];
+            return SR_OK;
+        }
+    sr_pickle_name(full, module, module_length, name, name_length);
+    return refuse(p, full, err);
+}
+
+bool sr_pickle_global_is_value(const struct sr_pickle_global *global) {
+    return global->use == VALUE;
+}
+
+/* ---- arguments ---- */
+
+static const struct sr_pickle_value *argument(const struct sr_pickle_value *tuple, size_t i) {
+    return tuple->as.list.item[i];
+}
+
+static bool is_tuple(const struct sr_pickle_value *v, size_t least, size_t most) {
+    return v->kind == SR_PICKLE_TUPLE && v->as.list.n >= least && v->as.list.n <= most;
+}
+
+static bool natural(const struct sr_pickle_value *v, uint64_t *out) {
+    *out = (uint64_t)v->as.integer;
+    return v->kind == SR_PICKLE_INTEGER && v->as.integer >= 0;
+}
+
+static bool is_empty_dict(const struct sr_pickle_value *v) {
+    return v->kind == SR_PICKLE_DICT && v->as.list.n == 0;
+}
+
+/* A tuple of numbers >= 0 into out, as many as there are. */
+static bool naturals(const struct sr_pickle_value *v, uint64_t out[SR_TENSOR_RANK], int *n) {
+    if (!is_tuple(v, 0, SR_TENSOR_RANK))
+        return false;
+    *n = (int)v->as.list.n;
+    for (int i = 0; i < *n; i++)
+        if (!natural(argument(v, (size_t)i), &out[i]))
+            return false;
+    return true;
+}
+
+/* ---- tensors ---- */
+
+int sr_pickle_storage(struct sr_pickle_value **out, struct sr_pickle *p, const struct sr_pickle_value *id,
+                      struct sr_error *err) {
+    uint64_t items;
+    if (!is_tuple(id, 5, 5) || !sr_pickle_is(argument(id, 0), "storage") ||
+        argument(id, 1)->kind != SR_PICKLE_GLOBAL || argument(id, 1)->as.global->use != STORAGE ||
+        argument(id, 2)->kind != SR_PICKLE_TEXT || argument(id, 3)->kind != SR_PICKLE_TEXT ||
+        !natural(argument(id, 4), &items))
+        return sr_pickle_fail(p, err, "has a persistent id that is not the storage of a tensor");
+    if (!(*out = sr_pickle_make(p, SR_PICKLE_STORAGE, err)))
+        return err->status;
+    (*out)->as.storage.dtype = argument(id, 1)->as.global->dtype;
+    (*out)->as.storage.key = argument(id, 2);
+    (*out)->as.storage.items = items;
+    return SR_OK;
+}
+
+/* Whether items lie row by row without gaps. The stride of a dimension of one item means nothing. */
+static bool contiguous(const struct sr_pickle_tensor *t, const uint64_t *stride, uint64_t items) {
+    uint64_t next = 1;
+    for (int i = t->rank - 1; items > 0 && i >= 0; i--) {
+        if (t->shape[i] != 1 && stride[i] != next)
+            return false;
+        next *= t->shape[i];
+    }
+    return true;
+}
+
+static int check_place(const struct sr_pickle *p, const struct sr_pickle_tensor *t, const uint64_t *stride,
+                       struct sr_error *err) {
+    uint64_t items = 1, bytes = sr_dtype_size(t->storage->as.storage.dtype), end;
+    for (int i = 0; i < t->rank; i++)
+        if (__builtin_mul_overflow(items, t->shape[i], &items) ||
+            __builtin_mul_overflow(bytes, t->shape[i], &bytes))
+            return sr_pickle_fail(p, err, "has a tensor of more than 2^64 bytes");
+    if (!contiguous(t, stride, items))
+        return sr_pickle_fail(p, err,
+                              "has a tensor that does not lie row by row (transposed, expanded or a slice of "
+                              "columns); save x.contiguous() instead");
+    if (__builtin_add_overflow(t->offset, items, &end) || end > t->storage->as.storage.items)
+        return sr_pickle_fail(p, err, "has a tensor that reaches past the end of its storage");
+    return SR_OK;
+}
+
+/* (storage, offset, size, stride, requires_grad, hooks[, metadata]) */
+static int make_tensor(struct sr_pickle_value **out, struct sr_pickle *p, const struct sr_pickle_value *a,
+                       struct sr_error *err) {
+    struct sr_pickle_tensor t = {0};
+    uint64_t stride[SR_TENSOR_RANK];
+    int strides = 0;
+    if (!is_tuple(a, 6, 7) || argument(a, 0)->kind != SR_PICKLE_STORAGE ||
+        !natural(argument(a, 1), &t.offset) || argument(a, 4)->kind != SR_PICKLE_BOOL)
+        return sr_pickle_fail(p, err, "rebuilds a tensor from something else than torch writes");
+    if (!naturals(argument(a, 2), t.shape, &t.rank) || !naturals(argument(a, 3), stride, &strides) ||
+        strides != t.rank)
+        return sr_pickle_fail(
+            p, err, "has a tensor whose size and stride are not as many numbers, at most %d", SR_TENSOR_RANK);
+    if (!is_empty_dict(argument(a, 5)))
+        return sr_pickle_fail(p, err,
+                              "has a tensor with hooks, which are functions; save x.detach() instead");
+    if (a->as.list.n == 7 && !is_empty_dict(argument(a, 6)))
+        return sr_pickle_fail(p, err, "has a tensor that is a negated or conjugated view; save x.clone()");
+    t.storage = argument(a, 0);
+    const int status = check_place(p, &t, stride, err);
+    if (status < 0)
+        return status;
+    if (!(*out = sr_pickle_make(p, SR_PICKLE_TENSOR, err)))
+        return err->status;
+    if (!((*out)->as.tensor = sr_alloc(1, sizeof t, err)))
+        return SR_NOMEM;
+    *(*out)->as.tensor = t;
+    return SR_OK;
+}
+
+/* (tensor, requires_grad, hooks): the tensor. */
+static int unwrap_parameter(struct sr_pickle_value **out, struct sr_pickle *p,
+                            const struct sr_pickle_value *a, struct sr_error *err) {
+    if (!is_tuple(a, 3, 3) || argument(a, 0)->kind != SR_PICKLE_TENSOR ||
+        argument(a, 1)->kind != SR_PICKLE_BOOL || !is_empty_dict(argument(a, 2)))
+        return sr_pickle_fail(p, err, "rebuilds a parameter from something else than a tensor without hooks");
+    *out = a->as.list.item[0];
+    return SR_OK;
+}
+
+int sr_pickle_call(struct sr_pickle_value **out, struct sr_pickle *p, const struct sr_pickle_value *callee,
+                   const struct sr_pickle_value *a, struct sr_error *err) {
+    if (callee->kind != SR_PICKLE_GLOBAL)
+        return sr_pickle_fail(p, err, "calls something that is no function");
+    const struct sr_pickle_global *g = callee->as.global;
+    if (g->use == TENSOR)
+        return make_tensor(out, p, a, err);
+    if (g->use == PARAMETER)
+        return unwrap_parameter(out, p, a, err);
+    if (g->use == ORDERED_DICT && is_tuple(a, 0, 0)) {
+        if ((*out = sr_pickle_make(p, SR_PICKLE_DICT, err)))
+            (*out)->ordered = true;
+        return *out ? SR_OK : err->status;
+    }
+    if (g->use == SIZE && is_tuple(a, 1, 1) && argument(a, 0)->kind == SR_PICKLE_TUPLE) {
+        *out = a->as.list.item[0];
+        return SR_OK;
+    }
+    if (g->use == DEVICE && is_tuple(a, 1, 2)) {
+        *out = sr_pickle_make(p, SR_PICKLE_NOTHING, err);
+        return *out ? SR_OK : err->status;
+    }
+    return sr_pickle_fail(p, err, "calls %s.%s with arguments that torch does not write", g->module, g->name);
+}

@@ -1,0 +1,368 @@
+/* tensors_pt.c: what torch.save of PyTorch 1.6 and later writes; see tensors_format.h.
+ *
+ * A zip archive with one folder NAME: NAME/data.pkl, a pickle that says what there is and how it is nested
+ * (pickle.h), and the numbers of each storage in NAME/data/KEY, raw. A tensor is a range of such a record,
+ * read where it lies. The record must have exactly the size that the pickle says. NAME/byteorder, since 2.1,
+ * must be "little"; other records (version, serialization_id, ...) carry nothing that is needed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/pickle.h"
+#include "data/tensors_format.h"
+#include "data/zip.h"
+#include "nn/base/utf8.h"
+
+#define NESTED_MAX 64      /* levels of dicts and lists */
+#define STEPS_MAX  1048576 /* values looked at: shared ones count each time */
+#define TEXT_MAX   4096    /* bytes of a text kept as metadata */
+#define FOLDER_MAX 512
+
+struct place { /* where a tensor's bytes are */
+    size_t entry;
+    uint64_t at;
+};
+
+struct in {
+    struct sr_zip *zip;
+    char folder[FOLDER_MAX]; /* NAME */
+    struct place *place;     /* [count] */
+    size_t place_room, info_room, pair_room;
+    size_t steps;
+};
+
+static bool is_zip(const unsigned char *head) {
+    return memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0;
+}
+
+/* ---- the container ---- */
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* What other programs keep in a zip. */
+static const char *stranger(const char *name) {
+    if (ends_with(name, ".npy"))
+        return "is a NumPy archive (.npz); save each array with numpy.save, as a .npy";
+    if (ends_with(name, "/constants.pkl") || strstr(name, "/code/"))
+        return "is a TorchScript program (torch.jit.save), which is run to be loaded; torch.save its "
+               "state_dict() instead";
+    return NULL;
+}
+
+static int find_folder(const struct sr_tensors *t, struct in *in, struct sr_error *err) {
+    const size_t n = sr_zip_count(in->zip);
+    in->folder[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        const char *name = sr_zip_at(in->zip, i)->name, *slash = strchr(name, '/');
+        const char *what = stranger(name);
+        if (what)
+            return sr_fail(err, SR_DATA, "%s %s", t->path, what);
+        if (!slash || strcmp(slash, "/data.pkl") != 0)
+            continue;
+        if (in->folder[0] || slash - name >= FOLDER_MAX - 64)
+            return sr_fail(err, SR_DATA, "%s: more than one data.pkl: no torch.save file", t->path);
+        snprintf(in->folder, sizeof in->folder, "%.*s", (int)(slash - name), name);
+    }
+    if (!in->folder[0])
+        return sr_fail(err, SR_DATA, "%s is a zip archive without data.pkl: no torch.save file", t->path);
+    return SR_OK;
+}
+
+/* The whole record of that name, or NULL: *status says whether it failed. `limit` bytes at most. */
+static char *read_record(const struct sr_tensors *t, const struct in *in, const char *record, size_t limit,
+                         size_t *size, int *status, struct sr_error *err) {
+    char name[FOLDER_MAX + 64];
+    snprintf(name, sizeof name, "%s/%s", in->folder, record);
+    const size_t i = sr_zip_find(in->zip, name);
+    *status = SR_OK;
+    if (i == sr_zip_count(in->zip))
+        return NULL;
+    *size = (size_t)sr_zip_at(in->zip, i)->size;
+    if (sr_zip_at(in->zip, i)->size > limit) {
+        *status = sr_fail(err, SR_DATA, "%s: its record %s has %" PRIu64 " bytes; %zu are the limit", t->path,
+                          record, sr_zip_at(in->zip, i)->size, limit);
+        return NULL;
+    }
+    char *bytes = sr_alloc(*size + 1, 1, err);
+    *status = bytes ? SR_OK : SR_NOMEM;
+    if (bytes && *size > 0)
+        *status = sr_zip_read(in->zip, i, 0, bytes, *size, err);
+    if (*status == SR_OK)
+        return bytes;
+    sr_free(bytes);
+    return NULL;
+}
+
+static int check_byteorder(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
+    size_t size = 0;
+    int status;
+    char *order = read_record(t, in, "byteorder", 64, &size, &status, err);
+    if (order && strcmp(order, "little") != 0)
+        status = sr_fail(err, SR_DATA,
+                         "%s was saved with big-endian numbers; save it on a little-endian machine", t->path);
+    sr_free(order);
+    return status;
+}
+
+/* ---- the tree ---- */
+
+/* A name on the way down, "state_dict.cls.0". Too long, or not to be printed: length is SR_TENSOR_NAME. */
+struct name {
+    char text[SR_TENSOR_NAME];
+    size_t length;
+};
+
+static void name_add(struct name *to, const struct name *from, const char *part, size_t length) {
+    const size_t dot = from->length > 0;
+    *to = *from;
+    if (from->length + dot + length >= SR_TENSOR_NAME) {
+        to->length = SR_TENSOR_NAME;
+        return;
+    }
+    if (dot)
+        to->text[to->length++] = '.';
+    memcpy(to->text + to->length, part, length);
+    to->length += length;
+    to->text[to->length] = '\0';
+    for (const char *p = to->text; p < to->text + to->length;) {
+        const size_t n = sr_utf8_printable(p);
+        if (n == 0) {
+            to->length = SR_TENSOR_NAME;
+            return;
+        }
+        p += n;
+    }
+}
+
+static bool name_is_good(const struct name *name) {
+    return name->length < SR_TENSOR_NAME;
+}
+
+/* Room for one more item of `size` bytes in an array of n. */
+static int make_room(void **array, size_t n, size_t *room, size_t size, struct sr_error *err) {
+    if (n < *room)
+        return SR_OK;
+    const size_t more = *room ? 2 * *room : 32;
+    void *larger = sr_realloc(*array, *room * size, more * size, err);
+    if (!larger)
+        return SR_NOMEM;
+    *array = larger;
+    *room = more;
+    return SR_OK;
+}
+
+/* The record of a storage, held against what the pickle says of it. */
+static int find_record(const struct sr_tensors *t, const struct in *in, const struct sr_pickle_value *storage,
+                       size_t *entry, struct sr_error *err) {
+    const struct sr_pickle_value *key = storage->as.storage.key;
+    char name[FOLDER_MAX + 64], clean[64];
+    uint64_t bytes;
+    if (key->as.text.length > 32 || memchr(key->as.text.at, '\0', key->as.text.length))
+        return sr_fail(err, SR_DATA, "%s: its pickle names a storage as torch does not", t->path);
+    snprintf(name, sizeof name, "%s/data/%.*s", in->folder, (int)key->as.text.length, key->as.text.at);
+    sr_utf8_clean(clean, sizeof clean, name + strlen(in->folder) + 1);
+    *entry = sr_zip_find(in->zip, name);
+    if (*entry == sr_zip_count(in->zip))
+        return sr_fail(err, SR_DATA, "%s: its pickle names the record %s, which is not there", t->path,
+                       clean);
+    if (__builtin_mul_overflow(storage->as.storage.items, sr_dtype_size(storage->as.storage.dtype), &bytes) ||
+        bytes != sr_zip_at(in->zip, *entry)->size)
+        return sr_fail(err, SR_DATA,
+                       "%s: its record %s has %" PRIu64 " bytes, but its pickle says %" PRIu64 " items of %s",
+                       t->path, clean, sr_zip_at(in->zip, *entry)->size, storage->as.storage.items,
+                       sr_dtype_name(storage->as.storage.dtype));
+    return SR_OK;
+}
+
+static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from, const struct name *name,
+                      struct sr_error *err) {
+    struct in *in = t->in;
+    const enum sr_dtype dtype = from->storage->as.storage.dtype;
+    struct place place = {.at = from->offset * sr_dtype_size(dtype)};
+    void *info = t->info, *places = in->place;
+    if (!name_is_good(name))
+        return sr_fail(err, SR_DATA, "%s: the name of a tensor has more than %d bytes or does not print",
+                       t->path, SR_TENSOR_NAME - 1);
+    int status = find_record(t, in, from->storage, &place.entry, err);
+    if (status == SR_OK)
+        status = make_room(&info, t->count, &in->info_room, sizeof *t->info, err);
+    t->info = info;
+    if (status == SR_OK)
+        status = make_room(&places, t->count, &in->place_room, sizeof *in->place, err);
+    in->place = places;
+    if (status < 0)
+        return status;
+    struct sr_tensor_info *to = &t->info[t->count];
+    memcpy(to->name, name->text, sizeof to->name);
+    memcpy(to->shape, from->shape, sizeof to->shape);
+    to->dtype = dtype;
+    to->rank = from->rank;
+    in->place[t->count++] = place;
+    return SR_OK;
+}
+
+/* A plain value as text into text; false if it is none, or a text that is long or does not print. */
+static bool scalar_text(char text[TEXT_MAX], const struct sr_pickle_value *v) {
+    if (v->kind == SR_PICKLE_BOOL)
+        snprintf(text, TEXT_MAX, "%s", v->as.integer ? "true" : "false");
+    else if (v->kind == SR_PICKLE_INTEGER)
+        snprintf(text, TEXT_MAX, "%" PRId64, v->as.integer);
+    else if (v->kind == SR_PICKLE_REAL)
+        sr_decimal(text, v->as.real);
+    else if (v->kind == SR_PICKLE_TEXT && v->as.text.length < TEXT_MAX &&
+             !memchr(v->as.text.at, '\0', v->as.text.length))
+        snprintf(text, TEXT_MAX, "%.*s", (int)v->as.text.length, v->as.text.at);
+    else
+        return false;
+    for (const char *p = text; *p; p += sr_utf8_length(p))
+        if (sr_utf8_length(p) == 0)
+            return false;
+    return true;
+}
+
+static int add_scalar(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
+                      struct sr_error *err) {
+    struct in *in = t->in;
+    char text[TEXT_MAX];
+    void *pairs = t->pairs;
+    if (!name_is_good(name) || name->length == 0 || !scalar_text(text, v))
+        return SR_OK;
+    int status = make_room(&pairs, t->pair_count, &in->pair_room, sizeof *t->pairs, err);
+    t->pairs = pairs;
+    if (status < 0)
+        return status;
+    char *key = sr_strdup(name->text, err), *value = sr_strdup(text, err);
+    t->pairs[t->pair_count++] = (struct sr_pair){key, value};
+    return key && value ? SR_OK : SR_NOMEM;
+}
+
+static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name, int depth,
+                struct sr_error *err);
+
+/* A key of a dict as a part of a name. */
+static int key_name(struct name *to, const struct sr_tensors *t, const struct name *from,
+                    const struct sr_pickle_value *key, struct sr_error *err) {
+    char number[24];
+    if (key->kind == SR_PICKLE_TEXT) {
+        name_add(to, from, key->as.text.at, key->as.text.length);
+    } else if (key->kind == SR_PICKLE_INTEGER) {
+        snprintf(number, sizeof number, "%" PRId64, key->as.integer);
+        name_add(to, from, number, strlen(number));
+    } else {
+        return sr_fail(err, SR_DATA, "%s: a key of a dict is neither text nor a whole number", t->path);
+    }
+    return SR_OK;
+}
+
+static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
+                      int depth, struct sr_error *err) {
+    const bool dict = v->kind == SR_PICKLE_DICT;
+    int status = SR_OK;
+    for (size_t i = 0; status == SR_OK && i < v->as.list.n; i += dict ? 2 : 1) {
+        struct name below;
+        char number[24];
+        if (dict) {
+            status = key_name(&below, t, name, v->as.list.item[i], err);
+        } else {
+            snprintf(number, sizeof number, "%zu", i);
+            name_add(&below, name, number, strlen(number));
+        }
+        if (status == SR_OK)
+            status = walk(t, v->as.list.item[i + dict], &below, depth + 1, err);
+    }
+    return status;
+}
+
+static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name, int depth,
+                struct sr_error *err) {
+    struct in *in = t->in;
+    if (depth > NESTED_MAX)
+        return sr_fail(err, SR_DATA, "%s: values nested deeper than %d levels, or in themselves", t->path,
+                       NESTED_MAX);
+    if (in->steps++ >= STEPS_MAX)
+        return sr_fail(err, SR_DATA, "%s: more than %d values in its pickle", t->path, STEPS_MAX);
+    if (v->kind == SR_PICKLE_TENSOR)
+        return add_tensor(t, v->as.tensor, name, err);
+    if (v->kind == SR_PICKLE_DICT || v->kind == SR_PICKLE_LIST || v->kind == SR_PICKLE_TUPLE)
+        return walk_items(t, v, name, depth, err);
+    return add_scalar(t, v, name, err);
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct sr_tensor_info *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* {"a.b": x, "a": {"b": y}} has two of a name. */
+static int check_names(const struct sr_tensors *t, struct sr_error *err) {
+    const struct sr_tensor_info **sorted = sr_alloc(t->count, sizeof *sorted, err);
+    int status = sorted ? SR_OK : SR_NOMEM;
+    for (size_t i = 0; sorted && i < t->count; i++)
+        sorted[i] = &t->info[i];
+    if (sorted)
+        qsort(sorted, t->count, sizeof *sorted, by_name);
+    for (size_t i = 1; status == SR_OK && i < t->count; i++)
+        if (strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
+            status = sr_fail(err, SR_DATA, "%s: two tensors are called '%s'", t->path, sorted[i]->name);
+    sr_free(sorted);
+    return status;
+}
+
+static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err) {
+    static const struct name root = {.length = 0};
+    struct sr_pickle *pickle = NULL;
+    size_t size = 0;
+    int status;
+    char *bytes = read_record(t, in, "data.pkl", SR_PICKLE_LARGEST, &size, &status, err);
+    if (bytes)
+        status = sr_pickle_read(&pickle, bytes, size, t->path, err);
+    if (status == SR_OK)
+        status = walk(t, sr_pickle_root(pickle), &root, 0, err);
+    sr_pickle_free(pickle);
+    sr_free(bytes);
+    return status == SR_OK ? check_names(t, err) : status;
+}
+
+/* ---- the format ---- */
+
+static int open_pt(struct sr_tensors *t, struct sr_error *err) {
+    struct in *in = t->in = sr_alloc(1, sizeof *in, err);
+    int status = in ? sr_zip_open(&in->zip, t->path, err) : SR_NOMEM;
+    if (status == SR_OK)
+        status = find_folder(t, in, err);
+    if (status == SR_OK)
+        status = check_byteorder(t, in, err);
+    return status == SR_OK ? read_pickle(t, in, err) : status;
+}
+
+static void close_pt(struct sr_tensors *t) {
+    struct in *in = t->in;
+    for (size_t i = 0; i < t->pair_count; i++) {
+        union {
+            const char *from;
+            void *to;
+        } key = {t->pairs[i].key}, value = {t->pairs[i].value};
+        sr_free(key.to);
+        sr_free(value.to);
+    }
+    sr_free(t->pairs);
+    if (!in)
+        return;
+    sr_zip_close(in->zip);
+    sr_free(in->place);
+    sr_free(in);
+}
+
+static int read_pt(struct sr_tensors *t, size_t i, uint64_t at, void *out, size_t bytes,
+                   struct sr_error *err) {
+    const struct in *in = t->in;
+    return sr_zip_read(in->zip, in->place[i].entry, in->place[i].at + at, out, bytes, err);
+}
+
+const struct sr_tensors_format sr_tensors_pt = {"torch.save", is_zip, open_pt, close_pt, read_pt};

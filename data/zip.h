@@ -1,0 +1,38 @@
+/* zip.h: a zip archive whose entries are stored as they are, as torch.save writes it.
+ *
+ * Only the central directory is believed, and that only as far as the local headers agree with it. An archive
+ * is refused as a whole if an entry is compressed or encrypted, has a name that leads elsewhere, or has the
+ * name of another, or if the entries together are larger than the file. Belongs to one thread.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_ZIP_ARCHIVE_H
+#define SR_ZIP_ARCHIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nn/base/base.h"
+
+struct sr_zip;
+
+struct sr_zip_entry {
+    const char *name; /* belongs to the archive */
+    uint64_t size;    /* bytes */
+};
+
+/* SR_DATA, SR_IO, SR_NOMEM. *out is NULL after a failure. */
+int sr_zip_open(struct sr_zip **out, const char *path, struct sr_error *err);
+void sr_zip_close(struct sr_zip *z); /* NULL is fine */
+
+size_t sr_zip_count(const struct sr_zip *z);
+const struct sr_zip_entry *sr_zip_at(const struct sr_zip *z, size_t i);
+/* The number of the entry of that name, or sr_zip_count. */
+size_t sr_zip_find(const struct sr_zip *z, const char *name);
+
+/* Bytes [at, at + bytes) of entry i, which must be in it and not be none. Reading on where the last call
+ * stopped is cheap. Where an entry was read from its beginning to its end in this way, its checksum is
+ * compared: SR_DATA. */
+int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err);
+
+#endif
