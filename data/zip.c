@@ -43,7 +43,8 @@ static int fail_archive(const char *path, int code, struct sr_error *err) {
     const int status = code == ZIP_ER_MEMORY                        ? SR_NOMEM
                        : code == ZIP_ER_OPEN || code == ZIP_ER_READ ? SR_IO
                                                                     : SR_DATA;
-    sr_fail(err, status, "%s: not a whole zip archive: %s", path, zip_error_strerror(&error));
+    sr_fail(err, status, "%s: not a whole zip archive: %s", path,
+            code == ZIP_ER_EXISTS ? "an entry is there twice" : zip_error_strerror(&error));
     zip_error_fini(&error);
     return status;
 }

@@ -1,0 +1,317 @@
+/* test_data_pickle.c: the pickle reader: what it makes of values, and that it refuses programs by the name of
+ * what they ask for.
+ *
+ * Pickles are written by hand, an instruction a piece: a test that needs Python would not run where it
+ * matters.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/pickle.h"
+#include "tests/run_program.h"
+
+static struct sr_error err;
+
+static struct sr_pickle *read_bytes(const char *bytes, size_t size) {
+    struct sr_pickle *p;
+    err = (struct sr_error){0};
+    sr_pickle_read(&p, bytes, size, "m.pt", &err);
+    return p;
+}
+
+static void refuses_bytes(const char *bytes, size_t size, const char *word) {
+    struct sr_pickle *p = read_bytes(bytes, size);
+    cr_expect_null(p, "taken, not refused for \"%s\"", word);
+    cr_expect_eq(err.status, SR_DATA);
+    expect_in(err.text, word);
+    expect_in(err.text, "m.pt");
+    sr_pickle_free(p);
+}
+
+#define refuses(literal, word) refuses_bytes(literal, sizeof literal - 1, word)
+
+/* A pickle that must be taken; its root into `root`. */
+#define TAKES(p, root, literal)                                                                              \
+    struct sr_pickle *p = read_bytes(literal, sizeof literal - 1);                                           \
+    cr_assert_not_null(p, "%s", err.text);                                                                   \
+    const struct sr_pickle_value *root = sr_pickle_root(p)
+
+/* ---- values ---- */
+
+Test(pickle, plain_values_are_what_they_say) {
+    TAKES(p, root,
+          "\x80\x02("
+          "N\x88\x89"
+          "K\xff"
+          "M\xff\xff"
+          "J\xfe\xff\xff\xff"
+          "\x8a\x00"
+          "\x8a\x01\xff"
+          "\x8a\x06\x00\x00\x00\x00\x00\x01"
+          "\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01"
+          "G\x3f\xe0\x00\x00\x00\x00\x00\x00"
+          "X\x02\x00\x00\x00hi"
+          "\x8c\x01x"
+          "t.");
+    static const int64_t integers[] = {255, 65535, -2, 0, -1, (int64_t)1 << 40};
+    struct sr_pickle_value **item = root->as.list.item;
+    cr_assert(root->kind == SR_PICKLE_TUPLE && root->as.list.n == 13);
+    cr_expect_eq(item[0]->kind, SR_PICKLE_NOTHING);
+    cr_expect(item[1]->kind == SR_PICKLE_BOOL && item[1]->as.integer == 1);
+    cr_expect(item[2]->kind == SR_PICKLE_BOOL && item[2]->as.integer == 0);
+    for (size_t i = 0; i < SR_COUNT(integers); i++)
+        cr_expect(item[3 + i]->kind == SR_PICKLE_INTEGER && item[3 + i]->as.integer == integers[i], "%zu", i);
+    cr_expect_eq(item[9]->kind, SR_PICKLE_NOTHING, "a number past 64 bits is nothing");
+    cr_expect(item[10]->kind == SR_PICKLE_REAL && item[10]->as.real == .5);
+    cr_expect(sr_pickle_is(item[11], "hi") && !sr_pickle_is(item[11], "h") && !sr_pickle_is(item[11], "hip"));
+    cr_expect(sr_pickle_is(item[12], "x") && !sr_pickle_is(item[0], "x"));
+    sr_pickle_free(p);
+}
+
+Test(pickle, lists_dicts_and_memory) {
+    TAKES(p, root,
+          "\x80\x04\x95\x04\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01"
+          "a\x94]\x94(K\x01K\x02"
+          "eK\x05h\x01\x85"
+          "u\x8c\x01zh\x02s.");
+    cr_assert(root->kind == SR_PICKLE_DICT && root->as.list.n == 6);
+    struct sr_pickle_value **item = root->as.list.item;
+    cr_expect(sr_pickle_is(item[0], "a"));
+    cr_expect(item[1]->kind == SR_PICKLE_LIST && item[1]->as.list.n == 2);
+    cr_expect(item[3]->kind == SR_PICKLE_TUPLE && item[3]->as.list.item[0] == item[0]);
+    cr_expect_eq(item[5], item[1]);
+    sr_pickle_free(p);
+}
+
+/* A tensor of float [2, 3] in storage "0" of 8 items, from item 1 on; pieces to break one by one. */
+#define STORAGE                                                                                              \
+    "((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"                                      \
+    "0X\x03\x00\x00\x00"                                                                                     \
+    "cpuK\x08tQ"
+#define REBUILD                                                                                              \
+    "\x80\x02"                                                                                               \
+    "ctorch._utils\n_rebuild_tensor_v2\n"
+#define HOOKS "ccollections\nOrderedDict\n)R"
+
+Test(pickle, a_tensor_is_a_range_of_a_storage) {
+    TAKES(p, root, REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.");
+    cr_assert_eq(root->kind, SR_PICKLE_TENSOR);
+    const struct sr_pickle_tensor *t = root->as.tensor;
+    cr_expect(t->rank == 2 && t->shape[0] == 2 && t->shape[1] == 3 && t->offset == 1);
+    cr_expect(t->storage->as.storage.dtype == SR_F32 && t->storage->as.storage.items == 8);
+    cr_expect(sr_pickle_is(t->storage->as.storage.key, "0"));
+    sr_pickle_free(p);
+}
+
+Test(pickle, tensors_that_are_no_range_are_refused) {
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x01K\x02\x86\x89" HOOKS "tR.",
+            "contiguous()"); /* transposed */
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x00K\x01\x86\x89" HOOKS "tR.",
+            "contiguous()"); /* expanded */
+    refuses(REBUILD STORAGE "K\x03K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.", "past the end");
+    refuses(REBUILD STORAGE "J\xff\xff\xff\xffK\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.",
+            "something else");
+    refuses(REBUILD STORAGE "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7fK\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS
+                            "tR.",
+            "past the end");
+    refuses(REBUILD STORAGE
+            "K\x01\x8a\x05\x00\x00\x00\x00\x01\x8a\x05\x00\x00\x00\x00\x01\x86K\x03K\x01\x86\x89" HOOKS "tR.",
+            "2^64");
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x01\x85\x89" HOOKS "tR.", "size and stride");
+    refuses(REBUILD STORAGE "K\x01J\xff\xff\xff\xffK\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.",
+            "size and stride");
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89}(K\x01K\x01utR.", "hooks");
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "}(K\x01K\x01utR.", "x.clone()");
+    refuses(REBUILD "(K\x00K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.", "something else");
+    refuses(REBUILD "K\x01\x85R.", "something else");
+    refuses("\x80\x02(X\x07\x00\x00\x00storageK\x01K\x01K\x01K\x01tQ.", "persistent id");
+    refuses("\x80\x02X\x07\x00\x00\x00storageQ.", "persistent id");
+}
+
+/* A parameter is its tensor; versions of layers come as a state of a state dict. */
+Test(pickle, parameters_and_state_dicts) {
+    TAKES(p, root,
+          "\x80\x02"
+          "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n" STORAGE
+          "K\x00K\x02\x85K\x01\x85\x89" HOOKS "tR\x88" HOOKS "tR.");
+    cr_expect_eq(root->kind, SR_PICKLE_TENSOR);
+    sr_pickle_free(p);
+    TAKES(q, dict, "\x80\x02" HOOKS "}X\x09\x00\x00\x00_metadata}sb.");
+    cr_expect(dict->kind == SR_PICKLE_DICT && dict->ordered && dict->as.list.n == 0);
+    sr_pickle_free(q);
+    refuses("\x80\x02}}b.", "BUILD");
+    refuses("\x80\x02" HOOKS "K\x01"
+            "b.",
+            "BUILD");
+}
+
+/* ---- programs ---- */
+
+Test(pickle, a_program_is_refused_by_the_name_of_what_it_asks_for) {
+    refuses("\x80\x02"
+            "cos\nsystem\nX\x02\x00\x00\x00id\x85R.",
+            "os.system, which is no part of a tensor: the file could run a program; not read");
+    refuses("\x80\x02"
+            "cposix\nsystem\n.",
+            "posix.system");
+    refuses("\x80\x02"
+            "cbuiltins\neval\n.",
+            "builtins.eval");
+    refuses("\x80\x02"
+            "c__builtin__\ngetattr\n.",
+            "__builtin__.getattr");
+    refuses("\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.", "os.system");
+    /* pieces of the name out of the memo */
+    refuses("\x80\x04(\x8c\x06system\x94\x8c\x02os\x94th\x01h\x00\x93.", "os.system");
+    /* deep inside the arguments of an honest call */
+    refuses(REBUILD "(((cos\nsystem\n\x85\x85\x85tR.", "os.system");
+    refuses(REBUILD "(((ios\nsystem\n", "os.system");
+    /* an honest name with a dot, and names that only look honest */
+    refuses("\x80\x04\x8c\x0b"
+            "collections\x8c\x14OrderedDict.fromkeys\x93.",
+            "collections.OrderedDict.fromkeys");
+    refuses("\x80\x02"
+            "ctorch._utils\n_rebuild_tensor_v2 \n.",
+            "_rebuild_tensor_v2 ");
+    refuses("\x80\x02"
+            "ctorch\x00\nFloatStorage\n.",
+            "asks for torch");
+    refuses("\x80\x02"
+            "ctorch.storage\n_load_from_bytes\n.",
+            "torch.storage._load_from_bytes");
+    refuses("\x80\x02"
+            "c\n\n.",
+            "asks for .,");
+}
+
+/* What a terminal would obey does not reach it. */
+Test(pickle, names_are_made_printable) {
+    refuses("\x80\x02"
+            "cos\x1b[2J\nsystem\n.",
+            "os?[2J.system");
+}
+
+Test(pickle, honest_things_that_are_not_read_come_with_a_way_out) {
+    refuses("\x80\x02"
+            "cnumpy.core.multiarray\nscalar\n.",
+            "numpy.core.multiarray.scalar, a NumPy number: save x.item()");
+    refuses("\x80\x02"
+            "cnumpy._core.multiarray\n_reconstruct\n.",
+            "torch.from_numpy");
+    refuses("\x80\x02"
+            "ctorch._utils\n_rebuild_qtensor\n.",
+            "x.dequantize()");
+    refuses("\x80\x02"
+            "ctorch._utils\n_rebuild_sparse_tensor\n.",
+            "x.to_dense()");
+    refuses("\x80\x02"
+            "ctorch._utils\n_rebuild_parameter_with_state\n.",
+            "x.detach()");
+    refuses("\x80\x02"
+            "ctorch.nn.modules.linear\nLinear\n.",
+            "state_dict()");
+    refuses("\x80\x02"
+            "c__main__\nRouter\n.",
+            "__main__.Router");
+}
+
+Test(pickle, instructions_that_tensors_do_not_need_are_refused_by_name) {
+    static const struct {
+        const char *bytes, *name;
+    } cases[] = {{"\x80\x02(o.", "OBJ"},
+                 {"\x80\x02\x81.", "NEWOBJ"},
+                 {"\x80\x02\x92.", "NEWOBJ_EX"},
+                 {"\x80\x02\x82\x05.", "EXT1"},
+                 {"\x80\x02\x83\x05\x01.", "EXT2"},
+                 {"\x80\x02\x84\x05\x01\x01\x01.", "EXT4"},
+                 {"\x80\x02N0.", "POP"},
+                 {"\x80\x02N2.", "DUP"},
+                 {"\x80\x02I1\n.", "INT"},
+                 {"\x80\x02P1\n.", "PERSID"},
+                 {"\x80\x02S'a'\n.", "STRING"},
+                 {"\x80\x02\x8f.", "EMPTY_SET"},
+                 {"\x80\x05\x97.", "NEXT_BUFFER"},
+                 {"\x80\x03"
+                  "C\x01x.",
+                  "SHORT_BINBYTES"},
+                 {"\x80\x02g0\n.", "GET"},
+                 {"\x80\x02(d.", "DICT"},
+                 {"\x80\x02\xfe.", "0xfe"}};
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        refuses_bytes(cases[i].bytes, strlen(cases[i].bytes), cases[i].name);
+}
+
+Test(pickle, honest_names_are_called_only_as_torch_calls_them) {
+    refuses("\x80\x02"
+            "ccollections\nOrderedDict\nK\x01\x85R.",
+            "collections.OrderedDict with arguments");
+    refuses("\x80\x02"
+            "ctorch\nFloatStorage\nK\x01\x85R.",
+            "torch.FloatStorage with arguments");
+    refuses("\x80\x02K\x01)R.", "no function");
+    refuses("\x80\x02"
+            "ctorch\nSize\nK\x01R.",
+            "no tuple");
+    TAKES(p, root,
+          "\x80\x02"
+          "(ctorch\nfloat16\nctorch\ndevice\nX\x03\x00\x00\x00"
+          "cpu\x85Rctorch\nSize\nK\x01\x85\x85Rt.");
+    cr_expect(root->as.list.item[0]->kind == SR_PICKLE_NOTHING &&
+              root->as.list.item[1]->kind == SR_PICKLE_NOTHING);
+    cr_expect(root->as.list.item[2]->kind == SR_PICKLE_TUPLE && root->as.list.item[2]->as.list.n == 1);
+    sr_pickle_free(p);
+}
+
+/* ---- damage ---- */
+
+Test(pickle, a_broken_machine_is_refused) {
+    refuses("", "protocol");
+    refuses("(K\x01t.", "protocol");
+    refuses("\x80\x01N.", "protocol");
+    refuses("\x80\x06N.", "protocol");
+    refuses("\x80\x02N\x80\x02.", "protocol");
+    refuses("\x80\x02.", "left over");
+    refuses("\x80\x02NN.", "left over");
+    refuses("\x80\x02(.", "left over");
+    refuses("\x80\x02N.N", "left over");
+    refuses("\x80\x02\x85.", "empty stack");
+    refuses("\x80\x02(\x85.", "empty stack");
+    refuses("\x80\x02R.", "empty stack");
+    refuses("\x80\x02t.", "not begun");
+    refuses("\x80\x02u.", "not begun");
+    refuses("\x80\x02(u.", "no dict");
+    refuses("\x80\x02}(Nu.", "no dict");
+    refuses("\x80\x02](NNu.", "no dict");
+    refuses("\x80\x02}(Ne.", "no list");
+    refuses("\x80\x02NN\x93.", "no text");
+    refuses("\x80\x02h\x00.", "did not remember");
+    refuses("\x80\x02j\xff\xff\xff\xff.", "did not remember");
+    refuses("\x80\x02q\x00.", "empty stack");
+    refuses("\x80\x02Nr\xff\xff\xff\xff.", "remembers more than");
+    refuses("\x80\x02X\xff\xff\xff\xffhi.", "cut off");
+    refuses("\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffhi.", "cut off");
+    refuses("\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xffN.", "cut off");
+}
+
+Test(pickle, one_that_is_cut_anywhere_is_refused) {
+    static const char whole[] = REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.";
+    for (size_t n = 0; n + 1 < sizeof whole; n++)
+        refuses_bytes(whole, n, "");
+}
+
+/* A few bytes can ask for gigabytes: each of these is stopped at a limit. */
+Test(pickle, greed_is_limited) {
+    const size_t size = (size_t)5 << 20;
+    char *bytes = sr_alloc(size, 1, NULL);
+    memset(bytes, ']', size);
+    memcpy(bytes, "\x80\x02", 2);
+    refuses_bytes(bytes, size, "stacks more than");
+    memset(bytes + 2, '(', size - 2);
+    refuses_bytes(bytes, size, "stacks more than");
+    memset(bytes + 2, '\x85', size - 2);
+    bytes[2] = 'N';
+    refuses_bytes(bytes, size, "makes more than");
+    sr_free(bytes);
+    bytes = sr_alloc(SR_PICKLE_LARGEST + 1, 1, NULL);
+    refuses_bytes(bytes, SR_PICKLE_LARGEST + 1, "limit");
+    sr_free(bytes);
+}

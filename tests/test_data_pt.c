@@ -1,0 +1,317 @@
+/* test_data_pt.c: files of torch.save: by PyTorch 2.13 and 1.13.1, bit by bit against what the safetensors
+ * package wrote of the same tensors; and archives that lie, are damaged or are something else.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/run_program.h"
+#include "tests/tensor_files.h"
+#include "tests/zip_fixture.h"
+
+static char *folder, path[256];
+static struct sr_error err;
+
+static void begin(void) {
+    folder = folder_begin();
+    snprintf(path, sizeof path, "%s/m.pt", folder);
+}
+
+static void end(void) {
+    folder_end(folder);
+}
+
+TestSuite(pt, .init = begin, .fini = end);
+
+/* ---- what torch wrote ---- */
+
+static void expect_same(const struct sr_tensors *t, size_t i, const struct sr_tensor *wanted) {
+    const struct sr_tensor_info *info = sr_tensors_at(t, i);
+    cr_assert_not_null(info, "%s is missing", wanted->name);
+    cr_expect_eq(info->dtype, wanted->dtype, "%s", info->name);
+    cr_assert_eq(info->rank, wanted->rank, "%s", info->name);
+    cr_assert(memcmp(info->shape, wanted->shape, (size_t)info->rank * sizeof *info->shape) == 0, "%s",
+              info->name);
+}
+
+/* All values of tensor i, read `step` items at a time. */
+static void expect_values(struct sr_tensors *t, size_t i, const struct sr_tensor *wanted, size_t step) {
+    const size_t items = (size_t)sr_tensor_items(wanted), size = sr_dtype_size(wanted->dtype);
+    unsigned char out[256];
+    for (size_t at = 0; at < items; at += step) {
+        const size_t n = items - at < step ? items - at : step;
+        cr_assert_eq(sr_tensors_read(t, i, at, out, n, &err), SR_OK, "%s", err.text);
+        cr_expect_arr_eq(out, (const unsigned char *)wanted->data + at * size, n * size, "%s", wanted->name);
+    }
+}
+
+static void compare(const char *name, const char *expected) {
+    char file[256];
+    struct sr_tensors *t = open_tensors(vector_path(file, name));
+    struct sr_safetensors *s = open_expected(expected);
+    cr_expect_str_eq(sr_tensors_format(t), "torch.save");
+    cr_expect_eq(sr_tensors_count(t), sr_safetensors_count(s), "%s", name);
+    for (size_t k = 0; k < sr_safetensors_count(s); k++) {
+        const struct sr_tensor *wanted = sr_safetensors_at(s, k);
+        /* safetensors has no way to give a bare tensor no name */
+        const size_t i = sr_tensors_find(t, strcmp(wanted->name, "tensor") == 0 ? "" : wanted->name);
+        expect_same(t, i, wanted);
+        expect_values(t, i, wanted, 24);
+        expect_values(t, i, wanted, 1);
+        expect_values(t, i, wanted, 5);
+    }
+    sr_safetensors_close(s);
+    sr_tensors_close(t);
+}
+
+Test(pt, every_file_holds_what_torch_saved) {
+    static const char *const names[] = {"checkpoint", "state_dict", "half", "bfloat16", "double",
+                                        "module",     "compiled",   "two",  "views",    "bare"};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        char pt[64], expected[64];
+        snprintf(pt, sizeof pt, "%s.pt", names[i]);
+        snprintf(expected, sizeof expected, "%s.safetensors", names[i]);
+        compare(pt, expected);
+    }
+}
+
+Test(pt, so_do_those_of_pytorch_1_13) {
+    compare("torch1_checkpoint.pt", "checkpoint.safetensors");
+    compare("torch1_state_dict.pt", "state_dict.safetensors");
+}
+
+Test(pt, plain_values_are_metadata) {
+    static const struct sr_pair of_checkpoint[] = {{"layer_idx", "23"}, {"auprc", "0.8125"},
+                                                   {"name", "router"},  {"done", "true"},
+                                                   {"none", NULL},      {"state_dict", NULL}};
+    static const struct sr_pair of_views[] = {{"big", "1099511627776"}, {"huge", NULL},  {"negative", "-5"},
+                                              {"size.0", "2"},          {"size.1", "3"}, {"device", NULL},
+                                              {"dtype", NULL}};
+    char file[256];
+    size_t n;
+    struct sr_tensors *t = open_tensors(vector_path(file, "checkpoint.pt"));
+    for (size_t i = 0; i < SR_COUNT(of_checkpoint); i++) {
+        const char *value = sr_tensors_metadata(t, of_checkpoint[i].key);
+        cr_expect(of_checkpoint[i].value ? value && strcmp(value, of_checkpoint[i].value) == 0 : !value, "%s",
+                  of_checkpoint[i].key);
+    }
+    sr_tensors_pairs(t, &n);
+    cr_expect_eq(n, 4);
+    sr_tensors_close(t);
+    t = open_tensors(vector_path(file, "views.pt"));
+    for (size_t i = 0; i < SR_COUNT(of_views); i++) {
+        const char *value = sr_tensors_metadata(t, of_views[i].key);
+        cr_expect(of_views[i].value ? value && strcmp(value, of_views[i].value) == 0 : !value, "%s",
+                  of_views[i].key);
+    }
+    sr_tensors_close(t);
+}
+
+Test(pt, tensors_are_read_in_any_order) {
+    char file[256];
+    struct sr_tensors *t = open_tensors(vector_path(file, "views.pt"));
+    const size_t whole = sr_tensors_find(t, "whole"), part = sr_tensors_find(t, "part");
+    for (int k = 23; k >= 0; k--) {
+        float a, b;
+        cr_assert_eq(sr_tensors_read(t, whole, (uint64_t)k, &a, 1, &err), SR_OK, "%s", err.text);
+        cr_assert_eq(sr_tensors_read(t, part, (uint64_t)k / 2, &b, 1, &err), SR_OK, "%s", err.text);
+        cr_expect_eq(a, (float)k);
+        cr_expect_eq(b, (float)(6 + k / 2));
+    }
+    sr_tensors_close(t);
+}
+
+/* ---- damage ---- */
+
+/* Opens the bytes and reads every tensor whole into out [1024]; the status of the first failure. */
+static int read_whole(const void *bytes, size_t size, unsigned char *out, size_t *used) {
+    struct sr_tensors *t;
+    *used = 0;
+    FILE *f = fopen(path, "wb");
+    cr_assert_eq(fwrite(bytes, 1, size, f), size);
+    cr_assert_eq(fclose(f), 0);
+    int status = sr_tensors_open(&t, path, &err);
+    for (size_t i = 0; status == SR_OK && i < sr_tensors_count(t); i++) {
+        const struct sr_tensor_info *info = sr_tensors_at(t, i);
+        const size_t items = (size_t)sr_tensor_info_items(info);
+        cr_assert_leq(*used + items * sr_dtype_size(info->dtype), 1024);
+        status = sr_tensors_read(t, i, 0, out + *used, items, &err);
+        *used += items * sr_dtype_size(info->dtype);
+    }
+    sr_tensors_close(t);
+    return status;
+}
+
+static char *small_file(size_t *size) {
+    char file[256];
+    void *bytes;
+    cr_assert_eq(sr_file_read(&bytes, size, vector_path(file, "bare.pt"), 1 << 20, &err), SR_OK);
+    return bytes;
+}
+
+/* A bit of the archive's own tables may mean nothing; one that changes a number does not pass. */
+Test(pt, no_flipped_bit_changes_a_number) {
+    size_t size, used, wanted;
+    char *bytes = small_file(&size);
+    unsigned char good[1024], out[1024];
+    size_t refused = 0;
+    cr_assert_eq(read_whole(bytes, size, good, &wanted), SR_OK);
+    cr_assert_eq(wanted, 12);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        if (read_whole(bytes, size, out, &used) == SR_OK)
+            cr_expect(used == wanted && memcmp(out, good, used) == 0, "bit %zu", bit);
+        else
+            refused++;
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    cr_expect_gt(refused, size, "of %zu bits", 8 * size); /* the pickle, the numbers, most of the tables */
+    sr_free(bytes);
+}
+
+Test(pt, a_file_that_is_cut_anywhere_is_refused) {
+    size_t size, used;
+    char *bytes = small_file(&size);
+    unsigned char out[1024];
+    for (size_t n = 0; n < size; n++)
+        cr_expect_eq(read_whole(bytes, n, out, &used), SR_DATA, "%zu of %zu bytes", n, size);
+    sr_free(bytes);
+}
+
+/* ---- archives that lie ---- */
+
+/* {"x": float32 [2, 3] of the record data/0} */
+static const char pickle[] = "\x80\x02}X\x01\x00\x00\x00xctorch._utils\n_rebuild_tensor_v2\n"
+                             "((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"
+                             "0X\x03\x00\x00\x00"
+                             "cpuK\x06tQK\x00K\x02K\x03\x86K\x03K\x01\x86\x89"
+                             "ccollections\nOrderedDict\n)RtRs.";
+static const float six[6] = {1, -2, 3.5f, 0, 1e-30f, 6};
+
+static void write_zip(const struct zip_entry *entries, size_t n) {
+    struct zip_bytes z;
+    zip_make(&z, entries, n);
+    cr_assert_eq(sr_atomic_file_write(path, z.at, z.size, &err), SR_OK);
+}
+
+static void refuses(const struct zip_entry *entries, size_t n, const char *word) {
+    struct sr_tensors *t;
+    write_zip(entries, n);
+    err = (struct sr_error){0};
+    cr_expect_eq(sr_tensors_open(&t, path, &err), SR_DATA, "%s", word);
+    cr_expect_null(t);
+    expect_in(err.text, word);
+    expect_in(err.text, path);
+}
+
+/* clang-format off */
+#define ENTRY(n, bytes, ...) {.name = (n), .data = (bytes), .size = __VA_ARGS__}
+/* clang-format on */
+#define PICKLE  ENTRY("m/data.pkl", pickle, sizeof pickle - 1)
+#define NUMBERS ENTRY("m/data/0", six, sizeof six)
+#define REFUSES(word, ...)                                                                                   \
+    do {                                                                                                     \
+        const struct zip_entry entries[] = {__VA_ARGS__};                                                    \
+        refuses(entries, SR_COUNT(entries), word);                                                           \
+    } while (0)
+
+Test(pt, the_archive_made_here_is_a_good_one) {
+    const struct zip_entry good[] = {PICKLE, NUMBERS, ENTRY("m/byteorder", "little", 6)};
+    float out[6];
+    write_zip(good, 3);
+    struct sr_tensors *t = open_tensors(path);
+    cr_assert_eq(sr_tensors_count(t), 1);
+    cr_expect_str_eq(sr_tensors_at(t, 0)->name, "x");
+    cr_expect_eq(sr_tensors_read(t, 0, 0, out, 6, &err), SR_OK);
+    cr_expect_arr_eq(out, six, sizeof six);
+    sr_tensors_close(t);
+}
+
+Test(pt, entries_that_torch_does_not_write_are_refused) {
+    REFUSES("'m/data/0' is compressed", PICKLE, ENTRY("m/data/0", six, sizeof six, .method = 8));
+    REFUSES("'m/data/0' is encrypted", PICKLE, ENTRY("m/data/0", six, sizeof six, .flags = 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m/../../etc/passwd", "x", 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("../x", "x", 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("/etc/passwd", "x", 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m/..", "x", 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m\\..\\x", "x", 1));
+    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("C:x", "x", 1));
+    REFUSES("is there twice", PICKLE, NUMBERS, NUMBERS);
+    REFUSES("zip archive", PICKLE, NUMBERS, ENTRY("m/data/1", six, sizeof six, .overlaps = true));
+    REFUSES("checksum", ENTRY("m/data.pkl", pickle, sizeof pickle - 1, .bad_crc = true), NUMBERS);
+}
+
+Test(pt, records_must_be_what_the_pickle_says) {
+    REFUSES("data/0 has 20 bytes, but its pickle says 6 items of F32", PICKLE, ENTRY("m/data/0", six, 20));
+    REFUSES("data/0 has 0 bytes", PICKLE, ENTRY("m/data/0", NULL, 0));
+    REFUSES("data/0, which is not there", PICKLE);
+    REFUSES("data/0, which is not there", PICKLE, ENTRY("n/data/0", six, sizeof six));
+    REFUSES("big-endian", PICKLE, NUMBERS, ENTRY("m/byteorder", "big", 3));
+    REFUSES("protocol", ENTRY("m/data.pkl", NULL, 0), NUMBERS);
+}
+
+Test(pt, a_damaged_number_is_found_when_it_is_read) {
+    const struct zip_entry entries[] = {PICKLE, ENTRY("m/data/0", six, sizeof six, .bad_crc = true)};
+    float out[6];
+    write_zip(entries, 2);
+    struct sr_tensors *t = open_tensors(path);
+    cr_expect_eq(sr_tensors_read(t, 0, 0, out, 4, &err), SR_OK);
+    cr_expect_eq(sr_tensors_read(t, 0, 4, out, 2, &err), SR_DATA);
+    expect_in(err.text, "damaged");
+    cr_expect_eq(sr_tensors_read(t, 0, 0, out, 6, &err), SR_DATA);
+    sr_tensors_close(t);
+}
+
+Test(pt, other_archives_are_named) {
+    REFUSES("TorchScript", PICKLE, NUMBERS, ENTRY("m/constants.pkl", "x", 1));
+    REFUSES("TorchScript", ENTRY("m/code/__torch__.py", "x", 1), PICKLE, NUMBERS);
+    REFUSES("NumPy archive", ENTRY("x.npy", "x", 1));
+    REFUSES("without data.pkl", ENTRY("readme.txt", "x", 1));
+    REFUSES("without data.pkl", ENTRY("data.pkl", pickle, sizeof pickle - 1));
+    REFUSES("more than one data.pkl", PICKLE, NUMBERS, ENTRY("n/data.pkl", pickle, sizeof pickle - 1));
+}
+
+/* ---- trees that lie ---- */
+
+static void refuses_pickle(const char *bytes, size_t size, const char *word) {
+    REFUSES(word, ENTRY("m/data.pkl", bytes, size), NUMBERS);
+}
+
+Test(pt, lists_that_never_end_are_refused) {
+    char bytes[400] = "\x80\x02]q\x01h\x01"
+                      "a.";
+    refuses_pickle(bytes, 9, "in themselves");
+    size_t n = 2; /* each list holds the one before twice: 2^40 values in 200 bytes */
+    bytes[n++] = ']';
+    for (int i = 0; i < 40; i++, n += 5)
+        memcpy(bytes + n, "q\x01h\x01\x86", 5);
+    bytes[n++] = '.';
+    refuses_pickle(bytes, n, "in its pickle");
+}
+
+#define TENSOR                                                                                               \
+    "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"   \
+    "0X\x03\x00\x00\x00"                                                                                     \
+    "cpuK\x06tQK\x00K\x06\x85K\x01\x85\x89"                                                                  \
+    "ccollections\nOrderedDict\n)RtR"
+
+Test(pt, names_are_unique_short_and_printable) {
+    static const char twice[] = "\x80\x02}(X\x03\x00\x00\x00"
+                                "a.b" TENSOR "X\x01\x00\x00\x00"
+                                "a}X\x01\x00\x00\x00"
+                                "b" TENSOR "su.";
+    static const char escape[] = "\x80\x02}X\x03\x00\x00\x00"
+                                 "a\x1b[" TENSOR "s.";
+    static const char nothing[] = "\x80\x02}N" TENSOR "s.";
+    char name[400] = "\x80\x02}X\x80\x00\x00\x00";
+    memset(name + 8, 'n', 128);
+    memcpy(name + 136, TENSOR "s.", sizeof TENSOR + 1);
+    refuses_pickle(name, 136 + sizeof TENSOR + 1, "127 bytes");
+    refuses_pickle(twice, sizeof twice - 1, "two tensors are called 'a.b'");
+    refuses_pickle(escape, sizeof escape - 1, "does not print");
+    refuses_pickle(nothing, sizeof nothing - 1, "neither text nor a whole number");
+}
+
+Test(pt, a_program_inside_is_refused_by_name) {
+    static const char program[] = "\x80\x02}X\x01\x00\x00\x00"
+                                  "acposix\nsystem\nX\x0d\x00\x00\x00touch /tmp/no\x85Rs.";
+    refuses_pickle(program, sizeof program - 1, "asks for posix.system, which is no part of a tensor");
+}
