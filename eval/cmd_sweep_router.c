@@ -5,8 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,23 +142,6 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
                    r->options->score.model);
 }
 
-/* Some file systems know the one way, some the other. */
-static int rename_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    return errno == EINVAL || errno == ENOSYS ? link(from, to) : -1;
-}
-
-/* Gives the file its name, unless there is one of that name: of two that want it one gets it. */
-static int name_take(const char *path, const char *temporary, struct sr_error *err) {
-    if (rename_new(temporary, path) == 0)
-        return sr_rename_sync(path, err);
-    if (errno == EEXIST)
-        return sr_fail(err, SR_USAGE, "%s exists by now; routers are never overwritten: name a new file",
-                       path);
-    return sr_fail(err, SR_IO, "%s cannot be made: %s", path, strerror(errno));
-}
-
 static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
                         const struct texts *t, struct sr_error *err) {
     const char *path = r->options->out;
@@ -172,7 +153,7 @@ static int router_write(const struct sr_sweep_result *r, const struct sr_safeten
     if (status == 0)
         status = verify(r, temporary, err);
     if (status == 0)
-        status = name_take(path, temporary, err);
+        status = sr_rename_new(temporary, path, err);
     unlink(temporary);
     return status;
 }

@@ -175,6 +175,21 @@ int sr_rename_sync(const char *path, struct sr_error *err) {
                : SR_OK;
 }
 
+/* Some file systems know the one way, some the other. */
+static int link_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    return errno == EINVAL || errno == ENOSYS ? link(from, to) : -1;
+}
+
+int sr_rename_new(const char *from, const char *to, struct sr_error *err) {
+    if (link_new(from, to) == 0)
+        return sr_rename_sync(to, err);
+    if (errno == EEXIST)
+        return sr_fail(err, SR_USAGE, "%s exists by now; routers are never overwritten: name a new file", to);
+    return sr_fail(err, SR_IO, "%s cannot be made: %s", to, strerror(errno));
+}
+
 /* ---- commit ---- */
 
 /* Bytes safely on disk and the stream closed. If not, errno says what went wrong, 0 if only the stream knew.

@@ -40,6 +40,11 @@ int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 /* Makes a rename to path last, as commit does for its own. SR_IO as there. */
 int sr_rename_sync(const char *path, struct sr_error *err);
 
+/* Gives the file `from` the name `to` unless there is a file of that name: of two that want it one gets it.
+ * SR_USAGE where there is one; `from` may be left then, and after other failures. Synced like sr_rename_sync.
+ */
+int sr_rename_new(const char *from, const char *to, struct sr_error *err);
+
 /* The first folder of this process that could not be synced, and why ("/mnt/x: Invalid argument"), or NULL:
  * what was written there is whole, but a power failure soon after may bring the old files back. Any thread.
  */

@@ -27,6 +27,7 @@
     X(eval, "measure a router on a dump")                                                                    \
     X(sweep, "choose the threshold by what it is to achieve")                                                \
     X(infer, "probability and decision for every row of a dump")                                             \
+    X(import, "take over a router that PyTorch saved")                                                       \
     X(export, "write a router in the format that another program reads")                                     \
     X(data, "make feature dumps (data synth)")                                                               \
     X(doctor, "this machine as the program sees it")
