@@ -71,7 +71,7 @@ static int find_folder(const struct sr_tensors *t, struct in *in, struct sr_erro
     }
     if (!in->folder[0])
         return sr_fail(err, SR_DATA, "%s is a zip archive without data.pkl: no torch.save file", t->path);
-    return SR_OK;
+    return sr_zip_stored(in->zip, err);
 }
 
 /* The whole record of that name, or NULL: *status says whether it failed. `limit` bytes at most. */

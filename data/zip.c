@@ -72,13 +72,10 @@ static int check_entry(struct sr_zip *z, size_t i, const zip_stat_t *st, struct 
         return fail_entry(z, st->name, err, "has a name that leads out of the archive; not read");
     if (st->encryption_method != ZIP_EM_NONE)
         return fail_entry(z, st->name, err, "is encrypted; not read");
-    if (st->comp_method != ZIP_CM_STORE)
-        return fail_entry(
-            z, st->name, err,
-            "is compressed, which torch.save never does; load the file in Python and torch.save it again");
-    if (st->size != st->comp_size)
+    const bool stored = st->comp_method == ZIP_CM_STORE;
+    if (stored && st->size != st->comp_size)
         return fail_entry(z, st->name, err, "has two sizes");
-    z->entries[i] = (struct sr_zip_entry){st->name, st->size};
+    z->entries[i] = (struct sr_zip_entry){st->name, st->size, stored};
     return SR_OK;
 }
 
@@ -109,7 +106,7 @@ static int check_entries(struct sr_zip *z, struct sr_error *err) {
         const int status = check_entry(z, i, &st, err);
         if (status < 0)
             return status;
-        if (__builtin_add_overflow(total, st.size, &total) ||
+        if (__builtin_add_overflow(total, st.comp_size, &total) ||
             __builtin_add_overflow(total, LOCAL_HEADER + strlen(st.name), &total) ||
             total > (uint64_t)file.st_size)
             return fail_entry(z, st.name, err, "makes the entries larger than the file: they overlap");
@@ -186,6 +183,15 @@ size_t sr_zip_find(const struct sr_zip *z, const char *name) {
     return z->count;
 }
 
+int sr_zip_stored(const struct sr_zip *z, struct sr_error *err) {
+    for (size_t i = 0; i < z->count; i++)
+        if (!z->entries[i].stored)
+            return fail_entry(z, z->entries[i].name, err,
+                              "is compressed, which torch.save never does; load the file in Python and "
+                              "torch.save it again");
+    return SR_OK;
+}
+
 /* ---- reading ---- */
 
 static int fail_read(const struct sr_zip *z, zip_error_t *error, struct sr_error *err) {
@@ -235,7 +241,7 @@ static int read_open(struct sr_zip *z, unsigned char *to, size_t bytes, size_t *
 int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
     unsigned char beyond;
     size_t got = 0, more = 0;
-    int status = go_to(z, i, at, err);
+    int status = z->entries[i].stored ? go_to(z, i, at, err) : sr_zip_stored(z, err);
     if (status == SR_OK)
         status = read_open(z, out, bytes, &got, err);
     if (status == SR_OK && got < bytes)

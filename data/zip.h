@@ -1,7 +1,7 @@
 /* zip.h: a zip archive whose entries are stored as they are, as torch.save writes it.
  *
  * Only the central directory is believed, and that only as far as the local headers agree with it. An archive
- * is refused as a whole if an entry is compressed or encrypted, has a name that leads elsewhere, or has the
+ * is refused as a whole if an entry is encrypted, has a name that leads elsewhere, or has the
  * name of another, or if the entries together are larger than the file. Belongs to one thread.
  *
  * SPDX-License-Identifier: MIT
@@ -9,6 +9,7 @@
 #ifndef SR_ZIP_ARCHIVE_H
 #define SR_ZIP_ARCHIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct sr_zip;
 struct sr_zip_entry {
     const char *name; /* belongs to the archive */
     uint64_t size;    /* bytes */
+    bool stored;      /* as it is; one that is compressed cannot be read */
 };
 
 /* SR_DATA, SR_IO, SR_NOMEM. *out is NULL after a failure. */
@@ -30,8 +32,11 @@ const struct sr_zip_entry *sr_zip_at(const struct sr_zip *z, size_t i);
 /* The number of the entry of that name, or sr_zip_count. */
 size_t sr_zip_find(const struct sr_zip *z, const char *name);
 
-/* Bytes [at, at + bytes) of entry i, which must be in it and not be none. Reading on where the last call
- * stopped is cheap. Where an entry was read from its beginning to its end in this way, its checksum is
+/* SR_DATA, with its name, if an entry is compressed. */
+int sr_zip_stored(const struct sr_zip *z, struct sr_error *err);
+
+/* Bytes [at, at + bytes) of a stored entry i, which must be in it and not be none. Reading on where the last
+ * call stopped is cheap. Where an entry was read from its beginning to its end in this way, its checksum is
  * compared: SR_DATA. */
 int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err);
 

@@ -195,6 +195,8 @@ static int check_kinds(const struct finder *f, const struct group *g, struct sr_
                 f, m, err,
                 "has a weight of one dimension and no running_mean: a LayerNorm, or a BatchNorm "
                 "without running statistics; a router has BatchNorm with them");
+        if (m->stranger == SR_IMPORT_NONE && m->tensor[WEIGHT] == SR_IMPORT_NONE)
+            return fail_module(f, m, err, "has no weight");
         return fail_tensor(f, m->stranger != SR_IMPORT_NONE ? m->stranger : m->first->tensor, err,
                            "has no place in a router (Linear and BatchNorm layers only)");
     }

@@ -262,6 +262,7 @@ Test(pt, a_damaged_number_is_found_when_it_is_read) {
 
 Test(pt, other_archives_are_named) {
     REFUSES("TorchScript", PICKLE, NUMBERS, ENTRY("m/constants.pkl", "x", 1));
+    REFUSES("TorchScript", PICKLE, NUMBERS, {.name = "m/code/x.py", .data = "x", .size = 1, .method = 8});
     REFUSES("TorchScript", ENTRY("m/code/__torch__.py", "x", 1), PICKLE, NUMBERS);
     REFUSES("NumPy archive", ENTRY("x.npy", "x", 1));
     REFUSES("without data.pkl", ENTRY("readme.txt", "x", 1));
