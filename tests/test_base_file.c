@@ -290,6 +290,20 @@ Test(atomic_file, a_command_warns_of_the_folder_at_its_end) {
     sr_free(text);
 }
 
+Test(atomic_file, a_new_name_is_taken_only_where_none_is) {
+    char from[256], to[256];
+    snprintf(from, sizeof from, "%s/from", folder);
+    snprintf(to, sizeof to, "%s/to", folder);
+    cr_assert_eq(sr_atomic_file_write(from, "new", 3, &err), SR_OK);
+    cr_expect_eq(sr_rename_new(from, to, &err), SR_OK, "%s", err.text);
+    cr_assert_eq(sr_atomic_file_write(from, "later", 5, &err), SR_OK);
+    cr_expect_eq(sr_rename_new(from, to, &err), SR_USAGE);
+    char *text = slurp(to);
+    cr_expect_str_eq(text, "new");
+    sr_free(text);
+    cr_expect_eq(sr_rename_new("/no/such", "/no/such/either", &err), SR_IO);
+}
+
 Test(file_read, reads_to_the_limit_and_no_further) {
     void *bytes;
     size_t size;
