@@ -30,6 +30,7 @@
     X(import, "take over a router that PyTorch saved")                                                       \
     X(export, "write a router in the format that another program reads")                                     \
     X(data, "make feature dumps (data synth)")                                                               \
+    X(explain, "make a logged decision again, and say whether it is the same")                               \
     X(doctor, "this machine as the program sees it")
 
 #define X(name, help) int sr_cmd_##name(int argc, char **argv);

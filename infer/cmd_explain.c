@@ -1,0 +1,318 @@
+/* cmd_explain.c: `saferoute explain`: a decision from the log of a serving process, made again.
+ *
+ * The line says which router decided (the hash of its file), in which precision, at which threshold. The same
+ * file and the same features give the same bits on every CPU, so anything else is an answer too: another
+ * router, other features, or a line that was changed.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/data.h"
+#include "infer/infer.h"
+
+#define LINE_MOST ((size_t)1 << 20)
+
+struct explain_options {
+    char *model, *decision, *features;
+    int64_t row;
+};
+
+static const struct sr_option table[] = {
+    {"model", SR_OPTION_TEXT, offsetof(struct explain_options, model), .metavar = "W",
+     .help = "the weights that decided"},
+    {"decision", SR_OPTION_TEXT, offsetof(struct explain_options, decision), .metavar = "LINE|FILE",
+     .help = "the line of JSON that saferoute_decision_json wrote, or a file that holds it"},
+    {"features", SR_OPTION_TEXT, offsetof(struct explain_options, features), .metavar = "F",
+     .help = "the row's features: a dump (.h5), .npy, .safetensors or .pt"},
+    {"row", SR_OPTION_INTEGER, offsetof(struct explain_options, row), .fallback = "0", .min = 0,
+     .max = UINT32_MAX, .metavar = "N",
+     .help = "which row of F; of a dump with ids that of the line's id unless this is given"},
+};
+
+static const struct sr_command command = {
+    .name = "explain",
+    .usage =
+        "usage: saferoute explain --model W --decision LINE --features F [--row N]\n"
+        "\n"
+        "Makes a logged decision again, from the router and the features it was made of, and says whether it "
+        "is the\n"
+        "same: the same router file, the same logit, the same decision, and why it went where it went.\n",
+    .notes = "example:\n"
+             "  saferoute explain --model router.safetensors --decision line.json --features row.npy\n"
+             "\n"
+             "exit status: 0 the same, 1 different, 2 usage, 65 bad data, 66 no such file, 74 I/O error\n",
+    .table = table,
+    .count = SR_COUNT(table),
+};
+
+/* What the line says. */
+struct line {
+    char artefact[65], decision[8], reason[32], id[256];
+    int precision;
+    uint64_t key;
+    float logit, prob, threshold, range; /* NaN: null */
+};
+
+/* ---- the line ---- */
+
+static int take_text(char *to, size_t size, const struct sr_json *line, const char *key,
+                     struct sr_error *err) {
+    const char *text = sr_json_as_string(sr_json_get(line, key));
+    if (!text)
+        return sr_fail(err, SR_DATA, "--decision: no text \"%s\": not a line of saferoute_decision_json",
+                       key);
+    if ((size_t)snprintf(to, size, "%s", text) >= size)
+        return sr_fail(err, SR_DATA, "--decision: \"%s\" is longer than any that the library writes", key);
+    return 0;
+}
+
+static int take_number(float *to, const struct sr_json *line, const char *key, struct sr_error *err) {
+    const struct sr_json *value = sr_json_get(line, key);
+    double number = (double)NAN;
+    if (!sr_json_is_null(value) && !sr_json_as_number(value, &number))
+        return sr_fail(err, SR_DATA, "--decision: \"%s\" is missing or no number", key);
+    *to = (float)number;
+    return 0;
+}
+
+static int take_precision(int *to, const char *name, struct sr_error *err) {
+    for (*to = SAFEROUTE_COMPUTE_FLOAT32; *to <= SAFEROUTE_COMPUTE_INT8; ++*to)
+        if (strcmp(sr_precision_name(*to), name) == 0)
+            return 0;
+    return sr_fail(err, SR_DATA, "--decision: precision \"%s\" is none: no router decided this", name);
+}
+
+static int line_take(struct line *l, const struct sr_json *from, struct sr_error *err) {
+    char precision[32], key[32];
+    const struct sr_json *id = sr_json_get(from, "id");
+    int status;
+    if ((status = take_text(l->artefact, sizeof l->artefact, from, "artefact", err)) < 0 ||
+        (status = take_text(l->decision, sizeof l->decision, from, "decision", err)) < 0 ||
+        (status = take_text(l->reason, sizeof l->reason, from, "reason", err)) < 0 ||
+        (status = take_text(precision, sizeof precision, from, "precision", err)) < 0 ||
+        (status = take_text(key, sizeof key, from, "key", err)) < 0 ||
+        (status = take_number(&l->logit, from, "logit", err)) < 0 ||
+        (status = take_number(&l->prob, from, "prob", err)) < 0 ||
+        (status = take_number(&l->threshold, from, "threshold", err)) < 0 ||
+        (status = take_number(&l->range, from, "range", err)) < 0)
+        return status;
+    l->key = strtoull(key, NULL, 16);
+    snprintf(l->id, sizeof l->id, "%s", sr_json_as_string(id) ? sr_json_as_string(id) : "");
+    if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_ROUTER)) == 0)
+        return sr_fail(err, SR_DATA,
+                       "--decision: reason NO_ROUTER: no router was open, so the row went to the "
+                       "large guard; there is nothing to make again");
+    return take_precision(&l->precision, precision, err);
+}
+
+/* The option's own text where it is JSON, else the file of that name. */
+static int line_read(struct line *l, const char *option, struct sr_error *err) {
+    struct sr_json *json;
+    void *text = NULL;
+    size_t size = strlen(option);
+    const bool is_line = option[strspn(option, " \t")] == '{';
+    int status = is_line ? 0 : sr_file_read(&text, &size, option, LINE_MOST, err);
+    if (status == 0)
+        status = sr_json_parse(&json, is_line ? option : text, size, err);
+    sr_free(text);
+    if (status < 0)
+        return status;
+    status = line_take(l, json, err);
+    sr_json_free(json);
+    return status;
+}
+
+/* ---- the features ---- */
+
+static bool is_hdf5(const char *path) {
+    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char head[8] = {0};
+    FILE *f = fopen(path, "rbe");
+    const bool read = f && fread(head, 1, sizeof head, f) == sizeof head;
+    if (f)
+        fclose(f);
+    return read && memcmp(head, magic, sizeof magic) == 0;
+}
+
+static int find_id(uint32_t *row, const struct sr_data *d, const struct line *l, const char *path,
+                   struct sr_error *err) {
+    for (size_t i = 0; i < d->rows; i++)
+        if (d->id[i] && strcmp(d->id[i], l->id) == 0) {
+            *row = (uint32_t)i;
+            return 0;
+        }
+    return sr_fail(err, SR_DATA, "%s: no row has the id \"%.100s\" of the line; --row N says which one it is",
+                   path, l->id);
+}
+
+/* x: allocated, free with sr_free. */
+static int dump_row(void **x, size_t *width, const struct explain_options *o, bool row_given,
+                    const struct line *l, struct sr_error *err) {
+    const struct sr_data_options how = {.features_only = true};
+    const struct sr_loader_options order = {.order = SR_ORDER_FILE, .batch = 1};
+    struct sr_data *d = NULL;
+    struct sr_loader *loader = NULL;
+    struct sr_batch batch;
+    uint32_t row = (uint32_t)o->row;
+    int status = sr_data_open(&d, o->features, &how, err);
+    if (status == 0 && !row_given && d->id && l->id[0])
+        status = find_id(&row, d, l, o->features, err);
+    if (status == 0 && row >= d->rows)
+        status = sr_fail(err, SR_DATA, "%s: there is no row %u, only %zu rows", o->features, row, d->rows);
+    if (status == 0)
+        status = sr_loader_create(&loader, d, &row, 1, &order, err);
+    if (status == 0 && (status = sr_loader_start(loader, 0, 0, err)) == 0 &&
+        (status = sr_loader_next(loader, &batch, err)) > 0) {
+        *width = d->width;
+        *x = sr_alloc(d->width, sizeof(float), err);
+        status = *x ? 0 : SR_NOMEM;
+        if (*x)
+            memcpy(*x, batch.x, d->width * sizeof(float));
+    }
+    sr_loader_free(loader);
+    sr_data_close(d);
+    return status;
+}
+
+/* Tensors of one row, or rows by --row. */
+static int tensor_row(void **x, size_t *width, int *dtype, const struct explain_options *o,
+                      struct sr_error *err) {
+    struct sr_tensors *file;
+    int status = sr_tensors_open(&file, o->features, err);
+    if (status < 0)
+        return status;
+    const struct sr_tensor_info *t = sr_tensors_count(file) == 1 ? sr_tensors_at(file, 0) : NULL;
+    const bool fits = t && (t->dtype == SR_F32 || t->dtype == SR_F16 || t->dtype == SR_BF16) &&
+                      (t->rank == 1 || t->rank == 2) && t->shape[t->rank - 1] <= SR_DATA_WIDTH_MAX;
+    if (!fits)
+        status = sr_fail(err, SR_DATA, "%s: not one tensor [D] or [N, D] of float32, float16 or bfloat16",
+                         o->features);
+    else if ((uint64_t)o->row >= (t->rank == 2 ? t->shape[0] : 1))
+        status = sr_fail(err, SR_DATA, "%s: there is no row %" PRId64, o->features, o->row);
+    if (status == 0) {
+        *width = (size_t)t->shape[t->rank - 1];
+        *dtype = t->dtype == SR_F32   ? SAFEROUTE_FLOAT32
+                 : t->dtype == SR_F16 ? SAFEROUTE_FLOAT16
+                                      : SAFEROUTE_BFLOAT16;
+        *x = sr_alloc(*width, sizeof(float), err);
+        status = *x ? sr_tensors_read(file, 0, (uint64_t)o->row * *width, *x, *width, err) : SR_NOMEM;
+    }
+    sr_tensors_close(file);
+    return status;
+}
+
+/* ---- the decision, again ---- */
+
+/* What the serving process had set, as far as its decision tells. */
+static struct saferoute_options options_of(const struct line *l) {
+    const bool routed = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_OUT_OF_RANGE)) == 0 ||
+                        strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_OVERLOAD)) == 0;
+    return (struct saferoute_options){.precision = l->precision,
+                                      .range = routed ? SAFEROUTE_RANGE_ROUTE : SAFEROUTE_RANGE_COUNT,
+                                      .has_threshold = !isnan(l->threshold),
+                                      .threshold = l->threshold};
+}
+
+static bool same_number(float a, float b) {
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static void print_number(const char *name, float then, float now) {
+    char a[SR_DECIMAL_TEXT], b[SR_DECIMAL_TEXT];
+    if (same_number(then, now))
+        printf("%-10s %s\n", name, sr_decimal_float(b, now));
+    else
+        printf("%-10s %s, in the line %s\n", name, sr_decimal_float(b, now), sr_decimal_float(a, then));
+}
+
+static void print_word(const char *name, const char *then, const char *now) {
+    if (strcmp(then, now) == 0)
+        printf("%-10s %s\n", name, now);
+    else
+        printf("%-10s %s, in the line %s\n", name, now, then);
+}
+
+/* EXPLORE and OVERLOAD are made of what a serving process knew besides the row. */
+static const char *expected_reason(const char *reason) {
+    if (strcmp(reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0)
+        return saferoute_reason_name(SAFEROUTE_REASON_SCORE);
+    if (strcmp(reason, saferoute_reason_name(SAFEROUTE_REASON_OVERLOAD)) == 0)
+        return saferoute_reason_name(SAFEROUTE_REASON_OUT_OF_RANGE);
+    return reason;
+}
+
+static int report(const struct line *l, const struct saferoute_decision *d, const struct saferoute_router *r,
+                  struct sr_error *err) {
+    const bool explored = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0;
+    const char *decision = d->large || explored ? "large" : "small", *artefact = saferoute_artefact(r);
+    const bool same_router = strcmp(l->artefact, artefact) == 0;
+    const bool same = same_router && same_number(l->logit, d->logit) && same_number(l->prob, d->prob) &&
+                      strcmp(l->decision, decision) == 0 && !(explored && d->large) &&
+                      strcmp(expected_reason(l->reason), saferoute_reason_name(d->reason)) == 0;
+    char threshold[SR_DECIMAL_TEXT];
+    printf("%s\n\n", same ? "same: the router decides again as the line says" : "different");
+    print_word("router", l->artefact, artefact);
+    printf("%-10s %s\n", "precision", sr_precision_name(l->precision));
+    print_number("logit", l->logit, d->logit);
+    print_number("prob", l->prob, d->prob);
+    printf("%-10s %s\n", "threshold", sr_decimal_float(threshold, d->threshold));
+    print_number("range", l->range, d->range);
+    print_word("decision", l->decision, decision);
+    printf("%-10s %s: %s\n", "reason", l->reason,
+           explored ? saferoute_reason_text(SAFEROUTE_REASON_EXPLORE) : saferoute_reason_text(d->reason));
+    if (same)
+        return 0;
+    return sr_fail(err, SR_NO,
+                   same_router
+                       ? "the same router gives another result: the features are not those of the line, or "
+                         "the line was changed"
+                       : "these are not the weights that decided; find the file whose sha256sum is %s",
+                   l->artefact);
+}
+
+static int run(const struct explain_options *o, bool row_given, struct sr_error *err) {
+    struct line l = {0};
+    struct saferoute_error why;
+    struct saferoute_router *router = NULL;
+    struct saferoute_decision d;
+    void *x = NULL;
+    size_t width = 0;
+    int dtype = SAFEROUTE_FLOAT32;
+    if (!o->model || !o->decision || !o->features)
+        return sr_fail(err, SR_USAGE, "--%s is missing",
+                       !o->model      ? "model"
+                       : !o->decision ? "decision"
+                                      : "features");
+    int status = line_read(&l, o->decision, err);
+    if (status == 0)
+        status = is_hdf5(o->features) ? dump_row(&x, &width, o, row_given, &l, err)
+                                      : tensor_row(&x, &width, &dtype, o, err);
+    const struct saferoute_options options = options_of(&l);
+    if (status == 0 && (status = saferoute_open(&router, o->model, &options, &why)) < 0)
+        sr_fail(err, status, "%s", why.text);
+    if (status == 0) {
+        saferoute_decide(
+            router, &d,
+            &(struct saferoute_rows){.features = x, .dtype = dtype, .rows = 1, .width = width, .key = &l.key},
+            NULL);
+        status = report(&l, &d, router, err);
+    }
+    saferoute_close(router);
+    sr_free(x);
+    return status;
+}
+
+int sr_cmd_explain(int argc, char **argv) {
+    struct explain_options opts = {0};
+    struct sr_options o;
+    struct sr_error err = {0};
+    int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);
+    if (status > 0)
+        status = run(&opts, sr_options_given(&o, "row"), &err);
+    return sr_command_end(&o, status, &err);
+}
