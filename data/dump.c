@@ -13,8 +13,7 @@
 #include "data/column.h"
 #include "data/label.h"
 #include "data/names.h"
-
-static const char *const feature_names[] = {"features", "X", "embeddings", "hidden_states", NULL};
+#include "data/role.h"
 
 /* ---- features ---- */
 
@@ -39,7 +38,7 @@ static int choose_type(struct sr_dump *d, const char *name, const struct sr_h5_i
 static int open_features(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
     struct sr_h5_info info;
-    int status = sr_column_dataset(&name, d, options->names.features, feature_names, err);
+    int status = sr_column_dataset(&name, d, options->names.features, sr_roles[SR_ROLE_FEATURES].names, err);
     if (status == 0 && !name)
         status = sr_column_missing(d, "features", " (nor X, embeddings, hidden_states)", err);
     if (status == 0)

@@ -13,8 +13,7 @@
 #include <string.h>
 
 #include "data/column.h"
-
-static const char *const label_names[] = {"label", "labels", "y", "target", NULL};
+#include "data/role.h"
 
 /* ---- what labels follow from ---- */
 
@@ -126,7 +125,7 @@ int sr_label_read(struct sr_dump *d, const struct sr_data_options *options, stru
         return status;
     if (options->labels == SR_LABELS_DERIVED)
         return read_derived(d, options->names.label, err);
-    status = sr_column_dataset(&name, d, options->names.label, label_names, err);
+    status = sr_column_dataset(&name, d, options->names.label, sr_roles[SR_ROLE_LABEL].names, err);
     if (status < 0)
         return status;
     return options->labels == SR_LABELS_STORED ? read_stored(d, name, err) : read_checked(d, name, err);
