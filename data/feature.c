@@ -1,4 +1,4 @@
-/* feature.c: raw feature values to float. See feature.h.
+/* feature.c: raw feature values to float and back. See feature.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +19,31 @@ void sr_feature_to_float(float *y, const void *x, size_t n, enum sr_feature type
         break;
     case SR_FEATURE_BFLOAT:
         sr_vec()->bfloat16_to_float(y, x, n);
+        break;
+    case SR_FEATURE_FLOAT:
+        memcpy(y, x, n * sizeof(float));
+        break;
+    }
+}
+
+/* A carry out of the fraction into the exponent is right, up to infinity. */
+static uint16_t to_bfloat(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return 0x7fc0;
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
+void sr_feature_from_float(void *y, const float *x, size_t n, enum sr_feature type) {
+    uint16_t *to = y;
+    switch (type) {
+    case SR_FEATURE_HALF:
+        sr_vec()->float_to_half(y, x, n);
+        break;
+    case SR_FEATURE_BFLOAT:
+        for (size_t i = 0; i < n; i++)
+            to[i] = to_bfloat(x[i]);
         break;
     case SR_FEATURE_FLOAT:
         memcpy(y, x, n * sizeof(float));

@@ -1,6 +1,7 @@
 /* feature.h: how feature values are stored, in files and in memory.
  *
- * 16-bit values stay 16-bit until a batch is made; everything else is float. Conversions to float are exact.
+ * 16-bit values stay 16-bit until a batch is made; everything else is float. Conversions to float are exact,
+ * those from float round once.
  * HDF5 is never asked to convert 16-bit values: it does so in software, eighty times slower.
  *
  * SPDX-License-Identifier: MIT
@@ -16,5 +17,9 @@ size_t sr_feature_size(enum sr_feature type); /* bytes a value */
 
 /* y[0..n) = the values at x, which need no alignment beyond their size and do not overlap y. */
 void sr_feature_to_float(float *y, const void *x, size_t n, enum sr_feature type);
+
+/* The nearest values of a type to x[0..n), ties to even; beyond its largest an infinity. Zeros of float16 are
+ * positive. */
+void sr_feature_from_float(void *y, const float *x, size_t n, enum sr_feature type);
 
 #endif

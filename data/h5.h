@@ -112,7 +112,17 @@ int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t ro
 
 /* ---- writing ---- */
 
-enum sr_h5_type { SR_H5_WRITE_U8, SR_H5_WRITE_U32, SR_H5_WRITE_I64, SR_H5_WRITE_F32, SR_H5_WRITE_TEXT };
+enum sr_h5_type {
+    SR_H5_WRITE_U8,
+    SR_H5_WRITE_I8,
+    SR_H5_WRITE_U32,
+    SR_H5_WRITE_I64,
+    SR_H5_WRITE_HALF,
+    SR_H5_WRITE_BFLOAT,
+    SR_H5_WRITE_F32,
+    SR_H5_WRITE_F64,
+    SR_H5_WRITE_TEXT
+};
 
 /* A column; SR_H5_WRITE_TEXT: char *const [rows], variable strings. */
 int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type type, const void *items,
@@ -122,10 +132,24 @@ int sr_h5_write_column(const struct sr_h5 *f, const char *name, enum sr_h5_type 
 int sr_h5_write_fixed(const struct sr_h5 *f, const char *name, const char *items, size_t rows, size_t size,
                       struct sr_error *err);
 
-/* An empty contiguous [rows, width] float16 dataset, to be filled by blocks of rows of raw values. */
+#define SR_H5_GROWS SIZE_MAX
+
+struct sr_h5_layout {
+    enum sr_feature type;
+    size_t rows; /* or SR_H5_GROWS: as many as are written */
+    size_t width;
+    int gzip; /* level 1 to 9; 0: not compressed */
+};
+
+/* A [rows, width] dataset, to be filled by blocks of rows of raw values: in one piece, which is read fastest,
+ * or in chunks of `band` whole rows where it is compressed or grows. */
+int sr_h5_write_layout(const struct sr_h5 *f, const char *name, const struct sr_h5_layout *layout,
+                       size_t band, struct sr_error *err);
+
+/* The plain case: rows that are known, float16, in one piece. */
 int sr_h5_write_matrix(const struct sr_h5 *f, const char *name, size_t rows, size_t width,
                        struct sr_error *err);
-int sr_h5_write_rows(const struct sr_h5 *f, const char *name, const uint16_t *half, size_t first, size_t rows,
+int sr_h5_write_rows(const struct sr_h5 *f, const char *name, const void *values, size_t first, size_t rows,
                      size_t width, struct sr_error *err);
 
 int sr_h5_write_attribute(const struct sr_h5 *f, const char *object, const char *name, const char *value,
