@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define END 256 /* behind the last byte; no byte and no status */
 
@@ -21,6 +22,7 @@ struct sr_csv {
     size_t used;             /* bytes of it; may pass SR_CSV_BYTES, but nothing is stored there */
     uint32_t *begin;         /* [SR_CSV_FIELDS] where each begins */
     size_t fields, columns;  /* of this record; of the first, 0 before it */
+    off_t bytes;             /* of the file */
 };
 
 static int fail(const struct sr_csv *c, struct sr_error *err, const char *what) {
@@ -128,6 +130,8 @@ int sr_csv_open(struct sr_csv **out, const char *path, struct sr_error *err) {
         sr_csv_close(c);
         return status;
     }
+    struct stat st;
+    c->bytes = fstat(fileno(c->from), &st) == 0 ? st.st_size : 0;
     skip_byte_order_mark(c->from);
     *out = c;
     return 0;
@@ -142,6 +146,10 @@ void sr_csv_close(struct sr_csv *c) {
     sr_free(c->text);
     sr_free(c->begin);
     sr_free(c);
+}
+
+size_t sr_csv_fields(const struct sr_csv *c) {
+    return c->fields;
 }
 
 size_t sr_csv_line(const struct sr_csv *c) {
@@ -163,4 +171,8 @@ int sr_csv_column(size_t *index, const struct sr_csv *c, const char *name, struc
         *index = i;
     }
     return 0;
+}
+
+double sr_csv_fraction(const struct sr_csv *c) {
+    return c->bytes > 0 ? (double)ftello(c->from) / (double)c->bytes : 1;
 }

@@ -32,10 +32,13 @@ void sr_csv_close(struct sr_csv *c); /* NULL is fine */
  * with more or fewer fields than the first; one past the limits. SR_IO: the file cannot be read. */
 int sr_csv_next(struct sr_csv *c, struct sr_error *err);
 
+size_t sr_csv_fields(const struct sr_csv *c);                   /* of the record */
 size_t sr_csv_line(const struct sr_csv *c);                     /* on which the record begins, from 1 */
 const char *sr_csv_field(const struct sr_csv *c, size_t index); /* of the record; valid until the next */
 
 /* *index: the field of the record (the header) that reads `name`, or SR_CSV_NONE. SR_DATA if two do. */
 int sr_csv_column(size_t *index, const struct sr_csv *c, const char *name, struct sr_error *err);
+
+double sr_csv_fraction(const struct sr_csv *c); /* of the file's bytes read, 0..1 */
 
 #endif
