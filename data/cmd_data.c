@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/data.h"
+#include "data/cmd_data.h"
 
 /* ---- data synth ---- */
 
@@ -39,8 +39,7 @@ static const struct sr_command synth_command = {
     .count = SR_COUNT(synth_table),
 };
 
-/* "unsafe: 1692 (42.3 %)", of the rows where it is known. */
-static void print_share(const char *what, const uint8_t *column, size_t rows) {
+void sr_print_share(const char *what, const uint8_t *column, size_t rows) {
     size_t ones = 0, known = 0;
     for (size_t i = 0; i < rows; i++) {
         ones += column[i] == 1;
@@ -58,8 +57,8 @@ static int print_dump(const char *path, struct sr_error *err) {
     if (status < 0)
         return status;
     printf("%s: %zu rows of %zu float16 features, %zu sources\n", path, d->rows, d->width, d->sources);
-    print_share("label 1 (small guard wrong, large guard right)", d->label, d->rows);
-    print_share(", unsafe", d->gold, d->rows);
+    sr_print_share("label 1 (small guard wrong, large guard right)", d->label, d->rows);
+    sr_print_share(", unsafe", d->gold, d->rows);
     putchar('\n');
     sr_data_close(d);
     return 0;
@@ -85,21 +84,23 @@ static int synth(int argc, char **argv) {
 
 /* ---- saferoute data ---- */
 
-/* X(name, one line of help) */
-#define DATA_COMMANDS(X) X(synth, "write a synthetic feature dump")
+/* X(name, function, one line of help) */
+#define DATA_COMMANDS(X)                                                                                     \
+    X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
+    X(synth, synth, "a synthetic feature dump")
 
 static int run(const char *name, int argc, char **argv, bool *found) {
     *found = true;
-#define X(command, help)                                                                                     \
+#define X(command, function, help)                                                                           \
     if (strcmp(name, #command) == 0)                                                                         \
-        return command(argc, argv);
+        return function(argc, argv);
     DATA_COMMANDS(X)
 #undef X
     *found = false;
     return 0;
 }
 
-#define X(command, help) "  " #command "   " help "\n"
+#define X(command, function, help) "  " #command ": " help "\n"
 static const struct sr_command data_command = {
     .name = "data",
     .usage = "usage: saferoute data COMMAND [options]\n\ncommands:\n" DATA_COMMANDS(X),
@@ -108,7 +109,7 @@ static const struct sr_command data_command = {
 #undef X
 
 static int fail_unknown(const char *name, struct sr_error *err) {
-#define X(command, help) #command,
+#define X(command, function, help) #command,
     static const char *const names[] = {DATA_COMMANDS(X) NULL};
 #undef X
     const char *nearest = name ? sr_nearest(name, names) : NULL;

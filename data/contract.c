@@ -36,6 +36,10 @@ static const struct {
     {"large_threshold", CUTS("large")},
 };
 
+const char *sr_contract_key(int k) {
+    return key[k].name;
+}
+
 /* A default that nobody stated is passed on only where the labels are known to follow from it. */
 static int claim_threshold(struct sr_claim *claim, const struct sr_dump *d, const struct sr_guard *g,
                            struct sr_error *err) {

@@ -11,7 +11,8 @@
 
 struct sr_dump;
 
-#define SR_CONTRACT_KEYS 10 /* the pairs of struct sr_data's contract */
+/* Key k < SR_CONTRACT_KEYS: "feature_model", ...; static storage. */
+const char *sr_contract_key(int k);
 
 struct sr_claim {
     char *value; /* NULL: none */

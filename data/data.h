@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/role.h"
 #include "data/sketch.h"
 #include "data/tensors.h"
 #include "nn/base/base.h"
@@ -39,6 +40,7 @@ struct sr_data_names {
 };
 
 #define SR_DATA_WIDTH_MAX 65536 /* features a row */
+#define SR_CONTRACT_KEYS  10    /* pairs of a contract */
 
 /* Of a label, gold or verdict: not known. */
 #define SR_UNKNOWN 255
@@ -276,6 +278,54 @@ struct sr_synth {
     uint64_t world; /* seed of the guards and of the feature directions: dumps of one world share a problem */
 };
 int sr_synth_write(const char *path, const struct sr_synth *how, struct sr_error *err);
+
+/* A dump from what people have: tensors saved by PyTorch (.pt), safetensors, .npy, CSV, JSONL, a value a line
+ * (.txt), hidden-state files of vLLM; see convert.c. */
+enum sr_convert_type { SR_CONVERT_HALF, SR_CONVERT_FLOAT, SR_CONVERT_BFLOAT, SR_CONVERT_KEEP };
+
+struct sr_convert {
+    const char *from;             /* a file whose columns go by the names of a dump, or NULL */
+    const char *column[SR_ROLES]; /* FILE or FILE:NAME of one column, or NULL; wins over `from` */
+    int type; /* enum sr_convert_type, of the features; KEEP: the source's, float64 and text
+                 as float32 */
+    int gzip; /* level of the features' compression, 0 to 9 */
+    bool layer_given;
+    int64_t layer;              /* of features with three axes, which of the middle one */
+    bool mean;                  /* of files of hidden states: the mean over tokens, not the last token */
+    const char *feature_prefix; /* of CSV columns with a feature each */
+    int labels;                 /* enum sr_labels; DERIVED leaves /label out */
+    /* Of the make of features and labels, as sr_contract_file_read gives it; wins over what files say. */
+    const struct sr_pair *contract;
+    size_t contract_count;
+};
+
+#define SR_CONTRACT_TEXT 96
+
+struct sr_converted {
+    size_t rows, width;
+    const char *type;           /* of the features as written: "float16"; static storage */
+    bool labelled;              /* there are labels or all they follow from */
+    size_t bad_rows, first_bad; /* with a NaN or an infinity among the features, kept as they are */
+    struct {                    /* what was given and what the files say is another */
+        const char *key;
+        char given[SR_CONTRACT_TEXT], found[SR_CONTRACT_TEXT];
+    } differs[SR_CONTRACT_KEYS];
+    size_t differences;
+};
+
+/* Writes the dump atomically, and opens it before it takes its name, so that what is there afterwards is read
+ * by every command. progress (may be NULL) as in sr_data_scan. SR_USAGE: no features named; out is one of the
+ * sources; --layer that is not there. SR_NOINPUT, SR_DATA: a source missing or damaged; row counts that
+ * differ (all are listed); a value that its column may not hold (file, line or row); features beyond what the
+ * type holds (counted); no row without NaN or infinity. */
+int sr_convert_write(struct sr_converted *done, const char *out, const struct sr_convert *how,
+                     void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
+
+/* A feature contract from a file: a JSON object of strings and numbers under the keys of struct sr_data's
+ * contract; what is null there, and a router's threshold and threshold_rule, are left out. *pairs is one
+ * block, free with sr_free. SR_USAGE: an unknown key (with the nearest one), a feature_norm other than pre,
+ * post and unit, a threshold that is none. SR_DATA: not such an object. */
+int sr_contract_file_read(struct sr_pair **pairs, size_t *n, const char *path, struct sr_error *err);
 
 /* What is said of every row of a dump, borrowed. */
 struct sr_score_columns {

@@ -29,7 +29,7 @@
     X(infer, "probability and decision for every row of a dump")                                             \
     X(import, "take over a router that PyTorch saved")                                                       \
     X(export, "write a router in the format that another program reads")                                     \
-    X(data, "make feature dumps (data synth)")                                                               \
+    X(data, "make feature dumps (data convert, data synth)")                                                 \
     X(explain, "make a logged decision again, and say whether it is the same")                               \
     X(doctor, "this machine as the program sees it")
 
