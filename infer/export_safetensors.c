@@ -8,10 +8,17 @@
  */
 #include <string.h>
 
-#include "infer/export.h"
+#include "infer/export_config.h"
 
 static bool is_weight(const struct sr_tensor *t) {
     return strncmp(t->name, "cls.", 4) == 0;
+}
+
+/* Threshold and rule are written anew; what else is said of a threshold goes with the one it is true of. */
+static bool stays(const struct sr_export *e, const char *key) {
+    if (strcmp(key, "threshold") == 0 || strcmp(key, "threshold_rule") == 0)
+        return false;
+    return strncmp(key, "threshold_", 10) != 0 || sr_export_of_threshold(e, key);
 }
 
 int sr_export_safetensors_write(const struct sr_export *e, const char *folder, struct sr_error *err) {
@@ -28,7 +35,7 @@ int sr_export_safetensors_write(const struct sr_export *e, const char *folder, s
     if (status == 0) {
         size_t m = 0;
         for (size_t i = 0; i < pairs; i++)
-            if (strcmp(metadata[i].key, "threshold") != 0 && strcmp(metadata[i].key, "threshold_rule") != 0)
+            if (stays(e, metadata[i].key))
                 own[m++] = metadata[i];
         own[m++] = (struct sr_pair){"threshold",
                                     e->has_threshold ? sr_decimal_float(threshold, e->threshold) : NULL};

@@ -133,3 +133,24 @@ Test(export_config, a_file_that_says_otherwise_is_seen) {
     s.router->layer[0].outputs--;
     subject_end(&s);
 }
+
+Test(export_config, safetensors_drops_what_was_measured_at_another_threshold) {
+    struct subject s = subject_begin(known, SR_COUNT(known));
+    struct sr_safetensors *out;
+    struct sr_error err = {0};
+    char path[128];
+    snprintf(path, sizeof path, "%s/w.safetensors", s.folder);
+    struct run r =
+        run_program(s.folder, "export --model %s --threshold 0.4 --to safetensors --out %s/o.safetensors",
+                    path, s.folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    snprintf(path, sizeof path, "%s/o.safetensors", s.folder);
+    cr_assert_eq(sr_safetensors_open(&out, path, &err), 0, "%s", err.text);
+    cr_expect_str_eq(sr_safetensors_metadata(out, "threshold"), "0.4");
+    cr_expect_null(sr_safetensors_metadata(out, "threshold_metrics"));
+    cr_expect_null(sr_safetensors_metadata(out, "threshold_data"));
+    cr_expect_not_null(sr_safetensors_metadata(out, "metrics"));
+    sr_safetensors_close(out);
+    subject_end(&s);
+}
