@@ -124,6 +124,12 @@ struct sr_overlap sr_sketch_overlap(const struct sr_sketch *s, const uint64_t *h
                                .share = below ? (double)seen_below / (double)below : (double)NAN};
 }
 
+double sr_sketch_rows(const struct sr_sketch *s) {
+    if (s->n < SR_SKETCH_ROWS)
+        return (double)s->n;
+    return (double)(s->n - 1) / (((double)s->hash[s->n - 1] + 1) * 0x1p-64);
+}
+
 /* ---- as text ---- */
 
 #define DIGITS 16 /* hexadecimal ones of a hash */

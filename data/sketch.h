@@ -32,6 +32,10 @@ void sr_sketch_make(struct sr_sketch *out, const uint64_t *hash, const uint32_t 
 /* Adds the rows of another one: the sketch of both sets together. */
 void sr_sketch_merge(struct sr_sketch *to, const struct sr_sketch *from);
 
+/* Distinct rows of the set: exact where the sketch holds all of them, else (k - 1) over the share of all
+ * hashes that lie below its k-th, whose relative deviation is 1/sqrt(k - 2), 3 % (Giroire 2009). */
+double sr_sketch_rows(const struct sr_sketch *s);
+
 /* 16 hexadecimal digits a hash, for a weights file's metadata; free with sr_free. And back: SR_DATA for what
  * sr_sketch_text would not write; path and key say in the message where it stands. */
 char *sr_sketch_text(const struct sr_sketch *s, struct sr_error *err);
