@@ -206,10 +206,16 @@ static int set_curves(struct sr_json *o, const struct sr_eval_result *r, struct 
     return sr_curves_json(o, &r->rows, exact, marks, r->calibrator, err);
 }
 
+/* Which weights were measured: their hash, as far as they carry it. */
+static void set_hash(struct sr_json *o, const struct sr_router *router) {
+    sr_json_set(o, "model_sha256", sr_json_string(router ? sr_router_metadata(router, "sha256") : NULL));
+}
+
 int sr_eval_json(struct sr_eval_result *r, struct sr_error *err) {
     struct sr_json *o = r->evaluation = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(2));
     sr_rows_files_json(o, r->options->score.model, r->scoring->data);
+    set_hash(o, r->scoring->router);
     sr_evaluation_json(o, &r->all);
     sr_json_set(o, "prevalence_at", sr_json_number(r->how.prevalence));
     sr_json_set(o, "train_share", sr_json_number(r->how.train_share));
