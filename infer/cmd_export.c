@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "infer/export.h"
+#include "infer/export_card.h"
 
 struct export_options {
-    char *model, *to, *out;
+    char *model, *to, *out, *eval;
     double threshold;
 };
 
@@ -21,11 +21,13 @@ static const struct sr_option table[] = {
      .help = "file to write (a folder where the format is one); replaced only once the new one is complete"},
     {"threshold", SR_OPTION_REAL, offsetof(struct export_options, threshold), .max = 1, .metavar = "T",
      .help = "threshold to write; else the weights' own, which sweep --out stores"},
+    {"eval", SR_OPTION_TEXT, offsetof(struct export_options, eval), .metavar = "F.json",
+     .help = "what eval --json wrote of this router, for the card (--to card, hf)"},
 };
 
 static const struct sr_command command = {
     .name = "export",
-    .usage = "usage: saferoute export --model W --to FORMAT --out FILE [--threshold T]\n"
+    .usage = "usage: saferoute export --model W --to FORMAT --out FILE [--threshold T] [--eval F.json]\n"
              "\n"
              "Writes a router in the format that another program reads. What was written is read back and "
              "its logits\n"
@@ -61,7 +63,7 @@ static const struct sr_exporter *find_format(const char *name, struct sr_error *
 }
 
 static int check_options(const struct export_options *o, struct sr_error *err) {
-    const struct sr_input inputs[] = {{"model", o->model, false}};
+    const struct sr_input inputs[] = {{"model", o->model, false}, {"eval", o->eval, false}};
     if (!o->model)
         return sr_fail(err, SR_USAGE, "--model is missing: the weights to export");
     if (!o->to)
@@ -89,6 +91,15 @@ static int set_threshold(struct sr_export *e, const struct export_options *o, bo
     return 0;
 }
 
+static int read_evaluation(struct sr_json **out, const struct sr_export *e, const struct export_options *o,
+                           struct sr_error *err) {
+    if (!o->eval)
+        return 0;
+    if (strcmp(o->to, "card") != 0 && strcmp(o->to, "hf") != 0)
+        return sr_fail(err, SR_USAGE, "--eval is for the card: it plays no part in --to %s", o->to);
+    return sr_card_evaluation_open(out, o->eval, e, err);
+}
+
 static void print_done(const struct sr_export *e, const struct export_options *o) {
     char threshold[SR_DECIMAL_TEXT];
     printf("%s: written as %s, read back, the same router; threshold %s%s%s\n", o->out, o->to,
@@ -100,6 +111,7 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
     const struct sr_exporter *to;
     struct sr_safetensors *file = NULL;
     struct sr_router *router = NULL;
+    struct sr_json *evaluation = NULL;
     struct sr_export e = {0};
     int status = check_options(o, err);
     if (status < 0)
@@ -111,10 +123,14 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
         goto out;
     e.file = file;
     e.router = router;
-    if ((status = set_threshold(&e, o, threshold_given, err)) == 0 &&
-        (status = sr_export(&e, to, o->out, err)) == 0)
+    if ((status = set_threshold(&e, o, threshold_given, err)) < 0 ||
+        (status = read_evaluation(&evaluation, &e, o, err)) < 0)
+        goto out;
+    e.evaluation = evaluation;
+    if ((status = sr_export(&e, to, o->out, err)) == 0)
         print_done(&e, o);
 out:
+    sr_json_free(evaluation);
     sr_router_close(router);
     sr_safetensors_close(file);
     return status;

@@ -22,7 +22,8 @@ struct sr_export {
     bool has_threshold;                /* chosen by --threshold or in the weights */
     float threshold;                   /* SR_THRESHOLD_UNSET where none was chosen */
     const char *threshold_rule;        /* "given" for --threshold; NULL: not known */
-    const char *name; /* of the main file inside the staging folder: the last part of --out */
+    const struct sr_json *evaluation; /* what eval --json wrote of this router, for the card; NULL: nothing */
+    const char *name;                 /* of the main file inside the staging folder: the last part of --out */
 };
 
 struct sr_exporter {
