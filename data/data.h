@@ -351,6 +351,25 @@ int sr_data_scores_form(const char *option, const char *path, struct sr_error *e
  * SR_USAGE: an ending that says no format. */
 int sr_data_read_scores(float *prob, const char *path, const struct sr_data *d, struct sr_error *err);
 
+/* ---- looking ---- */
+
+/* What a file holds, without a look at features. */
+struct sr_data_look {
+    char columns[2048]; /* of HDF5: "features [12, 8] float16, label [12] uint8", cut with "..." */
+    bool is_scores;     /* there is a column prob, and nothing that could be features: what infer wrote */
+    /* of scores: */
+    size_t rows, scored; /* all; those with a prob */
+    bool has_decision;   /* then large says how many rows go to the large guard */
+    size_t large;
+    double low, high, mean; /* of the probs; NaN without any */
+};
+/* Errors of opening; SR_DATA where a column prob holds no numbers. Of a CSV file without that column too. */
+int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_error *err);
+int sr_data_look_csv(struct sr_data_look *out, const char *path, struct sr_error *err);
+
+/* How features are kept: "float16", "bfloat16" or "float32" (float64 files too); static storage. */
+const char *sr_data_feature_type(const struct sr_data *d);
+
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);
 

@@ -29,8 +29,9 @@
     X(infer, "probability and decision for every row of a dump")                                             \
     X(import, "take over a router that PyTorch saved")                                                       \
     X(export, "write a router in the format that another program reads")                                     \
-    X(data, "make feature dumps (data convert, data synth)")                                                 \
+    X(inspect, "what a file is, and what differs between two")                                               \
     X(explain, "make a logged decision again, and say whether it is the same")                               \
+    X(data, "make feature dumps (data convert, data synth)")                                                 \
     X(doctor, "this machine as the program sees it")
 
 #define X(name, help) int sr_cmd_##name(int argc, char **argv);

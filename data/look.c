@@ -1,0 +1,136 @@
+/* look.c: what an HDF5 file or a table of scores holds, without a look at features; see data.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/csv.h"
+#include "data/h5.h"
+#include "data/set.h"
+
+static void take_prob(struct sr_data_look *l, double prob) {
+    l->rows++;
+    if (isnan(prob))
+        return;
+    l->scored++;
+    l->mean += prob; /* the sum, until all are there */
+    l->low = fmin(l->low, prob);
+    l->high = fmax(l->high, prob);
+}
+
+static void begin(struct sr_data_look *l) {
+    *l = (struct sr_data_look){.low = (double)NAN, .high = (double)NAN};
+}
+
+static void end(struct sr_data_look *l) {
+    l->mean = l->scored ? l->mean / (double)l->scored : (double)NAN;
+}
+
+/* ---- HDF5 ---- */
+
+static bool may_be_features(const struct sr_h5 *f) {
+    static const char *const names[] = {"features", "X", "embeddings", "hidden_states"};
+    for (size_t i = 0; i < SR_COUNT(names); i++)
+        if (sr_h5_has(f, names[i]))
+            return true;
+    return false;
+}
+
+static int look_at_probs(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+    struct sr_h5_info info;
+    int status = sr_h5_info(f, "prob", &info, err);
+    if (status < 0)
+        return status;
+    if (info.rank != 1 || info.kind == SR_H5_TEXT || info.kind == SR_H5_OPAQUE || info.kind == SR_H5_OTHER)
+        return sr_fail(err, SR_DATA, "%s: /prob is not a column of numbers", f->path);
+    double *prob = sr_alloc((size_t)info.shape[0], sizeof *prob, err);
+    status = prob ? sr_h5_read_doubles(f, "prob", prob, (size_t)info.shape[0], err) : SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < info.shape[0]; i++)
+        take_prob(l, prob[i]);
+    sr_free(prob);
+    return status;
+}
+
+static int look_at_decisions(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+    struct sr_h5_info info;
+    if (!sr_h5_has(f, "decision"))
+        return 0;
+    int status = sr_h5_info(f, "decision", &info, err);
+    if (status < 0 || info.rank != 1 || info.kind != SR_H5_INTEGER || info.shape[0] != l->rows)
+        return status;
+    int64_t *decision = sr_alloc(l->rows, sizeof *decision, err);
+    status = decision ? sr_h5_read_integers(f, "decision", decision, l->rows, err) : SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < l->rows; i++)
+        l->large += decision[i] == 1;
+    l->has_decision = status == 0;
+    sr_free(decision);
+    return status;
+}
+
+int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_error *err) {
+    struct sr_h5 *f;
+    begin(out);
+    int status = sr_h5_open(&f, path, err);
+    if (status < 0)
+        return status;
+    sr_h5_list(f, out->columns, sizeof out->columns);
+    out->is_scores = sr_h5_has(f, "prob") && !may_be_features(f);
+    if (out->is_scores && (status = look_at_probs(out, f, err)) == 0)
+        status = look_at_decisions(out, f, err);
+    end(out);
+    sr_h5_close(f, NULL);
+    return status;
+}
+
+/* ---- CSV ---- */
+
+static int fail_prob(const char *path, const struct sr_csv *csv, const char *text, struct sr_error *err) {
+    return sr_fail(err, SR_DATA, "%s: line %zu: prob is \"%.40s\", no number", path, sr_csv_line(csv), text);
+}
+
+static int take_records(struct sr_data_look *l, const char *path, struct sr_csv *csv, size_t prob,
+                        size_t decision, struct sr_error *err) {
+    int status;
+    while ((status = sr_csv_next(csv, err)) > 0) {
+        const char *text = sr_csv_field(csv, prob);
+        char *rest;
+        const double value = *text ? strtod(text, &rest) : (double)NAN;
+        if (*text && (rest == text || *rest))
+            return fail_prob(path, csv, text, err);
+        take_prob(l, value);
+        l->large += l->has_decision && strcmp(sr_csv_field(csv, decision), "large") == 0;
+    }
+    return status;
+}
+
+int sr_data_look_csv(struct sr_data_look *out, const char *path, struct sr_error *err) {
+    struct sr_csv *csv;
+    size_t prob = SR_CSV_NONE, decision = SR_CSV_NONE;
+    begin(out);
+    int status = sr_csv_open(&csv, path, err);
+    if (status < 0)
+        return status;
+    if ((status = sr_csv_next(csv, err)) > 0 && (status = sr_csv_column(&prob, csv, "prob", err)) == 0)
+        status = sr_csv_column(&decision, csv, "decision", err);
+    if (status == 0 && prob == SR_CSV_NONE)
+        status = sr_fail(err, SR_DATA, "%s: a table without a column prob", path);
+    if (status == 0) {
+        out->is_scores = true;
+        out->has_decision = decision != SR_CSV_NONE;
+        status = take_records(out, path, csv, prob, decision, err);
+    }
+    end(out);
+    sr_csv_close(csv);
+    return status;
+}
+
+/* ---- dumps ---- */
+
+const char *sr_data_feature_type(const struct sr_data *d) {
+    return d->in->type == SR_FEATURE_HALF     ? "float16"
+           : d->in->type == SR_FEATURE_BFLOAT ? "bfloat16"
+                                              : "float32";
+}

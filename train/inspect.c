@@ -1,0 +1,160 @@
+/* inspect.c: the kinds of files, and which of them a file is; see inspect.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "train/inspect.h"
+
+#define HEADER_MAX ((uint64_t)100000000) /* bytes of a safetensors header: the format's own limit */
+
+static const struct sr_kind kinds[] = {
+#define X(name, text, kin)                                                                                   \
+    {#name, text, SR_FAMILY_##kin, sr_inspect_##name##_recognise, sr_inspect_##name##_look},
+    SR_KIND_LIST(X)
+#undef X
+};
+
+/* ---- the beginning of a file ---- */
+
+static int read_head(struct sr_peek *p, struct sr_error *err) {
+    FILE *f = fopen(p->path, "rb");
+    if (!f)
+        return sr_fail(err, errno == EACCES ? SR_IO : SR_NOINPUT, "%s: %s", p->path, strerror(errno));
+    p->n = fread(p->head, 1, SR_PEEK, f);
+    const bool failed = ferror(f);
+    fclose(f);
+    return failed ? sr_fail(err, SR_IO, "%s: cannot be read", p->path) : 0;
+}
+
+static uint64_t header_length(const struct sr_peek *p) {
+    uint64_t length = 0;
+    for (size_t i = 0; i < 8; i++)
+        length |= (uint64_t)(unsigned char)p->head[i] << 8 * i;
+    return length;
+}
+
+/* Whether a JSON object of the length said, and room for it, follows the first eight bytes. */
+static bool is_safetensors(const struct sr_peek *p) {
+    return p->n > 9 && header_length(p) <= HEADER_MAX && header_length(p) <= p->size - 8 && p->head[8] == '{';
+}
+
+static int read_header(struct sr_peek *p, struct sr_error *err) {
+    const size_t length = (size_t)header_length(p);
+    struct sr_error why;
+    char *text = sr_alloc(length, 1, err);
+    FILE *f = text ? fopen(p->path, "rb") : NULL;
+    int status = !text ? SR_NOMEM : 0;
+    if (status == 0 && (!f || fseek(f, 8, SEEK_SET) < 0 || fread(text, 1, length, f) != length))
+        status = sr_fail(err, SR_IO, "%s: cannot be read", p->path);
+    if (f)
+        fclose(f);
+    if (status == 0 && (status = sr_json_parse(&p->header, text, length, &why)) < 0)
+        sr_fail(err, status, "%s: begins like safetensors, but its header is damaged: %.200s", p->path,
+                why.text);
+    sr_free(text);
+    return status;
+}
+
+static int peek(struct sr_peek *p, const char *path, struct sr_error *err) {
+    struct stat st;
+    *p = (struct sr_peek){.path = path};
+    if (stat(path, &st) < 0)
+        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
+    p->is_folder = S_ISDIR(st.st_mode);
+    if (p->is_folder)
+        return 0;
+    if (!S_ISREG(st.st_mode))
+        return sr_fail(err, SR_DATA, "%s: neither a file nor a folder", path);
+    p->size = (uint64_t)st.st_size;
+    const int status = read_head(p, err);
+    return status == 0 && is_safetensors(p) ? read_header(p, err) : status;
+}
+
+/* ---- of no kind ---- */
+
+static bool is_text(const struct sr_peek *p) {
+    for (size_t i = 0; i < p->n;) {
+        const size_t length = sr_utf8_printable(p->head + i);
+        const bool cut = p->n == SR_PEEK && i + 4 > p->n;
+        if (length == 0 && !cut && !strchr("\t\r\n", p->head[i]))
+            return false;
+        i += length ? length : 1;
+    }
+    return p->n > 0 && !memchr(p->head, '\0', p->n);
+}
+
+static int fail_unknown(const struct sr_peek *p, struct sr_error *err) {
+    char text[64], bytes[40] = "";
+    if (p->is_folder)
+        return sr_fail(err, SR_DATA,
+                       "%s: a folder with neither config.yaml (a run) nor config.json and model.safetensors "
+                       "(for Hugging Face) in it",
+                       p->path);
+    if (p->size == 0)
+        return sr_fail(err, SR_DATA, "%s: the file is empty", p->path);
+    if (p->n > 9 && p->head[8] == '{' && header_length(p) <= HEADER_MAX)
+        return sr_fail(err, SR_DATA, "%s: begins like safetensors, but is cut off inside its header",
+                       p->path);
+    if (is_text(p)) {
+        const size_t line = strcspn(p->head, "\r\n");
+        snprintf(bytes, sizeof bytes, "%.*s", line < 36 ? (int)line : 36, p->head);
+        return sr_fail(
+            err, SR_DATA,
+            "%s: text of no kind that is known here; it begins \"%s\" (help inspect lists what is known)",
+            p->path, sr_utf8_clean(text, sizeof text, bytes));
+    }
+    for (size_t i = 0; i < p->n && i < 8; i++)
+        snprintf(bytes + 3 * i, 4, "%02x ", (unsigned)(unsigned char)p->head[i]);
+    return sr_fail(err, SR_DATA,
+                   "%s: binary, and of no kind that is known here: %" PRIu64 " bytes, the first are %s"
+                   "(help inspect lists what is known)",
+                   p->path, p->size, bytes);
+}
+
+/* ---- looking ---- */
+
+int sr_inspect(struct sr_inspection *out, const char *path, struct sr_error *err) {
+    struct sr_peek *p = sr_alloc(1, sizeof *p, err);
+    *out = (struct sr_inspection){.path = path};
+    if (!p)
+        return SR_NOMEM;
+    int status = peek(p, path, err);
+    for (size_t i = 0; status == 0 && !out->kind && i < SR_COUNT(kinds); i++)
+        if (kinds[i].recognise(p))
+            out->kind = &kinds[i];
+    if (status == 0 && !out->kind)
+        status = fail_unknown(p, err);
+    if (status == 0) {
+        out->title = out->kind->title;
+        status = out->kind->look(&out->facts, p, &out->title, err);
+    }
+    if (status == 0 && out->facts.status < 0)
+        status = sr_fail(err, SR_NOMEM, "out of memory for what is known of %s", path);
+    sr_json_free(p->header);
+    sr_free(p);
+    return status;
+}
+
+void sr_inspection_free(struct sr_inspection *i) {
+    sr_facts_free(&i->facts);
+}
+
+int sr_inspect_differ(struct sr_facts *out, const struct sr_inspection *a, const struct sr_inspection *b,
+                      struct sr_error *err) {
+    int status = 0;
+    if (a->kind->family != b->kind->family)
+        return sr_fail(err, SR_USAGE, "%s: %s; %s: %s: only files of one kind can be compared", a->path,
+                       a->title, b->path, b->title);
+    if (a->kind == b->kind)
+        sr_facts_differ(out, &a->facts, &b->facts);
+    if (a->kind->family == SR_FAMILY_TENSORS)
+        status = sr_tensors_differ(out, a->path, b->path, err);
+    if (status == 0 && out->status < 0)
+        status = sr_fail(err, SR_NOMEM, "out of memory for what differs");
+    return status;
+}
