@@ -10,6 +10,7 @@
 struct inspect_options {
     char *file, *other;
     bool json;
+    struct sr_data_options how;
 };
 
 static const struct sr_option table[] = {
@@ -19,11 +20,13 @@ static const struct sr_option table[] = {
      .help = "a second one of the same kind: only what differs is shown"},
     {"json", SR_OPTION_SWITCH, offsetof(struct inspect_options, json), .flag_only = true,
      .help = "one JSON object instead of lines"},
+    SR_DATA_FEATURE_OPTIONS(struct inspect_options, how),
+    SR_DATA_LABEL_OPTIONS(struct inspect_options, how),
 };
 
 static const struct sr_command command = {
     .name = "inspect",
-    .usage = "usage: saferoute inspect FILE [FILE2] [--json]\n"
+    .usage = "usage: saferoute inspect FILE [FILE2] [--json] [names of datasets]\n"
              "\n"
              "Says what a file is and what is known of it; what is not known is called unknown. Of two files "
              "it says what\n"
@@ -112,7 +115,7 @@ static int print_two(const struct sr_inspection two[2], const struct sr_facts *d
 
 static int compare(struct sr_inspection two[2], const struct inspect_options *o, struct sr_error *err) {
     struct sr_facts differences = {0};
-    int status = sr_inspect(&two[1], o->other, err);
+    int status = sr_inspect(&two[1], o->other, &o->how, err);
     if (status == 0)
         status = sr_inspect_differ(&differences, &two[0], &two[1], err);
     if (status == 0)
@@ -125,7 +128,7 @@ static int run(const struct inspect_options *o, struct sr_error *err) {
     struct sr_inspection two[2] = {0};
     if (!o->file)
         return sr_fail(err, SR_USAGE, "inspect: which file? usage: saferoute inspect FILE [FILE2]");
-    int status = sr_inspect(&two[0], o->file, err);
+    int status = sr_inspect(&two[0], o->file, &o->how, err);
     if (status == 0)
         status = o->other ? compare(two, o, err) : print_one(&two[0], o->json, err);
     sr_inspection_free(&two[0]);

@@ -105,25 +105,27 @@ static int fail_unknown(const struct sr_peek *p, struct sr_error *err) {
         snprintf(bytes, sizeof bytes, "%.*s", line < 36 ? (int)line : 36, p->head);
         return sr_fail(
             err, SR_DATA,
-            "%s: text of no kind that is known here; it begins \"%s\" (help inspect lists what is known)",
+            "%s: text of no kind that is known here; it begins \"%s\" (saferoute help inspect lists what is)",
             p->path, sr_utf8_clean(text, sizeof text, bytes));
     }
     for (size_t i = 0; i < p->n && i < 8; i++)
         snprintf(bytes + 3 * i, 4, "%02x ", (unsigned)(unsigned char)p->head[i]);
     return sr_fail(err, SR_DATA,
                    "%s: binary, and of no kind that is known here: %" PRIu64 " bytes, the first are %s"
-                   "(help inspect lists what is known)",
+                   "(saferoute help inspect lists what is)",
                    p->path, p->size, bytes);
 }
 
 /* ---- looking ---- */
 
-int sr_inspect(struct sr_inspection *out, const char *path, struct sr_error *err) {
+int sr_inspect(struct sr_inspection *out, const char *path, const struct sr_data_options *how,
+               struct sr_error *err) {
     struct sr_peek *p = sr_alloc(1, sizeof *p, err);
     *out = (struct sr_inspection){.path = path};
     if (!p)
         return SR_NOMEM;
     int status = peek(p, path, err);
+    p->how = how;
     for (size_t i = 0; status == 0 && !out->kind && i < SR_COUNT(kinds); i++)
         if (kinds[i].recognise(p))
             out->kind = &kinds[i];

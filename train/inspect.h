@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "data/data.h"
 #include "train/facts.h"
 
 /* X(name, what a user reads, family). Two files of one family can be compared. */
@@ -35,7 +36,8 @@ struct sr_peek {
     uint64_t size;
     size_t n; /* bytes of head, behind which there is a NUL */
     char head[SR_PEEK + 1];
-    struct sr_json *header; /* of safetensors, an object; else NULL */
+    struct sr_json *header;            /* of safetensors, an object; else NULL */
+    const struct sr_data_options *how; /* of dumps: names of datasets, where labels come from */
 };
 
 struct sr_kind {
@@ -63,7 +65,8 @@ struct sr_inspection {
 
 /* SR_NOINPUT: no such file. SR_DATA: of no kind, with what it looks like; or damaged. Free also after a
  * failure. */
-int sr_inspect(struct sr_inspection *out, const char *path, struct sr_error *err);
+int sr_inspect(struct sr_inspection *out, const char *path, const struct sr_data_options *how,
+               struct sr_error *err);
 void sr_inspection_free(struct sr_inspection *i);
 
 /* Adds what differs between two files of one family; nothing where they are the same. SR_USAGE where they

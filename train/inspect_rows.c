@@ -205,7 +205,7 @@ static void add_dump(struct sr_facts *f, const struct sr_data *d, const struct s
 
 int sr_inspect_hdf5_look(struct sr_facts *f, const struct sr_peek *p, const char **title,
                          struct sr_error *err) {
-    const struct sr_data_options features = {.features_only = true};
+    struct sr_data_options features = *p->how;
     struct sr_data_look l;
     struct sr_data *d = NULL;
     struct sr_error trouble;
@@ -219,7 +219,8 @@ int sr_inspect_hdf5_look(struct sr_facts *f, const struct sr_peek *p, const char
         return 0;
     }
     *title = "feature dump";
-    const int whole = sr_data_open(&d, p->path, NULL, &trouble);
+    features.features_only = true;
+    const int whole = sr_data_open(&d, p->path, p->how, &trouble);
     if (whole < 0 && (whole == SR_NOMEM || (status = sr_data_open(&d, p->path, &features, err)) < 0))
         return status < 0 ? status : sr_fail(err, whole, "%s", trouble.text);
     add_dump(f, d, &l, whole < 0 ? trouble.text : NULL);
