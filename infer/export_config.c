@@ -8,6 +8,7 @@
 
 #include "infer/export_config.h"
 
+#define LEVELS     16                 /* of JSON inside a metadata value: a report of eval has four */
 #define CONFIG_MAX ((size_t)64 << 20) /* bytes of a config.json that is read back */
 
 const char *sr_export_metadata(const struct sr_export *e, const char *key) {
@@ -27,11 +28,29 @@ static struct sr_json *text_json(const char *text) {
     return text ? sr_json_string(text) : sr_json_null();
 }
 
-/* JSON inside a metadata value as a tree; what does not parse stays a string. */
+/* Readers recurse, and give up where a stranger nests without end. */
+static bool is_shallow(const struct sr_json *value, int levels) {
+    void *iter = NULL;
+    const struct sr_json *member;
+    if (levels == 0)
+        return sr_json_size(value) == 0;
+    for (size_t i = 0; sr_json_is_array(value) && i < sr_json_size(value); i++)
+        if (!is_shallow(sr_json_at(value, i), levels - 1))
+            return false;
+    while (sr_json_is_object(value) && sr_json_next(value, &iter, &member))
+        if (!is_shallow(member, levels - 1))
+            return false;
+    return true;
+}
+
+/* JSON inside a metadata value as a tree; what does not parse, or is nested too deeply, stays a string. */
 static struct sr_json *tree_json(const char *text) {
     struct sr_json *tree = NULL;
-    if (text && sr_json_parse(&tree, text, strlen(text), NULL) == 0)
+    if (!text || sr_json_parse(&tree, text, strlen(text), NULL) < 0)
+        return text_json(text);
+    if (is_shallow(tree, LEVELS))
         return tree;
+    sr_json_free(tree);
     return text_json(text);
 }
 

@@ -88,6 +88,17 @@ Test(export_config, says_what_the_router_is) {
     subject_end(&s);
 }
 
+Test(export_config, what_is_nested_without_end_stays_a_string) {
+    const struct sr_pair deep[] = {{"metrics", "[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]"},
+                                   {"calibration", "{\"a\":[[[1]]]}"}};
+    struct subject s = subject_begin(deep, SR_COUNT(deep));
+    struct sr_json *o = config_of(&s);
+    expect_text(o, "metrics", deep[0].value);
+    cr_expect(sr_json_is_object(sr_json_get(o, "calibration")));
+    sr_json_free(o);
+    subject_end(&s);
+}
+
 Test(export_config, what_is_not_known_is_null_and_there) {
     static const char *const keys[] = {"threshold", "threshold_rule",    "threshold_data", "parent",
                                        "metrics",   "threshold_metrics", "calibration",    "trained_on"};

@@ -308,6 +308,8 @@ Test(inspect, scores_are_the_same_as_table_and_as_hdf5) {
 
 /* ---- other programs' files ---- */
 
+#define BYTES(text) text, sizeof(text) - 1
+
 static void expect_title(const char *folder, const char *name, const char *title) {
     char path[256], want[512];
     char *out = inspect(folder, path_in(path, folder, name));
@@ -323,13 +325,13 @@ Test(inspect, files_of_other_formats_are_named) {
         size_t n;
         const char *title;
     } files[] = {
-        {"m.pt", "PK\3\4________________archive/data.pkl", 38, "PyTorch file (zip with a pickle)"},
-        {"m.npz", "PK\3\4________________x.npy", 25, "NumPy archive (.npz)"},
-        {"m.npy", "\x93NUMPY\1\0v\0{'descr': '<f8'}", 24, "NumPy array (.npy)"},
-        {"old.pt", "\x80\2\x8a\nl\xfc\x9c", 7, "Python pickle (torch.save before 1.6, or anything else)"},
-        {"m.onnx", "\x08\x08\x12\x07pytorch\x1a\x01\x31:\x02__", 20, "ONNX model"},
-        {"e.json", "{\"schema_version\": 2, \"auprc\": 0.5}", 35, "JSON of this program"},
-        {"m.jsonl", "{\"schema_version\":1}\n{\"schema_version\":1}\n", 42, "JSON lines of this program"},
+        {"m.pt", BYTES("PK\3\4________________archive/data.pkl"), "PyTorch file (zip with a pickle)"},
+        {"m.npz", BYTES("PK\3\4________________x.npy"), "NumPy archive (.npz)"},
+        {"m.npy", BYTES("\x93NUMPY\1\0v\0{'descr': '<f8'}"), "NumPy array (.npy)"},
+        {"old.pt", BYTES("\x80\2\x8a\nl\xfc\x9c"), "Python pickle (torch.save before 1.6, or anything else)"},
+        {"m.onnx", BYTES("\x08\x08\x12\x07pytorch\x1a\x01\x31:\x02__"), "ONNX model"},
+        {"e.json", BYTES("{\"schema_version\": 2, \"auprc\": 0.5}"), "JSON of this program"},
+        {"m.jsonl", BYTES("{\"schema_version\":1}\n{\"schema_version\":1}\n"), "JSON lines of this program"},
     };
     char *folder = folder_begin(), path[256];
     for (size_t i = 0; i < SR_COUNT(files); i++) {
