@@ -47,5 +47,6 @@ void sr_card_put_calibration(FILE *to, const struct sr_card *c);
 
 /* Numbers of an evaluation (keys of eval --json) as Markdown tables. */
 void sr_card_put_evaluation(FILE *to, const struct sr_json *evaluation);
+void sr_card_put_slices(FILE *to, const struct sr_json *evaluation); /* a list of its sources, if any */
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "eval/eval.h"
 #include "infer/export_card.h"
 
 static void put_named(FILE *to, const char *name, const char *text) {
@@ -20,6 +21,21 @@ static void put_named(FILE *to, const char *name, const char *text) {
 
 /* ---- threshold ---- */
 
+/* "`budget=0.2`, as many rows routed as this share allows" where it is a rule of sweep. */
+static void put_rule(FILE *to, const char *rule) {
+    struct sr_rule_request request;
+    fputs("- rule that chose it: ", to);
+    sr_card_put_code(to, rule);
+    if (rule && sr_rule_parse(&request, rule, NULL) == 0) {
+        const char *help = request.rule->help;
+        size_t n = strcspn(help, ";(");
+        while (n > 0 && help[n - 1] == ' ')
+            n--;
+        fprintf(to, ": %.*s", (int)n, help);
+    }
+    putc('\n', to);
+}
+
 void sr_card_put_threshold(FILE *to, const struct sr_card *c) {
     const struct sr_export *e = c->e;
     char text[SR_DECIMAL_TEXT];
@@ -27,7 +43,7 @@ void sr_card_put_threshold(FILE *to, const struct sr_card *c) {
     fputs("## Threshold\n\n", to);
     fprintf(to, "- threshold: %s\n",
             e->has_threshold ? sr_decimal_float(text, e->threshold) : "**unknown**, none is chosen yet");
-    put_named(to, "rule that chose it", e->threshold_rule);
+    put_rule(to, e->threshold_rule);
     put_named(to, "data it was chosen on", sr_export_of_threshold(e, "threshold_data"));
     if (traffic)
         put_named(to, "unlabelled traffic it was chosen on", traffic);
@@ -164,7 +180,9 @@ static void put_used(FILE *to, const struct sr_json *evaluation) {
         if (!sr_json_as_number(sr_json_get(use, "rows"), &rows)) {
             fprintf(to, "Whether some of them %s is **unknown**.\n", uses[i].value);
         } else if (rows > 0) {
-            fprintf(to, "**At least %.0f of them %s", rows, uses[i].value);
+            fputs("**At least ", to);
+            sr_card_put_count(to, (uint64_t)fmin(rows, 1e15));
+            fprintf(to, " of them %s", uses[i].value);
             if (sr_json_as_number(sr_json_get(use, "share"), &share))
                 fprintf(to, " (about %.3g %% of all)", 100 * share);
             fputs(": these numbers flatter.**\n", to);
@@ -198,6 +216,7 @@ static void put_test(FILE *to, const struct sr_json *evaluation) {
     if (!sr_json_as_string(sr_json_get(evaluation, "model_sha256")))
         fputs("The report does not say which weights it measured; the threshold is the same.\n\n", to);
     sr_card_put_evaluation(to, evaluation);
+    sr_card_put_slices(to, evaluation);
 }
 
 void sr_card_put_measured(FILE *to, const struct sr_card *c) {

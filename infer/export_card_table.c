@@ -117,6 +117,32 @@ void sr_card_put_evaluation(FILE *to, const struct sr_json *e) {
     putc('\n', to);
 }
 
+/* Names come from the data: a list, as in a table a name could make columns. */
+void sr_card_put_slices(FILE *to, const struct sr_json *e) {
+    const struct sr_json *slices = sr_json_get(e, "slices");
+    if (sr_json_size(slices) == 0)
+        return;
+    fputs("By source:\n\n", to);
+    for (size_t i = 0; i < sr_json_size(slices); i++) {
+        const struct sr_json *slice = sr_json_at(slices, i);
+        bool few = false;
+        fputs("- ", to);
+        sr_card_put_code(to, sr_json_as_string(sr_json_get(slice, "name")));
+        fputs(": ", to);
+        put_count(to, slice, "ranked");
+        fputs(" rows, AUPRC ", to);
+        put_figure(to, slice, "auprc", PLAIN);
+        fputs(", F1 ", to);
+        put_figure(to, slice, "f1", PLAIN);
+        fputs(", routed ", to);
+        put_figure(to, slice, "share_routed", PER_CENT);
+        if (sr_json_as_bool(sr_json_get(slice, "too_few"), &few) && few)
+            fputs("; too few rows to tell much", to);
+        putc('\n', to);
+    }
+    putc('\n', to);
+}
+
 /* ---- reading ---- */
 
 static int evaluation_fits(const struct sr_json *o, const char *path, const struct sr_export *e,

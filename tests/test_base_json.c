@@ -122,6 +122,10 @@ Test(json, looking_for_the_wrong_kind_finds_nothing) {
     cr_expect(!sr_json_is_object(NULL) && !sr_json_is_array(NULL));
     struct sr_json *nothing = sr_json_null();
     cr_expect(sr_json_is_null(nothing) && !sr_json_is_null(tree) && !sr_json_is_null(NULL));
+    struct sr_json *yes = sr_json_bool(true);
+    bool is = false;
+    cr_expect(sr_json_as_bool(yes, &is) && is && !sr_json_as_bool(nothing, &is));
+    sr_json_free(yes);
     sr_json_free(nothing);
     sr_json_free(tree);
 }

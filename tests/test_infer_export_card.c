@@ -9,7 +9,7 @@
 
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"
 #define WEIGHTS VECTORS "/router_weights.safetensors"
-#define GUARDS  "--data " VECTORS "/eval_guards.h5"
+#define SOURCES "--data " VECTORS "/eval_unknown.h5" /* a dump with sources */
 
 static const struct sr_pair known[] = {
     {"threshold", "0.7"},
@@ -76,7 +76,8 @@ Test(export_card, says_what_is_known) {
         "- small guard (`feature_model`): `guard-1.7B`\n",
         "- layer (`feature_layer`): **unknown**\n",
         "This router wants the one **after** the final norm.",
-        "- rule that chose it: `recall=0.8`\n- data it was chosen on: `d47a`\n",
+        "- rule that chose it: `recall=0.8`: the most precise threshold that reaches this recall\n"
+        "- data it was chosen on: `d47a`\n",
         "**Not measured on rows of its own.**",
         "1,234 labelled rows, 56 of them positive.",
         "| **with this router** | 0.8765 [0.8000, 0.9000] | 0.5000 | **unknown** | **unknown** |",
@@ -188,11 +189,11 @@ Test(export_card, text_of_strangers_stays_text) {
 
 /* ---- measured on rows of a test ---- */
 
-/* folder/eval.json: the router on the guards' rows at that threshold. */
+/* folder/eval.json: the router on the dump's rows at that threshold. */
 static void evaluate(const char *folder, const char *threshold) {
     char path[128];
     struct sr_error err;
-    struct run r = run_program(folder, "eval --model %s/w.safetensors " GUARDS " --threshold %s --json",
+    struct run r = run_program(folder, "eval --model %s/w.safetensors " SOURCES " --threshold %s --json",
                                folder, threshold);
     cr_assert_eq(r.status, 0, "%s", r.err);
     snprintf(path, sizeof path, "%s/eval.json", folder);
@@ -212,7 +213,12 @@ Test(export_card, a_report_of_eval_stands_in_it) {
     expect_in(card, line);
     snprintf(line, sizeof line, "| share routed | %.2f %% [", 100 * number(o, "share_routed"));
     expect_in(card, line);
-    expect_in(card, "From `eval_guards.h5`. Whether some of them trained the router is **unknown**.\n");
+    const struct sr_json *slice = sr_json_at(sr_json_get(o, "slices"), 0);
+    cr_assert_not_null(slice);
+    snprintf(line, sizeof line, "\n- `%s`: %.0f rows, AUPRC %.4f [",
+             sr_json_as_string(sr_json_get(slice, "name")), number(slice, "ranked"), number(slice, "auprc"));
+    expect_in(card, line);
+    expect_in(card, "From `eval_unknown.h5`. Whether some of them trained the router is **unknown**.\n");
     expect_not_in(card, "Not measured on rows of its own");
     expect_not_in(card, "does not say which weights");
     sr_free(card);

@@ -222,6 +222,13 @@ bool sr_json_as_number(const struct sr_json *value, double *out) {
     return true;
 }
 
+bool sr_json_as_bool(const struct sr_json *value, bool *out) {
+    if (!json_is_boolean(unwrap(value)))
+        return false;
+    *out = json_is_true(unwrap(value));
+    return true;
+}
+
 const char *sr_json_next(const struct sr_json *object, void **iter, const struct sr_json **value) {
     json_t *o = unwrap(object);
     *iter = *iter ? json_object_iter_next(o, *iter) : json_object_iter(o);

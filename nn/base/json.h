@@ -55,6 +55,7 @@ bool sr_json_is_null(const struct sr_json *value); /* JSON's null; not NULL */
 const char *sr_json_as_string(const struct sr_json *value);
 bool sr_json_as_integer(const struct sr_json *value, int64_t *out);
 bool sr_json_as_number(const struct sr_json *value, double *out);
+bool sr_json_as_bool(const struct sr_json *value, bool *out);
 
 /* Walks an object: *iter starts as NULL; returns the key or NULL at the end. */
 const char *sr_json_next(const struct sr_json *object, void **iter, const struct sr_json **value);
