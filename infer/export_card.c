@@ -74,15 +74,14 @@ static void put_front_matter(FILE *to, const struct sr_export *e) {
 }
 
 static void put_network(FILE *to, const struct sr_router *r) {
-    size_t parameters = 0;
-    fprintf(to, "%zu", sr_router_width(r));
-    for (size_t l = 0; l < r->layers; l++) {
+    const bool folded = r->precision != SAFEROUTE_COMPUTE_FLOAT32;
+    fprintf(to, "Linear %zu", sr_router_width(r));
+    for (size_t l = 0; l < r->layers; l++)
         fprintf(to, "-%zu", r->layer[l].outputs);
-        parameters += r->layer[l].outputs * (r->layer[l].inputs + (l + 1 < r->layers ? 3 : 1));
-    }
-    fputs(": Linear, BatchNorm and GELU (erf form) in every hidden layer; ", to);
-    sr_card_put_count(to, parameters);
-    fputs(" parameters, float32", to);
+    fprintf(to, ", %sGELU (erf form) behind every layer but the last; ",
+            folded ? "BatchNorm folded in, " : "BatchNorm and ");
+    sr_card_put_count(to, sr_export_parameters(r));
+    fprintf(to, " parameters, %s", sr_precision_name(r->precision));
 }
 
 static void put_decision(FILE *to, const struct sr_export *e) {
@@ -140,6 +139,8 @@ static void put_provenance(FILE *to, const struct sr_export *e) {
     const char *parent = sr_export_metadata(e, "parent");
     fputs("## Provenance\n\n", to);
     put_line(to, "SHA-256 of the data section of the weights", sr_safetensors_hash(e->file));
+    put_line(to, "SHA-256 of the whole file, which the library logs with every decision",
+             e->router->artefact_text);
     if (parent)
         put_line(to, "trained on from the weights with the SHA-256", parent);
     else

@@ -71,24 +71,64 @@ static void put_onnx(FILE *to, const struct sr_export *e) {
             e->has_threshold ? sr_decimal_float(threshold, e->threshold) : "THRESHOLD");
 }
 
-void sr_card_put_loading(FILE *to, const struct sr_card *c) {
+static void put_c(FILE *to, const struct sr_export *e) {
+    fputs("C, with the library of this project:\n\n"
+          "```c\n"
+          "#include <saferoute.h>\n"
+          "\n"
+          "struct saferoute_router *router;\n"
+          "struct saferoute_error why;\n"
+          "if (saferoute_open(&router, \"" SR_CARD_WEIGHTS "\", NULL, &why) < 0)\n"
+          "    fprintf(stderr, \"%s\\n\", why.text); /* router is NULL: all rows go to the large guard */\n"
+          "\n"
+          "struct saferoute_decision d;\n",
+          to);
+    fprintf(to,
+            "struct saferoute_rows rows = {.features = hidden, .dtype = SAFEROUTE_FLOAT32, .rows = 1, "
+            ".width = %zu};\n"
+            "saferoute_decide(router, &d, &rows, NULL);\n"
+            "if (d.large)\n"
+            "    ask_the_large_guard();\n```\n\n",
+            sr_router_width(e->router));
+}
+
+/* Rounded weights are for the library; other programs get the float32 ones. */
+static void put_other_formats(FILE *to, const struct sr_export *e) {
     size_t n;
     const struct sr_exporter *all = sr_exporters(&n);
-    fputs("## Load it\n\nPyTorch:\n\n", to);
-    put_python(to, c->e);
-    if (sr_exporter_find("onnx"))
-        put_onnx(to, c->e);
-    fputs("Scores and decisions for a file of rows, no Python needed:\n\n"
-          "```sh\n"
-          "saferoute infer --model " SR_CARD_WEIGHTS " --data rows.h5 --out scores.csv\n"
-          "```\n\n"
-          "Other formats, each read back and compared with the router as it is written:\n\n",
-          to);
+    if (e->router->precision != SAFEROUTE_COMPUTE_FLOAT32) {
+        fprintf(to,
+                "These weights are %s, with BatchNorm folded in. For PyTorch and other formats export the "
+                "float32 "
+                "weights they\n"
+                "were made from.\n\n",
+                sr_precision_name(e->router->precision));
+        return;
+    }
+    fputs("Other formats, each read back and compared with the router as it is written:\n\n", to);
     for (size_t i = 0; i < n; i++)
         if (strcmp(all[i].name, "card") != 0 && strcmp(all[i].name, "hf") != 0)
             fprintf(to, "- `saferoute export --model " SR_CARD_WEIGHTS " --to %s --out router%s`: %s\n",
                     all[i].name, all[i].ending, all[i].help);
     putc('\n', to);
+}
+
+void sr_card_put_loading(FILE *to, const struct sr_card *c) {
+    const bool plain = c->e->router->precision == SAFEROUTE_COMPUTE_FLOAT32;
+    fputs("## Load it\n\n", to);
+    if (plain) {
+        fputs("PyTorch:\n\n", to);
+        put_python(to, c->e);
+    }
+    if (plain && sr_exporter_find("onnx"))
+        put_onnx(to, c->e);
+    put_c(to, c->e);
+    fputs("Scores and decisions for a file of rows, without writing a program:\n\n"
+          "```sh\n"
+          "saferoute infer --model " SR_CARD_WEIGHTS " --data rows.h5 --out scores.csv\n"
+          "```\n\n",
+          to);
+    put_other_formats(to, c->e);
 }
 
 /* ---- input ---- */
@@ -141,4 +181,12 @@ void sr_card_put_input(FILE *to, const struct sr_card *c) {
           to);
     fputs(norm ? norm : "one of them, and which is **unknown**", to);
     fputs(".\n\n", to);
+    fputs(c->e->router->range.known
+              ? "The weights carry statistics of the rows that trained them: the C library notices a row "
+                "that is "
+                "far from those, and\n"
+                "sends it to the large guard with the reason OUT_OF_RANGE.\n\n"
+              : "These weights carry no statistics of the rows that trained them, so nothing notices a wrong "
+                "vector.\n\n",
+          to);
 }

@@ -63,11 +63,15 @@ static struct sr_json *number_json(const char *text) {
     return text_json(text);
 }
 
-static size_t parameters(const struct sr_router *r) {
+static bool is_folded(const struct sr_router *r) {
+    return r->precision != SAFEROUTE_COMPUTE_FLOAT32;
+}
+
+size_t sr_export_parameters(const struct sr_router *r) {
     size_t n = 0;
     for (size_t l = 0; l < r->layers; l++) {
-        const bool hidden = l + 1 < r->layers;
-        n += r->layer[l].outputs * (r->layer[l].inputs + 1 + (hidden ? 2 : 0));
+        const bool has_norm = l + 1 < r->layers && !is_folded(r);
+        n += r->layer[l].outputs * (r->layer[l].inputs + (has_norm ? 3 : 1));
     }
     return n;
 }
@@ -80,11 +84,12 @@ static struct sr_json *architecture_json(const struct sr_router *r) {
     sr_json_set(o, "hidden", hidden);
     sr_json_set(o, "outputs", sr_json_integer(1));
     sr_json_set(o, "linear_bias", sr_json_bool(true));
-    sr_json_set(o, "normalization", sr_json_string("batchnorm"));
+    sr_json_set(o, "normalization", sr_json_string(is_folded(r) ? "folded" : "batchnorm"));
     sr_json_set(o, "normalization_eps", sr_json_number(1e-5));
     sr_json_set(o, "activation", sr_json_string("gelu"));
     sr_json_set(o, "activation_form", sr_json_string("erf"));
-    sr_json_set(o, "parameters", sr_json_integer((int64_t)parameters(r)));
+    sr_json_set(o, "parameters", sr_json_integer((int64_t)sr_export_parameters(r)));
+    sr_json_set(o, "precision", sr_json_string(sr_precision_name(r->precision)));
     return o;
 }
 
@@ -123,6 +128,7 @@ struct sr_json *sr_export_config(const struct sr_export *e) {
     set_threshold(o, e);
     sr_json_set(o, "contract", contract_json(e));
     sr_json_set(o, "sha256", text_json(sr_safetensors_hash(e->file)));
+    sr_json_set(o, "artefact", text_json(e->router->artefact_text));
     sr_json_set(o, "parent", text_json(sr_export_metadata(e, "parent")));
     sr_json_set(o, "trained_on", text_json(sr_export_metadata(e, "trained_on")));
     sr_json_set(o, "selected_on", text_json(sr_export_metadata(e, "selected_on")));

@@ -4,7 +4,7 @@
  *
  *     format "saferoute-router", format_version 1, model_type "saferoute"
  *     architecture {inputs, hidden [...], outputs, linear_bias, normalization, normalization_eps, activation,
- *                   parameters}
+ *                   activation_form, parameters, precision}
  *     threshold, threshold_rule, threshold_data, threshold_traffic, decision
  *     contract {the feature_ keys of a dump's root attributes; those of the labels where the weights have
  * any} sha256 (of the weights' data section), parent, trained_on, selected_on, train_share metrics,
@@ -44,6 +44,9 @@ int sr_export_config_write(const struct sr_export *e, const char *folder, const 
                            struct sr_error *err);
 int sr_export_config_check(const struct sr_export *e, const char *folder, const char *name,
                            struct sr_error *err);
+
+/* Numbers that training moves; of int8 and bfloat16 weights those of the folded layers. */
+size_t sr_export_parameters(const struct sr_router *r);
 
 /* A metadata value of the weights, NULL or empty: NULL. */
 const char *sr_export_metadata(const struct sr_export *e, const char *key);

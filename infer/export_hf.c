@@ -1,7 +1,8 @@
 /* export_hf.c: a folder ready to upload to Hugging Face: weights, config.json, model card.
  *
  * Weights are those of export_safetensors.c. Card and config tell of that file, not of the one it was made
- * from: the hash in them is the hash of what lies beside them.
+ * from: hashes, and whether there are statistics of training, are those of what lies beside them. Weights of
+ * int8 or bfloat16 are refused: PyTorch could not load them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,11 +22,18 @@ static int with_written(const struct sr_export *e, const char *folder,
     int status = sr_safetensors_open(&file, path, err);
     if (status < 0)
         return status;
+    struct sr_router *router = NULL;
+    if ((status = sr_router_open(&router, path, err)) < 0) {
+        sr_safetensors_close(file);
+        return status;
+    }
     struct sr_export own = *e;
     own.file = file;
+    own.router = router;
     status = config(&own, folder, SR_EXPORT_CONFIG_NAME, err);
     if (status == 0)
         status = card(&own, folder, SR_CARD_NAME, err);
+    sr_router_close(router);
     sr_safetensors_close(file);
     return status;
 }
@@ -33,6 +41,10 @@ static int with_written(const struct sr_export *e, const char *folder,
 int sr_export_hf_write(const struct sr_export *e, const char *folder, struct sr_error *err) {
     struct sr_export weights = *e;
     weights.name = SR_CARD_WEIGHTS;
+    if (e->router->precision != SAFEROUTE_COMPUTE_FLOAT32)
+        return sr_fail(err, SR_USAGE,
+                       "--to hf needs float32 weights, these are %s: export what they were made from",
+                       sr_precision_name(e->router->precision));
     const int status = sr_export_safetensors_write(&weights, folder, err);
     return status < 0 ? status : with_written(e, folder, sr_export_config_write, sr_card_write, err);
 }

@@ -158,7 +158,7 @@ Test(export_card, text_of_strangers_stays_text) {
         {"feature_norm", "``two`` and ```three```"},
         {"feature_template", "\x1b[31mred \xe2\x80\xae left \xff"},
         {"threshold_rule", "f1\n\n## Limits\n\nNone."},
-        {"calibration", "{\"method\":\"<script>\"}"},
+        {"large_model", "<script>"},
         {"metrics", "[[[[1]]]]"},
         {"threshold_metrics",
          "{\"ranked\":-5,\"positives\":\"<b>\",\"f1\":{},\"f1_ci\":[\"a\"],\"routed\":7}"},
@@ -276,6 +276,77 @@ Test(export_hf, weights_config_and_card_tell_of_each_other) {
     sr_free(config);
     sr_free(card);
     sr_safetensors_close(weights);
+    run_end(&r);
+    folder_end(folder);
+}
+
+/* ---- what the weights may hold besides ---- */
+
+/* The vectors' router as float32 with statistics of training, or as int8 (then without), as
+ * folder/w.safetensors. */
+static void make_other(const char *folder, int precision) {
+    static float mean[16], var[16], basis[16] = {1}, range[3] = {.1f, 10, .01f};
+    const struct saferoute_options how = {.precision = precision};
+    const struct sr_pair metadata[] = {
+        {"format", "saferoute"}, {"format_version", "1"}, {"threshold", "0.7"}, {"precision", "int8"}};
+    struct sr_tensor list[SR_FOLDED_TENSORS];
+    struct sr_safetensors *plain;
+    struct sr_router *r;
+    struct sr_error err;
+    char path[128];
+    for (size_t i = 0; i < SR_COUNT(var); i++)
+        var[i] = 1;
+    const struct sr_tensor stats[] = {
+        {.name = SR_STATS_MEAN, .dtype = SR_F32, .rank = 1, .shape = {16}, .data = mean},
+        {.name = SR_STATS_VAR, .dtype = SR_F32, .rank = 1, .shape = {16}, .data = var},
+        {.name = SR_STATS_BASIS, .dtype = SR_F32, .rank = 2, .shape = {1, 16}, .data = basis},
+        {.name = SR_STATS_RANGE, .dtype = SR_F32, .rank = 1, .shape = {3}, .data = range}};
+    cr_assert_eq(sr_safetensors_open(&plain, WEIGHTS, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_router_open_with(&r, WEIGHTS, &how, &err), 0, "%s", err.text);
+    size_t n = precision ? sr_folded_tensors(list, r) : sr_safetensors_count(plain);
+    for (size_t i = 0; !precision && i < n; i++)
+        list[i] = *sr_safetensors_at(plain, i);
+    if (!precision) {
+        memcpy(list + n, stats, sizeof stats);
+        n += SR_COUNT(stats);
+    }
+    snprintf(path, sizeof path, "%s/w.safetensors", folder);
+    cr_assert_eq(sr_safetensors_write(path, list, n, metadata, precision ? 4 : 3, &err), 0, "%s", err.text);
+    sr_router_close(r);
+    sr_safetensors_close(plain);
+}
+
+/* The folder's weights are those that PyTorch loads strictly: without the statistics, and so another hash. */
+Test(export_card, says_whether_a_wrong_vector_is_noticed) {
+    char *folder = folder_begin();
+    make_other(folder, 0);
+    char *card = card_of(folder, "");
+    expect_in(card, "reason OUT_OF_RANGE");
+    sr_free(card);
+    struct run r = run_program(folder, "export --model %s/w.safetensors --to hf --out %s/hf", folder, folder);
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+    card = read_in(folder, "hf/README.md");
+    expect_in(card, "nothing notices a wrong vector");
+    sr_free(card);
+    folder_end(folder);
+}
+
+Test(export_card, rounded_weights_are_for_the_library) {
+    char *folder = folder_begin();
+    make_other(folder, SAFEROUTE_COMPUTE_INT8);
+    char *card = card_of(folder, "");
+    expect_in(card, "349 parameters, int8");
+    expect_in(card, "saferoute_open(");
+    expect_in(card, "These weights are int8");
+    expect_not_in(card, "```python");
+    sr_free(card);
+    expect_failure(run_program(folder, "export --model %s/w.safetensors --to hf --out %s/hf", folder, folder),
+                   2, "needs float32 weights, these are int8");
+    struct run r = run_program(folder, "inspect %s/w.safetensors", folder);
+    expect_in(r.out, "\narchitecture       16-12-8-4-1, BatchNorm folded in, GELU");
+    expect_in(r.out, "\nprecision          int8\n");
+    expect_not_in(r.out, "usable");
     run_end(&r);
     folder_end(folder);
 }

@@ -61,7 +61,8 @@ static const struct sr_pair known[] = {
     {"metrics", "{\"val/auprc\":0.25}"},
     {"feature_model", "guard \"A\"\n\xff"},
     {"large_threshold", "0.4"},
-    {"calibration", "not JSON"},
+    {"calibration", "{\"method\":\"temperature\",\"temperature\":2}"},
+    {"train_share", "not JSON"},
 };
 
 static void expect_text(const struct sr_json *o, const char *key, const char *want) {
@@ -75,13 +76,15 @@ Test(export_config, says_what_the_router_is) {
     expect_text(o, "format", "saferoute-router");
     expect_text(o, "threshold_rule", "budget=0.2");
     expect_text(o, "threshold_data", "abc");
-    expect_text(o, "calibration", "not JSON");
+    expect_text(o, "train_share", "not JSON");
     expect_text(o, "sha256", sr_safetensors_hash(s.file));
     expect_text(sr_json_get(o, "contract"), "feature_model", "guard \"A\"\n?");
     cr_expect_eq(number(o, "threshold"), .7, "0.7 as JSON has it, not as a float widens");
     cr_expect_eq(number(o, "threshold_metrics.f1"), .5);
     cr_expect_eq(number(o, "metrics.val/auprc"), .25);
     cr_expect_eq(number(o, "contract.large_threshold"), .4);
+    cr_expect_eq(number(o, "calibration.temperature"), 2);
+    expect_text(o, "artefact", s.router->artefact_text);
     cr_expect_eq(number(o, "architecture.inputs"), 16);
     cr_expect_eq(sr_json_size(sr_json_get(sr_json_get(o, "architecture"), "hidden")), s.router->layers - 1);
     sr_json_free(o);
@@ -90,11 +93,12 @@ Test(export_config, says_what_the_router_is) {
 
 Test(export_config, what_is_nested_without_end_stays_a_string) {
     const struct sr_pair deep[] = {{"metrics", "[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]"},
-                                   {"calibration", "{\"a\":[[[1]]]}"}};
+                                   {"threshold_metrics", "{\"a\":[[[1]]]}"},
+                                   {"threshold", "0.5"}};
     struct subject s = subject_begin(deep, SR_COUNT(deep));
     struct sr_json *o = config_of(&s);
     expect_text(o, "metrics", deep[0].value);
-    cr_expect(sr_json_is_object(sr_json_get(o, "calibration")));
+    cr_expect(sr_json_is_object(sr_json_get(o, "threshold_metrics")));
     sr_json_free(o);
     subject_end(&s);
 }

@@ -85,6 +85,7 @@ Test(inspect, weights_tell_what_they_hold) {
         "\nthreshold_rule     recall=0.8\n",
         "\nthreshold_metrics  F1 0.4321 [0.4100, 0.4600]\n                   safety F1: routed 0.8765\n",
         "\ncalibration        temperature 1.5\n",
+        "\nrange_check        none: the file carries no statistics",
         "\nmetrics            epoch 7: AUPRC 0.3456\n",
         "\ntrained_on         a11ce\n",
         "\nselected_on        unknown\n",

@@ -32,13 +32,13 @@ bool sr_inspect_checkpoint_recognise(const struct sr_peek *p) {
 
 /* ---- tensors ---- */
 
-/* "2048-1024-512-256-1" from the Linears; "" where there are none. */
-static void widths_text(char text[256], const struct sr_safetensors *file) {
+/* "2048-1024-512-256-1" from the Linears, or the folded layers; "" where there are none. */
+static void widths_text(char text[256], const struct sr_safetensors *file, bool folded) {
     size_t used = 0;
     text[0] = '\0';
     for (size_t l = 0; used < 200; l++) {
         char key[32];
-        snprintf(key, sizeof key, "cls.%zu.weight", 4 * l);
+        snprintf(key, sizeof key, folded ? "folded.%zu.weight" : "cls.%zu.weight", folded ? l : 4 * l);
         const struct sr_tensor *t = sr_safetensors_find(file, key);
         if (!t || t->rank != 2)
             break;
@@ -53,8 +53,8 @@ static uint64_t parameters(const struct sr_safetensors *file) {
     uint64_t n = 0;
     for (size_t i = 0; i < sr_safetensors_count(file); i++) {
         const struct sr_tensor *t = sr_safetensors_at(file, i);
-        if (strncmp(t->name, "cls.", 4) == 0 && !strstr(t->name, "running_") &&
-            !strstr(t->name, "num_batches"))
+        if ((strncmp(t->name, "cls.", 4) == 0 || strncmp(t->name, "folded.", 7) == 0) &&
+            !strstr(t->name, "running_") && !strstr(t->name, "num_batches"))
             n += sr_tensor_items(t);
     }
     return n;
@@ -80,11 +80,15 @@ static void add_tensors(struct sr_facts *f, const struct sr_safetensors *file) {
 void sr_facts_of_tensors(struct sr_facts *f, const struct sr_safetensors *file) {
     char widths[256];
     const char *stored = sr_safetensors_metadata(file, "sha256");
-    widths_text(widths, file);
+    const bool folded = sr_safetensors_find(file, "folded.0.weight") != NULL;
+    widths_text(widths, file, folded);
     sr_facts_section(f, "network");
     if (widths[0])
         sr_facts_add(f, "architecture", sr_json_string(widths),
-                     "%s, BatchNorm and GELU (erf) behind all layers but the last", widths);
+                     "%s, %sGELU (erf) behind all layers but the last", widths,
+                     folded ? "BatchNorm folded in, " : "BatchNorm and ");
+    if (folded)
+        sr_facts_text(f, "precision", sr_safetensors_metadata(file, "precision"));
     sr_facts_count(f, "parameters", parameters(file));
     add_tensors(f, file);
     sr_facts_text(f, "sha256", sr_safetensors_hash(file));
@@ -207,6 +211,18 @@ static void add_parent(struct sr_facts *f, const char *parent) {
         sr_facts_add(f, "parent", sr_json_null(), "none is named");
 }
 
+/* Whether rows far from those of training are noticed. */
+static void add_range(struct sr_facts *f, const struct sr_safetensors *file) {
+    const bool is_known = sr_safetensors_find(file, "stats.mean") != NULL;
+    const char *limit = sr_safetensors_metadata(file, "range_limit");
+    sr_facts_section(f, "range");
+    sr_facts_add(f, "range_check", sr_json_bool(is_known), "%s",
+                 is_known ? "the file carries statistics of training's rows"
+                          : "none: the file carries no statistics of training's rows");
+    if (is_known)
+        sr_facts_add(f, "range_limit", sr_json_string(limit), "%s", limit ? limit : "1 (not chosen yet)");
+}
+
 static void add_origin(struct sr_facts *f, const struct sr_safetensors *file) {
     const char *share = sr_safetensors_metadata(file, "train_share");
     sr_facts_section(f, "training");
@@ -252,6 +268,8 @@ static const char *const known[] = {"format",
                                     "rows_selected",
                                     "rows_calibrated",
                                     "train_share",
+                                    "range_limit",
+                                    "precision",
                                     NULL};
 
 static bool is_one_of(const char *key, const char *const *list) {
@@ -290,6 +308,7 @@ int sr_inspect_weights_look(struct sr_facts *f, const struct sr_peek *p, const c
     sr_router_close(router);
     add_threshold(f, file);
     add_calibration(f, file);
+    add_range(f, file);
     add_origin(f, file);
     add_rest(f, file);
     sr_safetensors_close(file);
