@@ -17,6 +17,7 @@ has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
 has_hdf5() { has_library hdf5 || has_library hdf5-serial || command -v h5cc >/dev/null; }
 has_shared() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -E "^\s*$1" >/dev/null; }
 has_chart_js() { [ -f /usr/share/javascript/chart.js/chart.min.js ]; }
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
 has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.0' >/dev/null; }
 
@@ -57,6 +58,7 @@ missing() {
     ci)
         command -v clang >/dev/null || echo 'clang|clang, the second compiler'
         has_clang_openmp || echo 'libomp-dev|the OpenMP of clang'
+        has_venv || echo 'python3 python3-venv|Python 3.10 or later with venv, for tests/consumers'
         ;;
     esac
 }

@@ -3,8 +3,12 @@
 #
 #   scripts/test.sh          gcc with warnings as errors; all tests under one flavour of OpenBLAS, and those of
 #                            nn/ and train/, which call it, under every other one there is
-#   scripts/test.sh --ci     and a clang build with warnings as errors, and all tests under the address and
-#                            undefined-behaviour sanitizers
+#   scripts/test.sh --ci     and a clang build with warnings as errors, all tests under the address and
+#                            undefined-behaviour sanitizers, and those of tests/consumers in a virtual environment that it
+#                            makes (build/venv), where a skipped one is a failure
+#
+# tests/consumers are PyTorch, onnxruntime and the like reading what we write, and the Python wrapper (pytest). Without --ci
+# they run if build/venv is there or python3 has pytest.
 #
 # Tests of real feature dumps look for guard-train.h5 and guard-val.h5 in the folder $SAFEROUTE_DATA, else in
 # ../shared/data beside the repository. A skipped test counts as neither passed nor failed and is listed with its reason.
@@ -18,7 +22,7 @@ ci=false
 case ${1-} in
 '') ;;
 --ci) ci=true ;;
--h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;;
+-h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0" && exit 0 ;;
 *) echo "test.sh: unknown option $1 (only --ci)" >&2 && exit 2 ;;
 esac
 
@@ -76,6 +80,47 @@ tests() {
     if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
 }
 
+# pytest's last line: "3 failed, 20 passed, 1 skipped, 1 error in 12.34s". Prints the number before the word, or 0.
+summary() {
+    local numbers
+    numbers=$(tail -n 1 "$1")
+    if [[ $numbers =~ ([0-9]+)\ $2 ]]; then echo "${BASH_REMATCH[1]}"; else echo 0; fi
+}
+
+# One line for each skipped test; pytest has "SKIPPED [3] file:line: reason" for three that share place and reason.
+unfold_skips() {
+    local times reason
+    sed -n 's/^SKIPPED \[\([0-9]*\)\] /\1 /p' "$1" | while read -r times reason; do
+        while [ "$times" -gt 0 ]; do
+            echo "$reason"
+            times=$((times - 1))
+        done
+    done
+}
+
+# consumers PYTHON: tests/consumers on the gcc build, counted. A pytest that died without a summary is one failure.
+consumers() {
+    local log=$logs/consumers before=$failed status=0 line
+    say "Tests: consumers"
+    SAFEROUTE_PROGRAM=$PWD/build/test-gcc/saferoute SAFEROUTE_LIBRARY=$PWD/build/test-gcc/libsaferoute.so \
+        "$1" -m pytest -q -rs --color=no -p no:cacheprovider tests/consumers 2>&1 | tee "$log" || status=$?
+    passed=$((passed + $(summary "$log" passed)))
+    failed=$((failed + $(summary "$log" failed) + $(summary "$log" error)))
+    while read -r line; do
+        skip "consumers: $line"
+        if $ci; then failed=$((failed + 1)); fi
+    done < <(unfold_skips "$log")
+    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
+}
+
+# The environment of tests/consumers, made anew only when what it holds has changed.
+make_venv() {
+    local wanted=tests/consumers/requirements.txt
+    if cmp -s "$wanted" build/venv/requirements.txt; then return 0; fi
+    say "Virtual environment: build/venv"
+    python3 -m venv --clear build/venv && build/venv/bin/pip install --quiet -r "$wanted" && cp "$wanted" build/venv/
+}
+
 # The flavours share a name, and the system's preference decides which one a program gets: so say it for each.
 flavours=(/usr/lib/*/openblas-openmp /usr/lib/*/openblas-pthread)
 if build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release; then
@@ -92,6 +137,16 @@ if build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release; then
         fi
     done
     if $first; then tests default gcc; fi
+    if $ci && ! make_venv; then
+        echo "FAILED: build/venv could not be made"
+        failed=$((failed + 1))
+    elif [ -f build/venv/requirements.txt ]; then
+        consumers build/venv/bin/python
+    elif python3 -c 'import pytest' 2>/dev/null; then
+        consumers python3
+    else
+        skip "consumers: neither build/venv nor a python3 with pytest is there"
+    fi
 fi
 
 if $ci; then

@@ -152,7 +152,7 @@ class SaferouteError(Exception):
 # ---- the library ----
 
 def _candidates():
-    """What to try, in this order: the file that $SAFEROUTE_LIBRARY names and nothing else; the wheel's own; the system's."""
+    """What to try, in order: what $SAFEROUTE_LIBRARY names, and then nothing else; the wheel's own; the system's."""
     named = os.environ.get("SAFEROUTE_LIBRARY")
     if named:
         return [named]
@@ -308,7 +308,7 @@ def _set_keys(rows, keys, ids):
 # ---- the router ----
 
 class _Handle:
-    """A router of the C library, closed when the last that uses it lets go: so it can be replaced while others decide."""
+    """A router of the C library, closed when the last user lets go, so that it can be replaced while others decide."""
 
     def __init__(self, pointer=None):
         self.pointer = pointer
@@ -500,8 +500,8 @@ class Router:
 
     @property
     def stats(self):
-        """Stats of all that route and decide_one decided so far, whichever router was in use. Rows of calls under way in
-        other threads may be in some counters already and not yet in others."""
+        """Stats of all that route and decide_one decided so far, whichever router was in use. Rows of calls under way
+        in other threads may be in some counters already and not yet in others."""
         total = Stats()
         for part in list(self._counters):
             _library.saferoute_stats_add(ctypes.byref(total), ctypes.byref(part))

@@ -3,12 +3,12 @@
 
     python transformers_hidden_states.py MODEL ROUTER.safetensors < prompts.txt
 
-Prompts, one a line, are put into the model's chat template as a guard is asked for its verdict, and a line of JSON comes
-out for each: what the router decides. `last_prompt_states` works on any batch, padded left, right or not at all;
+Prompts, one a line, are put into the model's chat template as a guard is asked for its verdict, and a line of JSON
+comes out for each: what the router decides. `last_prompt_states` works on any batch, padded left, right or not at all;
 `states_of_generate` takes the same vectors from a `generate` call that was made for the verdict anyway.
 
-The base model is called, not the one with the vocabulary on top: its last_hidden_state is what the router wants, and the
-logits of every token are not computed.
+The base model is called, not the one with the vocabulary on top: its last_hidden_state is what the router wants, and
+the logits of every token are not computed.
 """
 import sys
 
@@ -25,13 +25,14 @@ def last_tokens(attention_mask):
 def last_prompt_states(model, input_ids, attention_mask):
     """[n, hidden], in the model's dtype and on its device: after the final norm, at the last token of each prompt."""
     positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)  # as generate counts them: padding has none
-    out = model.base_model(input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False)
+    out = model.base_model(input_ids=input_ids, attention_mask=attention_mask, position_ids=positions,
+                           use_cache=False)
     return out.last_hidden_state[torch.arange(len(input_ids)), last_tokens(attention_mask)]
 
 
 def states_of_generate(out):
-    """The same of generate(..., output_hidden_states=True, return_dict_in_generate=True), whose prompts are padded left:
-    step 0 is the prompt, of it the last layer's, of that the last token's."""
+    """The same of generate(..., output_hidden_states=True, return_dict_in_generate=True), whose prompts are padded
+    left: step 0 is the prompt, of it the last layer's, of that the last token's."""
     return out.hidden_states[0][-1][:, -1]
 
 
@@ -43,8 +44,8 @@ def main(model_name, router_path):
     model = AutoModelForCausalLM.from_pretrained(model_name, dtype="auto").eval()
     router = saferoute.Router.open(router_path)
     prompts = [line.rstrip("\n") for line in sys.stdin]
-    chats = [tokenizer.apply_chat_template([{"role": "user", "content": p}], tokenize=False, add_generation_prompt=True)
-             for p in prompts]
+    chats = [[{"role": "user", "content": p}] for p in prompts]
+    chats = [tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
     batch = tokenizer(chats, padding=True, return_tensors="pt", add_special_tokens=False).to(model.device)
     states = last_prompt_states(model, batch.input_ids, batch.attention_mask)
     for i in range(len(prompts)):

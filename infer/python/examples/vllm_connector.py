@@ -3,13 +3,14 @@
 
     python vllm_connector.py MODEL_FOLDER ROUTER.safetensors < prompts.txt
 
-The guard generates its verdict as ever; the connector writes a safetensors file a request, with the states of the layers
-that were asked for at every prompt token. Layer number num_hidden_layers is what the last layer gives, and the final
-norm, with the weights from the model's own folder, makes of it what a router trained on transformers' vectors reads.
+The guard generates its verdict as ever; the connector writes a safetensors file a request, with the states of the
+layers that were asked for at every prompt token. Layer number num_hidden_layers is what the last layer gives, and
+the final norm, with the weights from the model's own folder, makes of it what a router trained on transformers' vectors
+reads.
 
 Prefix caching and chunked prefill are off: with the one states are missing, the other the connector does not take.
-What touches vLLM was written against its documentation (version 0.22), not run; `final_norm`, `read_norm` and `last_state`
-are run in the tests.
+What touches vLLM was written against its documentation (version 0.22), not run; `final_norm`, `read_norm` and
+`last_state` are run in the tests.
 """
 import json
 import pathlib

@@ -7,8 +7,8 @@ The pooling runner gives vectors and no text: beside the engine that generates t
 are given as token ids, so that they are those of the verdict to the last token.
 
 use_activation=False is what keeps the length; vLLM 0.15 and before called it normalize=False. Whether it was heard is
-checked, for a length cannot be brought back. What touches vLLM was written against its documentation (versions 0.16 to 0.26), not
-run; `check_length` is run in the tests.
+checked. What touches vLLM was written against its documentation (versions 0.16 to 0.26), not run; `check_length` and
+`post_of_unit` are run in the tests.
 """
 import sys
 
@@ -24,6 +24,14 @@ def check_length(vectors):
     return vectors
 
 
+def post_of_unit(vectors, weight):
+    """Vectors of length 1, [n, hidden], at the length that the final RMSNorm gave them: before it multiplies by its
+    weight, every vector has length sqrt(hidden). For vectors that were stored so; weight has no zeros."""
+    vectors = np.asarray(vectors, np.float64)
+    scaled = np.linalg.norm(vectors / np.asarray(weight, np.float64), axis=-1, keepdims=True)
+    return (vectors * np.sqrt(vectors.shape[-1]) / scaled).astype(np.float32)
+
+
 def main(model_name, router_path):
     import saferoute
     from vllm import LLM
@@ -34,8 +42,8 @@ def main(model_name, router_path):
     router = saferoute.Router.open(router_path)
     tokenizer = llm.get_tokenizer()
     prompts = [line.rstrip("\n") for line in sys.stdin]
-    ids = [tokenizer.apply_chat_template([{"role": "user", "content": p}], add_generation_prompt=True, return_dict=False)
-           for p in prompts]
+    chats = [[{"role": "user", "content": p}] for p in prompts]
+    ids = [tokenizer.apply_chat_template(c, add_generation_prompt=True, return_dict=False) for c in chats]
     outputs = llm.embed([{"prompt_token_ids": i} for i in ids])
     vectors = check_length(np.array([out.outputs.embedding for out in outputs], np.float32))
     for i in range(len(prompts)):
