@@ -34,7 +34,7 @@ import numpy as np
 
 __all__ = ["Router", "Decision", "Decisions", "Stats", "SaferouteError", "key", "__version__"]
 
-INTERFACE = 1  # the major version of saferoute.h that the structs below are those of
+INTERFACE = 0  # the major version of saferoute.h that the structs below are those of
 LIBRARY_NAMES = (f"libsaferoute.so.{INTERFACE}", "libsaferoute.so", f"libsaferoute.{INTERFACE}.dylib")
 BESIDE = "saferoute.libs"  # where a wheel keeps it, beside this file
 
@@ -167,10 +167,10 @@ def _load():
     for name in _candidates():
         try:
             library = ctypes.CDLL(name)
-        except OSError as why:
+            _declare(library)
+        except (OSError, AttributeError) as why:  # not there or no library; a library of something else
             refused.append(f"{name}: {why}")
             continue
-        _declare(library)
         version = library.saferoute_version().decode()
         if version.split(".")[0] == str(INTERFACE):
             return library, version

@@ -8,6 +8,7 @@ class Router, taken from the page, so that what the page says is what is tested.
 """
 import ast
 import dataclasses
+import importlib.util
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+WRAPPER = ROOT / "infer" / "python" / "saferoute.py"
 
 
 @dataclasses.dataclass
@@ -101,3 +103,15 @@ def router(request, saferoute, router_class, tmp_path_factory):
         logit = module(x)
         prob = torch.sigmoid(logit)
     return Trained(weights, dump, 0.4, size["hidden"], module, x.numpy(), logit.numpy(), prob.numpy())
+
+
+@pytest.fixture(scope="session")
+def wrapper():
+    """The Python module infer/python/saferoute.py over the library that SAFEROUTE_LIBRARY names."""
+    if not os.environ.get("SAFEROUTE_LIBRARY"):
+        pytest.skip("SAFEROUTE_LIBRARY does not name the library")
+    pytest.importorskip("numpy")
+    spec = importlib.util.spec_from_file_location("saferoute", WRAPPER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
