@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""infer/vectors.md and its examples on a tiny Qwen3-shaped model with random weights: which vector is which, that padding
-does not change it, and that the router tells wrong kinds from the right one."""
+"""infer/vectors.md and its examples on a tiny Qwen3-shaped model with random weights: which vector is which, that
+padding does not change it, and that the router tells wrong kinds from the right one."""
 import importlib.util
 import json
 import os
@@ -39,8 +39,9 @@ class Tiny:
         torch.set_num_threads(1)  # matrices so small that threads only wait for each other
         torch.manual_seed(0)
         self.model = transformers.Qwen3ForCausalLM(transformers.Qwen3Config(
-            vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4,
-            num_key_value_heads=2, head_dim=64, max_position_embeddings=64, initializer_range=0.1, pad_token_id=0)).eval()
+            vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=512, num_hidden_layers=4, head_dim=64,
+            num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.1,
+            pad_token_id=0)).eval()
         # Real models' final norms have weights far from 1 and from each other; fresh ones are all 1.
         self.model.model.norm.weight.data.copy_(3 * torch.exp(0.5 * torch.randn(WIDTH)))
         self.model.model.norm.register_forward_hook(self._seen)
