@@ -126,6 +126,8 @@ def test_exploring_goes_by_the_ids(wrapper, router):
         np.testing.assert_array_equal(again.large, first.large)
         assert not r.route(router.x).large.any()
         assert r.decide_one(router.x[0], id=ids[0]).large == first.large[0]
+    with wrapper.Router.open(router.weights, threshold=1.0, range="off", explore=0.25, explore_seed=9) as r:
+        assert (r.route(router.x, ids=ids).large != first.large).mean() > 0.25  # .375 of independent choices
     assert wrapper.key("é") == wrapper.key("é".encode()) != wrapper.key("e")
 
 
@@ -212,6 +214,7 @@ def test_threads_get_the_same_bits_and_every_row_is_counted(wrapper, router):
 
         in_threads(8, work)
         assert r.stats.rows == 8 * 20 * 51
+        assert len({id(s) for s in r._idle}) == len(r._idle) == len(r._counters) <= 8, "no two calls count into one"
 
 
 def test_a_forked_process_decides(wrapper, router):
@@ -287,6 +290,31 @@ def test_no_router_can_be_opened(wrapper, router, tmp_path):
         assert r and r.error is None
         close_to(r.logits(router.x), router.logit)
     assert not r and set(r.route(router.x).reason_names) == {"NO_ROUTER"}, "closed"
+
+
+def test_routers_are_closed_when_no_one_uses_them(wrapper, router, other, monkeypatch):
+    closed, close = [], wrapper._library.saferoute_close
+
+    def counted(pointer):
+        if pointer is not None:
+            closed.append(pointer.value)
+        close(pointer)
+
+    monkeypatch.setattr(wrapper._library, "saferoute_close", counted)
+    r = wrapper.Router.open(router.weights)
+    in_use = r._handle
+    first = in_use.pointer.value
+    r.reload(other)
+    assert closed == [], "a call may be under way with it"
+    del in_use
+    assert closed == [first]
+    r.close()
+    r.close()
+    assert len(closed) == 2
+    with pytest.raises(wrapper.SaferouteError):
+        wrapper.Router.open(ROOT / "README.md")
+    wrapper.Router.open(router.weights)
+    assert len(closed) == 3
 
 
 def test_from_bytes(wrapper, router):
