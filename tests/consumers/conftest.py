@@ -95,7 +95,8 @@ def router(request, saferoute, router_class, tmp_path_factory):
               "--out", weights)
 
     module = router_class(size["width"], size["hidden"], [0.2] * len(size["hidden"]))
-    module.load_state_dict(load_file(weights), strict=True)
+    state = {name: tensor for name, tensor in load_file(weights).items() if name.startswith("cls.")}  # not stats.*
+    module.load_state_dict(state, strict=True)
     module.eval()
     with h5py.File(dump) as f:
         x = torch.from_numpy(f["features"][:]).float()
