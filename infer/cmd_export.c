@@ -2,13 +2,16 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "infer/export_card.h"
+#include "infer/export_cost.h"
 
 struct export_options {
-    char *model, *to, *out, *eval;
+    char *model, *to, *out, *eval, *data;
+    int dtype; /* enum saferoute_precision, less AS_STORED */
     double threshold;
 };
 
@@ -23,15 +26,22 @@ static const struct sr_option table[] = {
      .help = "threshold to write; else the weights' own, which sweep --out stores"},
     {"eval", SR_OPTION_TEXT, offsetof(struct export_options, eval), .metavar = "F.json",
      .help = "what eval --json wrote of this router, for the card (--to card, hf)"},
+    {"dtype", SR_OPTION_CHOICE, offsetof(struct export_options, dtype), .fallback = "float32",
+     .choices = "float32|bfloat16|int8",
+     .help = "for --to safetensors: folded weights of this type, which libsaferoute and this program read"},
+    {"data", SR_OPTION_TEXT, offsetof(struct export_options, data), .metavar = "CALIBRATION.h5",
+     .help = "with --dtype bfloat16 or int8: the rows on which it is measured what the rounding costs"},
 };
 
 static const struct sr_command command = {
     .name = "export",
-    .usage = "usage: saferoute export --model W --to FORMAT --out FILE [--threshold T] [--eval F.json]\n"
-             "\n"
-             "Writes a router in the format that another program reads. What was written is read back and "
-             "its logits\n"
-             "compared with the router's before it gets its name.\n",
+    .usage =
+        "usage: saferoute export --model W --to FORMAT --out FILE [--threshold T] [--eval F.json]\n"
+        "       saferoute export --model W --to safetensors --dtype int8 --data CALIBRATION.h5 --out FILE\n"
+        "\n"
+        "Writes a router in the format that another program reads. What was written is read back and "
+        "its logits\n"
+        "compared with the router's before it gets its name.\n",
     .notes = "formats:\n"
 #define SR_EXPORT(name, ending, help) "  " #name "\n      " help "\n"
 #include "infer/exports.def"
@@ -40,6 +50,9 @@ static const struct sr_command command = {
              "examples:\n"
              "  saferoute export --model router.safetensors --to onnx --out router.onnx\n"
              "  saferoute export --model run/best.safetensors --threshold 0.4 --to pt --out router.pt\n"
+             "  saferoute export --model router.safetensors --to safetensors --dtype int8 --data "
+             "calibration.h5 \\\n"
+             "      --out router-int8.safetensors\n"
              "\n"
              "exit status: 0 done, 2 usage, 65 bad weights, 66 no such file, 70 what was written is not the "
              "router,\n"
@@ -63,7 +76,8 @@ static const struct sr_exporter *find_format(const char *name, struct sr_error *
 }
 
 static int check_options(const struct export_options *o, struct sr_error *err) {
-    const struct sr_input inputs[] = {{"model", o->model, false}, {"eval", o->eval, false}};
+    const struct sr_input inputs[] = {
+        {"model", o->model, false}, {"eval", o->eval, false}, {"data", o->data, true}};
     if (!o->model)
         return sr_fail(err, SR_USAGE, "--model is missing: the weights to export");
     if (!o->to)
@@ -71,6 +85,14 @@ static int check_options(const struct export_options *o, struct sr_error *err) {
                        "--to is missing: the format to write (saferoute export --help lists them)");
     if (!o->out || !*o->out)
         return sr_fail(err, SR_USAGE, "--out is missing: the file to write");
+    if (o->dtype > 0 && strcmp(o->to, "safetensors") != 0)
+        return sr_fail(err, SR_USAGE, "--dtype is for --to safetensors; --to %s writes float32", o->to);
+    if (o->dtype > 0 && !o->data)
+        return sr_fail(
+            err, SR_USAGE,
+            "--data is missing: with --dtype the rows on which it is measured what rounding costs");
+    if (o->data && o->dtype == 0)
+        return sr_fail(err, SR_USAGE, "--data is for --dtype bfloat16 or int8: float32 costs nothing");
     return sr_inputs_spare(inputs, SR_COUNT(inputs), "out", o->out, err);
 }
 
@@ -100,6 +122,36 @@ static int read_evaluation(struct sr_json **out, const struct sr_export *e, cons
     return sr_card_evaluation_open(out, o->eval, e, err);
 }
 
+static void print_cost(const struct sr_export_cost *c, const char *dtype, const char *data) {
+    const size_t flips = c->to_large + c->to_small;
+    printf("%s instead of float32, on %zu rows of %s\n"
+           "prob       changes by %.5f at most, %.5f on average\n"
+           "decisions  %zu flip (%.2f %%): %zu to the large guard, %zu to the small one\n",
+           dtype, c->rows, data, c->largest, c->mean, flips, 100 * (double)flips / (double)c->rows,
+           c->to_large, c->to_small);
+    if (isnan(c->auprc))
+        puts("AUPRC      not known: the rows have no labels of both classes");
+    else
+        printf("AUPRC      %.5f before, %.5f after (%+.5f)\n", c->auprc, c->auprc_rounded,
+               c->auprc_rounded - c->auprc);
+}
+
+/* Opens the rounded router and says what it costs. */
+static int round_weights(struct sr_router **rounded, struct sr_export *e, const struct export_options *o,
+                         struct sr_error *err) {
+    struct sr_log_stage stage = sr_log_stage_begin("measuring what rounding costs");
+    const struct saferoute_options options = {.precision = SAFEROUTE_COMPUTE_FLOAT32 + o->dtype};
+    struct sr_export_cost cost;
+    int status = sr_router_open_with(rounded, o->model, &options, err);
+    if (status < 0)
+        return status;
+    e->rounded = *rounded;
+    status = sr_export_cost_measure(&cost, e, o->data, sr_log_stage_show, &stage, err);
+    if (status == 0)
+        print_cost(&cost, sr_router_precision(*rounded), o->data);
+    return status;
+}
+
 static void print_done(const struct sr_export *e, const struct export_options *o) {
     char threshold[SR_DECIMAL_TEXT];
     printf("%s: written as %s, read back, the same router; threshold %s%s%s\n", o->out, o->to,
@@ -110,7 +162,7 @@ static void print_done(const struct sr_export *e, const struct export_options *o
 static int run(const struct export_options *o, bool threshold_given, struct sr_error *err) {
     const struct sr_exporter *to;
     struct sr_safetensors *file = NULL;
-    struct sr_router *router = NULL;
+    struct sr_router *router = NULL, *rounded = NULL;
     struct sr_json *evaluation = NULL;
     struct sr_export e = {0};
     int status = check_options(o, err);
@@ -127,10 +179,13 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
         (status = read_evaluation(&evaluation, &e, o, err)) < 0)
         goto out;
     e.evaluation = evaluation;
+    if (o->dtype > 0 && (status = round_weights(&rounded, &e, o, err)) < 0)
+        goto out;
     if ((status = sr_export(&e, to, o->out, err)) == 0)
         print_done(&e, o);
 out:
     sr_json_free(evaluation);
+    sr_router_close(rounded);
     sr_router_close(router);
     sr_safetensors_close(file);
     return status;

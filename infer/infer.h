@@ -60,6 +60,7 @@ void sr_router_logits(const struct sr_router *r, float *logit, const float *x, s
 /* 1/(1+exp(-logit)), rounded once to float32. */
 float sr_router_prob(float logit);
 
+const char *sr_router_precision(const struct sr_router *r); /* what it computes in; as the next */
 const char *sr_precision_name(int precision); /* "int8", of enum saferoute_precision; static storage */
 
 /* ---- part of the program, not of the shipped library: score.c ---- */

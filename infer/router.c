@@ -425,6 +425,10 @@ size_t sr_router_width(const struct sr_router *r) {
     return r->layer[0].inputs;
 }
 
+const char *sr_router_precision(const struct sr_router *r) {
+    return sr_precision_name(r->precision);
+}
+
 bool sr_router_threshold(const struct sr_router *r, float *threshold) {
     if (r->has_threshold)
         *threshold = r->threshold;
