@@ -202,7 +202,7 @@ Test(import, a_contract_that_is_wrong_is_refused) {
 #define TENSORS 23
 
 /* The network of checkpoint.pt, to change before it is written. */
-static struct sr_tensor list[TENSORS + 1];
+static struct sr_tensor list[TENSORS + 4];
 static size_t count;
 static struct sr_safetensors *original;
 
@@ -388,16 +388,25 @@ Test(import, weights_of_ours_keep_what_they_say) {
                                            {"threshold", "0.3"},      {"threshold_rule", "f1"},
                                            {"threshold_data", "abc"}, {"feature_model", "guard"},
                                            {"metrics", "{\"f1\":1}"}};
-    float mean[2] = {1, 2};
+    static float mean[5] = {1, 2, 3, 4, 5}, variance[5] = {1, 1, 1, 1, 1}, basis[5] = {1},
+                 range[3] = {.1f, 9, .01f};
+    const struct sr_tensor stats[] = {{"stats.mean", SR_F32, 1, {5}, mean},
+                                      {"stats.var", SR_F32, 1, {5}, variance},
+                                      {"stats.basis", SR_F32, 2, {1, 5}, basis},
+                                      {"stats.range", SR_F32, 1, {3}, range}};
     take_original();
-    list[count++] = (struct sr_tensor){"stats.mean", SR_F32, 1, {2}, mean};
+    memcpy(list + count, stats, sizeof stats);
+    count += SR_COUNT(stats);
     write_list(pairs, SR_COUNT(pairs));
     import_fine(source, "");
     struct sr_safetensors *s = open_out();
     for (size_t i = 0; i < SR_COUNT(pairs); i++)
         expect_meta(s, pairs[i].key, pairs[i].value);
-    cr_assert_not_null(sr_safetensors_find(s, "stats.mean"));
-    cr_expect_arr_eq(sr_safetensors_find(s, "stats.mean")->data, mean, sizeof mean);
+    for (size_t i = 0; i < SR_COUNT(stats); i++) {
+        const struct sr_tensor *t = sr_safetensors_find(s, stats[i].name);
+        cr_assert_not_null(t, "%s", stats[i].name);
+        cr_expect_arr_eq(t->data, stats[i].data, (size_t)sr_tensor_items(t) * sizeof(float));
+    }
     sr_safetensors_close(s);
     cr_assert_eq(unlink(out), 0);
     import_fine(source, "--threshold .8");
