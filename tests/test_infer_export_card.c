@@ -76,7 +76,7 @@ Test(export_card, says_what_is_known) {
         "- small guard (`feature_model`): `guard-1.7B`\n",
         "- layer (`feature_layer`): **unknown**\n",
         "This router wants the one **after** the final norm.",
-        "- rule that chose it: `recall=0.8`: the most precise threshold that reaches this recall\n"
+        "- rule that chose it: `recall=0.8`: the most precise threshold that reaches this recall\n",
         "- data it was chosen on: `d47a`\n",
         "**Not measured on rows of its own.**",
         "1,234 labelled rows, 56 of them positive.",

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The folder of `saferoute export --to hf`, read by those it is for: safetensors, PyTorch, json, PyYAML, huggingface_hub."""
 import json
+import pathlib
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +99,20 @@ def test_what_the_card_shows_runs(folder, router, saferoute, monkeypatch):
         exec(code, scope)
         assert bool(scope["to_large"][0]), "a row with a NaN goes to the large guard"
         assert np.array_equal(np.asarray(scope["to_large"])[1:], router.prob[1:] > np.float32(router.threshold))
+
+
+def test_the_c_of_the_card_compiles(folder, router, tmp_path):
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"^```c\n(.*?)^```", card, re.M | re.S).group(1)
+    assert f".width = {router.x.shape[1]}" in block
+    lines = block.splitlines()
+    includes = [line for line in lines if line.startswith("#include")]
+    body = [line for line in lines if not line.startswith("#include")]
+    source = tmp_path / "card.c"
+    source.write_text("\n".join(["#include <stdio.h>", *includes, "void ask_the_large_guard(void);",
+                                 "void card(const float *hidden);", "void card(const float *hidden) {", *body, "}\n"]))
+    subprocess.run([compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT / 'infer'}", source],
+                   check=True)
