@@ -222,6 +222,9 @@ static void put_test(FILE *to, const struct sr_json *evaluation) {
 void sr_card_put_measured(FILE *to, const struct sr_card *c) {
     fputs("## Measured\n\n", to);
     put_test(to, c->e->evaluation);
+    if (c->e->router->precision != SAFEROUTE_COMPUTE_FLOAT32)
+        fprintf(to, "**The numbers below are of the float32 weights, before they were rounded to %s.**\n\n",
+                sr_precision_name(c->e->router->precision));
     put_chosen(to, c);
     put_validation(to, c);
 }

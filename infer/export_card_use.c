@@ -182,10 +182,10 @@ void sr_card_put_input(FILE *to, const struct sr_card *c) {
     fputs(norm ? norm : "one of them, and which is **unknown**", to);
     fputs(".\n\n", to);
     fputs(c->e->router->range.known
-              ? "The weights carry statistics of the rows that trained them: the C library notices a row "
-                "that is "
-                "far from those, and\n"
-                "sends it to the large guard with the reason OUT_OF_RANGE.\n\n"
+              ? "The weights carry statistics of the rows that trained them: `saferoute infer` and the C "
+                "library "
+                "notice a row that is\n"
+                "far from those, and send it to the large guard with the reason OUT_OF_RANGE.\n\n"
               : "These weights carry no statistics of the rows that trained them, so nothing notices a wrong "
                 "vector.\n\n",
           to);

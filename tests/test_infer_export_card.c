@@ -339,13 +339,15 @@ Test(export_card, rounded_weights_are_for_the_library) {
     expect_in(card, "349 parameters, int8");
     expect_in(card, "saferoute_open(");
     expect_in(card, "These weights are int8");
+    expect_in(card, "before they were rounded to int8");
     expect_not_in(card, "```python");
     sr_free(card);
     expect_failure(run_program(folder, "export --model %s/w.safetensors --to hf --out %s/hf", folder, folder),
                    2, "needs float32 weights, these are int8");
     struct run r = run_program(folder, "inspect %s/w.safetensors", folder);
     expect_in(r.out, "\narchitecture       16-12-8-4-1, BatchNorm folded in, GELU");
-    expect_in(r.out, "\nprecision          int8\n");
+    expect_in(r.out, "\nprecision          int8, rounded from float32 weights: ");
+    expect_in(r.out, "\nparameters         349\n");
     expect_not_in(r.out, "usable");
     run_end(&r);
     folder_end(folder);

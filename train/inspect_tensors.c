@@ -71,8 +71,10 @@ int sr_inspect_tensors_look(struct sr_facts *f, const struct sr_peek *p, const c
     sr_facts_count(f, "bytes", p->size);
     sr_facts_add(f, "tensors", sr_json_integer((int64_t)tensors), "%zu%s", tensors,
                  tensors > LISTED ? ", the first thousand below" : "");
-    sr_facts_add(f, "read_by", sr_json_null(),
-                 "saferoute import, where these are the layers of a router; only the header was looked at");
+    sr_facts_add(
+        f, "read_by", sr_json_null(),
+        "saferoute import, if these are the layers of a router; saferoute data convert, if it is a tensor "
+        "of features; only the header was looked at");
     add_metadata(f, metadata);
     add_list(f, p->header, metadata);
     return 0;

@@ -48,13 +48,13 @@ static void widths_text(char text[256], const struct sr_safetensors *file, bool 
     }
 }
 
-/* Numbers that training moves: no running statistics, no counters, no moments. */
+/* Numbers that training moves: no running statistics, no counters, no moments, no scales of int8. */
 static uint64_t parameters(const struct sr_safetensors *file) {
     uint64_t n = 0;
     for (size_t i = 0; i < sr_safetensors_count(file); i++) {
         const struct sr_tensor *t = sr_safetensors_at(file, i);
         if ((strncmp(t->name, "cls.", 4) == 0 || strncmp(t->name, "folded.", 7) == 0) &&
-            !strstr(t->name, "running_") && !strstr(t->name, "num_batches"))
+            !strstr(t->name, "running_") && !strstr(t->name, "num_batches") && !strstr(t->name, ".scale"))
             n += sr_tensor_items(t);
     }
     return n;
@@ -77,6 +77,14 @@ static void add_tensors(struct sr_facts *f, const struct sr_safetensors *file) {
     sr_facts_add(f, "tensors", types, "%zu: %s", n, text);
 }
 
+static void add_precision(struct sr_facts *f, const char *precision) {
+    if (precision)
+        sr_facts_add(f, "precision", sr_json_string(precision),
+                     "%s, rounded from float32 weights: measures below are of those", precision);
+    else
+        sr_facts_text(f, "precision", NULL);
+}
+
 void sr_facts_of_tensors(struct sr_facts *f, const struct sr_safetensors *file) {
     char widths[256];
     const char *stored = sr_safetensors_metadata(file, "sha256");
@@ -88,7 +96,7 @@ void sr_facts_of_tensors(struct sr_facts *f, const struct sr_safetensors *file) 
                      "%s, %sGELU (erf) behind all layers but the last", widths,
                      folded ? "BatchNorm folded in, " : "BatchNorm and ");
     if (folded)
-        sr_facts_text(f, "precision", sr_safetensors_metadata(file, "precision"));
+        add_precision(f, sr_safetensors_metadata(file, "precision"));
     sr_facts_count(f, "parameters", parameters(file));
     add_tensors(f, file);
     sr_facts_text(f, "sha256", sr_safetensors_hash(file));
