@@ -12,7 +12,10 @@ set_target_properties(saferoute_shared PROPERTIES OUTPUT_NAME saferoute EXPORT_N
   SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${SR_MAP})
 target_link_libraries(saferoute_shared PRIVATE -Wl,--whole-archive sr_infer -Wl,--no-whole-archive sr_base
   PkgConfig::JANSSON m)
-target_link_options(saferoute_shared PRIVATE -Wl,--version-script=${SR_MAP} -Wl,--no-undefined -Wl,--as-needed)
+target_link_options(saferoute_shared PRIVATE -Wl,--version-script=${SR_MAP} -Wl,--as-needed)
+if(NOT SR_SANITIZE) # whose own functions are in the program
+  target_link_options(saferoute_shared PRIVATE -Wl,--no-undefined)
+endif()
 
 set(SR_OBJECT ${CMAKE_CURRENT_BINARY_DIR}/saferoute_static.o)
 add_custom_command(OUTPUT ${SR_OBJECT}
