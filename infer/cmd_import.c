@@ -215,6 +215,12 @@ static int check_format(struct import *m, struct sr_error *err) {
                        "%s is a checkpoint of a run, to go on with by train --resume; its router is "
                        "best.safetensors beside it",
                        m->o->file);
+    if (m->own && sr_tensors_metadata(m->from, SR_FOLDED_KEY))
+        return sr_fail(
+            err, SR_DATA,
+            "%s is a folded router (export --dtype), from which the weights do not come back; it is "
+            "used as it is, and import takes what it was exported from",
+            m->o->file);
     return 0;
 }
 

@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "infer/import.h"
@@ -54,9 +53,8 @@ static bool value_text(char *text, size_t n, const struct sr_json *value) {
 }
 
 static bool is_share(const char *text) {
-    char *end;
-    const double value = strtod(text, &end);
-    return end != text && !*end && value >= 0 && value <= 1;
+    double value;
+    return sr_decimal_parse(&value, text) && value >= 0 && value <= 1;
 }
 
 static int take(struct sr_import_contract *c, const char *name, const struct sr_json *value, const char *path,

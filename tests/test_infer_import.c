@@ -446,6 +446,13 @@ Test(import, a_checkpoint_of_a_run_is_none) {
     import_fails(source, "", 65, "best.safetensors");
 }
 
+Test(import, a_folded_router_is_none) {
+    static const struct sr_pair pairs[] = {{"format", "saferoute"}, {"precision", "int8"}};
+    take_original();
+    write_list(pairs, 2);
+    import_fails(source, "", 65, "a folded router");
+}
+
 /* ---- files ---- */
 
 Test(import, no_file_is_overwritten) {
