@@ -15,6 +15,8 @@
 
 #define PROBES 64 /* rows that are compared: more than any block of forward.c has */
 
+#define SPARED_MAX ((size_t)16 << 20) /* what is larger is nothing that export writes beside */
+
 static const struct sr_exporter exporters[] = {
 #define SR_EXPORT(name, ending, help)                                                                        \
     {#name, ending, help, sr_export_##name##_write, sr_export_##name##_check},
@@ -40,6 +42,37 @@ const char *sr_export_path(char path[SR_EXPORT_PATH], const char *folder, const 
         return path;
     sr_fail(err, SR_DATA, "%.100s/%.100s: the path is too long", folder, name);
     return NULL;
+}
+
+int sr_export_unrounded(const struct sr_export *e, struct sr_error *err) {
+    if (e->router->precision == SAFEROUTE_COMPUTE_FLOAT32)
+        return 0;
+    return sr_fail(
+        err, SR_DATA,
+        "these weights are folded and rounded to %s, which this format has no place for: export the float32 "
+        "weights that they were made from",
+        sr_precision_name(e->router->precision));
+}
+
+int sr_export_spare(const struct sr_export *e, const char *name,
+                    bool (*is_ours)(const char *text, size_t size), struct sr_error *err) {
+    char path[SR_EXPORT_PATH];
+    void *text = NULL;
+    size_t size = 0;
+    if (!e->target)
+        return 0;
+    if (!sr_export_path(path, e->target, name, err))
+        return SR_DATA;
+    const int status = sr_file_read(&text, &size, path, SPARED_MAX, err);
+    const bool spare = status == SR_DATA || (status == 0 && !is_ours(text, size));
+    sr_free(text);
+    if (spare)
+        return sr_fail(
+            err, SR_USAGE,
+            "%s is there already and is not a file that export wrote: this format writes one of that "
+            "name; choose another folder or name for --out, or move it away",
+            path);
+    return status == SR_NOINPUT ? 0 : status;
 }
 
 int sr_export_compare(const struct sr_export *e, const char *path, float tolerance,
@@ -147,10 +180,12 @@ int sr_export(const struct sr_export *e, const struct sr_exporter *to, const cha
         return sr_fail(err, SR_USAGE, "--out %.100s...: the path is too long", out);
     if (strcmp(to->ending, "/") == 0) {
         const int status = make_folder(out, err);
-        return status < 0 ? status : stage_and_move(e, to, out, err);
+        own.target = out;
+        return status < 0 ? status : stage_and_move(&own, to, out, err);
     }
     if (!ends_with(out, to->ending))
         return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);
     split_path(target, &own.name, out);
+    own.target = target;
     return stage_and_move(&own, to, target, err);
 }

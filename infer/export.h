@@ -25,6 +25,7 @@ struct sr_export {
     const char *threshold_rule;        /* "given" for --threshold; NULL: not known */
     const struct sr_json *evaluation; /* what eval --json wrote of this router, for the card; NULL: nothing */
     const char *name;                 /* of the main file inside the staging folder: the last part of --out */
+    const char *target; /* the folder that files are moved to; NULL: not known, so nothing there is spared */
 };
 
 struct sr_exporter {
@@ -52,6 +53,14 @@ const struct sr_exporter *sr_exporters(size_t *n);
 /* "FOLDER/NAME" into path; NULL with SR_DATA in err if that is too long. */
 const char *sr_export_path(char path[SR_EXPORT_PATH], const char *folder, const char *name,
                            struct sr_error *err);
+
+/* SR_DATA where the weights are folded and rounded, for a format that needs them as they were trained. */
+int sr_export_unrounded(const struct sr_export *e, struct sr_error *err);
+
+/* For a file that a format writes beside the one of --out: SR_USAGE if the target folder has one of this name
+ * that is_ours does not know. Somebody else's must not be replaced, as nobody asked for that name. */
+int sr_export_spare(const struct sr_export *e, const char *name,
+                    bool (*is_ours)(const char *text, size_t size), struct sr_error *err);
 
 /* Compares what a reader makes of the written file with the router on rows drawn like training features.
  * logits: fills logit [rows] for x [rows, width], or returns a negative status. Equal means that no logit

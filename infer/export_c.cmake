@@ -1,0 +1,15 @@
+# export_c.cmake: the templates of `export --to c` become two strings of the program.
+# SPDX-License-Identifier: MIT
+set(SR_TEMPLATES_C ${PROJECT_BINARY_DIR}/export_c_templates.c)
+set(text "/* Made by infer/export_c.cmake; not to be edited. */\n#include \"infer/export_c.h\"\n")
+foreach(part header code)
+  set(template ${PROJECT_SOURCE_DIR}/infer/export_c_${part}.template)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${template})
+  file(READ ${template} lines)
+  string(REPLACE "\\" "\\\\" lines "${lines}")
+  string(REPLACE "\"" "\\\"" lines "${lines}")
+  string(REPLACE "\n" "\\n\"\n    \"" lines "${lines}")
+  string(APPEND text "\nconst char sr_export_c_${part}[] =\n    \"${lines}\";\n")
+endforeach()
+file(WRITE ${SR_TEMPLATES_C} "${text}")
+target_sources(sr_program PRIVATE ${SR_TEMPLATES_C})
