@@ -68,4 +68,13 @@ const char *sr_tensors_metadata(const struct sr_tensors *t, const char *key);
 /* All of it in file order; *n may be 0. */
 const struct sr_pair *sr_tensors_pairs(const struct sr_tensors *t, size_t *n);
 
+/* ---- writing ---- */
+
+/* Writes {"state_dict": OrderedDict of the tensors, then the pairs} as torch.save does, for
+ * torch.load(weights_only=True); atomically, and the same bytes for the same arguments. Tensors are SR_F32 or
+ * SR_I64 (SR_BUG else), little-endian like this machine. A pair's value that is a whole number becomes an
+ * int, other text a str, NULL None. */
+int sr_tensors_write_pt(const char *path, const struct sr_tensor *tensors, size_t n,
+                        const struct sr_pair *pairs, size_t n_pairs, struct sr_error *err);
+
 #endif

@@ -1,4 +1,4 @@
-/* zip.h: a zip archive whose entries are stored as they are, as torch.save writes it.
+/* zip.h: a zip archive whose entries are stored as they are, as torch.save writes it: read and written.
  *
  * Only the central directory is believed, and that only as far as the local headers agree with it. An archive
  * is refused as a whole if an entry is encrypted, has a name that leads elsewhere, or has the
@@ -39,5 +39,18 @@ int sr_zip_stored(const struct sr_zip *z, struct sr_error *err);
  * call stopped is cheap. Where an entry was read from its beginning to its end in this way, its checksum is
  * compared: SR_DATA. */
 int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err);
+
+/* ---- writing ---- */
+
+struct sr_zip_part {
+    const char *name; /* UTF-8 */
+    const void *bytes;
+    size_t size;
+};
+
+/* Writes an archive of these entries in this order, atomically and by way of memory; its bytes depend on
+ * nothing else: no clock, no user. An entry's bytes begin at a multiple of 64, so that they can be mapped
+ * into memory and used where they lie. SR_NOMEM, SR_IO; SR_BUG: a name is there twice. */
+int sr_zip_write(const char *path, const struct sr_zip_part *parts, size_t n, struct sr_error *err);
 
 #endif

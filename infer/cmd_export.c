@@ -152,11 +152,13 @@ static int round_weights(struct sr_router **rounded, struct sr_export *e, const 
     return status;
 }
 
-static void print_done(const struct sr_export *e, const struct export_options *o) {
+static void print_done(const struct sr_export *e, const struct export_options *o,
+                       const struct sr_exporter *to) {
     char threshold[SR_DECIMAL_TEXT];
     printf("%s: written as %s, read back, the same router; threshold %s%s%s\n", o->out, o->to,
            sr_decimal_float(threshold, e->threshold), e->threshold_rule ? ", rule " : "",
            e->threshold_rule ? e->threshold_rule : "");
+    printf("%s\n", to->help);
 }
 
 static int run(const struct export_options *o, bool threshold_given, struct sr_error *err) {
@@ -182,7 +184,7 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
     if (o->dtype > 0 && (status = round_weights(&rounded, &e, o, err)) < 0)
         goto out;
     if ((status = sr_export(&e, to, o->out, err)) == 0)
-        print_done(&e, o);
+        print_done(&e, o, to);
 out:
     sr_json_free(evaluation);
     sr_router_close(rounded);
