@@ -181,6 +181,8 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
         (status = read_evaluation(&evaluation, &e, o, err)) < 0)
         goto out;
     e.evaluation = evaluation;
+    if (router->precision != SAFEROUTE_COMPUTE_FLOAT32)
+        e.rounded = router; /* the file itself holds rounded weights */
     if (o->dtype > 0 && (status = round_weights(&rounded, &e, o, err)) < 0)
         goto out;
     if ((status = sr_export(&e, to, o->out, err)) == 0)

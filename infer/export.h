@@ -19,7 +19,7 @@
 struct sr_export {
     const struct sr_safetensors *file; /* the weights as they are stored: tensors and metadata */
     const struct sr_router *router;    /* opened from it: folded, float32 */
-    const struct sr_router *rounded;   /* the same in bfloat16 or int8, for --dtype; else NULL */
+    const struct sr_router *rounded;   /* the same in bfloat16 or int8, for --dtype or as stored; else NULL */
     bool has_threshold;                /* chosen by --threshold or in the weights */
     float threshold;                   /* SR_THRESHOLD_UNSET where none was chosen */
     const char *threshold_rule;        /* "given" for --threshold; NULL: not known */

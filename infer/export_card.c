@@ -59,12 +59,16 @@ static void put_number(FILE *to, float value) {
         fputs(text, to);
 }
 
+#define FRONT "---\nlibrary_name: \"saferoute\"\n"
+
+bool sr_card_is_ours(const char *text, size_t size) {
+    return size >= strlen(FRONT) && memcmp(text, FRONT, strlen(FRONT)) == 0;
+}
+
 static void put_front_matter(FILE *to, const struct sr_export *e) {
-    fputs("---\n"
-          "library_name: \"saferoute\"\n"
-          "tags: [\"saferoute\", \"safetensors\", \"safety\", \"guardrail\", \"moderation\", "
-          "\"model-routing\"]\n"
-          "saferoute_threshold: ",
+    fputs(FRONT "tags: [\"saferoute\", \"safetensors\", \"safety\", \"guardrail\", \"moderation\", "
+                "\"model-routing\"]\n"
+                "saferoute_threshold: ",
           to);
     if (e->has_threshold)
         put_number(to, e->threshold);

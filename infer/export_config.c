@@ -199,3 +199,13 @@ int sr_export_config_check(const struct sr_export *e, const char *folder, const 
                            wrong)
                  : 0;
 }
+
+bool sr_export_config_is_ours(const char *text, size_t size) {
+    struct sr_json *o = NULL;
+    if (sr_json_parse(&o, text, size, NULL) < 0)
+        return false;
+    const char *format = sr_json_as_string(sr_json_get(o, "format"));
+    const bool ours = format && strcmp(format, "saferoute-router") == 0;
+    sr_json_free(o);
+    return ours;
+}

@@ -41,11 +41,12 @@ static int with_written(const struct sr_export *e, const char *folder,
 int sr_export_hf_write(const struct sr_export *e, const char *folder, struct sr_error *err) {
     struct sr_export weights = *e;
     weights.name = SR_CARD_WEIGHTS;
-    if (e->router->precision != SAFEROUTE_COMPUTE_FLOAT32)
-        return sr_fail(err, SR_USAGE,
-                       "--to hf needs float32 weights, these are %s: export what they were made from",
-                       sr_precision_name(e->router->precision));
-    const int status = sr_export_safetensors_write(&weights, folder, err);
+    int status = sr_export_unrounded(e, err);
+    if (status < 0 ||
+        (status = sr_export_spare(e, SR_EXPORT_CONFIG_NAME, sr_export_config_is_ours, err)) < 0 ||
+        (status = sr_export_spare(e, SR_CARD_NAME, sr_card_is_ours, err)) < 0)
+        return status;
+    status = sr_export_safetensors_write(&weights, folder, err);
     return status < 0 ? status : with_written(e, folder, sr_export_config_write, sr_card_write, err);
 }
 

@@ -336,11 +336,14 @@ static int write_model(const struct model *m, const char *path, struct sr_error 
 int sr_export_onnx_write(const struct sr_export *e, const char *folder, struct sr_error *err) {
     char path[SR_EXPORT_PATH];
     struct model *m;
+    int status = sr_export_unrounded(e, err);
+    if (status < 0)
+        return status;
     if (!sr_export_path(path, folder, e->name, err))
         return SR_DATA;
     if (!(m = sr_alloc(1, sizeof *m, err)))
         return SR_NOMEM;
-    int status = fill_model(m, e, err);
+    status = fill_model(m, e, err);
     if (status == 0)
         status = write_model(m, path, err);
     sr_free(m->entry);

@@ -54,21 +54,11 @@ static struct state *state_create(const struct sr_export *e, struct sr_error *er
     return s;
 }
 
-static bool is_our_config(const char *text, size_t size) {
-    struct sr_json *o = NULL;
-    if (sr_json_parse(&o, text, size, NULL) < 0)
-        return false;
-    const char *format = sr_json_as_string(sr_json_get(o, "format"));
-    const bool ours = format && strcmp(format, "saferoute-router") == 0;
-    sr_json_free(o);
-    return ours;
-}
-
 int sr_export_pt_write(const struct sr_export *e, const char *folder, struct sr_error *err) {
     char path[SR_EXPORT_PATH];
     const struct sr_pair layer = {"layer_idx", sr_export_metadata(e, "feature_layer")};
     int status = sr_export_unrounded(e, err);
-    if (status < 0 || (status = sr_export_spare(e, SR_EXPORT_CONFIG_NAME, is_our_config, err)) < 0)
+    if (status < 0 || (status = sr_export_spare(e, SR_EXPORT_CONFIG_NAME, sr_export_config_is_ours, err)) < 0)
         return status;
     if (!sr_export_path(path, folder, e->name, err))
         return SR_DATA;

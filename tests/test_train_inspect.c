@@ -252,13 +252,15 @@ Test(inspect, runs_tell_how_far_they_are) {
 
 Test(inspect, dumps_tell_their_rows_and_labels) {
     char *folder = folder_begin(), arguments[256];
-    struct sr_json *want = parse(slurp(VECTORS "/eval_guards.json")), *o = inspect_json(folder, GUARDS);
+    char *stored = slurp(VECTORS "/eval_guards.json");
+    struct sr_json *want = parse(stored), *o = inspect_json(folder, GUARDS);
     cr_expect_eq(number(o, "rows.rows"), number(want, "rows"));
     cr_expect_eq(number(o, "labels.positive.ones"), number(want, "positives"));
     cr_expect_float_eq(number(o, "labels.small_accuracy"), number(want, "small.accuracy"), 1e-12);
     cr_expect_float_eq(number(o, "labels.large_accuracy"), number(want, "large.accuracy"), 1e-12);
     sr_json_free(o);
     sr_json_free(want);
+    sr_free(stored);
     char *out = inspect(folder, GUARDS);
     expect_in(out, "eval_guards.h5: feature dump\n\nrows               240\n");
     expect_in(out, "features [N,16] ");
