@@ -27,7 +27,8 @@ static size_t collect(struct sr_tensor *list, const struct sr_export *e) {
 
 /* Threshold and rule are written anew; what else is said of a threshold goes with the one it is true of. */
 static bool stays(const struct sr_export *e, const char *key) {
-    if (strcmp(key, "threshold") == 0 || strcmp(key, "threshold_rule") == 0)
+    if (strcmp(key, "threshold") == 0 || strcmp(key, "threshold_rule") == 0 ||
+        strcmp(key, SR_FOLDED_KEY) == 0)
         return false;
     return strncmp(key, "threshold_", 10) != 0 || sr_export_of_threshold(e, key);
 }

@@ -343,7 +343,7 @@ Test(export_card, rounded_weights_are_for_the_library) {
     expect_not_in(card, "```python");
     sr_free(card);
     expect_failure(run_program(folder, "export --model %s/w.safetensors --to hf --out %s/hf", folder, folder),
-                   2, "needs float32 weights, these are int8");
+                   65, "rounded to int8, which this format has no place for");
     struct run r = run_program(folder, "inspect %s/w.safetensors", folder);
     expect_in(r.out, "\narchitecture       16-12-8-4-1, BatchNorm folded in, GELU");
     expect_in(r.out, "\nprecision          int8, rounded from float32 weights: ");
