@@ -20,8 +20,7 @@ float32 and float16 arrays, bfloat16 ones of ml_dtypes, and float32, float16 and
 are read where they lie, with any stride between rows. What is copied, once: float64, numbers that do not follow each
 other within a row, the other byte order, tensors on another device. torch is never imported from here.
 
-Any number of threads may use one Router at once; the interpreter's lock is released while C computes. No thread is
-started here.
+Any number of threads may use one Router at once; the interpreter's lock is released while C computes.
 """
 import collections
 import ctypes
@@ -35,15 +34,11 @@ import numpy as np
 __all__ = ["Router", "Decision", "Decisions", "Stats", "SaferouteError", "key", "__version__"]
 
 INTERFACE = 0  # the major version of saferoute.h that the structs below are those of
-LIBRARY_NAMES = (f"libsaferoute.so.{INTERFACE}", "libsaferoute.so", f"libsaferoute.{INTERFACE}.dylib")
+LIBRARY_NAMES = (f"libsaferoute.so.{INTERFACE}", "libsaferoute.so")
 BESIDE = "saferoute.libs"  # where a wheel keeps it, beside this file
 
-ERROR_TEXT = 512
-JSON_SIZE = 1536
-PROMETHEUS_SIZE = 8192
-LOGIT_BUCKETS = 32
-REASONS = 16  # counters of struct saferoute_stats
-
+ERROR_TEXT, JSON_SIZE, PROMETHEUS_SIZE = 512, 1536, 8192
+LOGIT_BUCKETS, REASONS = 32, 16  # counters of struct saferoute_stats
 STATUSES = {-2: "USAGE", -3: "DATA", -4: "NOINPUT", -5: "BUG", -6: "NOMEM", -7: "IO"}
 DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2}
 PRECISIONS = {"stored": 0, "float32": 1, "bfloat16": 2, "int8": 3}
@@ -220,7 +215,7 @@ def _text(write, size):
 
 
 def _bytes(id):
-    return id.encode("utf-8", "surrogatepass") if isinstance(id, str) else bytes(id)
+    return id.encode("utf-8", "surrogatepass") if isinstance(id, str) else bytes(memoryview(id))  # a number is no id
 
 
 def _decision_json(decision, id):
@@ -287,9 +282,7 @@ def _array_rows(x):
 
 
 def _rows(x):
-    if x is None:
-        return _Rows(rows=1)
-    return _tensor_rows(x) if _is_tensor(x) else _array_rows(x)
+    return _Rows(rows=1) if x is None else _tensor_rows(x) if _is_tensor(x) else _array_rows(x)
 
 
 def _set_keys(rows, keys, ids):
@@ -412,7 +405,6 @@ class Router:
         self.close()
 
     def __bool__(self):
-        """True if there is a router."""
         return self._handle.pointer is not None
 
     def __repr__(self):
@@ -493,8 +485,7 @@ class Router:
         try:
             stats = self._idle.pop()  # the last given back: what range_cap is measured on should not be scattered
         except IndexError:
-            stats = Stats()
-            self._counters.append(stats)
+            self._counters.append(stats := Stats())
         _library.saferoute_decide(handle.pointer, out, ctypes.byref(rows), ctypes.byref(stats))
         self._idle.append(stats)
 

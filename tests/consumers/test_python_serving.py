@@ -105,6 +105,8 @@ def test_programs_mistakes_are_exceptions(opened, wrapper, router):
         opened.route(router.x[:2], ids=["a"])
     with pytest.raises(TypeError, match="not both"):
         opened.route(router.x[:1], ids=["a"], keys=[1])
+    with pytest.raises(TypeError):
+        opened.route(router.x[:2], ids=[1, 2])
     with pytest.raises(ValueError, match="one row"):
         opened.decide_one(router.x[:2])
     for wrong_width in (router.x[:, :-1], None):
