@@ -46,6 +46,11 @@ static inline const struct sr_router *sr_router_of(const struct saferoute_router
     return (const struct sr_router *)r;
 }
 
+/* Can a router of layers that read width[0..layers) numbers, the last of which gives one, be opened? SR_DATA
+ * with what is too wide: a layer's inputs and outputs must lie in the scratch of scoring together. what is
+ * for the message. */
+int sr_router_check_widths(const size_t *width, size_t layers, const char *what, struct sr_error *err);
+
 size_t sr_router_width(const struct sr_router *r); /* features a row, D */
 
 /* True and the threshold if one was chosen for these weights. */

@@ -131,14 +131,15 @@ static int find_shape(struct parts *p, struct sr_error *err) {
     return status < 0 ? status : find_widths(p, err);
 }
 
-/* Of every layer, what goes in and what comes out must lie in forward.c's scratch together. */
-static int check_scratch(const struct parts *p, struct sr_error *err) {
-    for (size_t l = 0; l < p->layers; l++)
-        if (p->width[l] + p->width[l + 1] > SR_SCRATCH)
-            return sr_fail(
-                err, SR_DATA,
-                "%s: layer %zu reads %zu numbers and gives %zu; together a layer's may be %d at most",
-                p->path, l, p->width[l], p->width[l + 1], SR_SCRATCH);
+int sr_router_check_widths(const size_t *width, size_t layers, const char *what, struct sr_error *err) {
+    for (size_t l = 0; l < layers; l++) {
+        const size_t outputs = l + 1 < layers ? width[l + 1] : 1;
+        if (width[l] + outputs > SR_SCRATCH)
+            return sr_fail(err, SR_DATA,
+                           "%s: layer %zu reads %zu numbers and gives %zu; together they may be %d at most, "
+                           "for a router scores without allocating",
+                           what, l, width[l], outputs, SR_SCRATCH);
+    }
     return 0;
 }
 
@@ -375,7 +376,7 @@ int sr_router_open_bytes(struct sr_router **out, const void *bytes, size_t size,
         goto out;
     if ((status = parts.folded ? sr_folded_widths(parts.width, &parts.layers, file, path, err)
                                : find_shape(&parts, err)) < 0 ||
-        (status = check_scratch(&parts, err)) < 0)
+        (status = sr_router_check_widths(parts.width, parts.layers, path, err)) < 0)
         goto out;
     if (!(r = sr_alloc(1, sizeof *r, err))) {
         status = SR_NOMEM;
