@@ -158,7 +158,11 @@ static void print_done(const struct sr_export *e, const struct export_options *o
     printf("%s: written as %s, read back, the same router; threshold %s%s%s\n", o->out, o->to,
            sr_decimal_float(threshold, e->threshold), e->threshold_rule ? ", rule " : "",
            e->threshold_rule ? e->threshold_rule : "");
-    printf("%s\n", to->help);
+    if (e->rounded)
+        printf("folded %s weights with their range check, for libsaferoute and this program\n",
+               sr_router_precision(e->rounded));
+    else
+        printf("%s\n", to->help);
 }
 
 static int run(const struct export_options *o, bool threshold_given, struct sr_error *err) {
