@@ -7,6 +7,8 @@
 
 #include "data/cmd_data.h"
 
+#define CONTRACT_PRINTED (SR_CONTRACT_FEATURES + 2) /* large_model and large_revision */
+
 struct convert_options {
     char *from, *out, *column[SR_ROLES];
     int dtype, pooling;
@@ -102,15 +104,13 @@ static const struct sr_command command = {
 
 /* ---- what was written ---- */
 
+/* But the thresholds of guards, which the line of labels says. */
 static void print_contract(const struct sr_data *d) {
-    static const char *const keys[] = {"feature_model", "feature_revision", "feature_layer",
-                                       "feature_norm",  "feature_pooling",  "feature_template",
-                                       "large_model",   "large_revision"};
-    for (size_t k = 0; k < SR_COUNT(keys); k++) {
+    for (int k = 0; k < CONTRACT_PRINTED; k++) {
         const char *value = "unknown";
         for (size_t i = 0; i < d->contract_count; i++)
-            value = strcmp(d->contract[i].key, keys[k]) == 0 ? d->contract[i].value : value;
-        printf("%-17s %s\n", keys[k], value);
+            value = strcmp(d->contract[i].key, sr_contract_key(k)) == 0 ? d->contract[i].value : value;
+        printf("%-17s %s\n", sr_contract_key(k), value);
     }
 }
 
@@ -210,7 +210,7 @@ static int run(const struct convert_options *o, bool layer_given, struct sr_erro
     size_t n = 0;
     if (!o->out)
         return sr_fail(err, SR_USAGE, "data convert: --out is missing; it names the dump to write");
-    int status = o->contract ? sr_contract_file_read(&read, &n, o->contract, err) : 0;
+    int status = o->contract ? sr_contract_file_read(&read, &n, o->contract, false, err) : 0;
     if (status < 0)
         return status;
     for (size_t i = 0; i < n; i++)

@@ -16,10 +16,7 @@
 #define LABELS      "labels made with different large guards"
 #define CUTS(guard) "verdicts cut at different thresholds; give --" guard "-threshold T to cut all alike"
 
-enum {
-    ATTRIBUTES = 8,
-    OF_LABELS = 6
-}; /* keys that are attributes as they are; where those of labels begin */
+#define ATTRIBUTES 8 /* keys that are attributes as they are */
 
 static const struct {
     const char *name, *contradiction;
@@ -76,7 +73,7 @@ static int join_key(const char **agreed, const struct sr_data *d, int k, bool fe
         holder = holder ? holder : dump;
         if (strcmp(holder->contract[k].value, claim->value) == 0)
             continue;
-        if (!features_only || k < OF_LABELS)
+        if (!features_only || k < SR_CONTRACT_FEATURES)
             return sr_fail(err, SR_DATA, "%s of %s is '%.60s', of %s '%.60s': %s", key[k].name, holder->path,
                            holder->contract[k].value, dump->path, claim->value, key[k].contradiction);
         everywhere = false;

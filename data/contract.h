@@ -11,9 +11,6 @@
 
 struct sr_dump;
 
-/* Key k < SR_CONTRACT_KEYS: "feature_model", ...; static storage. */
-const char *sr_contract_key(int k);
-
 struct sr_claim {
     char *value; /* NULL: none */
     bool silent; /* files may contradict it, but it is not passed on: a default that nothing confirms */

@@ -321,11 +321,18 @@ struct sr_converted {
 int sr_convert_write(struct sr_converted *done, const char *out, const struct sr_convert *how,
                      void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 
-/* A feature contract from a file: a JSON object of strings and numbers under the keys of struct sr_data's
- * contract; what is null there, and a router's threshold and threshold_rule, are left out. *pairs is one
- * block, free with sr_free. SR_USAGE: an unknown key (with the nearest one), a feature_norm other than pre,
- * post and unit, a threshold that is none. SR_DATA: not such an object. */
-int sr_contract_file_read(struct sr_pair **pairs, size_t *n, const char *path, struct sr_error *err);
+/* Key k < SR_CONTRACT_KEYS of a contract: "feature_model", ...; static storage. The first
+ * SR_CONTRACT_FEATURES say where features come from, the others where labels do. */
+#define SR_CONTRACT_FEATURES 6
+const char *sr_contract_key(int k);
+
+/* A contract from a file: a JSON object of texts and numbers under those keys, and under threshold and
+ * threshold_rule, which are a router's and taken only where `router` says so. What is null is left out.
+ * *pairs is one block, free with sr_free; untouched after a failure. SR_NOINPUT: no such file. SR_USAGE: not
+ * such an object, an unknown key (with the nearest one), a feature_norm other than pre, post and unit, a
+ * threshold that is none, a rule without a threshold. */
+int sr_contract_file_read(struct sr_pair **pairs, size_t *n, const char *path, bool router,
+                          struct sr_error *err);
 
 /* What is said of every row of a dump, borrowed. */
 struct sr_score_columns {

@@ -12,12 +12,13 @@
 #include "data/data.h"
 #include "infer/import.h"
 
-#define CONTRACT_KEYS SR_IMPORT_KEY_threshold /* those before the threshold */
-#define OWN           "saferoute"             /* "format" of weights of ours */
+#define OWN        "saferoute" /* "format" of weights of ours */
+#define FEWER_ROWS 10000       /* than these have no row in ten thousand, where the limits are */
 
 struct import_options {
-    char *file, *out, *prefix, *contract;
+    char *file, *out, *prefix, *contract, *stats;
     double threshold;
+    struct sr_data_options how; /* of --stats */
 };
 
 static const struct sr_option table[] = {
@@ -30,13 +31,17 @@ static const struct sr_option table[] = {
     {"contract", SR_OPTION_TEXT, offsetof(struct import_options, contract), .metavar = "F.json",
      .help = "where its features come from, as JSON; keys below"},
     {"threshold", SR_OPTION_REAL, offsetof(struct import_options, threshold), .max = 1, .metavar = "T",
-     .help = "route rows with prob > T; else the threshold stays unset"},
+     .help = "route rows with prob > T; else the threshold is the file's or the contract's, or unset"},
+    {"stats", SR_OPTION_TEXT, offsetof(struct import_options, stats), .metavar = "D.h5[,E.h5]",
+     .help = "feature dumps that lie where training's features lay: what the range check measures rows by"},
+    SR_DATA_FEATURE_OPTIONS(struct import_options, how),
 };
 
 static const struct sr_command command = {
     .name = "import",
     .usage =
-        "usage: saferoute import FILE --out W [--prefix P] [--contract F.json] [--threshold T]\n"
+        "usage: saferoute import FILE --out W [--stats D.h5[,E.h5]] [--contract F.json] [--threshold T]\n"
+        "                        [--prefix P]\n"
         "\n"
         "Takes over a router that was trained elsewhere: a checkpoint {\"state_dict\": ..., \"layer_idx\": "
         "...}, a\n"
@@ -52,11 +57,23 @@ static const struct sr_command command = {
         "post or unit), feature_pooling, feature_template, large_model, large_revision, small_threshold,\n"
         "large_threshold, threshold, threshold_rule. What is not given stays unknown.\n"
         "\n"
+        "--stats measures where the features of a dump lie, and stores that in W. A row far from them is "
+        "then "
+        "noticed\n"
+        "when it is scored: a vector of another layer, or from before the final norm. Best are the dumps the "
+        "router\n"
+        "was trained on; labels are not needed, and rows with a NaN are left out. What the dumps say of "
+        "where "
+        "their\n"
+        "features come from is taken where neither FILE nor --contract says it, and a difference is warned "
+        "of.\n"
+        "Without --stats, W has no range check, unless FILE is weights that have one.\n"
+        "\n"
         "examples:\n"
-        "  saferoute import model.pt --out router.safetensors\n"
+        "  saferoute import model.pt --stats train.h5 --out router.safetensors\n"
         "  saferoute import model.pt --threshold 0.6 --contract contract.json --out router.safetensors\n"
         "\n"
-        "exit status: 0 done, 2 usage, 65 FILE is no router or damaged, 66 no such file, 71 out of "
+        "exit status: 0 done, 2 usage, 65 FILE is no router, or bad data, 66 no such file, 71 out of "
         "memory,\n"
         "74 I/O error\n",
     .table = table,
@@ -69,8 +86,11 @@ struct import {
     bool threshold_given;
     struct sr_tensors *from;
     struct sr_import_network network;
-    struct sr_import_contract contract;
-    bool own; /* FILE is weights of ours */
+    struct sr_pair *contract; /* of --contract */
+    size_t n_contract;
+    struct sr_import_stats stats;       /* of --stats */
+    bool own;                           /* FILE is weights of ours */
+    bool of_dump[SR_CONTRACT_FEATURES]; /* the key's value is that of --stats */
     char threshold[SR_DECIMAL_TEXT];
     struct sr_pair *pairs; /* metadata of the new file */
     size_t n_pairs;
@@ -78,7 +98,8 @@ struct import {
 };
 
 static int check_options(const struct import_options *o, struct sr_error *err) {
-    const struct sr_input inputs[] = {{"file", o->file, false}, {"contract", o->contract, false}};
+    const struct sr_input inputs[] = {
+        {"file", o->file, false}, {"contract", o->contract, false}, {"stats", o->stats, true}};
     if (!o->file)
         return sr_fail(err, SR_USAGE, "FILE is missing: the router to import, a .pt or .safetensors file");
     if (!o->out || !*o->out)
@@ -94,11 +115,19 @@ static int check_options(const struct import_options *o, struct sr_error *err) {
 
 /* ---- metadata ---- */
 
-static const char *pair_value(const struct import *m, const char *key) {
-    for (size_t i = 0; i < m->n_pairs; i++)
-        if (strcmp(m->pairs[i].key, key) == 0)
-            return m->pairs[i].value;
+static const char *find(const struct sr_pair *pairs, size_t n, const char *key) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(pairs[i].key, key) == 0)
+            return pairs[i].value;
     return NULL;
+}
+
+static const char *pair_value(const struct import *m, const char *key) {
+    return find(m->pairs, m->n_pairs, key);
+}
+
+static const char *contract_value(const struct import *m, const char *key) {
+    return find(m->contract, m->n_contract, key);
 }
 
 /* value NULL: the key is not to be there. */
@@ -113,7 +142,7 @@ static void pair_set(struct import *m, const char *key, const char *value) {
 /* The layer that the features come from is said by the checkpoint and by the user: alike. */
 static int set_layer(struct import *m, struct sr_error *err) {
     const char *stored = sr_tensors_metadata(m->from, "layer_idx");
-    const char *said = m->contract.value[SR_IMPORT_KEY_feature_layer];
+    const char *said = contract_value(m, "feature_layer");
     if (!stored)
         return 0;
     if (said && strcmp(said, stored) != 0)
@@ -127,8 +156,8 @@ static int set_layer(struct import *m, struct sr_error *err) {
 /* A new threshold takes the place of all that was said of the one before. */
 static void set_threshold(struct import *m) {
     static const char *const of_the_old[] = {"threshold_data", "threshold_traffic", "threshold_metrics"};
-    const char *stored = m->contract.value[SR_IMPORT_KEY_threshold];
-    const char *rule = m->contract.value[SR_IMPORT_KEY_threshold_rule];
+    const char *stored = contract_value(m, "threshold");
+    const char *rule = contract_value(m, "threshold_rule");
     if (m->threshold_given)
         stored = sr_decimal_float(m->threshold, (float)m->o->threshold);
     if (!stored)
@@ -140,10 +169,29 @@ static void set_threshold(struct import *m) {
     pair_set(m, "threshold_rule", rule && !m->threshold_given ? rule : "given");
 }
 
+/* What neither file says of where features come from is as the dump says. */
+static void take_of_dump(struct import *m) {
+    const struct sr_data *d = m->stats.data;
+    for (int k = 0; d && k < SR_CONTRACT_FEATURES; k++) {
+        const char *key = sr_contract_key(k), *said = pair_value(m, key);
+        const char *of_dump = find(d->contract, d->contract_count, key);
+        if (!of_dump || !*of_dump)
+            continue;
+        m->of_dump[k] = !said;
+        if (!said)
+            pair_set(m, key, of_dump);
+        else if (strcmp(said, of_dump) != 0)
+            sr_log_warn("%s is \"%s\" in %s, but \"%s\" in %s, which was taken: are these features like "
+                        "those of training?",
+                        key, of_dump, m->o->stats, said,
+                        contract_value(m, key) ? m->o->contract : m->o->file);
+    }
+}
+
 static int make_metadata(struct import *m, struct sr_error *err) {
     size_t n;
     const struct sr_pair *pairs = sr_tensors_pairs(m->from, &n);
-    m->pairs = sr_alloc((m->own ? n : 0) + SR_IMPORT_KEYS + 2, sizeof *m->pairs, err);
+    m->pairs = sr_alloc((m->own ? n : 0) + SR_CONTRACT_KEYS + 4, sizeof *m->pairs, err);
     if (!m->pairs)
         return SR_NOMEM;
     if (!m->own) {
@@ -153,10 +201,13 @@ static int make_metadata(struct import *m, struct sr_error *err) {
     for (size_t i = 0; m->own && i < n; i++)
         pair_set(m, pairs[i].key, pairs[i].value);
     const int status = set_layer(m, err);
-    for (int k = 0; k < CONTRACT_KEYS; k++)
-        if (m->contract.value[k])
-            pair_set(m, sr_import_key_name(k), m->contract.value[k]);
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        if (contract_value(m, sr_contract_key(k)))
+            pair_set(m, sr_contract_key(k), contract_value(m, sr_contract_key(k)));
+    take_of_dump(m);
     set_threshold(m);
+    if (m->stats.data && pair_value(m, SR_RANGE_LIMIT)) /* it is a limit of the range before */
+        pair_set(m, SR_RANGE_LIMIT, NULL);
     return status;
 }
 
@@ -179,14 +230,15 @@ static void print_network(const struct import *m) {
 }
 
 static void print_contract(const struct import *m) {
-    for (int k = 0; k < CONTRACT_KEYS; k++) {
-        const char *value = pair_value(m, sr_import_key_name(k));
-        char clean[256];
-        printf("%-17s%s\n", sr_import_key_name(k),
-               value ? sr_utf8_clean(clean, sizeof clean, value) : "unknown");
+    char clean[256];
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
+        const char *value = pair_value(m, sr_contract_key(k));
+        const bool of_dump = k < SR_CONTRACT_FEATURES && m->of_dump[k];
+        printf("%-17s%s%s%s%s\n", sr_contract_key(k),
+               value ? sr_utf8_clean(clean, sizeof clean, value) : "unknown", of_dump ? " (from " : "",
+               of_dump ? m->o->stats : "", of_dump ? ")" : "");
     }
     const char *threshold = pair_value(m, "threshold"), *rule = pair_value(m, "threshold_rule");
-    char clean[256];
     if (threshold)
         printf("%-17s%s (%s)\n", "threshold", threshold,
                sr_utf8_clean(clean, sizeof clean, rule ? rule : "unknown"));
@@ -194,10 +246,33 @@ static void print_contract(const struct import *m) {
         printf("%-17sunset: 0.6 will be used\n", "threshold");
 }
 
+static bool has_stats(const struct sr_tensors *t) {
+    for (size_t i = 0; i < sr_tensors_count(t); i++)
+        if (strcmp(sr_tensors_at(t, i)->name, SR_STATS_RANGE) == 0)
+            return true;
+    return false;
+}
+
+static void print_range(const struct import *m) {
+    const struct sr_import_stats *s = &m->stats;
+    printf("%-17s", "range check");
+    if (s->data) {
+        printf("from %zu rows of %s", s->rows, m->o->stats);
+        if (s->bad_rows > 0)
+            printf("; %zu with a NaN or an infinity left out", s->bad_rows);
+        putchar('\n');
+    } else if (m->own && has_stats(m->from))
+        printf("as in %s\n", m->o->file);
+    else
+        puts("none: import again with --stats DUMP of features like those of training, and rows far from "
+             "them will be\n                 noticed");
+}
+
 static void print_done(const struct import *m) {
     printf("%s: a router, read from %s (%s)\n", m->o->out, m->o->file, sr_tensors_format(m->from));
     print_network(m);
     print_contract(m);
+    print_range(m);
     printf("%-17s%s\n", "sha256", m->sha256);
     if (pair_value(m, "threshold"))
         printf("next: saferoute eval --model %s --data D.h5\n", m->o->out);
@@ -224,33 +299,57 @@ static int check_format(struct import *m, struct sr_error *err) {
     return 0;
 }
 
+static int measure(struct import *m, struct sr_error *err) {
+    struct sr_data_options how = m->o->how;
+    how.features_only = true;
+    sr_cpu_threads(0);
+    struct sr_log_stage stage = sr_log_stage_begin("measuring");
+    const int status = sr_import_stats_measure(&m->stats, m->o->stats, &how, m->network.width[0], m->o->file,
+                                               sr_log_stage_show, &stage, err);
+    if (status == 0 && m->stats.rows < FEWER_ROWS)
+        sr_log_warn(
+            "%zu rows are few to measure a range by: of rows like them, more than one in ten thousand "
+            "will be found far outside",
+            m->stats.rows);
+    return status;
+}
+
+static int make(struct import *m, bool prefix_given, struct sr_error *err) {
+    const struct import_options *o = m->o;
+    int status = sr_tensors_open(&m->from, o->file, err);
+    if (status == 0)
+        status = check_format(m, err);
+    if (status == 0)
+        status = sr_import_find(&m->network, m->from, o->file, prefix_given ? o->prefix : NULL, err);
+    if (status == 0 && o->stats)
+        status = measure(m, err);
+    if (status == 0)
+        status = make_metadata(m, err);
+    if (status == 0)
+        status = sr_import_write(o->out, m->sha256, &m->network, m->from, o->file, m->pairs, m->n_pairs,
+                                 m->own, o->stats ? &m->stats.stats : NULL, err);
+    return status;
+}
+
 static int run(const struct import_options *o, bool threshold_given, bool prefix_given,
                struct sr_error *err) {
     struct import m = {.o = o, .threshold_given = threshold_given};
     int status = check_options(o, err);
     if (status == 0 && o->contract)
-        status = sr_import_contract_read(&m.contract, o->contract, err);
+        status = sr_contract_file_read(&m.contract, &m.n_contract, o->contract, true, err);
     if (status == 0)
-        status = sr_tensors_open(&m.from, o->file, err);
-    if (status == 0)
-        status = check_format(&m, err);
-    if (status == 0)
-        status = sr_import_find(&m.network, m.from, o->file, prefix_given ? o->prefix : NULL, err);
-    if (status == 0)
-        status = make_metadata(&m, err);
-    if (status == 0)
-        status =
-            sr_import_write(o->out, m.sha256, &m.network, m.from, o->file, m.pairs, m.n_pairs, m.own, err);
+        status = make(&m, prefix_given, err);
     if (status == 0)
         print_done(&m);
     sr_free(m.pairs);
-    sr_import_contract_free(&m.contract);
+    sr_free(m.contract);
+    sr_import_stats_free(&m.stats);
     sr_tensors_close(m.from);
     return status;
 }
 
 int sr_cmd_import(int argc, char **argv) {
-    struct import_options opts;
+    struct import_options opts = {0}; /* not every field of `how` is an option */
     struct sr_options o;
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);

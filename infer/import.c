@@ -21,7 +21,8 @@ struct writer {
     struct sr_tensors *from;
     const char *path;
     struct sr_tensor *list;
-    size_t n;
+    size_t n;        /* whose data belongs to the writer */
+    size_t borrowed; /* behind those */
 };
 
 /* ---- values ---- */
@@ -120,11 +121,11 @@ static int add_layer(struct writer *w, size_t l, struct sr_error *err) {
 }
 
 /* Tensors of ours that are no part of the network, as they are. */
-static int add_carried(struct writer *w, struct sr_error *err) {
+static int add_carried(struct writer *w, bool stats, struct sr_error *err) {
     int status = 0;
     for (size_t i = 0; status == 0 && i < sr_tensors_count(w->from); i++) {
         const struct sr_tensor_info *info = sr_tensors_at(w->from, i);
-        if (strncmp(info->name, "stats.", 6) != 0 && strncmp(info->name, "calibration.", 12) != 0)
+        if (strncmp(info->name, "calibration.", 12) != 0 && !(stats && strncmp(info->name, "stats.", 6) == 0))
             continue;
         struct sr_tensor *t = next_tensor(w, info->name, info->dtype, info, err);
         status =
@@ -133,15 +134,18 @@ static int add_carried(struct writer *w, struct sr_error *err) {
     return status;
 }
 
-static int make_tensors(struct writer *w, bool carry, struct sr_error *err) {
+static int make_tensors(struct writer *w, bool own, const struct sr_stats *stats, struct sr_error *err) {
+    const size_t room = 7 * w->network->layers + (own ? sr_tensors_count(w->from) : 0) + SR_STATS_TENSORS;
     int status = 0;
-    w->list =
-        sr_alloc(7 * w->network->layers + (carry ? sr_tensors_count(w->from) : 0), sizeof *w->list, err);
+    w->list = sr_alloc(room, sizeof *w->list, err);
     if (!w->list)
         return SR_NOMEM;
     for (size_t l = 0; status == 0 && l < w->network->layers; l++)
         status = add_layer(w, l, err);
-    return status == 0 && carry ? add_carried(w, err) : status;
+    if (status == 0 && own)
+        status = add_carried(w, !stats, err);
+    w->borrowed = status == 0 && stats ? sr_stats_tensors(w->list + w->n, stats) : 0;
+    return status;
 }
 
 /* ---- the file ---- */
@@ -158,15 +162,15 @@ static int verify(const char *path, char sha256[65], struct sr_error *err) {
 }
 
 int sr_import_write(const char *out, char sha256[65], const struct sr_import_network *n, struct sr_tensors *t,
-                    const char *path, const struct sr_pair *metadata, size_t pairs, bool carry,
-                    struct sr_error *err) {
+                    const char *path, const struct sr_pair *metadata, size_t pairs, bool own,
+                    const struct sr_stats *stats, struct sr_error *err) {
     struct writer w = {.network = n, .from = t, .path = path};
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", out, (long)getpid()) >= (int)sizeof temporary)
         return sr_fail(err, SR_USAGE, "--out: the name is too long");
-    int status = make_tensors(&w, carry, err);
+    int status = make_tensors(&w, own, stats, err);
     if (status == 0)
-        status = sr_safetensors_write(temporary, w.list, w.n, metadata, pairs, err);
+        status = sr_safetensors_write(temporary, w.list, w.n + w.borrowed, metadata, pairs, err);
     if (status == 0) {
         status = verify(temporary, sha256, err);
         if (status == 0)

@@ -9,6 +9,8 @@
 #include "infer/router.h"
 
 struct sr_tensors;
+struct sr_data;
+struct sr_data_options;
 
 #define SR_IMPORT_NONE SIZE_MAX
 
@@ -37,46 +39,29 @@ int sr_import_find(struct sr_import_network *n, const struct sr_tensors *t, cons
 /* "float16", or "mixed" where tensors differ. */
 const char *sr_import_dtype(const struct sr_import_network *n, const struct sr_tensors *t);
 
-/* Writes the network as float32 under the router's names, with this metadata, and with `carry` the tensors
- * under stats. and calibration. too; opens what was written as a router, and only then gives it its name,
- * which no file may have. sha256 [65] gets the hash of its data. SR_DATA: a value is not finite, or not in
- * float32. */
+/* Writes the network as float32 under the router's names, with this metadata, and opens what was written as a
+ * router; only then it gets its name, which no file may have. Where the file is weights of ours (`own`) its
+ * tensors under stats. and calibration. come along; stats (may be NULL) take the place of the former. sha256
+ * [65] gets the hash of its data. SR_DATA: a value is not finite, or not in float32. */
 int sr_import_write(const char *out, char sha256[65], const struct sr_import_network *n, struct sr_tensors *t,
-                    const char *path, const struct sr_pair *metadata, size_t pairs, bool carry,
-                    struct sr_error *err);
+                    const char *path, const struct sr_pair *metadata, size_t pairs, bool own,
+                    const struct sr_stats *stats, struct sr_error *err);
 
-/* What the user says of where features come from and when to route: X(key, kind). */
-#define SR_IMPORT_CONTRACT_LIST(X)                                                                           \
-    X(feature_model, TEXT)                                                                                   \
-    X(feature_revision, TEXT)                                                                                \
-    X(feature_layer, TEXT)                                                                                   \
-    X(feature_norm, NORM)                                                                                    \
-    X(feature_pooling, TEXT)                                                                                 \
-    X(feature_template, TEXT)                                                                                \
-    X(large_model, TEXT)                                                                                     \
-    X(large_revision, TEXT)                                                                                  \
-    X(small_threshold, SHARE)                                                                                \
-    X(large_threshold, SHARE)                                                                                \
-    X(threshold, SHARE)                                                                                      \
-    X(threshold_rule, TEXT)
+/* ---- import_stats.c ---- */
 
-enum sr_import_key {
-#define X(key, kind) SR_IMPORT_KEY_##key,
-    SR_IMPORT_CONTRACT_LIST(X)
-#undef X
-        SR_IMPORT_KEYS
+/* Where the features of a router's training lie, from dumps of features like them. */
+struct sr_import_stats {
+    struct sr_data *data; /* its contract, and where its rows are */
+    struct sr_stats stats;
+    size_t rows, bad_rows; /* that it was measured on; left out for a NaN or an infinity */
 };
 
-/* The value of each key, or NULL: unknown. */
-struct sr_import_contract {
-    char *value[SR_IMPORT_KEYS];
-};
-
-const char *sr_import_key_name(int key);
-
-/* Reads a JSON object of these keys; null is unknown. SR_NOINPUT: no such file. SR_USAGE: not JSON, an
- * unknown key (with the nearest), a value out of range. Free also after a failure. */
-int sr_import_contract_read(struct sr_import_contract *c, const char *path, struct sr_error *err);
-void sr_import_contract_free(struct sr_import_contract *c);
+/* Opens the dumps, which must have `width` features a row (the router's, whose file is `router`), and
+ * measures all good rows, on all threads; the bits do not depend on their number. Errors of opening and
+ * reading; SR_DATA: another width, no good row, rows that are all alike. Free also after a failure. */
+int sr_import_stats_measure(struct sr_import_stats *s, const char *dumps, const struct sr_data_options *how,
+                            size_t width, const char *router, void (*progress)(void *user, double fraction),
+                            void *user, struct sr_error *err);
+void sr_import_stats_free(struct sr_import_stats *s);
 
 #endif

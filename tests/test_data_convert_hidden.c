@@ -118,11 +118,14 @@ static void contract_refused(int status, const char *word, const char *text) {
 
 Test(convert_hidden, contracts_that_are_none) {
     write_features();
-    contract_refused(2, "no key feature_nrom; did you mean feature_norm", "{\"feature_nrom\": \"pre\"}");
-    contract_refused(2, "must be pre (before the final norm), post or unit", "{\"feature_norm\": \"none\"}");
-    contract_refused(2, "large_threshold is \"1.5\"", "{\"large_threshold\": 1.5}");
-    contract_refused(65, "neither a string nor a number", "{\"feature_model\": [1]}");
-    contract_refused(65, "a contract is one object", "[]");
-    contract_refused(65, "c.json: line 1, column 1: not JSON", "{");
+    contract_refused(2, "unknown key 'feature_nrom'; did you mean feature_norm?",
+                     "{\"feature_nrom\": \"pre\"}");
+    contract_refused(2, "it is pre or post (taken before or after the final norm)",
+                     "{\"feature_norm\": \"none\"}");
+    contract_refused(2, "large_threshold is '1.5'", "{\"large_threshold\": 1.5}");
+    contract_refused(2, "threshold is '2', not a number", "{\"threshold\": 2}"); /* a router's, but wrong */
+    contract_refused(2, "neither text nor a number", "{\"feature_model\": [1]}");
+    contract_refused(2, "not a JSON object", "[]");
+    contract_refused(2, "c.json: line 1, column 1: not JSON", "{");
     convert_refuses(66, "no.json", "--features features.npy --contract no.json");
 }

@@ -179,9 +179,10 @@ Test(import, a_contract_that_is_wrong_is_refused) {
         {"{\"feature_norm\": \"before\"}", "pre or post"},
         {"{\"threshold\": 1.5}", "not a number from 0 to 1"},
         {"{\"threshold\": \"high\"}", "not a number from 0 to 1"},
+        {"{\"small_threshold\": 0}", "not a number above 0 and at most 1"},
         {"{\"threshold_rule\": \"f1\"}", "without a threshold"},
-        {"{\"feature_model\": [1]}", "neither text"},
-        {"{\"feature_model\": \"\"}", "neither text"},
+        {"{\"feature_model\": [1]}", "neither text nor a number"},
+        {"{\"feature_model\": \"\"}", "feature_model is empty"},
         {"{\"feature_layer\": 22}", "layer_idx"},
         {"[1]", "not a JSON object"},
         {"{\"feature_model\": \"a\", \"feature_model\": \"b\"}", "duplicate"},
@@ -202,7 +203,7 @@ Test(import, a_contract_that_is_wrong_is_refused) {
 #define TENSORS 23
 
 /* The network of checkpoint.pt, to change before it is written. */
-static struct sr_tensor list[TENSORS + 4];
+static struct sr_tensor list[TENSORS + SR_STATS_TENSORS];
 static size_t count;
 static struct sr_safetensors *original;
 
