@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "data/number.h"
+#include "nn/base/number.h"
 #include "data/table.h"
 
 void sr_field_free(struct sr_field *f) {

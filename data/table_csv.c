@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "data/csv.h"
-#include "data/number.h"
+#include "nn/base/number.h"
 #include "data/table.h"
 
 struct csv_table {

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "nn/base/decimal.h"
+#include "nn/base/number.h"
 
 /* To the C locale; returns what to give to uselocale afterwards. The C locale is a static object of the C
  * library, which needs no freeing. */
@@ -80,11 +81,6 @@ double sr_decimal_number(float value) {
 }
 
 bool sr_decimal_parse(double *value, const char *text) {
-    char *end;
-    if (!*text || strchr(" \t\n\v\f\r", *text))
-        return false;
-    const locale_t before = enter_c();
-    *value = strtod(text, &end);
-    uselocale(before);
-    return *end == '\0';
+    const char *end = sr_number_parse(value, text);
+    return end && *end == '\0';
 }

@@ -20,8 +20,8 @@ const char *sr_decimal_float(char text[SR_DECIMAL_TEXT], float value);
 /* The double that the shortest decimal of a float reads as: of 0.6f it is 0.6, as JSON should have it. */
 double sr_decimal_number(float value);
 
-/* The number that the whole text is, with a point whatever the locale; "nan" and "inf" are numbers. False,
- * with *value undefined, where it is none. */
+/* The number that the whole text is, as sr_number_parse reads it; "nan" and "inf" are numbers, " 1" and "0x1"
+ * are none. False, with *value undefined, where it is none. */
 bool sr_decimal_parse(double *value, const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* test_data_number.c: decimals read as the nearest double, as strtod of the C locale reads them.
+/* test_base_number.c: decimals read as the nearest double, as strtod of the C locale reads them.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/number.h"
+#include "nn/base/number.h"
 #include "nn/base/base.h"
 
 static void same_as_strtod(const char *text) {
@@ -135,4 +135,13 @@ Test(number, no_numbers) {
     for (size_t i = 0; i < SR_COUNT(texts); i++)
         cr_expect_null(sr_number_parse(&value, texts[i]), "%s", texts[i]);
     cr_expect_str_eq(sr_number_parse(&value, "0x10"), "x10"); /* no hexadecimal */
+}
+
+Test(number, a_whole_text_is_a_number_or_none) {
+    const char *const texts[] = {"", " 1", "1 ", "1x", "0x10", "1,5", "nanx"};
+    double value;
+    cr_expect(sr_decimal_parse(&value, "-1.5e3") && value == -1500);
+    cr_expect(sr_decimal_parse(&value, "inf") && isinf(value));
+    for (size_t i = 0; i < SR_COUNT(texts); i++)
+        cr_expect_not(sr_decimal_parse(&value, texts[i]), "%s", texts[i]);
 }

@@ -9,16 +9,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "data/number.h"
-
 #include <locale.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "nn/base/number.h"
 
 #define EXACT_POWER    22                  /* 10^22 is a double */
 #define EXACT_MANTISSA ((uint64_t)1 << 53) /* integers up to it are doubles */
@@ -29,17 +28,11 @@
 static const double power[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-static locale_t plain;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void make_plain(void) {
-    plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
-/* text holds a decimal, as scan has seen, so strtod reads as far. */
+/* text holds a decimal, as scan has seen, so strtod reads as far. The C locale is a static object of the C
+ * library, which needs no freeing. */
 static double slow(const char *text) {
-    pthread_once(&once, make_plain);
-    return plain ? strtod_l(text, NULL, plain) : strtod(text, NULL);
+    return strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
 /* mantissa / 10^power, 0 < power <= LONG_POWER, rounded once. Of 10^power = 5^power 2^power only the first
