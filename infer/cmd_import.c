@@ -60,13 +60,13 @@ static const struct sr_command command = {
         "--stats measures where the features of a dump lie, and stores that in W. A row far from them is "
         "then "
         "noticed\n"
-        "when it is scored: a vector of another layer, or from before the final norm. Best are the dumps the "
-        "router\n"
-        "was trained on; labels are not needed, and rows with a NaN are left out. What the dumps say of "
-        "where "
-        "their\n"
-        "features come from is taken where neither FILE nor --contract says it, and a difference is warned "
-        "of.\n"
+        "when it is scored: a vector of another layer, or from before the final norm. Best are the features "
+        "the router\n"
+        "was trained on; data convert makes a dump of .pt, .npy and others. Labels are not needed, and rows "
+        "with a NaN\n"
+        "or an infinity are left out. What the dumps say of where their features come from is taken where "
+        "neither\n"
+        "FILE nor --contract says it, and a difference is warned of.\n"
         "Without --stats, W has no range check, unless FILE is weights that have one.\n"
         "\n"
         "examples:\n"
@@ -104,6 +104,9 @@ static int check_options(const struct import_options *o, struct sr_error *err) {
         return sr_fail(err, SR_USAGE, "FILE is missing: the router to import, a .pt or .safetensors file");
     if (!o->out || !*o->out)
         return sr_fail(err, SR_USAGE, "--out is missing: the weights to write");
+    if (!o->stats && (o->how.names.features || o->how.names.id || o->how.uint16_is_bfloat))
+        return sr_fail(err, SR_USAGE,
+                       "--features, --id and --uint16-is-bfloat say how --stats is read, and there is none");
     const int status = sr_inputs_spare(inputs, SR_COUNT(inputs), "out", o->out, err);
     if (status == 0 && access(o->out, F_OK) == 0)
         return sr_fail(err, SR_USAGE,

@@ -366,6 +366,20 @@ static void look_at(struct search *s, struct sr_import_network *n, const struct 
     sr_free(own);
 }
 
+/* A tensor saved by itself has no name: rows of features, most likely. */
+static int no_network(const struct finder *f, struct sr_error *err) {
+    const size_t n = sr_tensors_count(f->t);
+    const char *first = n > 0 ? info_of(f, 0)->name : "";
+    if (n == 1 && !*first)
+        return sr_fail(err, SR_DATA,
+                       "%s is one tensor without a name and no network; if it is features or labels, "
+                       "saferoute data convert makes a dump of it",
+                       f->path);
+    return sr_fail(err, SR_DATA,
+                   "%s: no Linear layer (a weight of two dimensions) among its %zu tensors%s%s%s", f->path, n,
+                   n > 0 ? ", the first '" : "", first, n > 0 ? "'" : "");
+}
+
 static int choose(const struct search *s, const struct finder *f, const char *prefix, struct sr_error *err) {
     if (s->fitting == 1)
         return 0;
@@ -377,10 +391,7 @@ static int choose(const struct search *s, const struct finder *f, const char *pr
         return sr_fail(err, s->why.status, "%s", s->why.text);
     if (prefix)
         return sr_fail(err, SR_USAGE, "--prefix %s: %s has no Linear layer under that name", prefix, f->path);
-    return sr_fail(err, SR_DATA,
-                   "%s: no Linear layer (a weight of two dimensions) among its %zu tensors%s%s%s", f->path,
-                   sr_tensors_count(f->t), sr_tensors_count(f->t) ? ", the first '" : "",
-                   sr_tensors_count(f->t) ? info_of(f, 0)->name : "", sr_tensors_count(f->t) ? "'" : "");
+    return no_network(f, err);
 }
 
 int sr_import_find(struct sr_import_network *n, const struct sr_tensors *t, const char *path,

@@ -198,6 +198,11 @@ Test(import, a_contract_that_is_wrong_is_refused) {
     import_fails(file, "--threshold 1.5", 2, "threshold");
 }
 
+Test(import, features_are_no_router) {
+    char file[256];
+    import_fails(vector_path(file, "bare.pt"), "", 65, "saferoute data convert makes a dump of it");
+}
+
 /* ---- networks that are made here ---- */
 
 #define TENSORS 23

@@ -179,6 +179,7 @@ Test(import_stats, dumps_that_say_nothing_are_refused) {
     run_fine(folder, "data convert same.csv --out same.h5");
     refused("--stats same.h5", 65, "all alike");
     refused("--stats same.h5 --features nothing", 65, "nothing");
+    refused("--features X", 2, "say how --stats is read, and there is none");
 }
 
 /* ---- where features come from ---- */
