@@ -131,6 +131,15 @@ static void measure_range(const struct sr_router *r, struct sr_scored *out, floa
             out[i].range = sr_range_of(&r->range, sums[i], coordinate + i * k, r->range.basis.inputs);
 }
 
+/* What overflows in a layer must not become a number again further on: GELU of -inf is 0, and of rows without
+ * a finite number int8 keeps nothing. */
+static void find_overflow(const struct sr_router *r, struct sr_scored *out, const float *y, size_t n,
+                          size_t outputs) {
+    for (size_t i = 0; i < n; i++)
+        if (out[i].reason == SAFEROUTE_REASON_SCORE && !r->vec->all_finite(y + i * outputs, outputs))
+            out[i].reason = SAFEROUTE_REASON_OVERFLOW;
+}
+
 void sr_forward(const struct sr_router *r, struct sr_scored *out, const struct saferoute_rows *rows,
                 size_t first, size_t n) {
     struct scratch s;
@@ -141,14 +150,13 @@ void sr_forward(const struct sr_router *r, struct sr_scored *out, const struct s
         const struct sr_router_layer *layer = &r->layer[l];
         float *to = l % 2 ? s.value : s.value + SR_SCRATCH - n * layer->outputs;
         apply(r, layer, to, layer->outputs, in, n, &s);
+        find_overflow(r, out, to, n, layer->outputs);
         if (l + 1 < r->layers)
             r->vec->gelu_float(to, to, n * layer->outputs);
         in = (struct view){to, (ptrdiff_t)layer->outputs};
     }
     for (size_t i = 0; i < n; i++) {
         out[i].logit = in.x[(ptrdiff_t)i * in.stride];
-        if (out[i].reason == SAFEROUTE_REASON_SCORE && !isfinite(out[i].logit))
-            out[i].reason = SAFEROUTE_REASON_OVERFLOW;
         if (out[i].reason != SAFEROUTE_REASON_SCORE)
             out[i].logit = NAN;
     }
