@@ -98,6 +98,9 @@ int sr_range_read(struct sr_router_range *range, const struct sr_safetensors *fi
         basis->shape[0] == 0 || basis->shape[0] > width)
         return sr_fail(err, SR_DATA, "%s: tensor %s is missing, or not float32 of (directions, %zu)", path,
                        SR_STATS_BASIS, width);
+    if (width + (size_t)basis->shape[0] > SR_SCRATCH) /* a row and its coordinates lie there together */
+        return sr_fail(err, SR_DATA, "%s: tensor %s has %llu directions of %zu numbers; together at most %d",
+                       path, SR_STATS_BASIS, (unsigned long long)basis->shape[0], width, SR_SCRATCH);
     range->low = limits[0];
     range->high = limits[1];
     range->share = limits[2];
