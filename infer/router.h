@@ -12,7 +12,7 @@
 
 /* forward.c's scratch on the stack, below 64 KiB with what else it keeps there: floats that layers read from
  * and write to by turns, and int8 values that a layer's inputs are quantised to. */
-#define SR_SCRATCH        11520
+#define SR_SCRATCH        11264
 #define SR_SCRATCH_INT8   16384
 #define SR_BLOCK_MOST     64   /* rows that go through the network together */
 #define SR_ROUTER_WIDEST  8192 /* outputs of a hidden layer */
