@@ -69,8 +69,9 @@ static void take_score(const struct sr_router *r, struct saferoute_decision *d, 
 
 /* ---- counters ---- */
 
+/* A bucket holds its upper end, as Prometheus has it. */
 static size_t bucket_of(float logit) {
-    const float at = (logit + 8) * 2;
+    const float at = ceilf((logit + 8) * 2) - 1;
     return at <= 0 ? 0 : at >= SAFEROUTE_LOGIT_BUCKETS ? SAFEROUTE_LOGIT_BUCKETS - 1 : (size_t)at;
 }
 

@@ -194,7 +194,8 @@ SAFEROUTE_API size_t saferoute_decision_json(char *out, size_t size,
 
 /* ---- counting ---- */
 
-#define SAFEROUTE_LOGIT_BUCKETS 32 /* of .5 from -8 to 8; the ends hold what lies beyond */
+#define SAFEROUTE_LOGIT_BUCKETS                                                                              \
+    32 /* of .5 from -8 to 8, with their upper ends; the first and last hold all beyond */
 
 /* Counters, owned by the caller, zeroed to begin with; one thread at a time. Threads have one each and add
  * them up. */
