@@ -64,9 +64,12 @@ static int check_values(const struct sr_router_range *range, const char *path, c
         if (!(variance[i] >= 0))
             return sr_fail(err, SR_DATA, "%s: tensor %s is %g at %zu; a variance is not below 0", path,
                            SR_STATS_VAR, (double)variance[i], i);
-    if (!(range->low >= 0 && range->high > 0 && range->share >= 0 && range->share <= 1))
-        return sr_fail(err, SR_DATA, "%s: tensor %s is %g, %g, %g; it must be 0 or more, above 0, 0 to 1",
-                       path, SR_STATS_RANGE, (double)range->low, (double)range->high, (double)range->share);
+    if (!(range->low >= 0 && range->high > 0 && range->low <= range->high && range->share >= 0 &&
+          range->share <= 1))
+        return sr_fail(
+            err, SR_DATA,
+            "%s: tensor %s is %g, %g, %g; it must be 0 or more, above 0 and not less than that, 0 to 1", path,
+            SR_STATS_RANGE, (double)range->low, (double)range->high, (double)range->share);
     return 0;
 }
 
@@ -74,7 +77,7 @@ static int read_limit(struct sr_router_range *range, const struct sr_safetensors
                       struct sr_error *err) {
     const char *text = sr_safetensors_metadata(file, SR_RANGE_LIMIT);
     double limit = SR_RANGE_LIMIT_UNSET;
-    if (text && (!sr_decimal_parse(&limit, text) || !(limit > 0)))
+    if (text && (!sr_decimal_parse(&limit, text) || !((float)limit > 0) || !isfinite((float)limit)))
         return sr_fail(err, SR_DATA, "%s: metadata " SR_RANGE_LIMIT " is \"%.60s\", not a number above 0",
                        path, text);
     range->limit = (float)limit;
