@@ -33,12 +33,19 @@ void saferoute_slot_destroy(struct saferoute_slot *slot) {
     sr_free(slot);
 }
 
-static struct sr_router *swap(struct saferoute_slot *slot, struct sr_router *with) {
+/* Puts `with` in place of the router in use, to which *with is set; or leaves both as they are and returns
+ * the width of the one in use, which `with` does not have. Compared under the lock: of two reloads at once
+ * the second is to see what the first left. */
+static size_t swap(struct saferoute_slot *slot, struct sr_router **with) {
     pthread_mutex_lock(&slot->lock);
-    struct sr_router *before = slot->router;
-    slot->router = with;
+    struct sr_router *now = slot->router;
+    const size_t other = now && sr_router_width(now) != sr_router_width(*with) ? sr_router_width(now) : 0;
+    if (!other) {
+        slot->router = *with;
+        *with = now;
+    }
     pthread_mutex_unlock(&slot->lock);
-    return before;
+    return other;
 }
 
 const struct saferoute_router *saferoute_acquire(struct saferoute_slot *slot) {
@@ -56,22 +63,20 @@ void saferoute_release(const struct saferoute_router *router) {
 
 int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct saferoute_options *options,
                      struct saferoute_error *error) {
-    struct saferoute_router *fresh;
-    int status = saferoute_open(&fresh, path, options, error);
+    struct saferoute_router *opened;
+    int status = saferoute_open(&opened, path, options, error);
     if (status < 0)
         return status;
-    const struct saferoute_router *now = saferoute_acquire(slot);
-    if (now && saferoute_width(now) != saferoute_width(fresh)) {
+    struct sr_router *r = (struct sr_router *)opened;
+    const size_t width = sr_router_width(r), other = swap(slot, &r);
+    if (other) {
         status = SAFEROUTE_DATA;
         if (error) {
             error->status = status;
             snprintf(error->text, sizeof error->text,
-                     "%.300s: reads %zu features, the router in use %zu; it stays", path,
-                     saferoute_width(fresh), saferoute_width(now));
+                     "%.300s: reads %zu features, the router in use %zu; it stays", path, width, other);
         }
-        saferoute_close(fresh);
-    } else
-        sr_router_close(swap(slot, (struct sr_router *)fresh));
-    saferoute_release(now);
+    }
+    sr_router_close(r);
     return status;
 }
