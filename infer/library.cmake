@@ -37,6 +37,11 @@ configure_package_config_file(infer/saferoute-config.cmake.in ${CMAKE_CURRENT_BI
                               INSTALL_DESTINATION ${SR_PACKAGE})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/saferoute-config-version.cmake
                                  COMPATIBILITY SameMajorVersion)
+# From where the .pc file lies to the prefix, so that `cmake --install --prefix` and a moved folder are found.
+file(RELATIVE_PATH SR_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  message(FATAL_ERROR "CMAKE_INSTALL_LIBDIR is ${CMAKE_INSTALL_LIBDIR}; give it relative to the prefix")
+endif()
 configure_file(infer/saferoute.pc.in ${CMAKE_CURRENT_BINARY_DIR}/saferoute.pc @ONLY)
 
 install(TARGETS saferoute_shared saferoute_static EXPORT saferoute COMPONENT library)
