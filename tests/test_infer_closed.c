@@ -140,7 +140,7 @@ Test(infer_range, route_count_and_off) {
             const bool out = i % 3 != 0, routed = out && mode == SAFEROUTE_RANGE_ROUTE;
             cr_expect_eq(d[i].large, routed, "row %zu in mode %d", i, mode);
             cr_expect_eq(d[i].reason, routed ? SAFEROUTE_REASON_OUT_OF_RANGE : SAFEROUTE_REASON_SCORE);
-            cr_expect_eq(d[i].range_limit, 1);
+            cr_expect_eq(d[i].range_limit, (float)SR_RANGE_LIMIT_UNSET);
             cr_expect_eq(d[i].range > 1, mode != SAFEROUTE_RANGE_OFF && out, "row %zu: %g", i,
                          (double)d[i].range);
             cr_expect_eq(d[i].range == 0, mode == SAFEROUTE_RANGE_OFF);
