@@ -87,6 +87,19 @@ static int take_precision(int *to, const char *name, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "--decision: precision \"%s\" is none: no router decided this", name);
 }
 
+/* The id as the bytes it was: the library writes each beyond ASCII as one \\u00XX, which JSON reads as U+0080
+ * to U+00FF, two bytes of UTF-8. Lines with other characters come from elsewhere and stay as they are. */
+static void take_id(char *to, size_t size, const char *text) {
+    size_t n = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c && n + 1 < size; c++)
+        if ((*c == 0xc2 || *c == 0xc3) && (c[1] & 0xc0) == 0x80) {
+            to[n++] = (char)((*c & 3) << 6 | (c[1] & 0x3f));
+            c++;
+        } else
+            to[n++] = (char)*c;
+    to[n] = '\0';
+}
+
 static int line_take(struct line *l, const struct sr_json *from, struct sr_error *err) {
     char precision[32], key[32];
     const struct sr_json *id = sr_json_get(from, "id");
@@ -102,7 +115,7 @@ static int line_take(struct line *l, const struct sr_json *from, struct sr_error
         (status = take_number(&l->range, from, "range", err)) < 0)
         return status;
     l->key = strtoull(key, NULL, 16);
-    snprintf(l->id, sizeof l->id, "%s", sr_json_as_string(id) ? sr_json_as_string(id) : "");
+    take_id(l->id, sizeof l->id, sr_json_as_string(id) ? sr_json_as_string(id) : "");
     if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_ROUTER)) == 0)
         return sr_fail(err, SR_DATA,
                        "--decision: reason NO_ROUTER: no router was open, so the row went to the "
