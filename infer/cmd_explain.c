@@ -87,7 +87,7 @@ static int take_precision(int *to, const char *name, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "--decision: precision \"%s\" is none: no router decided this", name);
 }
 
-/* The id as the bytes it was: the library writes each beyond ASCII as one \\u00XX, which JSON reads as U+0080
+/* The id as the bytes it was: the library writes each beyond ASCII as one \u00XX, which JSON reads as U+0080
  * to U+00FF, two bytes of UTF-8. Lines with other characters come from elsewhere and stay as they are. */
 static void take_id(char *to, size_t size, const char *text) {
     size_t n = 0;
