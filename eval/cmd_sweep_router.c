@@ -72,9 +72,17 @@ static int metrics_text(struct texts *t, const struct sr_sweep_result *r, struct
 /* Rows that are like those of training to the router are so by the rows it is calibrated on. */
 static int range_text(struct texts *t, const struct sr_sweep_result *r, struct sr_error *err) {
     float limit;
-    const int status = sr_scores_range_limit(&limit, &r->scoring->scores, err);
+    size_t beyond;
+    const struct sr_scores *scores = &r->scoring->scores;
+    const int status = sr_scores_range_limit(&limit, &beyond, scores, err);
     if (status > 0)
-        sr_decimal_float(t->range_limit, limit);
+        sr_log_info("range limit %s: %zu of %zu calibration rows are beyond it",
+                    sr_decimal_float(t->range_limit, limit), beyond, scores->rows);
+    else if (status == 0 && scores->out_of_range > 0)
+        sr_log_warn("the range limit stays as it is: too many of the calibration rows, or too far ones, are "
+                    "beyond it "
+                    "(or they are fewer than %d)",
+                    SR_RANGE_ROWS);
     return status < 0 ? status : 0;
 }
 

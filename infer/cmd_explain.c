@@ -52,10 +52,10 @@ static const struct sr_command command = {
 
 /* What the line says. */
 struct line {
-    char artefact[65], decision[8], reason[32], id[256];
+    char artefact[65], decision[8], reason[32], range_mode[8], id[256];
     int precision;
     uint64_t key;
-    float logit, prob, threshold, range; /* NaN: null */
+    float logit, prob, calibrated, threshold, range, range_limit; /* NaN: null */
 };
 
 /* ---- the line ---- */
@@ -87,19 +87,6 @@ static int take_precision(int *to, const char *name, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "--decision: precision \"%s\" is none: no router decided this", name);
 }
 
-/* The id as the bytes it was: the library writes each beyond ASCII as one \u00XX, which JSON reads as U+0080
- * to U+00FF, two bytes of UTF-8. Lines with other characters come from elsewhere and stay as they are. */
-static void take_id(char *to, size_t size, const char *text) {
-    size_t n = 0;
-    for (const unsigned char *c = (const unsigned char *)text; *c && n + 1 < size; c++)
-        if ((*c == 0xc2 || *c == 0xc3) && (c[1] & 0xc0) == 0x80) {
-            to[n++] = (char)((*c & 3) << 6 | (c[1] & 0x3f));
-            c++;
-        } else
-            to[n++] = (char)*c;
-    to[n] = '\0';
-}
-
 static int line_take(struct line *l, const struct sr_json *from, struct sr_error *err) {
     char precision[32], key[32];
     const struct sr_json *id = sr_json_get(from, "id");
@@ -112,10 +99,17 @@ static int line_take(struct line *l, const struct sr_json *from, struct sr_error
         (status = take_number(&l->logit, from, "logit", err)) < 0 ||
         (status = take_number(&l->prob, from, "prob", err)) < 0 ||
         (status = take_number(&l->threshold, from, "threshold", err)) < 0 ||
-        (status = take_number(&l->range, from, "range", err)) < 0)
+        (status = take_number(&l->range, from, "range", err)) < 0 ||
+        (status = take_number(&l->range_limit, from, "range_limit", err)) < 0 ||
+        (status = take_number(&l->calibrated, from, "calibrated", err)) < 0 ||
+        (status = take_text(l->range_mode, sizeof l->range_mode, from, "range_mode", err)) < 0)
         return status;
     l->key = strtoull(key, NULL, 16);
-    take_id(l->id, sizeof l->id, sr_json_as_string(id) ? sr_json_as_string(id) : "");
+    snprintf(l->id, sizeof l->id, "%s", sr_json_as_string(id) ? sr_json_as_string(id) : "");
+    if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_FEATURES)) == 0)
+        return sr_fail(err, SR_DATA,
+                       "--decision: reason NO_FEATURES: none were given, so the row went to the "
+                       "large guard; there is nothing to make again");
     if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_ROUTER)) == 0)
         return sr_fail(err, SR_DATA,
                        "--decision: reason NO_ROUTER: no router was open, so the row went to the "
@@ -152,6 +146,11 @@ static bool is_hdf5(const char *path) {
     return read && memcmp(head, magic, sizeof magic) == 0;
 }
 
+static int need_row(const struct explain_options *o, uint64_t rows, struct sr_error *err) {
+    return sr_fail(err, SR_USAGE, "%s has %llu rows; --row N says which one the line is of", o->features,
+                   (unsigned long long)rows);
+}
+
 static int find_id(uint32_t *row, const struct sr_data *d, const struct line *l, const char *path,
                    struct sr_error *err) {
     for (size_t i = 0; i < d->rows; i++)
@@ -175,6 +174,8 @@ static int dump_row(void **x, size_t *width, const struct explain_options *o, bo
     int status = sr_data_open(&d, o->features, &how, err);
     if (status == 0 && !row_given && d->id && l->id[0])
         status = find_id(&row, d, l, o->features, err);
+    else if (status == 0 && !row_given && d->rows > 1)
+        status = need_row(o, d->rows, err);
     if (status == 0 && row >= d->rows)
         status = sr_fail(err, SR_DATA, "%s: there is no row %u, only %zu rows", o->features, row, d->rows);
     if (status == 0)
@@ -193,8 +194,8 @@ static int dump_row(void **x, size_t *width, const struct explain_options *o, bo
 }
 
 /* Tensors of one row, or rows by --row. */
-static int tensor_row(void **x, size_t *width, int *dtype, const struct explain_options *o,
-                      struct sr_error *err) {
+static int tensor_row(void **x, size_t *width, enum saferoute_dtype *dtype, const struct explain_options *o,
+                      bool row_given, struct sr_error *err) {
     struct sr_tensors *file;
     int status = sr_tensors_open(&file, o->features, err);
     if (status < 0)
@@ -205,6 +206,8 @@ static int tensor_row(void **x, size_t *width, int *dtype, const struct explain_
     if (!fits)
         status = sr_fail(err, SR_DATA, "%s: not one tensor [D] or [N, D] of float32, float16 or bfloat16",
                          o->features);
+    else if (!row_given && t->rank == 2 && t->shape[0] > 1)
+        status = need_row(o, t->shape[0], err);
     else if ((uint64_t)o->row >= (t->rank == 2 ? t->shape[0] : 1))
         status = sr_fail(err, SR_DATA, "%s: there is no row %" PRId64, o->features, o->row);
     if (status == 0) {
@@ -221,33 +224,33 @@ static int tensor_row(void **x, size_t *width, int *dtype, const struct explain_
 
 /* ---- the decision, again ---- */
 
-/* What the serving process had set, as far as its decision tells. */
+/* What the serving process had set. */
 static struct saferoute_options options_of(const struct line *l) {
-    const bool routed = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_OUT_OF_RANGE)) == 0 ||
-                        strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_OVERLOAD)) == 0;
-    return (struct saferoute_options){.precision = l->precision,
-                                      .range = routed ? SAFEROUTE_RANGE_ROUTE : SAFEROUTE_RANGE_COUNT,
+    return (struct saferoute_options){.precision = (enum saferoute_precision)l->precision,
+                                      .range = strcmp(l->range_mode, "off") == 0     ? SAFEROUTE_RANGE_OFF
+                                               : strcmp(l->range_mode, "count") == 0 ? SAFEROUTE_RANGE_COUNT
+                                                                                     : SAFEROUTE_RANGE_ROUTE,
                                       .has_threshold = !isnan(l->threshold),
                                       .threshold = l->threshold};
 }
 
 static bool same_number(float a, float b) {
-    return a == b || (isnan(a) && isnan(b));
+    return a == b || (!isfinite(a) && !isfinite(b)); /* both null in the line */
 }
 
 static void print_number(const char *name, float then, float now) {
     char a[SR_DECIMAL_TEXT], b[SR_DECIMAL_TEXT];
     if (same_number(then, now))
-        printf("%-10s %s\n", name, sr_decimal_float(b, now));
+        printf("%-12s %s\n", name, sr_decimal_float(b, now));
     else
-        printf("%-10s %s, in the line %s\n", name, sr_decimal_float(b, now), sr_decimal_float(a, then));
+        printf("%-12s %s, in the line %s\n", name, sr_decimal_float(b, now), sr_decimal_float(a, then));
 }
 
 static void print_word(const char *name, const char *then, const char *now) {
     if (strcmp(then, now) == 0)
-        printf("%-10s %s\n", name, now);
+        printf("%-12s %s\n", name, now);
     else
-        printf("%-10s %s, in the line %s\n", name, now, then);
+        printf("%-12s %s, in the line %s\n", name, now, then);
 }
 
 /* EXPLORE and OVERLOAD are made of what a serving process knew besides the row. */
@@ -259,24 +262,48 @@ static const char *expected_reason(const char *reason) {
     return reason;
 }
 
+static bool is_same(const struct line *l, const struct saferoute_decision *d, const char *decision) {
+    const bool explored = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0;
+    return same_number(l->logit, d->logit) && same_number(l->prob, d->prob) &&
+           same_number(l->calibrated, d->calibrated) && same_number(l->range, d->range) &&
+           same_number(l->range_limit, d->range_limit) && strcmp(l->decision, decision) == 0 &&
+           !(explored && d->large) &&
+           strcmp(expected_reason(l->reason), saferoute_reason_name(d->reason)) == 0;
+}
+
+/* A serving process may have been given another one than the file's. */
+static void print_threshold(const struct line *l, const struct saferoute_router *r) {
+    const char *stored = saferoute_metadata(r, "threshold");
+    char text[SR_DECIMAL_TEXT], clean[64];
+    double number = (double)NAN;
+    printf("%-12s %s", "threshold", sr_decimal_float(text, l->threshold));
+    if (!stored)
+        puts(", in the router's file none");
+    else if (!sr_decimal_parse(&number, stored) || (float)number != l->threshold)
+        printf(", in the router's file %s\n", sr_utf8_clean(clean, sizeof clean, stored));
+    else
+        putchar('\n');
+}
+
 static int report(const struct line *l, const struct saferoute_decision *d, const struct saferoute_router *r,
                   struct sr_error *err) {
     const bool explored = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0;
     const char *decision = d->large || explored ? "large" : "small", *artefact = saferoute_artefact(r);
-    const bool same_router = strcmp(l->artefact, artefact) == 0;
-    const bool same = same_router && same_number(l->logit, d->logit) && same_number(l->prob, d->prob) &&
-                      strcmp(l->decision, decision) == 0 && !(explored && d->large) &&
-                      strcmp(expected_reason(l->reason), saferoute_reason_name(d->reason)) == 0;
-    char threshold[SR_DECIMAL_TEXT];
+    const bool same_router = strcmp(l->artefact, artefact) == 0,
+               same = same_router && is_same(l, d, decision);
     printf("%s\n\n", same ? "same: the router decides again as the line says" : "different");
     print_word("router", l->artefact, artefact);
-    printf("%-10s %s\n", "precision", sr_precision_name(l->precision));
+    printf("%-12s %s\n", "precision", sr_precision_name(l->precision));
     print_number("logit", l->logit, d->logit);
     print_number("prob", l->prob, d->prob);
-    printf("%-10s %s\n", "threshold", sr_decimal_float(threshold, d->threshold));
+    print_number("calibrated", l->calibrated, d->calibrated);
+    print_threshold(l, r);
     print_number("range", l->range, d->range);
+    print_number("range_limit", l->range_limit, d->range_limit);
+    printf("%-12s %s\n", "range_mode", l->range_mode);
     print_word("decision", l->decision, decision);
-    printf("%-10s %s: %s\n", "reason", l->reason,
+    print_word("reason", l->reason, explored || same ? l->reason : saferoute_reason_name(d->reason));
+    printf("%-12s %s\n", "",
            explored ? saferoute_reason_text(SAFEROUTE_REASON_EXPLORE) : saferoute_reason_text(d->reason));
     if (same)
         return 0;
@@ -295,7 +322,7 @@ static int run(const struct explain_options *o, bool row_given, struct sr_error 
     struct saferoute_decision d;
     void *x = NULL;
     size_t width = 0;
-    int dtype = SAFEROUTE_FLOAT32;
+    enum saferoute_dtype dtype = SAFEROUTE_FLOAT32;
     if (!o->model || !o->decision || !o->features)
         return sr_fail(err, SR_USAGE, "--%s is missing",
                        !o->model      ? "model"
@@ -304,7 +331,7 @@ static int run(const struct explain_options *o, bool row_given, struct sr_error 
     int status = line_read(&l, o->decision, err);
     if (status == 0)
         status = is_hdf5(o->features) ? dump_row(&x, &width, o, row_given, &l, err)
-                                      : tensor_row(&x, &width, &dtype, o, err);
+                                      : tensor_row(&x, &width, &dtype, o, row_given, err);
     const struct saferoute_options options = options_of(&l);
     if (status == 0 && (status = saferoute_open(&router, o->model, &options, &why)) < 0)
         sr_fail(err, status, "%s", why.text);

@@ -9,6 +9,10 @@
 #include "infer/export_card.h"
 #include "infer/export_cost.h"
 
+/* What rounding costs at most where weights and features are as they should be; more is warned of. */
+#define COST_AUPRC .001
+#define COST_FLIPS .01
+
 struct export_options {
     char *model, *to, *out, *eval, *data;
     int dtype; /* enum saferoute_precision, less AS_STORED */
@@ -142,6 +146,11 @@ static int round_weights(struct sr_router **rounded, struct sr_export *e, const 
     struct sr_log_stage stage = sr_log_stage_begin("measuring what rounding costs");
     const struct saferoute_options options = {.precision = SAFEROUTE_COMPUTE_FLOAT32 + o->dtype};
     struct sr_export_cost cost;
+    if (e->rounded)
+        return sr_fail(err, SR_USAGE,
+                       "%s holds weights of %s already: what rounding costs is measured against "
+                       "the float32 weights they were made from",
+                       o->model, sr_router_precision(e->rounded));
     int status = sr_router_open_with(rounded, o->model, &options, err);
     if (status < 0)
         return status;
@@ -149,6 +158,11 @@ static int round_weights(struct sr_router **rounded, struct sr_export *e, const 
     status = sr_export_cost_measure(&cost, e, o->data, sr_log_stage_show, &stage, err);
     if (status == 0)
         print_cost(&cost, sr_router_precision(*rounded), o->data);
+    if (status == 0 && (cost.auprc - cost.auprc_rounded > COST_AUPRC ||
+                        (double)(cost.to_large + cost.to_small) > COST_FLIPS * (double)cost.rows))
+        sr_log_warn(
+            "rounding costs more than it usually does (.001 AUPRC, 1 %% of the decisions); look before you "
+            "deploy these weights");
     return status;
 }
 

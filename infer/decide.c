@@ -16,7 +16,8 @@
 static int reason_without_score(const struct sr_router *r, const struct saferoute_rows *rows) {
     if (!r)
         return SAFEROUTE_REASON_NO_ROUTER;
-    if (!rows->features || rows->dtype < SAFEROUTE_FLOAT32 || rows->dtype > SAFEROUTE_BFLOAT16)
+    if (!rows->features || (rows->dtype != SAFEROUTE_FLOAT32 && rows->dtype != SAFEROUTE_BFLOAT16 &&
+                            rows->dtype != SAFEROUTE_FLOAT16))
         return SAFEROUTE_REASON_NO_FEATURES;
     return rows->width == sr_router_width(r) ? SAFEROUTE_REASON_SCORE : SAFEROUTE_REASON_WIDTH;
 }
@@ -35,6 +36,7 @@ static struct saferoute_decision decision_begin(const struct sr_router *r, const
         memcpy(d.artefact, r->artefact, sizeof d.artefact);
         d.range_limit = r->range.known ? r->range.limit : 0;
         d.precision = (uint8_t)r->precision;
+        d.range_mode = (uint8_t)r->options.range;
     }
     return d;
 }
@@ -99,6 +101,8 @@ static void count(struct saferoute_stats *stats, const struct sr_router *r, stru
 
 void saferoute_decide(const struct saferoute_router *router, struct saferoute_decision *out,
                       const struct saferoute_rows *rows, struct saferoute_stats *stats) {
+    if (!rows || !out)
+        return;
     const struct sr_router *r = sr_router_of(router);
     const int reason = reason_without_score(r, rows);
     const size_t most = reason == SAFEROUTE_REASON_SCORE ? sr_forward_most(r, rows) : SR_BLOCK_MOST;
@@ -120,6 +124,8 @@ void saferoute_decide(const struct saferoute_router *router, struct saferoute_de
 
 void saferoute_logits(const struct saferoute_router *router, float *logit,
                       const struct saferoute_rows *rows) {
+    if (!rows || !logit)
+        return;
     const struct sr_router *r = sr_router_of(router);
     const bool sound = reason_without_score(r, rows) == SAFEROUTE_REASON_SCORE;
     const size_t most = sound ? sr_forward_most(r, rows) : SR_BLOCK_MOST;
@@ -134,8 +140,10 @@ void saferoute_logits(const struct saferoute_router *router, float *logit,
 }
 
 void sr_router_logits(const struct sr_router *r, float *logit, const float *x, size_t rows) {
-    saferoute_logits(sr_router_shipped(r), logit,
-                     &(struct saferoute_rows){.features = x, .rows = rows, .width = sr_router_width(r)});
+    saferoute_logits(
+        sr_router_shipped(r), logit,
+        &(struct saferoute_rows){
+            .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = rows, .width = sr_router_width(r)});
 }
 
 uint64_t saferoute_key(const void *id, size_t size) {

@@ -16,16 +16,24 @@ static void print_number(struct sr_printer *to, const char *key, float value) {
     sr_print(to, ",\"%s\":%s", key, isfinite(value) ? sr_decimal_float(text, value) : "null");
 }
 
+/* UTF-8 as it is, but for control characters; what is no UTF-8 becomes '?'. */
 static void print_string(struct sr_printer *to, const char *text) {
     sr_print(to, "\"");
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c == '"' || *c == '\\')
-            sr_print(to, "\\%c", *c);
-        else if (*c >= 0x20 && *c < 0x7f)
-            sr_print(to, "%c", *c);
+    for (size_t n; *text; text += n) {
+        n = sr_utf8_length(text);
+        if (*text == '"' || *text == '\\')
+            sr_print(to, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            sr_print(to, "\\u%04x", (unsigned char)*text);
         else
-            sr_print(to, "\\u%04x", *c);
+            sr_print(to, "%.*s", n > 0 ? (int)n : 1, n > 0 ? text : "?");
+        n = n > 0 ? n : 1;
+    }
     sr_print(to, "\"");
+}
+
+static const char *range_mode(int mode) {
+    return mode == SAFEROUTE_RANGE_ROUTE ? "route" : mode == SAFEROUTE_RANGE_COUNT ? "count" : "off";
 }
 
 size_t saferoute_decision_json(char *out, size_t size, const struct saferoute_decision *d, const char *id) {
@@ -46,6 +54,7 @@ size_t saferoute_decision_json(char *out, size_t size, const struct saferoute_de
     print_number(&to, "threshold", d->threshold);
     print_number(&to, "range", d->range);
     print_number(&to, "range_limit", d->range_limit);
+    sr_print(&to, ",\"range_mode\":\"%s\"", range_mode(d->range_mode));
     sr_print(&to, "}");
     return to.length;
 }

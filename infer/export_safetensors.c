@@ -28,7 +28,8 @@ static size_t collect(struct sr_tensor *list, const struct sr_export *e) {
 /* Threshold and rule are written anew; what else is said of a threshold goes with the one it is true of. */
 static bool stays(const struct sr_export *e, const char *key) {
     if (strcmp(key, "threshold") == 0 || strcmp(key, "threshold_rule") == 0 ||
-        strcmp(key, SR_FOLDED_KEY) == 0)
+        strcmp(key, SR_FOLDED_KEY) == 0 || strcmp(key, SR_FOLDED_INPUTS) == 0 ||
+        (strcmp(key, SR_RANGE_LIMIT) == 0 && !e->rounded)) /* goes with the statistics */
         return false;
     return strncmp(key, "threshold_", 10) != 0 || sr_export_of_threshold(e, key);
 }
@@ -39,7 +40,7 @@ int sr_export_safetensors_write(const struct sr_export *e, const char *folder, s
     size_t pairs;
     const struct sr_pair *metadata = sr_safetensors_pairs(e->file, &pairs);
     struct sr_tensor *list = sr_alloc(count + SR_FOLDED_TENSORS, sizeof *list, err);
-    struct sr_pair *own = sr_alloc(pairs + 3, sizeof *own, err);
+    struct sr_pair *own = sr_alloc(pairs + 4, sizeof *own, err);
     int status = list && own ? 0 : SR_NOMEM;
     if (status == 0) {
         const size_t n = collect(list, e);
@@ -51,6 +52,7 @@ int sr_export_safetensors_write(const struct sr_export *e, const char *folder, s
                                     e->has_threshold ? sr_decimal_float(threshold, e->threshold) : NULL};
         own[m++] = (struct sr_pair){"threshold_rule", e->threshold_rule};
         own[m++] = (struct sr_pair){SR_FOLDED_KEY, e->rounded ? sr_router_precision(e->rounded) : NULL};
+        own[m++] = (struct sr_pair){SR_FOLDED_INPUTS, e->rounded ? sr_folded_inputs(e->rounded) : NULL};
         status = sr_export_path(path, folder, e->name, err) ? sr_safetensors_write(path, list, n, own, m, err)
                                                             : SR_DATA;
     }

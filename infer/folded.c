@@ -31,6 +31,22 @@ int sr_folded_precision(const struct sr_safetensors *file) {
     return SAFEROUTE_AS_STORED;
 }
 
+const char *sr_folded_inputs(const struct sr_router *r) {
+    return r->standardised ? "standardised" : "raw";
+}
+
+int sr_folded_check_inputs(const struct sr_router *r, const struct sr_safetensors *file, const char *path,
+                           struct sr_error *err) {
+    const char *said = sr_safetensors_metadata(file, SR_FOLDED_INPUTS);
+    if (said && strcmp(said, sr_folded_inputs(r)) == 0)
+        return 0;
+    return sr_fail(
+        err, SR_DATA,
+        "%s: its first layer reads %.40s features, but tensors stats.* are %s: something else than "
+        "saferoute has rewritten the file; export it again",
+        path, said ? said : "unknown", r->range.known ? "there" : "missing");
+}
+
 static const char *key_of(char key[SR_TENSOR_NAME], size_t l, const char *what) {
     snprintf(key, SR_TENSOR_NAME, "folded.%zu.%s", l, what);
     return key;

@@ -97,14 +97,17 @@ int sr_score_rows(struct sr_scores *out, const struct sr_router *r, struct sr_da
                   size_t n, void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 void sr_scores_free(struct sr_scores *s);
 
-/* The metadata key of the range that is the limit (SR_RANGE_LIMIT_UNSET where it is not there), and the limit
- * beyond which SR_RANGE_TRIPS of these rows are, or a row less. 1: limit filled; 0: fewer than SR_RANGE_ROWS
- * rows have a range, too few to say; or SR_NOMEM. */
+/* The metadata key of the range that is the limit (SR_RANGE_LIMIT_UNSET where it is not there).
+ * sr_scores_range_limit gives the limit beyond which SR_RANGE_TRIPS of these rows are, or a row less, and how
+ * many are. 1: limit filled; 0: it is not to be set: fewer than SR_RANGE_ROWS rows have a range, too few to
+ * say, or the limit would be above SR_RANGE_LIMIT_MOST, where wrong vectors pass: these rows are not like
+ * those of training; or SR_NOMEM. */
 #define SR_RANGE_LIMIT       "range_limit"
 #define SR_RANGE_LIMIT_UNSET 1.02
+#define SR_RANGE_LIMIT_MOST  2.0
 #define SR_RANGE_TRIPS       1e-3
 #define SR_RANGE_ROWS        1000
-int sr_scores_range_limit(float *limit, const struct sr_scores *s, struct sr_error *err);
+int sr_scores_range_limit(float *limit, size_t *beyond, const struct sr_scores *s, struct sr_error *err);
 
 /* Where the features of training lie (stats.c); what range.c asks of a row comes from it. block NULL: nothing
  * is known, as of rows that are all alike. */

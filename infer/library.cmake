@@ -5,7 +5,8 @@
 # meet a name of the program it is linked to.
 # SPDX-License-Identifier: MIT
 
-set(SR_MAP ${CMAKE_CURRENT_SOURCE_DIR}/infer/saferoute.map)
+set(SR_MAP ${CMAKE_CURRENT_BINARY_DIR}/saferoute.map)
+configure_file(infer/saferoute.map.in ${SR_MAP} @ONLY)
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/library.c "typedef int saferoute_library;\n") # CMake wants a source
 add_library(saferoute_shared SHARED ${CMAKE_CURRENT_BINARY_DIR}/library.c)
 set_target_properties(saferoute_shared PROPERTIES OUTPUT_NAME saferoute EXPORT_NAME saferoute VERSION ${PROJECT_VERSION}
@@ -36,7 +37,7 @@ include(CMakePackageConfigHelpers)
 configure_package_config_file(infer/saferoute-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/saferoute-config.cmake
                               INSTALL_DESTINATION ${SR_PACKAGE})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/saferoute-config-version.cmake
-                                 COMPATIBILITY SameMajorVersion)
+                                 COMPATIBILITY SameMinorVersion)
 # From where the .pc file lies to the prefix, so that `cmake --install --prefix` and a moved folder are found.
 file(RELATIVE_PATH SR_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")

@@ -14,12 +14,18 @@ _Static_assert((int)SAFEROUTE_USAGE == (int)SR_USAGE && (int)SAFEROUTE_DATA == (
                    (int)SAFEROUTE_NOMEM == (int)SR_NOMEM && (int)SAFEROUTE_IO == (int)SR_IO,
                "a status has another number");
 
+/* Binary compatible: these grow into their reserved members and no further. */
+_Static_assert(sizeof(struct saferoute_options) == 64 && sizeof(struct saferoute_rows) == 64 &&
+                   sizeof(struct saferoute_decision) == 80 && sizeof(struct saferoute_stats) == 496,
+               "a struct of saferoute.h has another size");
+_Static_assert(SAFEROUTE_REASON_COUNT <= 16, "saferoute_stats has no counter for the last reasons");
+
 #define TEST_ROWS 2
 
 static int report(struct saferoute_error *to, int status, const struct sr_error *from) {
-    if (to) {
+    if (to) { /* names in a file of strangers must not write lines of their own into a log */
         to->status = status;
-        memcpy(to->text, status < 0 ? from->text : "", status < 0 ? sizeof to->text : 1);
+        sr_utf8_clean(to->text, sizeof to->text, status < 0 ? from->text : "");
     }
     return status;
 }
@@ -31,15 +37,19 @@ static bool is_share(float x) {
 static int check_options(const struct saferoute_options *o, struct sr_error *err) {
     if (!o)
         return 0;
-    if (o->precision < SAFEROUTE_AS_STORED || o->precision > SAFEROUTE_COMPUTE_INT8)
+    if ((int)o->precision < SAFEROUTE_AS_STORED || o->precision > SAFEROUTE_COMPUTE_INT8)
         return sr_fail(err, SR_USAGE, "options.precision is %d, which is none of enum saferoute_precision",
                        o->precision);
-    if (o->range < SAFEROUTE_RANGE_ROUTE || o->range > SAFEROUTE_RANGE_OFF)
+    if ((int)o->range < SAFEROUTE_RANGE_ROUTE || o->range > SAFEROUTE_RANGE_OFF)
         return sr_fail(err, SR_USAGE, "options.range is %d, which is none of enum saferoute_range", o->range);
     if (!is_share(o->range_cap) || !is_share(o->explore))
         return sr_fail(err, SR_USAGE,
                        "options.range_cap is %g and options.explore %g; both are shares, 0 to 1",
                        (double)o->range_cap, (double)o->explore);
+    for (size_t i = 0; i < SR_COUNT(o->reserved); i++)
+        if (o->reserved[i] != 0)
+            return sr_fail(err, SR_USAGE,
+                           "options.reserved is not 0: begin with struct saferoute_options o = {0}");
     if (o->has_threshold && !is_share(o->threshold))
         return sr_fail(err, SR_USAGE, "options.threshold is %g, not a number from 0 to 1",
                        (double)o->threshold);
@@ -47,7 +57,7 @@ static int check_options(const struct saferoute_options *o, struct sr_error *err
 }
 
 /* Rows that look like features, scored by this CPU's kernels and by the plain ones: the same bits. */
-static int self_test(struct sr_router *r, const char *path, struct sr_error *err) {
+int sr_router_self_test(struct sr_router *r, const char *path, struct sr_error *err) {
     const size_t width = sr_router_width(r);
     float logit[2][TEST_ROWS], *x = sr_alloc(TEST_ROWS * width, sizeof *x, err);
     if (!x)
@@ -59,11 +69,14 @@ static int self_test(struct sr_router *r, const char *path, struct sr_error *err
                    ? r->range.mean[feature] + u / r->range.inverse[feature]
                    : u;
     }
-    const struct sr_kernels *own = r->kernels;
+    const struct sr_kernels *kernels = r->kernels;
+    const struct sr_vec *vec = r->vec;
     sr_router_logits(r, logit[0], x, TEST_ROWS);
     r->kernels = sr_kernels_for(SR_ISA_BASE);
+    r->vec = sr_vec_for(SR_ISA_BASE);
     sr_router_logits(r, logit[1], x, TEST_ROWS);
-    r->kernels = own;
+    r->kernels = kernels;
+    r->vec = vec;
     sr_free(x);
     for (size_t i = 0; i < TEST_ROWS; i++)
         if (!isfinite(logit[0][i]))
@@ -82,9 +95,10 @@ static int self_test(struct sr_router *r, const char *path, struct sr_error *err
 
 static int finish(struct saferoute_router **out, struct sr_router *r, int status, const char *path,
                   struct saferoute_error *error, struct sr_error *err) {
-    if (status == 0 && (status = self_test(r, path, err)) < 0)
+    if (status == 0 && (status = sr_router_self_test(r, path, err)) < 0)
         sr_router_close(r);
-    *out = status == 0 ? (struct saferoute_router *)r : NULL;
+    if (out)
+        *out = status == 0 ? (struct saferoute_router *)r : NULL;
     return report(error, status, err);
 }
 
@@ -92,7 +106,7 @@ int saferoute_open(struct saferoute_router **out, const char *path, const struct
                    struct saferoute_error *error) {
     struct sr_error err = {0};
     struct sr_router *r = NULL;
-    int status = path ? check_options(options, &err) : sr_fail(&err, SR_USAGE, "path is NULL");
+    int status = path && out ? check_options(options, &err) : sr_fail(&err, SR_USAGE, "out or path is NULL");
     if (status == 0)
         status = sr_router_open_with(&r, path, options, &err);
     return finish(out, r, status, path, error, &err);
@@ -102,7 +116,8 @@ int saferoute_open_memory(struct saferoute_router **out, const void *bytes, size
                           const struct saferoute_options *options, struct saferoute_error *error) {
     struct sr_error err = {0};
     struct sr_router *r = NULL;
-    int status = bytes ? check_options(options, &err) : sr_fail(&err, SR_USAGE, "bytes is NULL");
+    int status =
+        bytes && out ? check_options(options, &err) : sr_fail(&err, SR_USAGE, "out or bytes is NULL");
     if (status == 0)
         status = sr_router_open_bytes(&r, bytes, size, "router in memory", options, &err);
     return finish(out, r, status, "router in memory", error, &err);
@@ -114,6 +129,14 @@ void saferoute_close(struct saferoute_router *router) {
 
 size_t saferoute_width(const struct saferoute_router *router) {
     return router ? sr_router_width(sr_router_of(router)) : 0;
+}
+
+enum saferoute_precision saferoute_precision(const struct saferoute_router *router) {
+    return router ? (enum saferoute_precision)sr_router_of(router)->precision : SAFEROUTE_AS_STORED;
+}
+
+float saferoute_range_limit(const struct saferoute_router *router) {
+    return router && sr_router_of(router)->range.known ? sr_router_of(router)->range.limit : 0;
 }
 
 float saferoute_threshold(const struct saferoute_router *router) {

@@ -321,6 +321,8 @@ static int build(struct sr_router *r, const struct parts *p, struct sr_error *er
     if (status < 0)
         return status;
     r->standardised = r->precision == SAFEROUTE_COMPUTE_INT8 && r->range.known;
+    if (p->folded && (status = sr_folded_check_inputs(r, p->file, p->path, err)) < 0)
+        return status;
     carve(&arena, r, p);
     if ((status = sr_arena_allocate(&arena, err)) < 0)
         return status;

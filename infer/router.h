@@ -71,6 +71,12 @@ struct sr_fold {
 int sr_fold_layer(struct sr_router_layer *layer, const struct sr_fold *from, const char *name,
                   struct sr_error *err);
 
+/* ---- open.c ---- */
+
+/* A few rows by this CPU's kernels and by the plain ones. SR_BUG: not the same bits. SR_DATA: no finite
+ * logit. */
+int sr_router_self_test(struct sr_router *r, const char *path, struct sr_error *err);
+
 /* ---- precision.c ---- */
 
 /* Takes the layer's weights of its precision, and the bias, from the arena. */
@@ -86,7 +92,8 @@ void sr_precision_standardise(const struct sr_router_range *range, float *w, flo
 
 /* ---- folded.c ---- */
 
-#define SR_FOLDED_KEY     "precision" /* metadata: "bfloat16" or "int8" */
+#define SR_FOLDED_KEY     "precision"     /* metadata: "bfloat16" or "int8" */
+#define SR_FOLDED_INPUTS  "folded_inputs" /* metadata: "raw" or "standardised", what layer 0 reads */
 #define SR_FOLDED_TENSORS (3 * (SR_ROUTER_DEEPEST + 1))
 
 /* The precision of a file of folded layers; AS_STORED where it is none. */
@@ -94,6 +101,12 @@ int sr_folded_precision(const struct sr_safetensors *file);
 /* width[l] numbers go into layer l, width[l+1] come out. SR_DATA: they do not chain. */
 int sr_folded_widths(size_t width[SR_ROUTER_DEEPEST + 2], size_t *layers, const struct sr_safetensors *file,
                      const char *path, struct sr_error *err);
+/* SR_DATA where the file says that its first layer reads other inputs than r->standardised says, as one that
+ * has lost its stats.* does. */
+int sr_folded_check_inputs(const struct sr_router *r, const struct sr_safetensors *file, const char *path,
+                           struct sr_error *err);
+/* "raw" or "standardised" */
+const char *sr_folded_inputs(const struct sr_router *r);
 /* Fills the layers of r, which are carved. SR_DATA: a tensor is missing or of another type or shape. */
 int sr_folded_read(struct sr_router *r, const struct sr_safetensors *file, const char *path,
                    struct sr_error *err);

@@ -23,7 +23,8 @@
  * Callers who want several threads on one batch split its rows. A row's result is the same bits alone or
  * among others, whatever the vector width of the CPU.
  *
- * Structs that callers fill begin with zero meaning "the default", so that `= {0}` is right and stays right.
+ * In structs that callers fill zero means the default, and reserved members are 0: `= {0}` is right and stays
+ * right. Structs do not change their size within a major version.
  * Version: semantic; the names below change only with the major one, which is the SONAME.
  *
  * SPDX-License-Identifier: MIT
@@ -68,7 +69,8 @@ struct saferoute_error {
 
 struct saferoute_router;
 
-enum saferoute_dtype { SAFEROUTE_FLOAT32, SAFEROUTE_FLOAT16, SAFEROUTE_BFLOAT16 };
+/* Of features. None is 0, so that a forgotten dtype is a reason to fail closed and not a wrong length. */
+enum saferoute_dtype { SAFEROUTE_FLOAT32 = 1, SAFEROUTE_BFLOAT16 = 2, SAFEROUTE_FLOAT16 = 4 };
 
 /* What the network computes in. AS_STORED: float32, or what `saferoute export --dtype` wrote. BFLOAT16:
  * bfloat16 weights, half the memory. INT8: int8 weights with a scale for each output, rows quantised on the
@@ -87,15 +89,17 @@ enum saferoute_precision {
 enum saferoute_range { SAFEROUTE_RANGE_ROUTE, SAFEROUTE_RANGE_COUNT, SAFEROUTE_RANGE_OFF };
 
 struct saferoute_options {
-    int precision;   /* enum saferoute_precision */
-    int range;       /* enum saferoute_range */
+    enum saferoute_precision precision;
+    enum saferoute_range range;
     float range_cap; /* the share of recent rows, above 0, that OUT_OF_RANGE may send to the large guard; past
-                        it the reason is OVERLOAD. 0: no cap. Counted in the saferoute_stats given to
-                        saferoute_decide; without one there is no cap */
+                        it the reason is OVERLOAD, and such a row is large too unless the caller makes it
+                        small. At least 1,024 rows are counted on. 0: no cap. Counted in the saferoute_stats
+                        given to saferoute_decide; without one there is no cap */
     float explore;   /* the share of rows, 0..1, that goes to the large guard whatever the score says */
     uint64_t explore_seed; /* another seed explores other rows */
     int has_threshold;     /* 1: `threshold` replaces the stored one */
     float threshold;       /* 0..1 */
+    uint64_t reserved[4];  /* 0 */
 };
 
 /* Opens a router (the safetensors file of `saferoute train`, `sweep --out` or `export`). It is checked,
@@ -111,9 +115,15 @@ SAFEROUTE_API int saferoute_open_memory(struct saferoute_router **out, const voi
 SAFEROUTE_API void saferoute_close(struct saferoute_router *router); /* NULL is fine */
 
 SAFEROUTE_API size_t saferoute_width(const struct saferoute_router *router); /* features a row; 0 of NULL */
+/* What it computes in, never AS_STORED but for NULL. */
+SAFEROUTE_API enum saferoute_precision saferoute_precision(const struct saferoute_router *router);
+/* The range above which a row is out of range; 0 of NULL, and where the file has no statistics of training
+ * (as of `export --to safetensors` and `hf`): such a router has no range check. */
+SAFEROUTE_API float saferoute_range_limit(const struct saferoute_router *router);
 /* The threshold that holds: given, stored, or .6 where none was chosen. NaN of NULL. */
 SAFEROUTE_API float saferoute_threshold(const struct saferoute_router *router);
-/* SHA-256 of the whole file in 64 hex digits, which says weights, threshold and calibration; "" of NULL. */
+/* SHA-256 of the whole file in 64 hex digits, which says weights, threshold and calibration; "" of NULL. This
+ * and the next live as long as the router. */
 SAFEROUTE_API const char *saferoute_artefact(const struct saferoute_router *router);
 /* A value of the file's metadata ("feature_norm", "threshold_rule", ...), or NULL where it says nothing of
  * it. */
@@ -123,11 +133,12 @@ SAFEROUTE_API const char *saferoute_metadata(const struct saferoute_router *rout
 
 struct saferoute_rows {
     const void *features; /* row i at (const char *)features + i * stride, aligned to its dtype or not */
-    int dtype;            /* enum saferoute_dtype */
+    enum saferoute_dtype dtype;
     size_t rows, width;   /* width must be the router's */
     ptrdiff_t stride;     /* bytes from row to row; 0: no gaps */
     const uint64_t *key;  /* [rows] saferoute_key of each row's id, which decides what is explored and is
                              logged; NULL: nothing is explored, key is 0 */
+    uint64_t reserved[2]; /* 0 */
 };
 
 /* Why a decision is what it is. SCORE: prob against the threshold. Every other one means large. */
@@ -136,18 +147,14 @@ struct saferoute_rows {
     X(EXPLORE, "explored: would have been small, goes to the large guard for its label")                     \
     X(NO_ROUTER, "there is no router")                                                                       \
     X(NO_FEATURES, "there are no features")                                                                  \
-    X(WIDTH, "as many features as the router does not read")                                                 \
+    X(WIDTH, "the row has another number of features than the router reads")                                 \
     X(NOT_FINITE, "a feature is NaN or infinite")                                                            \
     X(OVERFLOW, "features so large that the network overflows")                                              \
     X(OUT_OF_RANGE, "features far from those of training (another model, layer, norm or kind of text?)")     \
-    X(OVERLOAD, "as OUT_OF_RANGE, but more rows than the cap allows: the caller may decide otherwise")
+    X(OVERLOAD, "as OUT_OF_RANGE, past the cap: large all the same, unless the caller decides otherwise")
 
-enum saferoute_reason {
-#define X(name, text) SAFEROUTE_REASON_##name,
-    SAFEROUTE_REASON_LIST(X)
-#undef X
-        SAFEROUTE_REASON_COUNT
-};
+#define SAFEROUTE_REASON_ENUM(name, text) SAFEROUTE_REASON_##name,
+enum saferoute_reason { SAFEROUTE_REASON_LIST(SAFEROUTE_REASON_ENUM) SAFEROUTE_REASON_COUNT };
 
 SAFEROUTE_API const char *saferoute_reason_name(int reason); /* "OUT_OF_RANGE"; "UNKNOWN" of no reason */
 SAFEROUTE_API const char *saferoute_reason_text(int reason); /* as in the list; static storage */
@@ -162,11 +169,12 @@ struct saferoute_decision {
     float threshold;      /* large if prob > threshold */
     float range; /* how far the features are from those of training; above range_limit: out of it. 0: not
                     looked at */
-    float range_limit;
-    uint8_t large;     /* 1: to the large guard, 0: the small guard's verdict stands */
-    uint8_t reason;    /* enum saferoute_reason */
-    uint8_t precision; /* enum saferoute_precision the logit was computed in, never AS_STORED */
-    uint8_t reserved;
+    float range_limit;  /* 0: this router has no range check */
+    uint8_t large;      /* 1: to the large guard, 0: the small guard's verdict stands */
+    uint8_t reason;     /* enum saferoute_reason */
+    uint8_t precision;  /* enum saferoute_precision the logit was computed in, never AS_STORED */
+    uint8_t range_mode; /* enum saferoute_range */
+    uint8_t reserved[12];
 };
 
 struct saferoute_stats;
@@ -208,6 +216,7 @@ struct saferoute_stats {
     /* What range_cap is measured on: rows and OUT_OF_RANGE ones of late; both are halved when rows reaches
      * 8,192. */
     uint64_t recent_rows, recent_routed;
+    uint64_t reserved[8]; /* 0 */
 };
 
 SAFEROUTE_API void saferoute_stats_add(struct saferoute_stats *total, const struct saferoute_stats *part);
@@ -239,7 +248,10 @@ SAFEROUTE_API int saferoute_reload(struct saferoute_slot *slot, const char *path
 SAFEROUTE_API const struct saferoute_router *saferoute_acquire(struct saferoute_slot *slot);
 SAFEROUTE_API void saferoute_release(const struct saferoute_router *router); /* NULL is fine */
 
-/* "1.0.0" */
+/* Of this header; saferoute_version says that of the library: "0.1.0". */
+#define SAFEROUTE_VERSION_MAJOR 0
+#define SAFEROUTE_VERSION_MINOR 1
+#define SAFEROUTE_VERSION_PATCH 0
 SAFEROUTE_API const char *saferoute_version(void);
 
 #ifdef __cplusplus

@@ -38,8 +38,10 @@ static void score_block(struct sr_scores *s, size_t first, const struct sr_route
                         size_t rows) {
     const size_t width = sr_router_width(r);
     struct saferoute_decision decision[BLOCK_ROWS];
-    saferoute_decide(sr_router_shipped(r), decision,
-                     &(struct saferoute_rows){.features = x, .rows = rows, .width = width}, NULL);
+    saferoute_decide(
+        sr_router_shipped(r), decision,
+        &(struct saferoute_rows){.features = x, .dtype = SAFEROUTE_FLOAT32, .rows = rows, .width = width},
+        NULL);
     for (size_t i = 0; i < rows; i++) {
         s->hash[first + i] = sr_row_hash(x + i * width, width);
         s->logit[first + i] = decision[i].logit;
@@ -144,7 +146,7 @@ static int compare_ranges(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-int sr_scores_range_limit(float *limit, const struct sr_scores *s, struct sr_error *err) {
+int sr_scores_range_limit(float *limit, size_t *beyond, const struct sr_scores *s, struct sr_error *err) {
     float *falling = sr_alloc(s->rows, sizeof *falling, err);
     size_t n = 0;
     if (!falling)
@@ -155,8 +157,11 @@ int sr_scores_range_limit(float *limit, const struct sr_scores *s, struct sr_err
     qsort(falling, n, sizeof *falling, compare_ranges);
     if (n >= SR_RANGE_ROWS)
         *limit = falling[(size_t)((double)n * SR_RANGE_TRIPS)];
+    const bool set = n >= SR_RANGE_ROWS && *limit <= (float)SR_RANGE_LIMIT_MOST;
+    for (*beyond = 0; set && falling[*beyond] > *limit;)
+        ++*beyond;
     sr_free(falling);
-    return n >= SR_RANGE_ROWS;
+    return set;
 }
 
 static void set_threshold(struct sr_scoring *s, double given, bool is_given) {

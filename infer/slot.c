@@ -49,6 +49,8 @@ static size_t swap(struct saferoute_slot *slot, struct sr_router **with) {
 }
 
 const struct saferoute_router *saferoute_acquire(struct saferoute_slot *slot) {
+    if (!slot) /* there was no memory for it */
+        return NULL;
     pthread_mutex_lock(&slot->lock);
     struct sr_router *r = slot->router;
     if (r)
@@ -64,7 +66,7 @@ void saferoute_release(const struct saferoute_router *router) {
 int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct saferoute_options *options,
                      struct saferoute_error *error) {
     struct saferoute_router *opened;
-    int status = saferoute_open(&opened, path, options, error);
+    int status = saferoute_open(&opened, slot ? path : NULL, options, error);
     if (status < 0)
         return status;
     struct sr_router *r = (struct sr_router *)opened;
@@ -74,7 +76,7 @@ int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct
         if (error) {
             error->status = status;
             snprintf(error->text, sizeof error->text,
-                     "%.300s: reads %zu features, the router in use %zu; it stays", path, width, other);
+                     "the new router reads %zu features, the one in use %zu; that one stays", width, other);
         }
     }
     sr_router_close(r);

@@ -177,7 +177,7 @@ static inline float *rows_begin(size_t rows, size_t width, uint64_t stream) {
 }
 
 static inline struct saferoute_rows rows_of(const float *x, size_t rows) {
-    return (struct saferoute_rows){.features = x, .rows = rows, .width = WIDTH};
+    return (struct saferoute_rows){.features = x, .dtype = SAFEROUTE_FLOAT32, .rows = rows, .width = WIDTH};
 }
 
 /* Bits of two blocks, NaN like any other. */

@@ -97,7 +97,7 @@ Test(infer_decision_json, hostile_ids) {
     for (size_t i = 0; i < SR_COUNT(ids); i++) {
         struct sr_json *o = line_of(&d, ids[i]);
         cr_expect_str_eq(text_of(o, "decision"), "large");
-        cr_expect_eq(sr_json_size(o), 13);
+        cr_expect_eq(sr_json_size(o), 14);
         if (i + 1 < SR_COUNT(ids))
             cr_expect_str_eq(text_of(o, "id"), ids[i]);
         sr_json_free(o);
@@ -147,7 +147,9 @@ static struct saferoute_decision log_row(const char *folder, const float *x, siz
     struct saferoute_decision d;
     const uint64_t key = 77;
     cr_assert_eq(saferoute_open(&r, WEIGHTS, o, NULL), 0);
-    saferoute_decide(r, &d, &(struct saferoute_rows){.features = x, .rows = 1, .width = width, .key = &key},
+    saferoute_decide(r, &d,
+                     &(struct saferoute_rows){
+                         .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = 1, .width = width, .key = &key},
                      NULL);
     saferoute_close(r);
     line_write(folder, &d, NULL);
@@ -285,7 +287,7 @@ Test(infer_explain, finds_the_row_of_a_dump_by_its_id) {
         const char *id, *option;
         int status;
     } cases[] = {{ids[1], "", 0}, {"first", "", 1},     {"first", "--row 1", 0}, {"missing", "", 65},
-                 {NULL, "", 1},   {NULL, "--row 1", 0}, {"first", "--row 2", 65}};
+                 {NULL, "", 2},   {NULL, "--row 1", 0}, {"first", "--row 2", 65}};
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
         line_write(folder, &d, cases[i].id);
         struct run r =

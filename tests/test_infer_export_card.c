@@ -287,8 +287,11 @@ Test(export_hf, weights_config_and_card_tell_of_each_other) {
 static void make_other(const char *folder, int precision) {
     static float mean[16], var[16], basis[16] = {1}, range[3] = {.1f, 10, .01f};
     const struct saferoute_options how = {.precision = precision};
-    const struct sr_pair metadata[] = {
-        {"format", "saferoute"}, {"format_version", "1"}, {"threshold", "0.7"}, {"precision", "int8"}};
+    const struct sr_pair metadata[] = {{"format", "saferoute"},
+                                       {"format_version", "1"},
+                                       {"threshold", "0.7"},
+                                       {"precision", "int8"},
+                                       {"folded_inputs", "raw"}};
     struct sr_tensor list[SR_FOLDED_TENSORS];
     struct sr_safetensors *plain;
     struct sr_router *r;
@@ -311,7 +314,7 @@ static void make_other(const char *folder, int precision) {
         n += SR_COUNT(stats);
     }
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
-    cr_assert_eq(sr_safetensors_write(path, list, n, metadata, precision ? 4 : 3, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_safetensors_write(path, list, n, metadata, precision ? 5 : 3, &err), 0, "%s", err.text);
     sr_router_close(r);
     sr_safetensors_close(plain);
 }

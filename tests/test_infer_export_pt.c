@@ -151,14 +151,14 @@ Test(infer_export_pt, only_the_state_dict_is_written_and_all_of_it) {
 Test(infer_export_pt, rounded_weights_are_refused) {
     char *folder = folder_begin(), path[128];
     const struct saferoute_options options = {.precision = SAFEROUTE_COMPUTE_INT8};
-    const struct sr_pair pair = {SR_FOLDED_KEY, "int8"};
+    const struct sr_pair pairs[] = {{SR_FOLDED_KEY, "int8"}, {SR_FOLDED_INPUTS, "raw"}};
     struct sr_tensor list[SR_FOLDED_TENSORS];
     struct sr_router *router;
     struct sr_error err;
     cr_assert_eq(sr_router_open_with(&router, WEIGHTS, &options, &err), 0, "%s", err.text);
     snprintf(path, sizeof path, "%s/int8.safetensors", folder);
     const size_t n = sr_folded_tensors(list, router);
-    cr_assert_eq(sr_safetensors_write(path, list, n, &pair, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_safetensors_write(path, list, n, pairs, SR_COUNT(pairs), &err), 0, "%s", err.text);
     sr_router_close(router);
     expect_failure(
         run_program(folder, "export --to pt --model %s --threshold .5 --out %s/r.pt", path, folder), 65,

@@ -345,6 +345,7 @@ static void fold_begin(struct network *n, struct saferoute_router **from, int pr
     memcpy(n->tensor + n->n, list, count * sizeof *list);
     n->n += count;
     network_says(n, SR_FOLDED_KEY, sr_precision_name(precision));
+    network_says(n, SR_FOLDED_INPUTS, sr_folded_inputs(sr_router_of(*from)));
     network_end(&plain);
 }
 
@@ -409,4 +410,71 @@ Test(infer_folded, numbers_that_are_none) {
     *(uint16_t *)network_find(&n, "folded.1.weight")->data = 0xff80; /* -inf */
     expect_refused(&n, NULL, SAFEROUTE_DATA, "folded.1.weight");
     saferoute_close(from);
+}
+
+/* A file that has lost its statistics would feed raw features to a layer that was folded for standardised
+ * ones. */
+Test(infer_folded, weights_without_their_statistics_are_refused) {
+    struct network n;
+    struct saferoute_router *from, *to = NULL;
+    struct saferoute_error why = {0};
+    fold_begin(&n, &from, SAFEROUTE_COMPUTE_INT8);
+    n.n -= SR_STATS_TENSORS;
+    memmove(n.tensor, n.tensor + SR_STATS_TENSORS, n.n * sizeof *n.tensor);
+    cr_expect_eq(network_open(&to, &n, NULL, &why), SAFEROUTE_DATA);
+    cr_expect(strstr(why.text, "stats.* are missing"), "%s", why.text);
+    cr_expect_null(to);
+    saferoute_close(from);
+    network_end(&n);
+}
+
+/* ---- self-test ---- */
+
+static void wrong_linear(float *out, size_t out_stride, const float *x, ptrdiff_t x_stride, const float *w,
+                         const float *bias, size_t rows, size_t in, size_t outputs) {
+    sr_kernels()->linear(out, out_stride, x, x_stride, w, bias, rows, in, outputs);
+    out[0] += 1e-3f;
+}
+
+Test(infer_self_test, notices_kernels_that_compute_something_else) {
+    struct sr_kernels wrong = *sr_kernels();
+    struct network n;
+    struct saferoute_router *opened;
+    struct sr_error err = {0};
+    wrong.linear = wrong_linear;
+    network_begin(&n, SMALL, DIRECTIONS);
+    cr_assert_eq(network_open(&opened, &n, NULL, NULL), 0);
+    struct sr_router *r = (struct sr_router *)opened;
+    cr_expect_eq(sr_router_self_test(r, "w", &err), 0, "%s", err.text);
+    r->kernels = &wrong;
+    cr_expect_eq(sr_router_self_test(r, "w", &err), SR_BUG);
+    cr_expect(strstr(err.text, "SAFEROUTE_ISA=base"), "%s", err.text);
+    saferoute_close(opened);
+    network_end(&n);
+}
+
+/* A name in a file must not write a line of its own into somebody's log. */
+Test(infer_open, errors_are_one_line) {
+    struct network n;
+    struct saferoute_router *r;
+    struct saferoute_error why = {0};
+    network_begin(&n, SMALL, DIRECTIONS);
+    network_says(&n, "threshold", "x\nINFO all fine\x1b[31m");
+    cr_expect_eq(network_open(&r, &n, NULL, &why), SAFEROUTE_DATA);
+    for (const char *c = why.text; *c; c++)
+        cr_expect((unsigned char)*c >= 0x20, "%d", *c);
+    network_end(&n);
+}
+
+Test(infer_open, null_is_an_error_or_nothing) {
+    struct saferoute_decision d = {.large = 7};
+    float logit = 5;
+    cr_expect_eq(saferoute_open(NULL, "w", NULL, NULL), SAFEROUTE_USAGE);
+    cr_expect_eq(saferoute_reload(NULL, "w", NULL, NULL), SAFEROUTE_USAGE);
+    cr_expect_null(saferoute_acquire(NULL));
+    saferoute_decide(NULL, &d, NULL, NULL);
+    saferoute_logits(NULL, &logit, NULL);
+    cr_expect(d.large == 7 && logit == 5);
+    saferoute_slot_destroy(NULL);
+    saferoute_release(NULL);
 }

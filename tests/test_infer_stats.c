@@ -259,7 +259,10 @@ static double share_out(const struct saferoute_router *r, const float *x, size_t
         struct saferoute_decision d;
         memcpy(own, x + i * width, width * sizeof *own);
         change(own, width);
-        saferoute_decide(r, &d, &(struct saferoute_rows){.features = own, .rows = 1, .width = width}, &stats);
+        saferoute_decide(
+            r, &d,
+            &(struct saferoute_rows){.features = own, .dtype = SAFEROUTE_FLOAT32, .rows = 1, .width = width},
+            &stats);
     }
     sr_free(own);
     return (double)stats.reason[SAFEROUTE_REASON_OUT_OF_RANGE] / (double)rows;

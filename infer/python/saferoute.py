@@ -40,7 +40,7 @@ BESIDE = "saferoute.libs"  # where a wheel keeps it, beside this file
 ERROR_TEXT, JSON_SIZE, PROMETHEUS_SIZE = 512, 1536, 8192
 LOGIT_BUCKETS, REASONS = 32, 16  # counters of struct saferoute_stats
 STATUSES = {-2: "USAGE", -3: "DATA", -4: "NOINPUT", -5: "BUG", -6: "NOMEM", -7: "IO"}
-DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2}
+DTYPES = {"float32": 1, "bfloat16": 2, "float16": 4}
 PRECISIONS = {"stored": 0, "float32": 1, "bfloat16": 2, "int8": 3}
 RANGES = {"route": 0, "count": 1, "off": 2}
 
@@ -54,12 +54,13 @@ class _Error(ctypes.Structure):
 class _Options(ctypes.Structure):
     _fields_ = [("precision", ctypes.c_int), ("range", ctypes.c_int), ("range_cap", ctypes.c_float),
                 ("explore", ctypes.c_float), ("explore_seed", ctypes.c_uint64), ("has_threshold", ctypes.c_int),
-                ("threshold", ctypes.c_float)]
+                ("threshold", ctypes.c_float), ("reserved", ctypes.c_uint64 * 4)]
 
 
 class _Rows(ctypes.Structure):
     _fields_ = [("features", ctypes.c_void_p), ("dtype", ctypes.c_int), ("rows", ctypes.c_size_t),
-                ("width", ctypes.c_size_t), ("stride", ctypes.c_ssize_t), ("key", ctypes.c_void_p)]
+                ("width", ctypes.c_size_t), ("stride", ctypes.c_ssize_t), ("key", ctypes.c_void_p),
+                ("reserved", ctypes.c_uint64 * 2)]
 
 
 class Decision(ctypes.Structure):
@@ -68,7 +69,8 @@ class Decision(ctypes.Structure):
     _fields_ = [("artefact", ctypes.c_uint8 * 32), ("key", ctypes.c_uint64), ("logit", ctypes.c_float),
                 ("prob", ctypes.c_float), ("calibrated", ctypes.c_float), ("threshold", ctypes.c_float),
                 ("range", ctypes.c_float), ("range_limit", ctypes.c_float), ("large", ctypes.c_bool),
-                ("reason", ctypes.c_uint8), ("precision", ctypes.c_uint8), ("reserved", ctypes.c_uint8)]
+                ("reason", ctypes.c_uint8), ("precision", ctypes.c_uint8), ("range_mode", ctypes.c_uint8),
+                ("reserved", ctypes.c_uint8 * 12)]
     id = None
 
     @property
@@ -96,7 +98,8 @@ class Stats(ctypes.Structure):
 
     _fields_ = [("rows", ctypes.c_uint64), ("large", ctypes.c_uint64), ("reason", ctypes.c_uint64 * REASONS),
                 ("out_of_range", ctypes.c_uint64), ("logit", ctypes.c_uint64 * LOGIT_BUCKETS),
-                ("logit_sum", ctypes.c_double), ("recent_rows", ctypes.c_uint64), ("recent_routed", ctypes.c_uint64)]
+                ("logit_sum", ctypes.c_double), ("recent_rows", ctypes.c_uint64), ("recent_routed", ctypes.c_uint64),
+                ("reserved", ctypes.c_uint64 * 8)]
 
     @property
     def reasons(self):
