@@ -54,14 +54,13 @@ static int check_threshold(const char *path, const char *key, const char *value,
 }
 
 static int check_value(const char *path, const char *key, const char *value, struct sr_error *err) {
-    const size_t length = strlen(key), ending = strlen("threshold");
     if (!value || !*value)
         return sr_fail(err, SR_USAGE,
                        "%s: %s is %s; it takes text or a number, and null where it is not known", path, key,
                        value ? "empty" : "neither text nor a number");
     if (strcmp(key, "feature_norm") == 0)
         return check_norm(path, value, err);
-    if (length >= ending && strcmp(key + length - ending, "threshold") == 0)
+    if (sr_ends_in(key, "threshold"))
         return check_threshold(path, key, value, err);
     return 0;
 }

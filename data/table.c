@@ -6,13 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
-
-static bool ends_in(const char *path, const char *ending) {
-    const char *dot = strrchr(path, '.');
-    return dot && strcasecmp(dot, ending) == 0;
-}
 
 static bool is_pattern(const char *path) {
     struct stat st;
@@ -24,11 +18,11 @@ static bool is_pattern(const char *path) {
 static int open_format(struct sr_table **out, const char *path, struct sr_error *err) {
     if (is_pattern(path))
         return sr_hidden_table_open(out, path, err);
-    if (ends_in(path, ".csv"))
+    if (sr_ends_in(path, ".csv"))
         return sr_csv_table_open(out, path, err);
-    if (ends_in(path, ".jsonl") || ends_in(path, ".ndjson"))
+    if (sr_ends_in(path, ".jsonl") || sr_ends_in(path, ".ndjson"))
         return sr_jsonl_table_open(out, path, err);
-    if (ends_in(path, ".txt"))
+    if (sr_ends_in(path, ".txt"))
         return sr_lines_table_open(out, path, err);
     return sr_tensors_table_open(out, path, err);
 }
@@ -101,6 +95,20 @@ bool sr_table_reads(const struct sr_table *t, const char *path) {
         if (stat(file, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
             return true;
     }
+}
+
+int sr_table_layer(uint64_t *layer, const struct sr_table_how *how, uint64_t count, const char *path,
+                   const char *what, struct sr_error *err) {
+    const int64_t layers = (int64_t)count, at = how->layer < 0 ? how->layer + layers : how->layer;
+    if (!how->layer_given && count != 1)
+        return sr_fail(err, SR_DATA,
+                       "%s: %s; --layer K takes the K-th of the middle axis (layers, or tokens; -1 is the "
+                       "last)",
+                       path, what);
+    if (at < 0 || at >= layers)
+        return sr_fail(err, SR_USAGE, "%s: %s: there is no --layer %lld", path, what, (long long)how->layer);
+    *layer = (uint64_t)at;
+    return 0;
 }
 
 const char *sr_table_place(char text[SR_PLACE], const struct sr_table *t) {

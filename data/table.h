@@ -89,6 +89,11 @@ const char *sr_table_place(char text[SR_PLACE], const struct sr_table *t);
 int sr_table_begin(struct sr_table *t, const struct sr_table_ops *ops, const char *path,
                    struct sr_error *err);
 
+/* Which of the middle axis of features with three axes, `count` long. SR_DATA: --layer has to say; SR_USAGE:
+ * it says one that is not there; both "path: what: ...". */
+int sr_table_layer(uint64_t *layer, const struct sr_table_how *how, uint64_t count, const char *path,
+                   const char *what, struct sr_error *err);
+
 int sr_csv_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 int sr_jsonl_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 int sr_lines_table_open(struct sr_table **out, const char *path, struct sr_error *err);

@@ -48,16 +48,9 @@ struct states {
 
 static int find_layer(struct states *x, const char *path, const struct sr_table_how *how,
                       struct sr_error *err) {
-    const int64_t count = (int64_t)x->layers, layer = how->layer < 0 ? how->layer + count : how->layer;
-    if (!how->layer_given && count != 1)
-        return sr_fail(err, SR_DATA,
-                       "%s: " STATES " has %lld layers; --layer K takes the K-th of them (-1 is the last)",
-                       path, (long long)count);
-    if (layer < 0 || layer >= count)
-        return sr_fail(err, SR_USAGE, "%s: " STATES " has %lld layers: there is no --layer %lld", path,
-                       (long long)count, (long long)how->layer);
-    x->layer = (uint64_t)layer;
-    return 0;
+    char what[64];
+    snprintf(what, sizeof what, STATES " has %llu layers", (unsigned long long)x->layers);
+    return sr_table_layer(&x->layer, how, x->layers, path, what, err);
 }
 
 static int check_tokens(const struct states *x, const char *path, struct sr_error *err) {
@@ -146,7 +139,7 @@ static int take_name(const struct hidden_table *h, struct sr_field *f, const cha
     char name[256];
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t n = strlen(base);
-    if (n > strlen(ENDING) && strcmp(base + n - strlen(ENDING), ENDING) == 0)
+    if (n > strlen(ENDING) && sr_ends_in(base, ENDING))
         n -= strlen(ENDING);
     snprintf(name, sizeof name, "%.*s", (int)n, base);
     return sr_field_text(f, &h->t, name, err);

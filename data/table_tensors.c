@@ -118,24 +118,12 @@ static int choose(const struct tensors_table *s, struct sr_field *f, struct sr_e
 
 /* ---- what is in it ---- */
 
-/* Which of the middle axis of features with three axes. */
-static int find_layer(size_t *layer, const struct tensors_table *s, const struct sr_field *f,
+static int find_layer(uint64_t *layer, const struct tensors_table *s, const struct sr_field *f,
                       const struct sr_tensor_info *x, struct sr_error *err) {
-    const int64_t count = (int64_t)x->shape[1];
-    const int64_t at = s->t.how->layer < 0 ? s->t.how->layer + count : s->t.how->layer;
-    char shape[128];
+    char shape[128], what[256];
     shape_text(shape, x);
-    if (!s->t.how->layer_given)
-        return sr_fail(
-            err, SR_DATA,
-            "%s: %s is %s: three axes, but features have two; --layer K takes the K-th of the middle "
-            "one (layers, or tokens; -1 is the last)",
-            s->t.path, f->name, shape);
-    if (at < 0 || at >= count)
-        return sr_fail(err, SR_USAGE, "%s: %s is %s: there is no --layer %lld", s->t.path, f->name, shape,
-                       (long long)s->t.how->layer);
-    *layer = (size_t)at;
-    return 0;
+    snprintf(what, sizeof what, "%.60s is %s: three axes, but features have two", f->name, shape);
+    return sr_table_layer(layer, s->t.how, x->shape[1], s->t.path, what, err);
 }
 
 /* All columns of one file have the same rows. */
@@ -150,7 +138,7 @@ static int take_rows(struct tensors_table *s, const struct sr_field *f, const st
 
 static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
     struct tensors_table *s = OWN(t);
-    size_t layer;
+    uint64_t layer;
     char shape[128];
     int status = choose(s, f, err);
     if (status < 0 || !f->name)
@@ -174,7 +162,7 @@ static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
 static int read_features(struct tensors_table *s, struct sr_field *f, size_t n, struct sr_error *err) {
     const struct sr_tensor_info *x = sr_tensors_at(s->in, f->at);
     const uint64_t row = s->t.taken, width = f->width;
-    size_t layer = 0;
+    uint64_t layer = 0;
     int status = 0;
     if (x->rank == 2) {
         status = sr_tensors_read(s->in, f->at, row * width, sr_field_row(f), n * width, err);

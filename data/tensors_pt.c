@@ -40,16 +40,11 @@ static bool is_zip(const unsigned char *head) {
 
 /* ---- the container ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* What other programs keep in a zip. */
 static const char *stranger(const char *name) {
-    if (ends_with(name, ".npy"))
+    if (sr_ends_in(name, ".npy"))
         return "is a NumPy archive (.npz); save each array with numpy.save, as a .npy";
-    if (ends_with(name, "/constants.pkl") || strstr(name, "/code/"))
+    if (sr_ends_in(name, "/constants.pkl") || strstr(name, "/code/"))
         return "is a TorchScript program (torch.jit.save), which is run to be loaded; torch.save its "
                "state_dict() instead";
     return NULL;

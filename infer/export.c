@@ -167,11 +167,6 @@ static void split_path(char folder[SR_EXPORT_PATH], const char **name, const cha
         snprintf(folder, SR_EXPORT_PATH, ".");
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
-}
-
 int sr_export(const struct sr_export *e, const struct sr_exporter *to, const char *out,
               struct sr_error *err) {
     char target[SR_EXPORT_PATH];
@@ -183,7 +178,7 @@ int sr_export(const struct sr_export *e, const struct sr_exporter *to, const cha
         own.target = out;
         return status < 0 ? status : stage_and_move(&own, to, out, err);
     }
-    if (!ends_with(out, to->ending))
+    if (!sr_ends_in(out, to->ending))
         return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);
     split_path(target, &own.name, out);
     own.target = target;

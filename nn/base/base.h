@@ -11,6 +11,7 @@
 #include "nn/base/command.h"
 #include "nn/base/cpu.h"
 #include "nn/base/decimal.h"
+#include "nn/base/ending.h"
 #include "nn/base/error.h"
 #include "nn/base/json.h"
 #include "nn/base/log.h"
