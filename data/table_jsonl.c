@@ -80,12 +80,15 @@ static bool is_word(const struct sr_json_span *value, const char *word) {
 static int put_scalar(const struct jsonl_table *j, struct sr_field *f, const struct sr_json_span *value,
                       struct sr_error *err) {
     char text[SCALAR_MOST];
+    double number;
     if (is_word(value, "null") || (is_word(value, "NaN") && sr_field_is_text(f)))
         return sr_field_missing(f, &j->t, err);
     if (value->length >= SCALAR_MOST || !strchr("-0123456789tfNI", *value->text))
         return fail_kind(j, f, value, err);
     memcpy(text, value->text, value->length);
     text[value->length] = '\0';
+    if (!is_word(value, "true") && !is_word(value, "false") && !sr_decimal_parse(&number, text))
+        return fail_kind(j, f, value, err);
     return sr_field_parse(f, &j->t, text, err);
 }
 
@@ -99,12 +102,28 @@ static int put_value(struct jsonl_table *j, struct sr_field *f, const struct sr_
     return *value->text == '"' ? put_string(j, f, value, err) : put_scalar(j, f, value, err);
 }
 
+/* A column keeps the name it was found by; lines that call it otherwise would lose their values. A better
+ * name beside it would have been the one, had it been there on the line where the column appeared. */
+static int check_names(const struct jsonl_table *j, const struct sr_field *f, bool found,
+                       struct sr_error *err) {
+    char place[SR_PLACE];
+    const char *const *names = sr_roles[f->role].names;
+    for (size_t i = 0; !f->key && i < SR_ROLE_NAMES && names[i]; i++)
+        if (strcmp(names[i], f->name) != 0 && (i == 0 || !found) && has(&j->t, names[i]))
+            return sr_fail(err, SR_DATA,
+                           "%s: the %s is called %s here, but %s on a line before; give it one name",
+                           sr_table_place(place, &j->t), names[0], names[i], f->name);
+    return 0;
+}
+
 static int take_field(struct jsonl_table *j, struct sr_field *f, struct sr_error *err) {
     struct sr_error why;
     size_t index = SR_JSONL_MEMBERS;
     int status = f->name ? 0 : sr_field_choose(f, &j->t, has, err);
     if (status == 0 && f->name && sr_jsonl_find(&index, &j->object, f->name, &why) < 0)
         return fail_line(&j->t, &why, err);
+    if (status == 0 && f->name)
+        status = check_names(j, f, index < j->object.members, err);
     if (status < 0)
         return status;
     return index < j->object.members ? put_value(j, f, &j->object.member[index].value, err)

@@ -84,6 +84,27 @@ Test(convert_text, jsonl_lines_need_not_be_alike) {
     convert_refuses(65, "w.jsonl: line 2: no weight, which every row needs", "w.jsonl");
 }
 
+/* The same names as a JSON reader sees them. */
+Test(convert_text, jsonl_names_may_be_escaped) {
+    write_text("rows.jsonl", "{\"X\":[1],\"lab\\u0065l\":1,\"\\q\":0}\n{\"\\u0058\":[2],\"label\":0}\n");
+    struct sr_data *d = convert_open("rows.jsonl");
+    cr_expect_eq(d->label[0], 1);
+    cr_expect_eq(d->label[1], 0);
+    sr_data_close(d);
+    write_text("rows.jsonl", "{\"X\":[1],\"label\":1,\"lab\\u0065l\":0}\n");
+    convert_refuses(65, "two members are called label", "rows.jsonl");
+}
+
+/* Plain words of JSON are ids like numbers. */
+Test(convert_text, jsonl_ids_may_be_words) {
+    write_text("rows.jsonl", "{\"X\":[1],\"id\":true}\n{\"X\":[2],\"id\":1.5e3}\n{\"X\":[3],\"id\":NaN}\n");
+    struct sr_data *d = convert_open("rows.jsonl");
+    cr_expect_str_eq(d->id[0], "true");
+    cr_expect_str_eq(d->id[1], "1.5e3");
+    cr_expect_str_eq(d->id[2], "");
+    sr_data_close(d);
+}
+
 Test(convert_text, columns_from_several_files) {
     write_features();
     write_text("gold.csv", "who,unsafe\nx,0\nx,1\nx,0\nx,1\nx,0\nx,1\nx,0\nx,1\nx,0\nx,1\nx,0\nx,1\n");
@@ -213,12 +234,23 @@ Test(convert_text, jsonl_that_is_wrong) {
     json_refused("t.jsonl: line 1: label is [1], but a number is needed", "{\"X\":[1],\"label\":[1]}\n");
     json_refused("t.jsonl: line 1: id is {}, but a string or a number", "{\"X\":[1],\"id\":{}}\n");
     json_refused("t.jsonl: line 1: id is word, but a string", "{\"X\":[1],\"id\":word}\n");
-    json_refused("t.jsonl: line 1: label is \"1x\", but a number", "{\"X\":[1],\"label\":1x}\n");
+    json_refused("t.jsonl: line 1: label is 1x, but a number", "{\"X\":[1],\"label\":1x}\n");
+    json_refused("t.jsonl: line 1: id is tnonsense, but a string", "{\"X\":[1],\"id\":tnonsense}\n");
+    json_refused("t.jsonl: line 1: id is 1-2, but a string", "{\"X\":[1],\"id\":1-2}\n");
+    json_refused("t.jsonl: line 1: id is Infinity\\x, but a string", "{\"X\":[1],\"id\":Infinity\\x}\n");
     json_refused("t.jsonl: line 2: 2 features, but the rows before have 1", "{\"X\":[1]}\n{\"X\":[1,2]}\n");
     json_refused("t.jsonl: line 1: X, value 1: numbers between commas", "{\"X\":[1,[2]]}\n");
     json_refused("t.jsonl: line 1: X, value 1: numbers between commas", "{\"X\":[1,]}\n");
     json_refused("t.jsonl: line 1: two members are called label", "{\"X\":[1],\"label\":1,\"label\":0}\n");
     json_refused("both X and embeddings could be the features", "{\"X\":[1],\"embeddings\":[1]}\n");
+    json_refused("t.jsonl: line 2: the label is called label here, but y on a line before",
+                 "{\"X\":[1],\"y\":1}\n{\"X\":[2],\"label\":0}\n");
+    json_refused("t.jsonl: line 3: the label is called labels here, but label on a line before",
+                 "{\"X\":[1],\"label\":1}\n{\"X\":[2]}\n{\"X\":[2],\"labels\":0}\n");
+    json_refused("t.jsonl: line 2: the label is called label here, but y on a line before",
+                 "{\"X\":[1],\"y\":1}\n{\"X\":[2],\"y\":1,\"label\":0}\n");
+    json_refused("t.jsonl: line 2: the features is called features here, but X on a line before",
+                 "{\"X\":[1]}\n{\"features\":[2]}\n");
     json_refused("line 1: column 6: a bracket is not closed", "{\"X\":[1,2\n");
     json_refused("line 1: column 2: a string is not closed", "{\"X:[1,2]}\n");
     json_refused("line 1: column 10: a comma or the object's end", "{\"X\":[1] \"y\":1}\n");
