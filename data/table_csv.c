@@ -154,16 +154,28 @@ static int take_features(const struct csv_table *c, struct sr_field *f, struct s
 
 /* ---- the table ---- */
 
+/* A file of one column, named for one dump column, needs no name, but a header: what reads as a number is a
+ * value, which would be lost and every label be that of the row behind. */
+static int take_only(const struct csv_table *c, struct sr_field *f, struct sr_error *err) {
+    double value;
+    const char *name = c->header.name[0];
+    if (sr_decimal_parse(&value, name + strspn(name, " ")))
+        return sr_fail(err, SR_DATA,
+                       "%s: line 1 is \"%.40s\", a number, and no header; put the column's name above it, or "
+                       "call the file .txt",
+                       c->t.path, name);
+    f->name = sr_strdup(name, err);
+    return f->name ? 0 : SR_NOMEM;
+}
+
 static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
     struct csv_table *c = OWN(t);
     f->dtype = SR_F64;
     int status = sr_field_choose(f, t, has, err);
     if (status == 0 && !f->name && !f->key && sr_field_form(f) == SR_FORM_MATRIX)
         status = bind_features(c, f, err);
-    /* a file of one column, named for one dump column, needs no name */
-    if (status == 0 && !f->name && !f->key && f->required && c->header.count == 1 &&
-        !(f->name = sr_strdup(c->header.name[0], err)))
-        status = SR_NOMEM;
+    if (status == 0 && !f->name && !f->key && f->required && c->header.count == 1)
+        status = take_only(c, f, err);
     if (status == 0 && !f->name && f->required)
         status = fail_missing(c, f, err);
     for (size_t i = 0; status == 0 && f->name && i < c->header.count; i++)

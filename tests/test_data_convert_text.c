@@ -265,6 +265,20 @@ Test(convert_text, jsonl_that_is_wrong) {
     convert_refuses(65, "t.jsonl: line 1 has a NUL byte", "t.jsonl");
 }
 
+/* The first value of a column without a name would be taken for the name. */
+Test(convert_text, a_column_without_a_header_is_refused) {
+    write_features();
+    write_text("y.csv", "1\n0\n1\n0\n1\n0\n1\n0\n1\n0\n1\n0\n1\n");
+    convert_refuses(65,
+                    "y.csv: line 1 is \"1\", a number, and no header; put the column's name above it, or "
+                    "call the file .txt",
+                    "--features features.npy --label y.csv");
+    write_text("x.csv", "0\n5\n6\n"); /* but a name of features that were asked for */
+    struct sr_data *d = convert_open("x.csv --feature-prefix ''");
+    cr_expect_eq(d->rows, 2);
+    sr_data_close(d);
+}
+
 Test(convert_text, text_files_that_are_wrong) {
     write_features();
     write_text("t.txt", "1\n0\nx\n");
