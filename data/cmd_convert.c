@@ -225,7 +225,8 @@ static int run(const struct convert_options *o, bool layer_given, struct sr_erro
                              .mean = o->pooling == 1,
                              .feature_prefix = o->feature_prefix ? o->feature_prefix : "",
                              .contract = pairs,
-                             .contract_count = n};
+                             .contract_count = n,
+                             .contract_file = o->contract};
     status = convert(o, &how, err);
     sr_free(read);
     return status;

@@ -49,7 +49,8 @@ struct sr_sources {
     struct sr_table_how how;
 };
 
-/* SR_USAGE, SR_NOINPUT, SR_DATA as sr_convert_write. out is not to be one of them. */
+/* SR_USAGE, SR_NOINPUT, SR_DATA as sr_convert_write. out is not to be one of them, nor the contract's file.
+ */
 int sr_sources_open(struct sr_sources *s, const char *out, const struct sr_convert *how,
                     struct sr_error *err);
 

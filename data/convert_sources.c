@@ -70,6 +70,14 @@ static int bind_columns(struct sr_sources *s, struct sr_error *err) {
     return status;
 }
 
+static int check_out(const struct sr_sources *s, const char *out, const char *contract,
+                     struct sr_error *err) {
+    bool read = contract && sr_table_same_file(contract, out);
+    for (size_t i = 0; i < s->tables && !read; i++)
+        read = sr_table_reads(s->table[i], out);
+    return read ? sr_fail(err, SR_USAGE, "--out %s is one of the files that are read; name another", out) : 0;
+}
+
 /* ---- row counts ---- */
 
 /* "features (a.npy) 100, label (b.csv) 99". */
@@ -126,9 +134,8 @@ int sr_sources_open(struct sr_sources *s, const char *out, const struct sr_conve
     int status = open_columns(s, how, err);
     if (status == 0)
         status = bind_columns(s, err);
-    for (size_t i = 0; i < s->tables && status == 0; i++)
-        if (sr_table_reads(s->table[i], out))
-            status = sr_fail(err, SR_USAGE, "--out %s is one of the files that are read; name another", out);
+    if (status == 0)
+        status = check_out(s, out, how->contract_file, err);
     return status == 0 ? check_rows(s, err) : status;
 }
 

@@ -297,6 +297,7 @@ struct sr_convert {
     /* Of the make of features and labels, as sr_contract_file_read gives it; wins over what files say. */
     const struct sr_pair *contract;
     size_t contract_count;
+    const char *contract_file; /* where it is from, which out may not be; or NULL */
 };
 
 #define SR_CONTRACT_TEXT 96

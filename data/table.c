@@ -84,15 +84,18 @@ const char *sr_table_metadata(const struct sr_table *t, const char *key) {
     return t->ops->metadata ? t->ops->metadata(t, key) : NULL;
 }
 
+bool sr_table_same_file(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 bool sr_table_reads(const struct sr_table *t, const char *path) {
-    struct stat wanted, st;
-    if (stat(path, &wanted) < 0)
-        return false;
     for (size_t i = 0;; i++) {
         const char *file = t->ops->file ? t->ops->file(t, i) : i == 0 ? t->path : NULL;
         if (!file)
             return false;
-        if (stat(file, &st) == 0 && st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
+        if (sr_table_same_file(file, path))
             return true;
     }
 }

@@ -79,6 +79,9 @@ const char *sr_table_metadata(const struct sr_table *t, const char *key);
 /* True if path is a file that the table is read from, under whatever name. */
 bool sr_table_reads(const struct sr_table *t, const char *path);
 
+/* True if both are there and are one file. */
+bool sr_table_same_file(const char *a, const char *b);
+
 /* "F.csv: line 7", "F.pt: row 3" of the row being read, for messages. */
 #define SR_PLACE 300
 const char *sr_table_place(char text[SR_PLACE], const struct sr_table *t);

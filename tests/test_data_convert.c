@@ -341,6 +341,10 @@ Test(convert, nothing_is_replaced_by_half) {
     cr_assert_eq(symlink("x.npy", "link.npy"), 0);
     expect_failure(run_program(convert_folder, "data convert --features x.npy --out ./link.npy"), 2,
                    "is one of the files that are read");
+    write_text("c.json", "{\"feature_model\": \"guard\"}");
+    expect_failure(
+        run_program(convert_folder, "data convert --features features.npy --contract c.json --out ./c.json"),
+        2, "is one of the files that are read");
     write_requests();
     expect_failure(
         run_program(convert_folder, "data convert hidden --layer 0 --out hidden/cmpl-b.safetensors"), 2,
