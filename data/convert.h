@@ -21,6 +21,7 @@ struct sr_convert_features {
      * the first, but all are counted. */
     size_t overflows, overflow_row;
     double overflow;
+    bool float_overflows; /* one of them is beyond float32 too */
 };
 
 /* Creates /features for the field, whose width is known by now, as how says; rows may be SR_ROWS_UNKNOWN.

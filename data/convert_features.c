@@ -68,6 +68,7 @@ static void look_closely(struct sr_convert_features *c, const void *raw, const v
         bad = bad || !isfinite(before);
         if (!isfinite(before) || isfinite(after))
             continue;
+        c->float_overflows = c->float_overflows || isinf((float)before);
         if (c->overflows++ == 0) {
             c->overflow = before;
             c->overflow_row = row;
@@ -102,12 +103,16 @@ int sr_convert_features_put(struct sr_convert_features *c, const struct sr_field
 
 int sr_convert_features_end(const struct sr_convert_features *c, struct sr_error *err) {
     char text[SR_DECIMAL_TEXT];
+    const char *advice = c->type == SR_FEATURE_FLOAT  ? ""
+                         : c->float_overflows         ? "; float32 does not hold all of them either"
+                         : c->type == SR_FEATURE_HALF ? "; use --dtype float32"
+                                                      : "";
     if (c->rows == 0)
         return sr_fail(err, SR_DATA, "%s has no rows", c->from);
     if (c->overflows > 0)
         return sr_fail(err, SR_DATA, "%s: %zu feature values are beyond what %s holds, first %s in row %zu%s",
                        c->from, c->overflows, sr_convert_type_name(c->type), sr_decimal(text, c->overflow),
-                       c->overflow_row, c->type == SR_FEATURE_HALF ? "; use --dtype float32" : "");
+                       c->overflow_row, advice);
     if (c->bad_rows == c->rows)
         return sr_fail(err, SR_DATA, "%s: every row has a NaN or an infinity among its features", c->from);
     return 0;

@@ -183,6 +183,13 @@ Test(convert, what_float16_cannot_hold_is_counted_and_refused) {
     write_npy("y.npy", "<f8", "(1, 2)", large, sizeof large);
     convert_refuses(65, "1 feature values are beyond what float32 holds, first 1e+39",
                     "--features y.npy --dtype float32");
+    const double both[2] = {70000, 1e300};
+    write_npy("z.npy", "<f8", "(1, 2)", both, sizeof both);
+    convert_refuses(
+        65,
+        "z.npy: 2 feature values are beyond what float16 holds, first 70000 in row 0; float32 does "
+        "not hold all of them either",
+        "--features z.npy");
 }
 
 Test(convert, bad_rows_are_kept_and_counted) {
