@@ -226,15 +226,29 @@ static int split_list(struct hidden_table *h, struct sr_error *err) {
     return 0;
 }
 
-/* A folder is its .safetensors files. */
+/* The pattern of a folder's .safetensors files; what the folder's own name has of a pattern stands for
+ * itself. */
+static char *folder_pattern(const char *folder, struct sr_error *err) {
+    static const char behind[] = "/*" ENDING;
+    char *pattern = sr_alloc(2 * strlen(folder) + sizeof behind, 1, err), *p = pattern;
+    for (const char *c = folder; p && *c; c++) {
+        if (strchr("*?[\\", *c))
+            *p++ = '\\';
+        *p++ = *c;
+    }
+    if (p)
+        memcpy(p, behind, sizeof behind);
+    return pattern;
+}
+
 static int list_files(struct hidden_table *h, struct sr_error *err) {
-    char pattern[4096];
     struct stat st;
     const bool folder = stat(h->t.path, &st) == 0 && S_ISDIR(st.st_mode);
-    const int n = snprintf(pattern, sizeof pattern, "%s%s", h->t.path, folder ? "/*" ENDING : "");
-    if (n < 0 || (size_t)n >= sizeof pattern)
-        return sr_fail(err, SR_USAGE, "%.200s...: a name this long is no pattern of files", h->t.path);
-    const int status = sr_data_paths(&h->list, pattern, NULL, 0, err);
+    char *pattern = folder ? folder_pattern(h->t.path, err) : NULL;
+    if (folder && !pattern)
+        return SR_NOMEM;
+    const int status = sr_data_paths(&h->list, folder ? pattern : h->t.path, NULL, 0, err);
+    sr_free(pattern);
     return status == 0 ? split_list(h, err) : status;
 }
 

@@ -37,6 +37,20 @@ Test(convert_hidden, a_row_a_file_of_hidden_states) {
                     "--features hidden --layer 0 --gold hidden");
 }
 
+/* The name of a folder that is there is no pattern. */
+Test(convert_hidden, a_folder_may_be_called_like_a_pattern) {
+    static const char *const names[] = {"run[1]", "a*", "b?", "c\\d"};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        char file[64];
+        cr_assert_eq(mkdir(names[i], 0700), 0);
+        snprintf(file, sizeof file, "%s/x.safetensors", names[i]);
+        write_hidden(file, 1, 1, 0);
+        struct run r = convert_fine("--features '%s'", names[i]);
+        expect_in(r.out, "1 rows of 2");
+        run_end(&r);
+    }
+}
+
 Test(convert_hidden, one_file_of_hidden_states_is_a_row) {
     const float wanted[] = {200, 201};
     write_hidden("one.safetensors", 3, 1, 0);
