@@ -106,11 +106,12 @@ static const struct sr_command command = {
 
 /* But the thresholds of guards, which the line of labels says. */
 static void print_contract(const struct sr_data *d) {
+    char text[SR_CONTRACT_TEXT];
     for (int k = 0; k < CONTRACT_PRINTED; k++) {
         const char *value = "unknown";
         for (size_t i = 0; i < d->contract_count; i++)
             value = strcmp(d->contract[i].key, sr_contract_key(k)) == 0 ? d->contract[i].value : value;
-        printf("%-17s %s\n", sr_contract_key(k), value);
+        printf("%-17s %s\n", sr_contract_key(k), sr_utf8_clean(text, sizeof text, value));
     }
 }
 

@@ -112,6 +112,14 @@ Test(convert_hidden, the_contract_goes_into_the_dump) {
     sr_data_close(d);
 }
 
+Test(convert_hidden, a_contract_is_printed_without_orders_to_the_terminal) {
+    write_features();
+    write_text("c.json", "{\"feature_model\": \"a\\u001b[31mb\"}");
+    struct run r = convert_fine("--features features.npy --contract c.json");
+    expect_in(r.out, "feature_model     a?[31mb\n");
+    run_end(&r);
+}
+
 Test(convert_hidden, a_contract_that_contradicts_the_file_is_taken_with_a_warning) {
     write_hidden("one.safetensors", 3, 1, 0);
     write_text("c.json", "{\"feature_norm\": \"post\", \"feature_pooling\": \"last\"}");
