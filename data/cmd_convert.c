@@ -87,7 +87,10 @@ static const struct sr_command command = {
         "                           in the order of their names, which become ids\n"
         "FILE alone gives every column it has under the name of a dump's (features, label, gold, small_prob, "
         "...);\n"
-        "the options take single columns from other files. Memory holds the columns, never all features. An\n"
+        "the options take single columns from other files. Files with a column id are joined by it, others "
+        "row "
+        "by\n"
+        "row. Memory holds the columns, never all features. An\n"
         "existing --out is replaced only once the new one is complete.\n",
     .notes =
         "examples:\n"
@@ -147,7 +150,21 @@ static int print_dump(const char *path, const struct sr_converted *done, int lab
     return 0;
 }
 
-static void warn(const struct sr_converted *done) {
+/* What somebody may have meant otherwise, but is no fault. */
+static void print_notes(const struct sr_converted *done, const char *features) {
+    char text[SR_CONVERT_LEFT];
+    if (*done->left)
+        printf("not taken of %s: %s\n", features, sr_utf8_clean(text, sizeof text, done->left));
+    if (*done->moved)
+        printf("rows of %s were joined to the features by id\n", done->moved);
+}
+
+static void warn(const struct sr_converted *done, const char *features) {
+    if (*done->unjoined)
+        sr_log_warn(
+            "rows of %s are in the order of its files' names; %s has no ids, so its rows were taken to be "
+            "in that order; a column id would have them joined by it",
+            features, done->unjoined);
     for (size_t i = 0; i < done->differences; i++)
         sr_log_warn("%s is \"%s\" by --contract, but \"%s\" by the features' file; --contract was taken",
                     done->differs[i].key, done->differs[i].given, done->differs[i].found);
@@ -201,7 +218,9 @@ static int convert(const struct convert_options *o, struct sr_convert *how, stru
     const int status = sr_convert_write(&done, o->out, how, sr_log_stage_show, &stage, err);
     if (status < 0)
         return status;
-    warn(&done);
+    const char *features = how->column[SR_ROLE_FEATURES] ? how->column[SR_ROLE_FEATURES] : how->from;
+    warn(&done, features);
+    print_notes(&done, features);
     return print_dump(o->out, &done, how->labels, err);
 }
 

@@ -95,6 +95,16 @@ static int write_columns(const struct conversion *c, struct sr_error *err) {
     return status;
 }
 
+/* ---- ids ---- */
+
+static int join_rows(struct conversion *c, struct sr_error *err) {
+    const struct sr_table *moved = NULL, *unjoined = sr_sources_unjoined(&c->from);
+    const int status = sr_sources_join(&c->from, &moved, err);
+    snprintf(c->done->moved, sizeof c->done->moved, "%s", moved ? moved->path : "");
+    snprintf(c->done->unjoined, sizeof c->done->unjoined, "%s", unjoined ? unjoined->path : "");
+    return status;
+}
+
 /* ---- the dump ---- */
 
 static bool is_labelled(const struct sr_sources *s) {
@@ -111,6 +121,9 @@ static void describe(struct conversion *c) {
     c->done->labelled = is_labelled(&c->from);
     c->done->bad_rows = c->features.bad_rows;
     c->done->first_bad = c->features.first_bad;
+    const struct sr_table *t = c->from.of[SR_ROLE_FEATURES];
+    if (t->ops->left)
+        t->ops->left(t, c->done->left, sizeof c->done->left);
 }
 
 /* Messages name the file as it will be called. */
@@ -131,6 +144,8 @@ static int check_dump(const struct conversion *c, const char *path, struct sr_er
 static int write_dump(struct conversion *c, void (*progress)(void *user, double fraction), void *user,
                       struct sr_error *err) {
     int status = write_features(c, progress, user, err);
+    if (status == 0)
+        status = join_rows(c, err);
     if (status == 0)
         status = write_columns(c, err);
     if (status == 0)

@@ -46,6 +46,7 @@ struct sr_sources {
     struct sr_field field[SR_ROLES];
     struct sr_table *of[SR_ROLES]; /* where it comes from, or NULL */
     struct sr_table *table[SR_ROLES + 1];
+    struct sr_field id[SR_ROLES + 1]; /* each table's own, where there are several; without a name: none */
     size_t tables;
     struct sr_table_how how;
 };
@@ -58,6 +59,14 @@ int sr_sources_open(struct sr_sources *s, const char *out, const struct sr_conve
 /* The next rows of all. 0 at the end. SR_DATA: one ends before another. */
 int sr_sources_read(struct sr_sources *s, struct sr_error *err);
 void sr_sources_close(struct sr_sources *s);
+
+/* After the last row: brings the columns of all tables that have ids into the order of the features' ids.
+ * *moved becomes a table that was in another order, or stays. SR_DATA: ids that differ and cannot be joined:
+ * one is there twice or has no counterpart, or the features have none. */
+int sr_sources_join(struct sr_sources *s, const struct sr_table **moved, struct sr_error *err);
+
+/* A table without ids beside features whose order is that of file names, or NULL. */
+const struct sr_table *sr_sources_unjoined(const struct sr_sources *s);
 
 /* True if a column of that role was found. */
 static inline bool sr_sources_have(const struct sr_sources *s, enum sr_role role) {

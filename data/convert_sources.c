@@ -1,6 +1,8 @@
 /* convert_sources.c: which file each column of a conversion comes from. See convert.h.
  *
  * Columns that name the same file share one table, so that a CSV file with everything in it is read once.
+ * Where there are several tables each one's ids are read too, to put their rows side by side
+ * (convert_join.c).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -67,6 +69,10 @@ static int bind_columns(struct sr_sources *s, struct sr_error *err) {
     for (int role = 0; role < SR_ROLES && status == 0; role++)
         if (s->of[role])
             status = sr_table_bind(s->of[role], &s->field[role], err);
+    for (size_t i = 0; i < s->tables && s->tables > 1 && status == 0; i++) {
+        s->id[i].role = SR_ROLE_ID;
+        status = sr_table_bind(s->table[i], &s->id[i], err);
+    }
     return status;
 }
 
@@ -153,8 +159,10 @@ int sr_sources_read(struct sr_sources *s, struct sr_error *err) {
 }
 
 void sr_sources_close(struct sr_sources *s) {
-    for (size_t i = 0; i < s->tables; i++)
+    for (size_t i = 0; i < s->tables; i++) {
         sr_table_close(s->table[i]);
+        sr_field_free(&s->id[i]);
+    }
     for (int role = 0; role < SR_ROLES; role++)
         sr_field_free(&s->field[role]);
 }

@@ -301,6 +301,8 @@ struct sr_convert {
 };
 
 #define SR_CONTRACT_TEXT 96
+#define SR_CONVERT_LEFT  300
+#define SR_CONVERT_PATH  200
 
 struct sr_converted {
     size_t rows, width;
@@ -312,13 +314,17 @@ struct sr_converted {
         char given[SR_CONTRACT_TEXT], found[SR_CONTRACT_TEXT];
     } differs[SR_CONTRACT_KEYS];
     size_t differences;
+    char left[SR_CONVERT_LEFT];  /* tensors of the features' file that were not taken; may be cut, or "" */
+    char moved[SR_CONVERT_PATH]; /* a file whose rows were put into the features' order by their ids, or "" */
+    char unjoined[SR_CONVERT_PATH]; /* a file without ids beside a folder of hidden states, or "" */
 };
 
-/* Writes the dump atomically, and opens it before it takes its name, so that what is there afterwards is read
+/* Files that have ids are joined by them, in the order of the features; files without row by row.
+ * Writes the dump atomically, and opens it before it takes its name, so that what is there afterwards is read
  * by every command. progress (may be NULL) as in sr_data_scan. SR_USAGE: no features named; out is one of the
- * sources; --layer that is not there. SR_NOINPUT, SR_DATA: a source missing or damaged; row counts that
- * differ (all are listed); a value that its column may not hold (file, line or row); features beyond what the
- * type holds (counted); no row without NaN or infinity. */
+ * sources or the contract's file; --layer that is not there. SR_NOINPUT, SR_DATA: a source missing or
+ * damaged; row counts that differ (all are listed); ids that do not meet; a value that its column may not
+ * hold (file, line or row); features beyond what the type holds (counted); no row without NaN or infinity. */
 int sr_convert_write(struct sr_converted *done, const char *out, const struct sr_convert *how,
                      void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 

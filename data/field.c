@@ -136,6 +136,23 @@ const char *sr_field_at(const struct sr_field *f, size_t row) {
     return f->bytes + f->begin[row];
 }
 
+int sr_field_reorder(struct sr_field *f, const size_t *order, struct sr_error *err) {
+    const bool text = sr_field_is_text(f);
+    double *number = text ? NULL : sr_alloc(f->room, sizeof *number, err);
+    size_t *begin = text ? sr_alloc(f->room, sizeof *begin, err) : NULL;
+    if (!number && !begin)
+        return SR_NOMEM;
+    for (size_t i = 0; i < f->rows; i++)
+        if (text)
+            begin[i] = f->begin[order[i]];
+        else
+            number[i] = f->number[order[i]];
+    sr_free(text ? (void *)f->begin : f->number);
+    f->begin = begin;
+    f->number = number;
+    return 0;
+}
+
 int sr_field_missing(struct sr_field *f, const struct sr_table *t, struct sr_error *err) {
     char place[SR_PLACE];
     if (sr_field_is_text(f))

@@ -73,6 +73,9 @@ int sr_field_width(struct sr_field *f, const struct sr_table *t, size_t width, s
 /* Features: where the next row goes in the band, width values of dtype. The caller counts it in f->rows. */
 void *sr_field_row(const struct sr_field *f);
 
+/* Row i becomes what row order[i] was, of f->rows; no features. */
+int sr_field_reorder(struct sr_field *f, const size_t *order, struct sr_error *err);
+
 /* Text of a row. */
 const char *sr_field_at(const struct sr_field *f, size_t row);
 

@@ -32,11 +32,11 @@ struct sr_table {
     const struct sr_table_ops *ops;
     const struct sr_table_how *how; /* borrowed */
     char *path;
-    size_t rows;                      /* or SR_ROWS_UNKNOWN */
-    size_t taken;                     /* rows read */
-    size_t line;                      /* of a text file: where the row being read begins; else 0 */
-    struct sr_field *field[SR_ROLES]; /* bound, borrowed; a format may look at them in any order */
-    size_t fields;
+    size_t rows;                          /* or SR_ROWS_UNKNOWN */
+    size_t taken;                         /* rows read */
+    size_t line;                          /* of a text file: where the row being read begins; else 0 */
+    struct sr_field *field[SR_ROLES + 1]; /* bound, borrowed; a format may look at them in any order */
+    size_t fields;                        /* one of each role, and ids a second time to tell rows by */
 };
 
 struct sr_table_ops {
@@ -52,6 +52,8 @@ struct sr_table_ops {
     double (*fraction)(const struct sr_table *t);                       /* read so far; NULL: by rows */
     const char *(*metadata)(const struct sr_table *t, const char *key); /* or NULL; may be NULL */
     const char *(*file)(const struct sr_table *t, size_t i);            /* the i-th; NULL: path alone */
+    /* What the file has that no field takes, cut to size; "": nothing; NULL: not known. */
+    void (*left)(const struct sr_table *t, char *text, size_t size);
     void (*close)(struct sr_table *t);
 };
 

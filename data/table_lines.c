@@ -15,6 +15,8 @@ struct lines_table {
 #define OWN(table) ((struct lines_table *)(table))
 
 static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
+    if (f->role == SR_ROLE_ID && !f->required)
+        return 0; /* what has no names has no ids that could be found */
     if (sr_field_form(f) == SR_FORM_MATRIX || f->key || !f->required)
         return sr_fail(err, SR_DATA,
                        "%s: a .txt file is one column without a name, a value a line; it can be no %s",

@@ -17,6 +17,8 @@ struct tensors_table {
     struct sr_tensors *in;
 };
 
+#define LISTED 300 /* bytes of a list of tensors */
+
 #define OWN(table)  ((struct tensors_table *)(table))
 #define LOOK(table) ((const struct tensors_table *)(table))
 
@@ -64,31 +66,36 @@ static void shape_text(char text[128], const struct sr_tensor_info *x) {
     snprintf(text + used, 128 - used, "] %s", sr_dtype_name(x->dtype));
 }
 
-/* "features [12, 8] F16, label [12] I64", cut. */
-static const char *list(char text[300], const struct sr_tensors *in) {
+/* "features [12, 8] F16, label [12] I64", cut; all, or those that are not `taken`. */
+static const char *list(char text[LISTED], const struct tensors_table *s,
+                        bool (*taken)(const struct sr_table *t, size_t i)) {
+    const size_t most = LISTED - 80;
     size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < sr_tensors_count(in) && used < 220; i++) {
-        const struct sr_tensor_info *x = sr_tensors_at(in, i);
+    for (size_t i = 0; i < sr_tensors_count(s->in) && used < most; i++) {
+        const struct sr_tensor_info *x = sr_tensors_at(s->in, i);
         char shape[128];
+        if (taken && taken(&s->t, i))
+            continue;
         shape_text(shape, x);
-        used += (size_t)snprintf(text + used, 300 - used, "%s%.40s %.60s", i ? ", " : "", x->name, shape);
+        used +=
+            (size_t)snprintf(text + used, LISTED - used, "%s%.40s %.60s", used ? ", " : "", x->name, shape);
     }
-    if (used >= 220)
-        snprintf(text + 220, 80, " ...");
+    if (used >= most)
+        snprintf(text + most, 80, " ...");
     return text;
 }
 
 static int fail_choice(const struct tensors_table *s, const struct sr_field *f, size_t fitting,
                        struct sr_error *err) {
-    char text[300];
+    char text[LISTED];
     const char *role = sr_field_role(f);
     if (f->key)
         return sr_fail(err, SR_DATA, "%s: no tensor %.60s; the file holds: %s", s->t.path, f->key,
-                       list(text, s->in));
+                       list(text, s, NULL));
     return sr_fail(err, SR_DATA,
                    "%s: %s tensor could be the %s; say which with --%s FILE:NAME; the file holds: %s",
-                   s->t.path, fitting ? "more than one" : "no", role, role, list(text, s->in));
+                   s->t.path, fitting ? "more than one" : "no", role, role, list(text, s, NULL));
 }
 
 /* The only tensor that fits, where names say nothing. */
@@ -237,6 +244,18 @@ static const char *metadata(const struct sr_table *t, const char *key) {
     return sr_tensors_metadata(LOOK(t)->in, key);
 }
 
+static bool is_taken(const struct sr_table *t, size_t i) {
+    for (size_t k = 0; k < t->fields; k++)
+        if (t->field[k]->at == i)
+            return true;
+    return false;
+}
+
+static void left(const struct sr_table *t, char *text, size_t size) {
+    char all[LISTED];
+    snprintf(text, size, "%s", list(all, LOOK(t), is_taken));
+}
+
 static void close_table(struct sr_table *t) {
     sr_tensors_close(OWN(t)->in);
     sr_free(t);
@@ -244,7 +263,7 @@ static void close_table(struct sr_table *t) {
 
 int sr_tensors_table_open(struct sr_table **out, const char *path, struct sr_error *err) {
     static const struct sr_table_ops ops = {
-        .bind = bind, .read = read_rows, .metadata = metadata, .close = close_table};
+        .bind = bind, .read = read_rows, .metadata = metadata, .left = left, .close = close_table};
     struct tensors_table *s = sr_alloc(1, sizeof *s, err);
     if (!s)
         return SR_NOMEM;

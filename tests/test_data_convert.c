@@ -59,6 +59,22 @@ Test(convert, a_tensor_by_its_name) {
                     "--features " CONVERT_VECTORS "two.pt:a --id " CONVERT_VECTORS "two.pt");
 }
 
+/* A dict in a dict has other names than those of a dump. */
+Test(convert, tensors_that_were_not_taken_are_named) {
+    struct sr_error err = {0};
+    float x[2] = {1, 2};
+    int64_t y[2] = {0, 1};
+    const struct sr_tensor tensors[] = {{"train.features", SR_F32, 2, {2, 1}, x},
+                                        {"train.label", SR_I64, 1, {2}, y}};
+    cr_assert_eq(sr_safetensors_write("t.safetensors", tensors, 2, NULL, 0, &err), 0, "%s", err.text);
+    struct run r = convert_fine("t.safetensors");
+    expect_in(r.out, "not taken of t.safetensors: train.label [2] I64\n");
+    run_end(&r);
+    r = convert_fine("t.safetensors --label t.safetensors:train.label");
+    cr_expect_null(strstr(r.out, "not taken"), "%s", r.out);
+    run_end(&r);
+}
+
 Test(convert, one_of_several_layers) {
     const char *const layers = "--features " CONVERT_VECTORS "layers.pt";
     char arguments[512];
