@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/tensors_format.h"
@@ -42,23 +41,9 @@ static int refuse(const struct sr_tensors *t, const unsigned char *head, struct 
                    t->path);
 }
 
-static int open_file(struct sr_tensors *t, struct sr_error *err) {
-    struct stat st;
-    t->from = fopen(t->path, "rbe");
-    if (!t->from && (errno == ENOENT || errno == ENOTDIR))
-        return sr_fail(err, SR_NOINPUT, "%s: no such file", t->path);
-    if (!t->from || fstat(fileno(t->from), &st) < 0)
-        return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return sr_fail(err, SR_NOINPUT, "%s is %s", t->path,
-                       S_ISDIR(st.st_mode) ? "a folder, not a file of tensors" : "not a regular file");
-    t->file_bytes = (uint64_t)st.st_size;
-    return SR_OK;
-}
-
 static int open_format(struct sr_tensors *t, struct sr_error *err) {
     unsigned char head[SR_TENSORS_HEAD] = {0};
-    int status = open_file(t, err);
+    int status = sr_file_open(&t->from, &t->file_bytes, t->path, "a file of tensors", err);
     if (status == SR_OK)
         status = sr_tensors_bytes(t, 0, head, t->file_bytes < sizeof head ? t->file_bytes : sizeof head, err);
     if (status < 0)

@@ -404,7 +404,7 @@ int sr_router_open_with(struct sr_router **out, const char *path, const struct s
     void *bytes;
     size_t size;
     *out = NULL;
-    int status = sr_file_read(&bytes, &size, path, FILE_MOST, err);
+    int status = sr_file_read_regular(&bytes, &size, path, SR_SAFETENSORS_WANTED, FILE_MOST, err);
     if (status < 0)
         return status;
     status = sr_router_open_bytes(out, bytes, size, path, options, err);

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "tests/run_program.h"
 
@@ -416,4 +417,13 @@ Test(safetensors, a_wrong_hash_is_refused) {
                                  "\"a\":" T("U8", "1", "0", "1") "}";
     write_raw(sizeof header - 1, header, 1);
     sr_safetensors_close(open_good());
+}
+
+/* Nobody writes to the pipe; a reader that waits for one is ended by the alarm. */
+Test(safetensors, a_pipe_is_refused_without_waiting) {
+    struct sr_safetensors *s;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    alarm(10);
+    cr_expect_eq(sr_safetensors_open(&s, path, &err), SR_NOINPUT);
+    expect_in(err.text, "not a regular file");
 }

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <sys/stat.h>
+
 #include "data/data.h"
 #include "tests/run_program.h"
 
@@ -238,4 +240,13 @@ Test(tensors, no_file_is_no_input) {
     cr_expect_eq(sr_tensors_open(&t, folder, &err), SR_NOINPUT);
     expect_in(err.text, "folder");
     sr_tensors_close(NULL);
+}
+
+/* Nobody writes to the pipe; a reader that waits for one is ended by the alarm. */
+Test(tensors, a_pipe_is_refused_without_waiting) {
+    struct sr_tensors *t;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    alarm(10);
+    cr_expect_eq(sr_tensors_open(&t, path, &err), SR_NOINPUT);
+    expect_in(err.text, "not a regular file");
 }

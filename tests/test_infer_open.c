@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <locale.h>
+#include <sys/stat.h>
 
 #include "tests/router_fixture.h"
 
@@ -144,6 +145,19 @@ Test(infer_open, missing_files_and_folders) {
     cr_expect(strstr(why.text, "/tmp"), "%s", why.text);
     cr_expect_eq(saferoute_open_memory(&r, "", 0, NULL, &why), SAFEROUTE_DATA);
     cr_expect_null(r);
+}
+
+/* Nobody writes to the pipe; a server that waits for one is ended by the alarm. */
+Test(infer_open, a_pipe_is_refused_without_waiting) {
+    struct saferoute_router *r = NULL;
+    struct saferoute_error why;
+    char path[64];
+    unlink(temporary(path));
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    alarm(10);
+    cr_expect_eq(saferoute_open(&r, path, NULL, &why), SAFEROUTE_NOINPUT);
+    cr_expect(strstr(why.text, "not a regular file"), "%s", why.text);
+    unlink(path);
 }
 
 /* The whole of a small router's file, with a length that can be cut. */

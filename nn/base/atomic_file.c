@@ -271,29 +271,65 @@ static int read_all(void **bytes, size_t *size, FILE *from, const char *path, si
     return SR_OK;
 }
 
-int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err) {
-    struct stat st;
-    *bytes = NULL;
-    *size = 0;
-    FILE *from = fopen(path, "rbe");
-    if (!from && (errno == ENOENT || errno == ENOTDIR))
+static int open_stream(FILE **out, struct stat *st, const char *path, int flags, struct sr_error *err) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
+    *out = NULL;
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return sr_fail(err, SR_NOINPUT, "%s: no such file", path);
-    if (!from || fstat(fileno(from), &st) < 0) {
-        const int status = fail_io(err, "read", path);
-        if (from)
-            fclose(from);
+    if (fd >= 0 && fstat(fd, st) == 0 && (*out = fdopen(fd, "rb")))
+        return SR_OK;
+    const int status = fail_io(err, "read", path);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *wanted, struct sr_error *err) {
+    struct stat st;
+    const int status = open_stream(out, &st, path, O_NONBLOCK, err);
+    if (status < 0)
         return status;
-    }
-    int status;
-    const size_t known = S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
-    if (S_ISDIR(st.st_mode))
-        status = sr_fail(err, SR_NOINPUT, "%s is a folder, not a file", path);
-    else if (known > limit)
-        status = sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here", path, known, limit);
-    else
-        status = read_all(bytes, size, from, path, limit, known + 4096, err);
+    *bytes = (uint64_t)st.st_size;
+    if (S_ISREG(st.st_mode))
+        return SR_OK;
+    fclose(*out);
+    *out = NULL;
+    return S_ISDIR(st.st_mode) ? sr_fail(err, SR_NOINPUT, "%s is a folder, not %s", path, wanted)
+                               : sr_fail(err, SR_NOINPUT, "%s is not a regular file", path);
+}
+
+/* Closes the stream; known: its bytes, 0 where nobody knows. */
+static int read_stream(void **bytes, size_t *size, FILE *from, size_t known, const char *path, size_t limit,
+                       struct sr_error *err) {
+    const int status = known > limit ? sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here",
+                                               path, known, limit)
+                                     : read_all(bytes, size, from, path, limit, known + 4096, err);
     fclose(from);
     return status;
+}
+
+int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err) {
+    struct stat st;
+    FILE *from;
+    *bytes = NULL;
+    *size = 0;
+    const int status = open_stream(&from, &st, path, 0, err);
+    if (status < 0)
+        return status;
+    if (!S_ISDIR(st.st_mode))
+        return read_stream(bytes, size, from, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, path, limit, err);
+    fclose(from);
+    return sr_fail(err, SR_NOINPUT, "%s is a folder, not a file", path);
+}
+
+int sr_file_read_regular(void **bytes, size_t *size, const char *path, const char *wanted, size_t limit,
+                         struct sr_error *err) {
+    uint64_t known;
+    FILE *from;
+    *bytes = NULL;
+    *size = 0;
+    const int status = sr_file_open(&from, &known, path, wanted, err);
+    return status < 0 ? status : read_stream(bytes, size, from, (size_t)known, path, limit, err);
 }
 
 int sr_file_copy(const char *to, const char *from, size_t limit, struct sr_error *err) {

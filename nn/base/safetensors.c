@@ -7,13 +7,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
@@ -140,22 +138,6 @@ struct sr_safetensors {
     char hash[65];
 };
 
-static int open_file(FILE **from, uint64_t *file_bytes, const char *path, struct sr_error *err) {
-    struct stat st;
-    *from = fopen(path, "rbe");
-    if (!*from && (errno == ENOENT || errno == ENOTDIR))
-        return sr_fail(err, SR_NOINPUT, "%s: no such file", path);
-    if (!*from || fstat(fileno(*from), &st) < 0)
-        return sr_fail(err, SR_IO, "cannot read %s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return sr_fail(err, SR_NOINPUT,
-                       "%s is a folder, not a weights file; in a run folder that is best.safetensors", path);
-    if (!S_ISREG(st.st_mode))
-        return sr_fail(err, SR_NOINPUT, "%s is not a regular file", path);
-    *file_bytes = (uint64_t)st.st_size;
-    return SR_OK;
-}
-
 static size_t padded(uint64_t bytes) {
     return (size_t)((bytes + 7) / 8 * 8);
 }
@@ -210,15 +192,11 @@ static int open_stream(struct sr_safetensors **out, FILE *from, uint64_t file_by
 }
 
 int sr_safetensors_open(struct sr_safetensors **out, const char *path, struct sr_error *err) {
-    FILE *from = NULL;
-    uint64_t file_bytes = 0;
+    FILE *from;
+    uint64_t file_bytes;
     *out = NULL;
-    const int status = open_file(&from, &file_bytes, path, err);
-    if (status == SR_OK)
-        return open_stream(out, from, file_bytes, path, err);
-    if (from)
-        fclose(from);
-    return status;
+    const int status = sr_file_open(&from, &file_bytes, path, SR_SAFETENSORS_WANTED, err);
+    return status == SR_OK ? open_stream(out, from, file_bytes, path, err) : status;
 }
 
 int sr_safetensors_open_memory(struct sr_safetensors **out, const void *bytes, size_t size, const char *name,

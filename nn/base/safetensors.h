@@ -46,6 +46,9 @@ const char *sr_dtype_name(enum sr_dtype dtype);
 #define SR_TENSOR_NAME 128
 #define SR_TENSOR_RANK 8
 
+/* What a message about a folder says was wanted in its place (sr_file_open). */
+#define SR_SAFETENSORS_WANTED "a weights file; in a run folder that is best.safetensors"
+
 struct sr_tensor {
     char name[SR_TENSOR_NAME];
     enum sr_dtype dtype;
