@@ -3,8 +3,9 @@
  * A state dict names a tensor CONTAINER.MODULE.KIND (state_dict.cls.4.weight). Tensors are put together to
  * modules and modules to groups of one container; shapes and kinds say what a module is: a matrix with a bias
  * is a Linear, vectors with running statistics a BatchNorm. Modules with numbers stand in their order, others
- * in the file's. A group is a router if its Linear layers chain down to one number and each but the last has
- * its BatchNorm. What a state dict does not say (the activation, BatchNorm's eps) cannot be checked.
+ * in the file's, which for torch.save is that of their definition; for safetensors see import_order.h. A
+ * group is a router if its Linear layers chain down to one number and each but the last has its BatchNorm.
+ * What a state dict does not say (the activation, BatchNorm's eps) cannot be checked.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +16,7 @@
 
 #include "data/data.h"
 #include "infer/import.h"
+#include "infer/import_order.h"
 
 enum slot { WEIGHT, BIAS, MEAN, VARIANCE, BATCHES, SLOTS };
 
@@ -53,6 +55,8 @@ struct group {
     struct module *module;
     size_t modules, linear, norm; /* how many of each kind */
     bool numbered;
+    bool ordered; /* something says in which order the modules stand */
+    bool paired;  /* and which BatchNorm belongs to which Linear, wherever they were defined */
 };
 
 static const struct sr_tensor_info *info_of(const struct finder *f, size_t tensor) {
@@ -149,9 +153,38 @@ static int by_order(const void *a, const void *b) {
     return (x->order > y->order) - (x->order < y->order);
 }
 
+static struct sr_import_item item_of(const struct finder *f, const struct module *m) {
+    const struct part *p = m->first;
+    const size_t of_norm = m->tensor[MEAN] != SR_IMPORT_NONE ? m->tensor[MEAN] : m->tensor[VARIANCE];
+    const bool norm = m->kind == BATCH_NORM;
+    const struct sr_tensor_info *info = info_of(f, norm ? of_norm : m->tensor[WEIGHT]);
+    return (struct sr_import_item){.word = p->name + p->parent,
+                                   .length = p->module - p->parent,
+                                   .norm = norm,
+                                   .inputs = info->shape[norm ? 0 : 1],
+                                   .outputs = info->shape[0]};
+}
+
+/* Modules with names. A group that is no router whatever its order is left to check_kinds. */
+static void order_names(struct group *g, const struct finder *f) {
+    struct sr_import_item item[2 * SR_ROUTER_DEEPEST + 1];
+    if (g->linear + g->norm != g->modules || g->norm + 1 != g->linear || g->modules > SR_COUNT(item))
+        return;
+    for (size_t i = 0; i < g->modules; i++)
+        item[i] = item_of(f, &g->module[i]);
+    if (strcmp(sr_tensors_format(f->t), "safetensors") == 0) {
+        g->ordered = g->paired = sr_import_order(item, g->modules);
+        for (size_t i = 0; i < g->modules; i++)
+            g->module[i].order = 2 * item[i].place + item[i].norm;
+    } else {
+        g->paired =
+            sr_import_order_named(item, g->modules, false) && sr_import_order_named(item, g->modules, true);
+    }
+}
+
 /* The group whose modules begin at number i; *i becomes that of the next. */
 static struct group next_group(const struct finder *f, size_t *i) {
-    struct group g = {.module = &f->module[*i], .numbered = true};
+    struct group g = {.module = &f->module[*i], .numbered = true, .ordered = true};
     const struct part *first = g.module->first;
     for (; *i < f->modules; ++*i, g.modules++) {
         const struct module *m = &f->module[*i];
@@ -163,6 +196,8 @@ static struct group next_group(const struct finder *f, size_t *i) {
     }
     for (size_t k = 0; k < g.modules; k++)
         g.module[k].order = g.numbered ? (size_t)g.module[k].number : g.module[k].first->tensor;
+    if (!g.numbered)
+        order_names(&g, f);
     qsort(g.module, g.modules, sizeof *g.module, by_order);
     return g;
 }
@@ -302,16 +337,37 @@ static const struct module *nth(const struct group *g, enum kind kind, size_t k)
             return &g->module[i];
 }
 
+/* Behind its own Linear and, unless names pair them, before the next. */
+static int check_norm_place(const struct finder *f, const struct group *g, const struct module *linear,
+                            const struct module *norm, const struct module *next, struct sr_error *err) {
+    if (norm > linear && (norm < next || g->paired))
+        return 0;
+    return fail_module(f, norm, err, "is a BatchNorm that stands behind no Linear of its own");
+}
+
+static int check_order(const struct finder *f, const struct group *g, struct sr_error *err) {
+    char prefix[SR_TENSOR_NAME];
+    group_prefix(prefix, g);
+    return g->ordered ? 0
+                      : sr_fail(err, SR_DATA,
+                                "%s: under '%s' neither names nor shapes say the order of the layers, which "
+                                "safetensors does not keep; import the .pt, or number them (fc1, bn1, fc2)",
+                                f->path, prefix);
+}
+
 static int take_group(struct sr_import_network *n, const struct finder *f, const struct group *g,
                       struct sr_error *err) {
     *n = (struct sr_import_network){.layers = g->linear};
     group_prefix(n->prefix, g);
     int status = check_kinds(f, g, err);
+    if (status == 0)
+        status = check_order(f, g, err);
     for (size_t l = 0; status == 0 && l < n->layers; l++) {
         const struct module *linear = nth(g, LINEAR, l), *norm = l < g->norm ? nth(g, BATCH_NORM, l) : NULL;
-        if (norm && g->numbered && (norm < linear || norm > nth(g, LINEAR, l + 1)))
-            return fail_module(f, norm, err, "is a BatchNorm that stands behind no Linear of its own");
-        status = take_linear(n, f, linear, l, err);
+        if (norm)
+            status = check_norm_place(f, g, linear, norm, nth(g, LINEAR, l + 1), err);
+        if (status == 0)
+            status = take_linear(n, f, linear, l, err);
         if (status == 0 && norm)
             status = take_norm(n, f, norm, l, err);
     }

@@ -325,7 +325,6 @@ Test(import, values_must_be_numbers) {
     refuses("quantised");
 }
 
-/* Layers with names come in the file's order, for want of another. */
 Test(import, layers_may_have_names) {
     static const char *const from[] = {"cls.0.", "cls.1.", "cls.4.", "cls.5.", "cls.8.", "cls.9.", "cls.12."};
     static const char *const to[] = {"net.fc1.", "net.bn1.", "net.fc2.", "net.bn2.",
