@@ -100,8 +100,10 @@ static const struct {
 static int run_tuple(struct sr_pickle *p, size_t n, size_t marks, struct sr_error *err) {
     struct sr_pickle_value *tuple = sr_pickle_make(p, SR_PICKLE_TUPLE, err);
     int status = tuple ? sr_pickle_need(p, n, err) : err->status;
+    if (status == SR_OK)
+        status = sr_pickle_list_room(p, tuple, n, err);
     for (size_t i = 0; status == SR_OK && i < n; i++)
-        status = sr_pickle_list_add(tuple, p->stack[p->depth - n + i], err);
+        status = sr_pickle_list_add(p, tuple, p->stack[p->depth - n + i], err);
     if (status < 0)
         return status;
     p->depth -= n + marks;
@@ -120,7 +122,7 @@ static int run_add(struct sr_pickle *p, enum sr_pickle_kind kind, size_t n, size
                               kind == SR_PICKLE_DICT ? "dict" : "list");
     struct sr_pickle_value *to = p->stack[p->depth - n - marks - 1];
     for (size_t i = 0; status == SR_OK && i < n; i++)
-        status = sr_pickle_list_add(to, p->stack[p->depth - n + i], err);
+        status = sr_pickle_list_add(p, to, p->stack[p->depth - n + i], err);
     p->depth -= n + marks;
     return status;
 }

@@ -13,12 +13,20 @@
 
 #define VALUES_MAX 4194304u /* a tensor with its name takes about 20 */
 #define DEPTH_MAX  1048576u
+#define SLOTS_MAX  16777216u /* items of all lists, and what they outgrew */
 #define POOL_BLOCK 1024
+#define SLOT_BLOCK 4096
 
 struct pool { /* values are never moved: others point to them */
     struct pool *next;
     size_t n;
     struct sr_pickle_value value[POOL_BLOCK];
+};
+
+struct slots { /* items of lists; small ones share a block, since a byte of pickle can make one */
+    struct slots *next;
+    size_t used, room;
+    struct sr_pickle_value *item[];
 };
 
 int sr_pickle_fail(const struct sr_pickle *p, struct sr_error *err, const char *format, ...) {
@@ -54,19 +62,12 @@ struct sr_pickle_value *sr_pickle_make(struct sr_pickle *p, enum sr_pickle_kind 
     return v;
 }
 
-static bool has_list(const struct sr_pickle_value *v) {
-    return v->kind == SR_PICKLE_TUPLE || v->kind == SR_PICKLE_LIST || v->kind == SR_PICKLE_DICT;
-}
-
 static void pool_free(struct pool *pool) {
     while (pool) {
         struct pool *next = pool->next;
-        for (size_t i = 0; i < pool->n; i++) {
-            if (has_list(&pool->value[i]))
-                sr_free(pool->value[i].as.list.item);
-            else if (pool->value[i].kind == SR_PICKLE_TENSOR)
+        for (size_t i = 0; i < pool->n; i++)
+            if (pool->value[i].kind == SR_PICKLE_TENSOR)
                 sr_free(pool->value[i].as.tensor);
-        }
         sr_free(pool);
         pool = next;
     }
@@ -85,8 +86,35 @@ static int grow(struct sr_pickle_value ***array, size_t n, size_t *room, struct 
     return SR_OK;
 }
 
-int sr_pickle_list_add(struct sr_pickle_value *list, struct sr_pickle_value *item, struct sr_error *err) {
-    const int status = grow(&list->as.list.item, list->as.list.n, &list->as.list.room, err);
+int sr_pickle_list_room(struct sr_pickle *p, struct sr_pickle_value *list, size_t room,
+                        struct sr_error *err) {
+    struct slots *s = p->slots;
+    if (room > SLOTS_MAX - p->slot_count)
+        return sr_pickle_fail(p, err, "makes lists of more than %u items", SLOTS_MAX);
+    if (!s || room > s->room - s->used) {
+        const size_t size = room > SLOT_BLOCK ? room : SLOT_BLOCK;
+        s = sr_alloc(1, sizeof *s + size * sizeof *s->item, err);
+        if (!s)
+            return SR_NOMEM;
+        s->room = size;
+        s->next = p->slots;
+        p->slots = s;
+    }
+    struct sr_pickle_value **item = s->item + s->used;
+    if (list->as.list.n > 0)
+        memcpy(item, list->as.list.item, list->as.list.n * sizeof(*item));
+    s->used += room;
+    p->slot_count += room;
+    list->as.list.item = item;
+    list->as.list.room = room;
+    return SR_OK;
+}
+
+int sr_pickle_list_add(struct sr_pickle *p, struct sr_pickle_value *list, struct sr_pickle_value *item,
+                       struct sr_error *err) {
+    const size_t room = list->as.list.room;
+    const int status =
+        list->as.list.n < room ? SR_OK : sr_pickle_list_room(p, list, room > 0 ? 2 * room : 2, err);
     if (status == SR_OK)
         list->as.list.item[list->as.list.n++] = item;
     return status;
@@ -187,6 +215,11 @@ void sr_pickle_free(struct sr_pickle *p) {
     if (!p)
         return;
     pool_free(p->pool);
+    while (p->slots) {
+        struct slots *next = p->slots->next;
+        sr_free(p->slots);
+        p->slots = next;
+    }
     sr_free(p->stack);
     sr_free(p->memo);
     sr_free(p);

@@ -15,8 +15,9 @@ struct sr_pickle {
     size_t size, at, op_at; /* op_at: where the instruction being run begins */
     struct sr_pickle_value **stack, **memo;
     size_t depth, stack_room, memo_count, memo_room;
-    struct pool *pool; /* all values, newest block first */
-    size_t values;
+    struct pool *pool;   /* all values, newest block first */
+    struct slots *slots; /* the items of all lists, newest block first */
+    size_t values, slot_count;
     struct sr_pickle_value *root; /* NULL until STOP */
 };
 
@@ -26,7 +27,10 @@ int sr_pickle_fail(const struct sr_pickle *p, struct sr_error *err, const char *
 
 /* A new value of that kind, or NULL with err. */
 struct sr_pickle_value *sr_pickle_make(struct sr_pickle *p, enum sr_pickle_kind kind, struct sr_error *err);
-int sr_pickle_list_add(struct sr_pickle_value *list, struct sr_pickle_value *item, struct sr_error *err);
+/* Adds to a tuple, list or dict; makes room for as many items as it will have. */
+int sr_pickle_list_add(struct sr_pickle *p, struct sr_pickle_value *list, struct sr_pickle_value *item,
+                       struct sr_error *err);
+int sr_pickle_list_room(struct sr_pickle *p, struct sr_pickle_value *list, size_t room, struct sr_error *err);
 
 /* The next n bytes, or NULL with err. */
 const unsigned char *sr_pickle_take(struct sr_pickle *p, size_t n, struct sr_error *err);

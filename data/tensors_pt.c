@@ -18,7 +18,10 @@
 
 #define NESTED_MAX 64      /* levels of dicts and lists */
 #define STEPS_MAX  1048576 /* values looked at: shared ones count each time */
+#define STEPS_BYTE 4       /* of these a byte of pickle, which makes one unless lists are shared */
 #define TEXT_MAX   4096    /* bytes of a text kept as metadata */
+#define KEPT_LEAST 1048576 /* bytes of all metadata, names included, */
+#define KEPT_BYTE  32      /* and more a byte of pickle: short items of a list have longer names */
 #define FOLDER_MAX 512
 
 struct place { /* where a tensor's bytes are */
@@ -31,7 +34,8 @@ struct in {
     char folder[FOLDER_MAX]; /* NAME */
     struct place *place;     /* [count] */
     size_t place_room, info_room, pair_room;
-    size_t steps;
+    size_t steps, steps_most;
+    size_t kept, kept_most; /* bytes of metadata */
 };
 
 static bool is_zip(const unsigned char *head) {
@@ -228,6 +232,11 @@ static int add_scalar(struct sr_tensors *t, const struct sr_pickle_value *v, con
     void *pairs = t->pairs;
     if (!name_is_good(name) || name->length == 0 || !scalar_text(text, v))
         return SR_OK;
+    in->kept += name->length + strlen(text) + 2;
+    if (in->kept > in->kept_most)
+        return sr_fail(err, SR_DATA,
+                       "%s: its texts and numbers, shared ones each time, make more than %zu bytes", t->path,
+                       in->kept_most);
     int status = make_room(&pairs, t->pair_count, &in->pair_room, sizeof *t->pairs, err);
     t->pairs = pairs;
     if (status < 0)
@@ -280,8 +289,9 @@ static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const str
     if (depth > NESTED_MAX)
         return sr_fail(err, SR_DATA, "%s: values nested deeper than %d levels, or in themselves", t->path,
                        NESTED_MAX);
-    if (in->steps++ >= STEPS_MAX)
-        return sr_fail(err, SR_DATA, "%s: more than %d values in its pickle", t->path, STEPS_MAX);
+    if (in->steps++ >= in->steps_most)
+        return sr_fail(err, SR_DATA, "%s: more than %zu values in its pickle, shared ones each time", t->path,
+                       in->steps_most);
     if (v->kind == SR_PICKLE_TENSOR)
         return add_tensor(t, v->as.tensor, name, err);
     if (v->kind == SR_PICKLE_DICT || v->kind == SR_PICKLE_LIST || v->kind == SR_PICKLE_TUPLE)
@@ -315,6 +325,9 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
     size_t size = 0;
     int status;
     char *bytes = read_record(t, in, "data.pkl", SR_PICKLE_LARGEST, &size, &status, err);
+    in->steps_most = NESTED_MAX + 2; /* a list in itself is told by its depth */
+    in->steps_most += size < STEPS_MAX / STEPS_BYTE ? STEPS_BYTE * size : STEPS_MAX;
+    in->kept_most = KEPT_LEAST + KEPT_BYTE * size;
     if (bytes)
         status = sr_pickle_read(&pickle, bytes, size, t->path, err);
     if (status == SR_OK)

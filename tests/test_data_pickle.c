@@ -298,6 +298,20 @@ Test(pickle, one_that_is_cut_anywhere_is_refused) {
         refuses_bytes(whole, n, "");
 }
 
+/* A tuple is an instruction of one byte: it must not take a block of memory each. */
+Test(pickle, many_small_lists_share_their_memory) {
+    const size_t tuples = (size_t)1 << 20, size = tuples + 4;
+    char *bytes = sr_alloc(size, 1, NULL);
+    memset(bytes, '\x85', size);
+    memcpy(bytes, "\x80\x02N", 3);
+    bytes[size - 1] = '.';
+    const uint64_t blocks = sr_alloc_count();
+    sr_pickle_free(read_bytes(bytes, size));
+    cr_expect_str_empty(err.text);
+    cr_expect_lt(sr_alloc_count() - blocks, tuples / 256);
+    sr_free(bytes);
+}
+
 /* A few bytes can ask for gigabytes: each of these is stopped at a limit. */
 Test(pickle, greed_is_limited) {
     const size_t size = (size_t)5 << 20;

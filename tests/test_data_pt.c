@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "data/zip.h"
 #include "tests/run_program.h"
 #include "tests/tensor_files.h"
 #include "tests/zip_fixture.h"
@@ -301,11 +302,43 @@ Test(pt, lists_that_never_end_are_refused) {
     refuses_pickle(bytes, n, "in its pickle");
 }
 
+/* Shared text and shared tensors: a few bytes stand for many, each with a name of its own. */
+static size_t share(char *bytes, size_t n) {
+    for (int i = 0; i < 16; i++, n += 5)
+        memcpy(bytes + n, "q\x01h\x01\x86", 5);
+    bytes[n++] = '.';
+    return n;
+}
+
 #define TENSOR                                                                                               \
     "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"   \
     "0X\x03\x00\x00\x00"                                                                                     \
     "cpuK\x06tQK\x00K\x06\x85K\x01\x85\x89"                                                                  \
     "ccollections\nOrderedDict\n)RtR"
+
+Test(pt, what_is_shared_is_limited_by_what_the_file_has) {
+    static char bytes[4500] = "\x80\x02X\xa0\x0f\0";
+    memset(bytes + 7, 't', 4000);
+    refuses_pickle(bytes, share(bytes, 4007), "make more than");
+    memcpy(bytes + 2, TENSOR, sizeof TENSOR - 1);
+    refuses_pickle(bytes, share(bytes, sizeof TENSOR + 1), "values in its pickle");
+}
+
+/* A list of 2^17 short texts, as an honest file may have: each is two bytes of pickle. */
+Test(pt, a_long_list_of_shared_words_is_read) {
+    const size_t words = (size_t)1 << 17, size = 2 * words + 20;
+    char *bytes = sr_alloc(size, 1, NULL);
+    memcpy(bytes, "\x80\x02](X\4\0\0\0safeq\1", 15);
+    for (size_t i = 0; i < words; i++)
+        memcpy(bytes + 15 + 2 * i, "h\1", 2);
+    memcpy(bytes + 15 + 2 * words, "e.", 2);
+    const struct sr_zip_part part = {"m/data.pkl", bytes, 17 + 2 * words};
+    cr_assert_eq(sr_zip_write(path, &part, 1, &err), SR_OK, "%s", err.text);
+    struct sr_tensors *t = open_tensors(path);
+    cr_expect_str_eq(sr_tensors_metadata(t, "131072"), "safe");
+    sr_tensors_close(t);
+    sr_free(bytes);
+}
 
 Test(pt, names_are_unique_short_and_printable) {
     static const char twice[] = "\x80\x02}(X\x03\x00\x00\x00"
