@@ -12,8 +12,7 @@
 #include "data/data.h"
 #include "infer/import.h"
 
-#define OWN        "saferoute" /* "format" of weights of ours */
-#define FEWER_ROWS 10000       /* than these have no row in ten thousand, where the limits are */
+#define OWN "saferoute" /* "format" of weights of ours */
 
 struct import_options {
     char *file, *out, *prefix, *contract, *stats;
@@ -309,7 +308,7 @@ static int measure(struct import *m, struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("measuring");
     const int status = sr_import_stats_measure(&m->stats, m->o->stats, &how, m->network.width[0], m->o->file,
                                                sr_log_stage_show, &stage, err);
-    if (status == 0 && m->stats.rows < FEWER_ROWS)
+    if (status == 0 && m->stats.rows < SR_STATS_ROWS)
         sr_log_warn(
             "%zu rows are few to measure a range by: of rows like them, more than one in ten thousand "
             "will be found far outside",

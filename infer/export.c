@@ -55,7 +55,8 @@ int sr_export_unrounded(const struct sr_export *e, struct sr_error *err) {
 }
 
 int sr_export_spare(const struct sr_export *e, const char *name,
-                    bool (*is_ours)(const char *text, size_t size), struct sr_error *err) {
+                    bool (*is_ours)(const struct sr_export *e, const char *text, size_t size),
+                    struct sr_error *err) {
     char path[SR_EXPORT_PATH];
     void *text = NULL;
     size_t size = 0;
@@ -64,14 +65,14 @@ int sr_export_spare(const struct sr_export *e, const char *name,
     if (!sr_export_path(path, e->target, name, err))
         return SR_DATA;
     const int status = sr_file_read(&text, &size, path, SPARED_MAX, err);
-    const bool spare = status == SR_DATA || (status == 0 && !is_ours(text, size));
+    const bool spare = status == SR_DATA || (status == 0 && !is_ours(e, text, size));
     sr_free(text);
     if (spare)
-        return sr_fail(
-            err, SR_USAGE,
-            "%s is there already and is not a file that export wrote: this format writes one of that "
-            "name; choose another folder or name for --out, or move it away",
-            path);
+        return sr_fail(err, SR_USAGE,
+                       "%s is there already and is not a file that export wrote for this --out: this format "
+                       "writes one of that "
+                       "name; choose another folder or name for --out, or move it away",
+                       path);
     return status == SR_NOINPUT ? 0 : status;
 }
 

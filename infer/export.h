@@ -60,7 +60,8 @@ int sr_export_unrounded(const struct sr_export *e, struct sr_error *err);
 /* For a file that a format writes beside the one of --out: SR_USAGE if the target folder has one of this name
  * that is_ours does not know. Somebody else's must not be replaced, as nobody asked for that name. */
 int sr_export_spare(const struct sr_export *e, const char *name,
-                    bool (*is_ours)(const char *text, size_t size), struct sr_error *err);
+                    bool (*is_ours)(const struct sr_export *e, const char *text, size_t size),
+                    struct sr_error *err);
 
 /* Compares what a reader makes of the written file with the router on rows drawn like training features.
  * logits: fills logit [rows] for x [rows, width], or returns a negative status. Equal means that no logit

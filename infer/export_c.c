@@ -244,7 +244,8 @@ static int write_file(struct writer *w, const char *folder, const char *name, co
     return sr_atomic_file_commit(file, err);
 }
 
-static bool is_our_header(const char *text, size_t size) {
+static bool is_our_header(const struct sr_export *e, const char *text, size_t size) {
+    (void)e;
     return memmem(text, size, MADE_BY, strlen(MADE_BY)) != NULL;
 }
 

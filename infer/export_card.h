@@ -50,6 +50,6 @@ void sr_card_put_evaluation(FILE *to, const struct sr_json *evaluation);
 void sr_card_put_slices(FILE *to, const struct sr_json *evaluation); /* a list of its sources, if any */
 
 /* True if the text begins as a card does; for sr_export_spare. */
-bool sr_card_is_ours(const char *text, size_t size);
+bool sr_card_is_ours(const struct sr_export *e, const char *text, size_t size);
 
 #endif

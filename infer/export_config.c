@@ -116,7 +116,7 @@ static void set_threshold(struct sr_json *o, const struct sr_export *e) {
     sr_json_set(o, "threshold_rule", text_json(e->threshold_rule));
     sr_json_set(o, "threshold_data", text_json(sr_export_of_threshold(e, "threshold_data")));
     sr_json_set(o, "threshold_traffic", text_json(sr_export_of_threshold(e, "threshold_traffic")));
-    sr_json_set(o, "decision", sr_json_string("large if prob > threshold"));
+    sr_json_set(o, "decision", sr_json_string("large if prob > threshold, or if prob is no number"));
 }
 
 struct sr_json *sr_export_config(const struct sr_export *e) {
@@ -124,6 +124,7 @@ struct sr_json *sr_export_config(const struct sr_export *e) {
     sr_json_set(o, "format", sr_json_string("saferoute-router"));
     sr_json_set(o, "format_version", sr_json_integer(1));
     sr_json_set(o, "model_type", sr_json_string("saferoute"));
+    sr_json_set(o, "file", sr_json_string(e->name)); /* which it is of; null in a folder of one router */
     sr_json_set(o, "architecture", architecture_json(e->router));
     set_threshold(o, e);
     sr_json_set(o, "contract", contract_json(e));
@@ -200,12 +201,14 @@ int sr_export_config_check(const struct sr_export *e, const char *folder, const 
                  : 0;
 }
 
-bool sr_export_config_is_ours(const char *text, size_t size) {
+bool sr_export_config_is_ours(const struct sr_export *e, const char *text, size_t size) {
     struct sr_json *o = NULL;
     if (sr_json_parse(&o, text, size, NULL) < 0)
         return false;
     const char *format = sr_json_as_string(sr_json_get(o, "format"));
-    const bool ours = format && strcmp(format, "saferoute-router") == 0;
+    const char *file = sr_json_as_string(sr_json_get(o, "file"));
+    const bool ours = format && strcmp(format, "saferoute-router") == 0 &&
+                      (file && e->name ? strcmp(file, e->name) == 0 : !file && !e->name);
     sr_json_free(o);
     return ours;
 }

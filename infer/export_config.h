@@ -45,8 +45,8 @@ int sr_export_config_write(const struct sr_export *e, const char *folder, const 
 int sr_export_config_check(const struct sr_export *e, const char *folder, const char *name,
                            struct sr_error *err);
 
-/* True if the text is such a file; for sr_export_spare. */
-bool sr_export_config_is_ours(const char *text, size_t size);
+/* True if the text is such a file of the same router file; for sr_export_spare. */
+bool sr_export_config_is_ours(const struct sr_export *e, const char *text, size_t size);
 
 /* Numbers that training moves; of int8 and bfloat16 weights those of the folded layers. */
 size_t sr_export_parameters(const struct sr_router *r);

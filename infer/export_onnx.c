@@ -260,6 +260,8 @@ static bool goes_along(const char *key, bool own_threshold) {
     for (int use = 0; use < SR_USES; use++)
         if (strcmp(key, sr_use_key(use)) == 0)
             return false;
+    if (strcmp(key, SR_RANGE_LIMIT) == 0) /* there is no range check here */
+        return false;
     return own_threshold || strncmp(key, "threshold_", 10) != 0;
 }
 

@@ -126,6 +126,7 @@ int sr_stats_measure(struct sr_stats *out, struct sr_data *d, const struct sr_sc
 void sr_stats_free(struct sr_stats *s);
 /* Its tensors, stats.*, which borrow from it; returns how many: 0 where nothing is known. */
 #define SR_STATS_TENSORS 4
+#define SR_STATS_ROWS    10000 /* fewer rows have none in ten thousand, where the limits are */
 size_t sr_stats_tensors(struct sr_tensor list[SR_STATS_TENSORS], const struct sr_stats *s);
 
 /* What every command that scores is told alike; the rows of its table of options are SR_SCORE_OPTIONS(type,

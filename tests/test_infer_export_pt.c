@@ -176,12 +176,22 @@ Test(infer_export_pt, two_exports_are_the_same_bytes) {
     snprintf(command, sizeof command, "cd %s && mkdir one && mv r.pt config.json one", folder);
     cr_assert_eq(system(command), 0);
     cr_assert_eq(setenv("TZ", "Asia/Tokyo", 1), 0); /* zip archives have local times */
-    struct run r = run_program(folder, EXPORT "%s/other.pt", folder);
+    struct run r = run_program(folder, EXPORT "%s/r.pt", folder);
     cr_assert_eq(r.status, 0, "%s", r.err);
     run_end(&r);
-    snprintf(command, sizeof command, "cd %s && cmp other.pt one/r.pt && cmp config.json one/config.json",
+    snprintf(command, sizeof command, "cd %s && cmp r.pt one/r.pt && cmp config.json one/config.json",
              folder);
     cr_expect_eq(system(command), 0);
+    folder_end(folder);
+}
+
+/* One config.json cannot tell the threshold of two. */
+Test(infer_export_pt, a_second_router_in_one_folder_is_refused) {
+    char *folder = folder_begin(), path[128];
+    export_fine(folder, WEIGHTS);
+    expect_failure(run_program(folder, EXPORT "%s/other.pt", folder), 2, "config.json is there already");
+    snprintf(path, sizeof path, "%s/other.pt", folder);
+    cr_expect_neq(access(path, F_OK), 0);
     folder_end(folder);
 }
 

@@ -125,6 +125,11 @@ void sr_display_plan(const struct sr_trainer *t, const struct sr_options *o) {
     const size_t bad = feed->train_scan.bad_rows + feed->val_scan.bad_rows;
     if (bad)
         sr_log_warn("%zu rows with a NaN or an infinity are left out (--on-bad-row=skip)", bad);
+    if (feed->train.n < SR_STATS_ROWS)
+        sr_log_info(
+            "%zu training rows are few to measure a range by: the router will find more than one in ten "
+            "thousand rows like them far outside (sweep --out sets the limit by the calibration rows)",
+            feed->train.n);
     if (feed->warning[0])
         sr_log_warn("%s", feed->warning);
     sr_log_info("plan       at most %lld epochs of %zu steps, %zu rows", (long long)t->config->epochs,
