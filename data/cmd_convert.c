@@ -87,11 +87,9 @@ static const struct sr_command command = {
         "                           in the order of their names, which become ids\n"
         "FILE alone gives every column it has under the name of a dump's (features, label, gold, small_prob, "
         "...);\n"
-        "the options take single columns from other files. Files with a column id are joined by it, others "
-        "row "
-        "by\n"
-        "row. Memory holds the columns, never all features. An\n"
-        "existing --out is replaced only once the new one is complete.\n",
+        "the options take single columns from other files. Files that have a column id are joined by it,\n"
+        "others row by row. Memory holds the columns, never all features. An existing --out is replaced\n"
+        "only once the new one is complete.\n",
     .notes =
         "examples:\n"
         "  saferoute data convert --features train_features.pt --label train_labels.pt --out train.h5\n"
@@ -109,7 +107,7 @@ static const struct sr_command command = {
 
 /* But the thresholds of guards, which the line of labels says. */
 static void print_contract(const struct sr_data *d) {
-    char text[SR_CONTRACT_TEXT];
+    char text[4096]; /* a template may be long */
     for (int k = 0; k < CONTRACT_PRINTED; k++) {
         const char *value = "unknown";
         for (size_t i = 0; i < d->contract_count; i++)

@@ -114,9 +114,12 @@ Test(convert_hidden, the_contract_goes_into_the_dump) {
 
 Test(convert_hidden, a_contract_is_printed_without_orders_to_the_terminal) {
     write_features();
-    write_text("c.json", "{\"feature_model\": \"a\\u001b[31mb\"}");
+    write_text("c.json", "{\"feature_model\": \"a\\u001b[31mb\", \"feature_template\": \""
+                         "0123456789012345678901234567890123456789012345678901234567890123456789"
+                         "0123456789012345678901234567890123456789012345678901234567890123456789z\"}");
     struct run r = convert_fine("--features features.npy --contract c.json");
     expect_in(r.out, "feature_model     a?[31mb\n");
+    expect_in(r.out, "0123456789z\n"); /* whole */
     run_end(&r);
 }
 
