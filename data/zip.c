@@ -29,6 +29,7 @@ struct sr_zip {
     struct sr_zip_entry *entries; /* [count] */
     size_t count;
     size_t *sorted; /* [count] entries by name */
+    bool *checked;  /* [count] its checksum was compared */
     zip_file_t *open;
     size_t open_index;
     uint64_t open_at; /* where the next read of it would begin */
@@ -128,7 +129,8 @@ static int open_archive(struct sr_zip *z, struct sr_error *err) {
     z->count = (size_t)n;
     z->entries = sr_alloc(z->count, sizeof *z->entries, err);
     z->sorted = sr_alloc(z->count, sizeof *z->sorted, err);
-    return z->entries && z->sorted ? check_entries(z, err) : SR_NOMEM;
+    z->checked = sr_alloc(z->count, sizeof *z->checked, err);
+    return z->entries && z->sorted && z->checked ? check_entries(z, err) : SR_NOMEM;
 }
 
 int sr_zip_open(struct sr_zip **out, const char *path, struct sr_error *err) {
@@ -159,6 +161,7 @@ void sr_zip_close(struct sr_zip *z) {
         zip_discard(z->archive);
     sr_free(z->entries);
     sr_free(z->sorted);
+    sr_free(z->checked);
     sr_free(z->path);
     sr_free(z);
 }
@@ -241,18 +244,47 @@ static int read_open(struct sr_zip *z, unsigned char *to, size_t bytes, size_t *
     return SR_OK;
 }
 
-int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
+/* Bytes of entry i; at its end libzip compares the checksum if the entry was opened for this and read from
+ * its beginning. */
+static int read_part(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
     unsigned char beyond;
     size_t got = 0, more = 0;
-    int status = z->entries[i].stored ? go_to(z, i, at, err) : sr_zip_stored(z, err);
+    int status = go_to(z, i, at, err);
     if (status == SR_OK)
         status = read_open(z, out, bytes, &got, err);
     if (status == SR_OK && got < bytes)
         status = fail_entry(z, z->entries[i].name, err, "is shorter than the archive says");
-    if (status == SR_OK && z->open_at == z->entries[i].size) /* libzip compares the checksum at the end */
+    if (status == SR_OK && z->open_at == z->entries[i].size)
         status = read_open(z, &beyond, 1, &more, err);
+    return status;
+}
+
+static int check_whole(struct sr_zip *z, size_t i, struct sr_error *err) {
+    static const size_t block = 65536;
+    const uint64_t size = z->entries[i].size;
+    int status = SR_OK;
+    unsigned char *out = sr_alloc(block, 1, err);
+    if (!out)
+        return SR_NOMEM;
+    for (uint64_t at = 0; status == SR_OK && at < size; at += block)
+        status = read_part(z, i, at, out, size - at < block ? (size_t)(size - at) : block, err);
+    sr_free(out);
+    return status;
+}
+
+int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
+    int status = z->entries[i].stored ? SR_OK : sr_zip_stored(z, err);
+    if (status == SR_OK && !z->checked[i]) {
+        close_entry(z);
+        if (at > 0 || bytes < z->entries[i].size)
+            status = check_whole(z, i, err);
+    }
+    if (status == SR_OK)
+        status = read_part(z, i, at, out, bytes, err);
     if (status < 0)
         close_entry(z); /* a failed handle stays failed */
+    else
+        z->checked[i] = true;
     return status;
 }
 

@@ -36,8 +36,8 @@ size_t sr_zip_find(const struct sr_zip *z, const char *name);
 int sr_zip_stored(const struct sr_zip *z, struct sr_error *err);
 
 /* Bytes [at, at + bytes) of a stored entry i, which must be in it and not be none. Reading on where the last
- * call stopped is cheap. Where an entry was read from its beginning to its end in this way, its checksum is
- * compared: SR_DATA. */
+ * call stopped is cheap. Before the first bytes of an entry are given out its checksum is compared: SR_DATA.
+ * For that an entry that is not read in one piece is read through once more. */
 int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err);
 
 /* ---- writing ---- */

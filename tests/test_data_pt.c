@@ -262,15 +262,38 @@ Test(pt, records_must_be_what_the_pickle_says) {
     REFUSES("protocol", ENTRY("m/data.pkl", NULL, 0), NUMBERS);
 }
 
+/* Before the first number of the record is given out, however it is read. */
 Test(pt, a_damaged_number_is_found_when_it_is_read) {
     const struct zip_entry entries[] = {PICKLE, ENTRY("m/data/0", six, sizeof six, .bad_crc = true)};
     float out[6];
     write_zip(entries, 2);
+    for (uint64_t at = 0; at < 6; at++) {
+        struct sr_tensors *t = open_tensors(path);
+        cr_expect_eq(sr_tensors_read(t, 0, at, out, 1, &err), SR_DATA, "%d", (int)at);
+        expect_in(err.text, "damaged");
+        cr_expect_eq(sr_tensors_read(t, 0, 0, out, 6, &err), SR_DATA);
+        sr_tensors_close(t);
+    }
+}
+
+/* As labels and features are, band by band. */
+Test(pt, damage_is_found_when_two_tensors_are_read_by_turns) {
+    struct sr_tensor list[2] = {{"a", SR_F32, 1, {1024}, NULL}, {"b", SR_F32, 1, {1024}, NULL}};
+    float zeros[1024] = {0}, out[256];
+    int status = SR_OK;
+    list[0].data = list[1].data = zeros;
+    cr_assert_eq(sr_tensors_write_pt(path, list, 2, NULL, 0, &err), SR_OK, "%s", err.text);
     struct sr_tensors *t = open_tensors(path);
-    cr_expect_eq(sr_tensors_read(t, 0, 0, out, 4, &err), SR_OK);
-    cr_expect_eq(sr_tensors_read(t, 0, 4, out, 2, &err), SR_DATA);
-    expect_in(err.text, "damaged");
-    cr_expect_eq(sr_tensors_read(t, 0, 0, out, 6, &err), SR_DATA);
+    for (int whole = 1; whole >= 0; whole--) {
+        for (size_t k = 0; k < 8; k++)
+            status |= sr_tensors_read(t, k % 2, k / 2 * 256, out, 256, &err);
+        sr_tensors_close(t);
+        cr_expect((status == SR_OK) == (whole == 1), "%s", err.text);
+        const int fd = open(path, O_RDWR);
+        flip(fd, 8 * 2048); /* in the zeros of a */
+        close(fd);
+        t = open_tensors(path);
+    }
     sr_tensors_close(t);
 }
 
