@@ -7,11 +7,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <zip.h>
 
 #include "data/zip.h"
@@ -48,14 +49,17 @@ static int fail_archive(const char *path, int code, struct sr_error *err) {
                        : code == ZIP_ER_OPEN || code == ZIP_ER_READ ? SR_IO
                                                                     : SR_DATA;
     sr_fail(err, status, "%s: not a whole zip archive: %s", path,
-            code == ZIP_ER_EXISTS ? "an entry is there twice" : zip_error_strerror(&error));
+            code == ZIP_ER_EXISTS  ? "an entry is there twice"
+            : code == ZIP_ER_NOZIP ? "the table at its end is missing; it is cut off: copy it again"
+                                   : zip_error_strerror(&error));
     zip_error_fini(&error);
     return status;
 }
 
-/* No "..", nothing absolute, no empty part, no other system's separator. */
+/* No "..", nothing absolute, no empty part, no other system's separator. A ':' is in folders that torch.save
+ * named after "run-12:30.pt", and nothing is unpacked. */
 static bool good_name(const char *name) {
-    if (!*name || strchr(name, '\\') || strchr(name, ':'))
+    if (!*name || strchr(name, '\\'))
         return false;
     for (const char *part = name;; part++) {
         const size_t n = strcspn(part, "/");
@@ -98,11 +102,8 @@ static int check_names(struct sr_zip *z, struct sr_error *err) {
     return SR_OK;
 }
 
-static int check_entries(struct sr_zip *z, struct sr_error *err) {
-    struct stat file;
+static int check_entries(struct sr_zip *z, uint64_t file_bytes, struct sr_error *err) {
     uint64_t total = 0;
-    if (stat(z->path, &file) < 0)
-        return sr_fail(err, SR_IO, "cannot read %s: %s", z->path, strerror(errno));
     for (size_t i = 0; i < z->count; i++) {
         zip_stat_t st;
         if (zip_stat_index(z->archive, i, ZIP_FL_ENC_RAW, &st) < 0)
@@ -111,18 +112,22 @@ static int check_entries(struct sr_zip *z, struct sr_error *err) {
         if (status < 0)
             return status;
         if (__builtin_add_overflow(total, st.comp_size, &total) ||
-            __builtin_add_overflow(total, LOCAL_HEADER + strlen(st.name), &total) ||
-            total > (uint64_t)file.st_size)
+            __builtin_add_overflow(total, LOCAL_HEADER + strlen(st.name), &total) || total > file_bytes)
             return fail_entry(z, st.name, err, "makes the entries larger than the file: they overlap");
     }
     return check_names(z, err);
 }
 
-static int open_archive(struct sr_zip *z, struct sr_error *err) {
+static int open_archive(struct sr_zip *z, int fd, uint64_t file_bytes, struct sr_error *err) {
     int code = 0;
-    z->archive = zip_open(z->path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
-    if (!z->archive)
+    const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* libzip closes what it opens */
+    if (own < 0)
+        return sr_fail(err, SR_IO, "cannot read %s: %s", z->path, strerror(errno));
+    z->archive = zip_fdopen(own, ZIP_CHECKCONS, &code);
+    if (!z->archive) {
+        close(own);
         return fail_archive(z->path, code, err);
+    }
     const zip_int64_t n = zip_get_num_entries(z->archive, 0);
     if (n < 0 || n > ENTRIES_MAX)
         return sr_fail(err, SR_DATA, "%s: more than %u entries", z->path, ENTRIES_MAX);
@@ -130,16 +135,16 @@ static int open_archive(struct sr_zip *z, struct sr_error *err) {
     z->entries = sr_alloc(z->count, sizeof *z->entries, err);
     z->sorted = sr_alloc(z->count, sizeof *z->sorted, err);
     z->checked = sr_alloc(z->count, sizeof *z->checked, err);
-    return z->entries && z->sorted && z->checked ? check_entries(z, err) : SR_NOMEM;
+    return z->entries && z->sorted && z->checked ? check_entries(z, file_bytes, err) : SR_NOMEM;
 }
 
-int sr_zip_open(struct sr_zip **out, const char *path, struct sr_error *err) {
+int sr_zip_open(struct sr_zip **out, int fd, uint64_t file_bytes, const char *path, struct sr_error *err) {
     *out = NULL;
     struct sr_zip *z = sr_alloc(1, sizeof *z, err);
     if (!z)
         return SR_NOMEM;
     z->path = sr_strdup(path, err);
-    const int status = z->path ? open_archive(z, err) : SR_NOMEM;
+    const int status = z->path ? open_archive(z, fd, file_bytes, err) : SR_NOMEM;
     if (status == SR_OK)
         *out = z;
     else
@@ -205,8 +210,10 @@ static int fail_read(const struct sr_zip *z, zip_error_t *error, struct sr_error
     char clean[128];
     sr_utf8_clean(clean, sizeof clean, z->entries[z->open_index].name);
     if (code == ZIP_ER_CRC)
-        return sr_fail(err, SR_DATA, "%s is damaged: the checksum of its entry '%s' does not fit", z->path,
-                       clean);
+        return sr_fail(err, SR_DATA,
+                       "%s is damaged: the checksum of its entry '%s' does not fit; or it was saved with "
+                       "torch.serialization.set_crc32_options(False): torch.save it again without",
+                       z->path, clean);
     return sr_fail(err,
                    code == ZIP_ER_MEMORY ? SR_NOMEM
                    : code == ZIP_ER_READ ? SR_IO

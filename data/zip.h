@@ -23,8 +23,9 @@ struct sr_zip_entry {
     bool stored;      /* as it is; one that is compressed cannot be read */
 };
 
-/* SR_DATA, SR_IO, SR_NOMEM. *out is NULL after a failure. */
-int sr_zip_open(struct sr_zip **out, const char *path, struct sr_error *err);
+/* Of an open file of that many bytes, which must stay open and whose position is not to be relied on; path is
+ * for messages. SR_DATA, SR_IO, SR_NOMEM. *out is NULL after a failure. */
+int sr_zip_open(struct sr_zip **out, int fd, uint64_t file_bytes, const char *path, struct sr_error *err);
 void sr_zip_close(struct sr_zip *z); /* NULL is fine */
 
 size_t sr_zip_count(const struct sr_zip *z);

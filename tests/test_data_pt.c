@@ -186,6 +186,8 @@ Test(pt, a_file_that_is_cut_anywhere_is_refused) {
     for (size_t n = size; n-- > 0;) {
         cr_assert_eq(ftruncate(fd, (off_t)n), 0);
         cr_expect_eq(read_whole(out, &used), SR_DATA, "%zu of %zu bytes", n, size);
+        if (n > 22 && n < size - 22) /* what ends an archive was there in part */
+            expect_in(err.text, "cut off");
     }
     close(fd);
 }
@@ -239,6 +241,25 @@ Test(pt, the_archive_made_here_is_a_good_one) {
     sr_tensors_close(t);
 }
 
+/* torch.save names the folder after the file. */
+Test(pt, a_folder_may_be_called_by_a_time) {
+    const struct zip_entry good[] = {ENTRY("run-12:30/data.pkl", pickle, sizeof pickle - 1),
+                                     ENTRY("run-12:30/data/0", six, sizeof six)};
+    write_zip(good, 2);
+    sr_tensors_close(open_tensors(path));
+}
+
+/* An archive in an archive whose entries are entries of both: bytes count as often as they are pointed to. */
+Test(pt, entries_in_entries_are_refused) {
+    static char numbers[400] = "numbers";
+    const struct zip_entry inner = ENTRY("m/x", numbers, sizeof numbers);
+    struct zip_bytes z;
+    zip_make(&z, &inner, 1);
+    memmove(z.at + 4, z.at, z.size);
+    REFUSES("they overlap", PICKLE, NUMBERS, ENTRY("m/y", z.at, z.size + 4),
+            ENTRY("m/x", numbers, sizeof numbers, .inside = 4));
+}
+
 Test(pt, entries_that_torch_does_not_write_are_refused) {
     REFUSES("'m/data/0' is compressed", PICKLE, ENTRY("m/data/0", six, sizeof six, .method = 8));
     REFUSES("'m/data/0' is encrypted", PICKLE, ENTRY("m/data/0", six, sizeof six, .flags = 1));
@@ -247,7 +268,6 @@ Test(pt, entries_that_torch_does_not_write_are_refused) {
     REFUSES("leads out", PICKLE, NUMBERS, ENTRY("/etc/passwd", "x", 1));
     REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m/..", "x", 1));
     REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m\\..\\x", "x", 1));
-    REFUSES("leads out", PICKLE, NUMBERS, ENTRY("C:x", "x", 1));
     REFUSES("is there twice", PICKLE, NUMBERS, NUMBERS);
     REFUSES("zip archive", PICKLE, NUMBERS, ENTRY("m/data/1", six, sizeof six, .overlaps = true));
     REFUSES("checksum", ENTRY("m/data.pkl", pickle, sizeof pickle - 1, .bad_crc = true), NUMBERS);
@@ -271,6 +291,7 @@ Test(pt, a_damaged_number_is_found_when_it_is_read) {
         struct sr_tensors *t = open_tensors(path);
         cr_expect_eq(sr_tensors_read(t, 0, at, out, 1, &err), SR_DATA, "%d", (int)at);
         expect_in(err.text, "damaged");
+        expect_in(err.text, "set_crc32_options(False)");
         cr_expect_eq(sr_tensors_read(t, 0, 0, out, 6, &err), SR_DATA);
         sr_tensors_close(t);
     }

@@ -19,6 +19,8 @@ struct zip_entry {
     int method, flags; /* 0 stored; flag 1 encrypted */
     bool overlaps;     /* the central directory points to the entry before */
     bool bad_crc;
+    size_t inside; /* > 0: has no bytes of its own; its local header is there in the content of the entry
+                      before */
 };
 
 struct zip_bytes {
@@ -62,12 +64,16 @@ static inline void zip_put_header(struct zip_bytes *z, const struct zip_entry *e
 
 static inline void zip_make(struct zip_bytes *z, const struct zip_entry *e, size_t n) {
     uint32_t offset[16];
+    size_t content = 0;
     z->size = 0;
     for (size_t i = 0; i < n; i++) {
-        offset[i] = (uint32_t)z->size;
+        offset[i] = (uint32_t)(e[i].inside ? content + e[i].inside : z->size);
+        if (e[i].inside)
+            continue;
         zip_put_bytes(z, "PK\3\4\24\0", 6);
         zip_put_header(z, &e[i]);
         zip_put_bytes(z, e[i].name, strlen(e[i].name));
+        content = z->size;
         zip_put_bytes(z, e[i].data, e[i].size);
     }
     const uint32_t directory = (uint32_t)z->size;
