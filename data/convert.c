@@ -131,14 +131,10 @@ static int check_dump(const struct conversion *c, const char *path, struct sr_er
     const struct sr_data_options how = {.features_only = !c->done->labelled, .labels = c->how->labels};
     struct sr_error why = {0};
     struct sr_data *d;
-    const int status = sr_data_open(&d, path, &how, &why);
-    if (status == 0) {
-        sr_data_close(d);
-        return 0;
-    }
-    const size_t n = strlen(path);
-    const bool named = strncmp(why.text, path, n) == 0;
-    return sr_fail(err, status, "%s%s", named ? c->out : "", named ? why.text + n : why.text);
+    if (sr_data_open(&d, path, &how, &why) < 0)
+        return sr_fail_named(err, &why, path, c->out);
+    sr_data_close(d);
+    return 0;
 }
 
 static int write_dump(struct conversion *c, void (*progress)(void *user, double fraction), void *user,

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/data.h"
 #include "infer/import.h"
@@ -150,12 +149,12 @@ static int make_tensors(struct writer *w, bool own, const struct sr_stats *stats
 
 /* ---- the file ---- */
 
-/* What serves later opens it now. */
-static int verify(const char *path, char sha256[65], struct sr_error *err) {
+/* What serves later opens it now. Messages name the file as it will be called. */
+static int verify(const char *path, const char *out, char sha256[65], struct sr_error *err) {
+    struct sr_error why = {0};
     struct sr_router *router;
-    const int status = sr_router_open(&router, path, err);
-    if (status < 0)
-        return status;
+    if (sr_router_open(&router, path, &why) < 0)
+        return sr_fail_named(err, &why, path, out);
     snprintf(sha256, 65, "%s", sr_router_metadata(router, "sha256"));
     sr_router_close(router);
     return 0;
@@ -165,18 +164,18 @@ int sr_import_write(const char *out, char sha256[65], const struct sr_import_net
                     const char *path, const struct sr_pair *metadata, size_t pairs, bool own,
                     const struct sr_stats *stats, struct sr_error *err) {
     struct writer w = {.network = n, .from = t, .path = path};
-    char temporary[4096];
-    if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", out, (long)getpid()) >= (int)sizeof temporary)
-        return sr_fail(err, SR_USAGE, "--out: the name is too long");
+    struct sr_atomic_file *target = NULL;
     int status = make_tensors(&w, own, stats, err);
     if (status == 0)
+        status = sr_atomic_file_open(&target, out, err);
+    const char *temporary = target ? sr_atomic_file_path(target) : NULL;
+    if (status == 0)
         status = sr_safetensors_write(temporary, w.list, w.n + w.borrowed, metadata, pairs, err);
-    if (status == 0) {
-        status = verify(temporary, sha256, err);
-        if (status == 0)
-            status = sr_rename_new(temporary, out, err);
-        unlink(temporary);
-    }
+    if (status == 0)
+        status = verify(temporary, out, sha256, err);
+    if (status == 0)
+        status = sr_rename_new(temporary, out, err);
+    sr_atomic_file_discard(target); /* never committed: that would replace a file of the name */
     for (size_t i = 0; i < w.n; i++)
         sr_free(w.list[i].data);
     sr_free(w.list);

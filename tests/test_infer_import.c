@@ -460,6 +460,19 @@ Test(import, a_folded_router_is_none) {
 
 /* ---- files ---- */
 
+/* What is written is opened as a router before it gets its name, and not under a name that nobody knows. */
+Test(import, what_would_not_open_is_not_left) {
+    static const struct sr_pair pairs[] = {
+        {"format", "saferoute"}, {"format_version", "1"}, {"threshold", "high"}};
+    char name[300];
+    take_original();
+    write_list(pairs, SR_COUNT(pairs));
+    snprintf(name, sizeof name, "error: %s: ", out);
+    import_fails(source, "", 65, name);
+    snprintf(name, sizeof name, "ls -A '%s' | grep -q tmp", folder);
+    cr_expect_neq(system(name), 0, "the file under its passing name was left");
+}
+
 Test(import, no_file_is_overwritten) {
     char file[256];
     vector_path(file, "checkpoint.pt");

@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "nn/base/error.h"
 
@@ -16,6 +18,12 @@ int sr_fail(struct sr_error *err, int status, const char *format, ...) {
     va_end(arguments);
     err->status = status;
     return status;
+}
+
+int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name) {
+    const size_t n = strlen(passing);
+    const bool named = strncmp(why->text, passing, n) == 0;
+    return sr_fail(err, why->status, "%s%s", named ? name : "", named ? why->text + n : why->text);
 }
 
 int sr_status_exit(int status) {

@@ -42,6 +42,10 @@ struct sr_error {
 /* Fills err (if not NULL) and returns status, so that "return sr_fail(err, SR_DATA, ...)" is one line. */
 int sr_fail(struct sr_error *err, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* why, of a file under a passing name, as err of the file's own name: where the text begins with `passing`,
+ * `name` stands for it. Returns the status. */
+int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name);
+
 /* The program's exit status (0, 1, 2, 65, ...) for a returned status; 70 for one that is not in the list. */
 int sr_status_exit(int status);
 
