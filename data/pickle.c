@@ -293,17 +293,15 @@ static int refuse(struct sr_pickle *p, unsigned char op, struct sr_error *err) {
         sr_pickle_take_line(p, &name, &name_length, err) == SR_OK) {
         sr_pickle_name(text, module, module_length, name, name_length);
         return sr_pickle_fail(p, err,
-                              "asks for %s (INST), which is no part of a tensor: the file could run a "
-                              "program; not read",
+                              "asks for %s (INST), a class or function that is no part of a tensor; nothing "
+                              "of it is run",
                               sr_utf8_clean(clean, sizeof clean, text));
     }
     for (size_t i = 0; i < SR_COUNT(refused); i++)
         if (refused[i].byte == op)
-            return sr_pickle_fail(
-                p, err,
-                "uses the instruction %s, which tensors do not need and which could be part "
-                "of a program; not read",
-                refused[i].name);
+            return sr_pickle_fail(p, err,
+                                  "uses the instruction %s, which tensors do not need; nothing of it is run",
+                                  refused[i].name);
     return sr_pickle_fail(p, err, "has the byte 0x%02x, which is no instruction", op);
 }
 

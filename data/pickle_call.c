@@ -37,14 +37,25 @@ static const struct sr_pickle_global globals[] = {
     {"torch", "BoolStorage", STORAGE, SR_BOOL},
     {"torch", "Size", SIZE, 0},
     {"torch", "device", DEVICE, 0},
-    {"torch", "float16", VALUE, 0},
-    {"torch", "bfloat16", VALUE, 0},
-    {"torch", "float32", VALUE, 0},
-    {"torch", "float64", VALUE, 0},
-    {"torch", "int64", VALUE, 0},
-    {"torch", "int32", VALUE, 0},
-    {"torch", "bool", VALUE, 0},
 };
+
+/* Types of values stand alone in honest files, and nothing is made of them. */
+static const char *const dtypes[] = {"bool",           "int8",
+                                     "int16",          "int32",
+                                     "int64",          "uint8",
+                                     "uint16",         "uint32",
+                                     "uint64",         "float16",
+                                     "bfloat16",       "float32",
+                                     "float64",        "complex32",
+                                     "complex64",      "complex128",
+                                     "float8_e4m3fn",  "float8_e4m3fnuz",
+                                     "float8_e5m2",    "float8_e5m2fnuz",
+                                     "float8_e8m0fnu", "float4_e2m1fn_x2",
+                                     "qint8",          "qint32",
+                                     "quint8",         "quint4x2",
+                                     "quint2x4"};
+
+static const struct sr_pickle_global dtype_value = {"torch", "dtype", VALUE, 0};
 
 /* Names that honest files do hold, by their beginning, and what to save instead. */
 static const struct {
@@ -55,6 +66,9 @@ static const struct {
     {"numpy.", "a NumPy object: save torch.from_numpy(x) instead"},
     {"torch._utils._rebuild_sparse", "a sparse tensor: save x.to_dense() instead"},
     {"torch._utils._rebuild_qtensor", "a quantized tensor: save x.dequantize() instead"},
+    {"torch.per_", "a quantized tensor: save x.dequantize() instead"},
+    {"torch.Complex", "complex numbers: save torch.view_as_real(x) instead"},
+    {"torch._utils._rebuild_meta_tensor", "a tensor of the meta device, which has no numbers"},
     {"torch.Q", "quantized values: save x.dequantize() instead"},
     {"torch._utils._rebuild_parameter_with_state",
      "a parameter with attributes of its own: save x.detach() instead"},
@@ -64,6 +78,13 @@ static const struct {
     {"torch.nn.", "a whole module: save its state_dict() instead"},
     {"__main__.", "a class of the script that saved it: save the state_dict() instead"},
     {"argparse.", "settings as a Python object: save vars(x) or leave it out"},
+    {"__builtin__.set", "a set: save sorted(x) instead"},
+    {"builtins.set", "a set: save sorted(x) instead"},
+    {"__builtin__.complex", "a complex number: save x.real and x.imag instead"},
+    {"builtins.complex", "a complex number: save x.real and x.imag instead"},
+    {"__builtin__.bytes", "bytes: save them as text, or leave them out"},
+    {"builtins.bytes", "bytes: save them as text, or leave them out"},
+    {"_codecs.encode", "bytes: save them as text, or leave them out"},
     {"pathlib.", "a path as a Python object: save str(x) instead"},
 };
 
@@ -86,7 +107,7 @@ static int refuse(const struct sr_pickle *p, const char *full, struct sr_error *
         if (strncmp(full, hints[i].start, strlen(hints[i].start)) == 0)
             return sr_pickle_fail(p, err, "asks for %s, %s; not read", clean, hints[i].hint);
     return sr_pickle_fail(
-        p, err, "asks for %s, which is no part of a tensor: the file could run a program; not read", clean);
+        p, err, "asks for %s, a class or function that is no part of a tensor; nothing of it is run", clean);
 }
 
 int sr_pickle_global(const struct sr_pickle_global **out, const struct sr_pickle *p, const char *module,
@@ -95,6 +116,11 @@ int sr_pickle_global(const struct sr_pickle_global **out, const struct sr_pickle
     for (size_t i = 0; i < SR_COUNT(globals); i++)
         if (same(module, module_length, globals[i].module) && same(name, name_length, globals[i].name)) {
             *out = &globals[i];
+            return SR_OK;
+        }
+    for (size_t i = 0; same(module, module_length, "torch") && i < SR_COUNT(dtypes); i++)
+        if (same(name, name_length, dtypes[i])) {
+            *out = &dtype_value;
             return SR_OK;
         }
     sr_pickle_name(full, module, module_length, name, name_length);
@@ -133,6 +159,13 @@ static bool naturals(const struct sr_pickle_value *v, uint64_t out[SR_TENSOR_RAN
         if (!natural(argument(v, (size_t)i), &out[i]))
             return false;
     return true;
+}
+
+static bool has_negative(const struct sr_pickle_value *v) {
+    for (size_t i = 0; v->kind == SR_PICKLE_TUPLE && i < v->as.list.n; i++)
+        if (argument(v, i)->kind == SR_PICKLE_INTEGER && argument(v, i)->as.integer < 0)
+            return true;
+    return false;
 }
 
 /* ---- tensors ---- */
@@ -189,6 +222,8 @@ static int make_tensor(struct sr_pickle_value **out, struct sr_pickle *p, const 
     if (!is_tuple(a, 6, 7) || argument(a, 0)->kind != SR_PICKLE_STORAGE ||
         !natural(argument(a, 1), &t.offset) || argument(a, 4)->kind != SR_PICKLE_BOOL)
         return sr_pickle_fail(p, err, "rebuilds a tensor from something else than torch writes");
+    if (has_negative(argument(a, 2)) || has_negative(argument(a, 3)))
+        return sr_pickle_fail(p, err, "has a tensor with a negative size or stride");
     if (!naturals(argument(a, 2), t.shape, &t.rank) || !naturals(argument(a, 3), stride, &strides) ||
         strides != t.rank)
         return sr_pickle_fail(

@@ -111,7 +111,8 @@ static int check_byteorder(const struct sr_tensors *t, const struct in *in, stru
 
 /* ---- the tree ---- */
 
-/* A name on the way down, "state_dict.cls.0". Too long, or not to be printed: length is SR_TENSOR_NAME. */
+/* A name on the way down, "state_dict.cls.0". Too long, not to be printed or by a key that gives none: length
+ * is SR_TENSOR_NAME, and text is as far as it was good. */
 struct name {
     char text[SR_TENSOR_NAME];
     size_t length;
@@ -132,6 +133,7 @@ static void name_add(struct name *to, const struct name *from, const char *part,
     for (const char *p = to->text; p < to->text + to->length;) {
         const size_t n = sr_utf8_printable(p);
         if (n == 0) {
+            *to = *from;
             to->length = SR_TENSOR_NAME;
             return;
         }
@@ -186,8 +188,11 @@ static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from,
     struct place place = {.at = from->offset * sr_dtype_size(dtype)};
     void *info = t->info, *places = in->place;
     if (!name_is_good(name))
-        return sr_fail(err, SR_DATA, "%s: the name of a tensor has more than %d bytes or does not print",
-                       t->path, SR_TENSOR_NAME - 1);
+        return sr_fail(
+            err, SR_DATA,
+            "%s: under '%s' the name of a tensor has more than %d bytes, does not print or has a key "
+            "that is neither text nor a whole number",
+            t->path, name->text, SR_TENSOR_NAME - 1);
     int status = find_record(t, in, from->storage, &place.entry, err);
     if (status == SR_OK)
         status = make_room(&info, t->count, &in->info_room, sizeof *t->info, err);
@@ -249,9 +254,8 @@ static int add_scalar(struct sr_tensors *t, const struct sr_pickle_value *v, con
 static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name, int depth,
                 struct sr_error *err);
 
-/* A key of a dict as a part of a name. */
-static int key_name(struct name *to, const struct sr_tensors *t, const struct name *from,
-                    const struct sr_pickle_value *key, struct sr_error *err) {
+/* A key of a dict as a part of a name. Any other key does no harm unless a tensor is below. */
+static void key_name(struct name *to, const struct name *from, const struct sr_pickle_value *key) {
     char number[24];
     if (key->kind == SR_PICKLE_TEXT) {
         name_add(to, from, key->as.text.at, key->as.text.length);
@@ -259,9 +263,9 @@ static int key_name(struct name *to, const struct sr_tensors *t, const struct na
         snprintf(number, sizeof number, "%" PRId64, key->as.integer);
         name_add(to, from, number, strlen(number));
     } else {
-        return sr_fail(err, SR_DATA, "%s: a key of a dict is neither text nor a whole number", t->path);
+        *to = *from;
+        to->length = SR_TENSOR_NAME;
     }
-    return SR_OK;
 }
 
 static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
@@ -272,13 +276,12 @@ static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, con
         struct name below;
         char number[24];
         if (dict) {
-            status = key_name(&below, t, name, v->as.list.item[i], err);
+            key_name(&below, name, v->as.list.item[i]);
         } else {
             snprintf(number, sizeof number, "%zu", i);
             name_add(&below, name, number, strlen(number));
         }
-        if (status == SR_OK)
-            status = walk(t, v->as.list.item[i + dict], &below, depth + 1, err);
+        status = walk(t, v->as.list.item[i + dict], &below, depth + 1, err);
     }
     return status;
 }
@@ -299,23 +302,33 @@ static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const str
     return add_scalar(t, v, name, err);
 }
 
-static int by_name(const void *a, const void *b) {
-    const struct sr_tensor_info *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+static int by_text(const void *a, const void *b) {
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
 }
 
-/* {"a.b": x, "a": {"b": y}} has two of a name. */
-static int check_names(const struct sr_tensors *t, struct sr_error *err) {
-    const struct sr_tensor_info **sorted = sr_alloc(t->count, sizeof *sorted, err);
-    int status = sorted ? SR_OK : SR_NOMEM;
-    for (size_t i = 0; sorted && i < t->count; i++)
-        sorted[i] = &t->info[i];
-    if (sorted)
-        qsort(sorted, t->count, sizeof *sorted, by_name);
-    for (size_t i = 1; status == SR_OK && i < t->count; i++)
-        if (strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
-            status = sr_fail(err, SR_DATA, "%s: two tensors are called '%s'", t->path, sorted[i]->name);
-    sr_free(sorted);
+/* {"a.b": x, "a": {"b": y}} has two of a name. Sorts the names. */
+static int check_names(const struct sr_tensors *t, const char **name, size_t n, const char *what,
+                       struct sr_error *err) {
+    qsort(name, n, sizeof *name, by_text);
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(name[i], name[i - 1]) == 0)
+            return sr_fail(err, SR_DATA, "%s: two %s are called '%s'", t->path, what, name[i]);
+    return SR_OK;
+}
+
+static int check_all_names(const struct sr_tensors *t, struct sr_error *err) {
+    const char **name = sr_alloc(t->count + t->pair_count, sizeof *name, err);
+    if (!name)
+        return SR_NOMEM;
+    for (size_t i = 0; i < t->count; i++)
+        name[i] = t->info[i].name;
+    for (size_t i = 0; i < t->pair_count; i++)
+        name[t->count + i] = t->pairs[i].key;
+    int status = check_names(t, name, t->count, "tensors", err);
+    if (status == SR_OK)
+        status = check_names(t, name + t->count, t->pair_count, "values", err);
+    sr_free(name);
     return status;
 }
 
@@ -334,7 +347,7 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
         status = walk(t, sr_pickle_root(pickle), &root, 0, err);
     sr_pickle_free(pickle);
     sr_free(bytes);
-    return status == SR_OK ? check_names(t, err) : status;
+    return status == SR_OK ? check_all_names(t, err) : status;
 }
 
 /* ---- the format ---- */

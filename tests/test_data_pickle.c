@@ -117,8 +117,9 @@ Test(pickle, tensors_that_are_no_range_are_refused) {
             "K\x01\x8a\x05\x00\x00\x00\x00\x01\x8a\x05\x00\x00\x00\x00\x01\x86K\x03K\x01\x86\x89" HOOKS "tR.",
             "2^64");
     refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x01\x85\x89" HOOKS "tR.", "size and stride");
-    refuses(REBUILD STORAGE "K\x01J\xff\xff\xff\xffK\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.",
-            "size and stride");
+    refuses(REBUILD STORAGE "K\x01J\xff\xff\xff\xffK\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.", "negative size");
+    refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03J\xff\xff\xff\xff\x86\x89" HOOKS "tR.",
+            "negative size or stride");
     refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89}(K\x01K\x01utR.", "hooks");
     refuses(REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "}(K\x01K\x01utR.", "x.clone()");
     refuses(REBUILD "(K\x00K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR.", "something else");
@@ -149,7 +150,7 @@ Test(pickle, parameters_and_state_dicts) {
 Test(pickle, a_program_is_refused_by_the_name_of_what_it_asks_for) {
     refuses("\x80\x02"
             "cos\nsystem\nX\x02\x00\x00\x00id\x85R.",
-            "os.system, which is no part of a tensor: the file could run a program; not read");
+            "os.system, a class or function that is no part of a tensor; nothing of it is run");
     refuses("\x80\x02"
             "cposix\nsystem\n.",
             "posix.system");
@@ -180,7 +181,7 @@ Test(pickle, a_program_is_refused_by_the_name_of_what_it_asks_for) {
             "torch.storage._load_from_bytes");
     refuses("\x80\x02"
             "c\n\n.",
-            "asks for .,");
+            "asks for ., a");
 }
 
 /* What a terminal would obey does not reach it. */
@@ -210,8 +211,38 @@ Test(pickle, honest_things_that_are_not_read_come_with_a_way_out) {
             "ctorch.nn.modules.linear\nLinear\n.",
             "state_dict()");
     refuses("\x80\x02"
+            "c__builtin__\nset\n.",
+            "sorted(x)");
+    refuses("\x80\x02"
+            "c_codecs\nencode\n.",
+            "as text");
+    refuses("\x80\x02"
+            "c__builtin__\ncomplex\n.",
+            "x.real");
+    refuses("\x80\x02"
+            "ctorch\nComplexFloatStorage\n.",
+            "view_as_real");
+    refuses("\x80\x02"
+            "ctorch._utils\n_rebuild_meta_tensor_no_storage\n.",
+            "meta device");
+    refuses("\x80\x02"
             "c__main__\nRouter\n.",
             "__main__.Router");
+}
+
+Test(pickle, types_of_values_stand_alone) {
+    static const char *const names[] = {"bool", "int8", "uint8", "int16", "complex64", "float8_e4m3fn"};
+    char bytes[64];
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        const int n = snprintf(bytes, sizeof bytes,
+                               "\x80\x02"
+                               "ctorch\n%s\n.",
+                               names[i]);
+        struct sr_pickle *p = read_bytes(bytes, (size_t)n);
+        cr_assert_not_null(p, "%s", err.text);
+        cr_expect_eq(sr_pickle_root(p)->kind, SR_PICKLE_NOTHING);
+        sr_pickle_free(p);
+    }
 }
 
 Test(pickle, instructions_that_tensors_do_not_need_are_refused_by_name) {

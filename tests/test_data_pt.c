@@ -391,6 +391,12 @@ Test(pt, names_are_unique_short_and_printable) {
                                 "b" TENSOR "su.";
     static const char escape[] = "\x80\x02}X\x03\x00\x00\x00"
                                  "a\x1b[" TENSOR "s.";
+    static const char values[] = "\x80\x02}(X\x03\x00\x00\x00"
+                                 "a.bK\x01X\x01\x00\x00\x00"
+                                 "a}X\x01\x00\x00\x00"
+                                 "bK\x02su.";
+    static const char below[] = "\x80\x02}X\x01\x00\x00\x00"
+                                "o}N" TENSOR "ss.";
     static const char nothing[] = "\x80\x02}N" TENSOR "s.";
     char name[400] = "\x80\x02}X\x80\x00\x00\x00";
     memset(name + 8, 'n', 128);
@@ -398,11 +404,28 @@ Test(pt, names_are_unique_short_and_printable) {
     refuses_pickle(name, 136 + sizeof TENSOR + 1, "127 bytes");
     refuses_pickle(twice, sizeof twice - 1, "two tensors are called 'a.b'");
     refuses_pickle(escape, sizeof escape - 1, "does not print");
+    refuses_pickle(values, sizeof values - 1, "two values are called 'a.b'");
+    refuses_pickle(below, sizeof below - 1, "under 'o' the name of a tensor");
     refuses_pickle(nothing, sizeof nothing - 1, "neither text nor a whole number");
+}
+
+/* A dict by floats or tuples, a schedule say, beside a tensor. */
+Test(pt, odd_keys_without_tensors_are_passed_over) {
+    static const char odd[] = "\x80\x02}(X\x01\x00\x00\x00x" TENSOR "X\x01\x00\x00\x00"
+                              "o}(K\x01\x85K\x02NK\x03uu.";
+    const struct zip_entry entries[] = {ENTRY("m/data.pkl", odd, sizeof odd - 1), NUMBERS};
+    size_t n;
+    write_zip(entries, 2);
+    struct sr_tensors *t = open_tensors(path);
+    cr_expect_eq(sr_tensors_count(t), 1);
+    sr_tensors_pairs(t, &n);
+    cr_expect_eq(n, 0);
+    sr_tensors_close(t);
 }
 
 Test(pt, a_program_inside_is_refused_by_name) {
     static const char program[] = "\x80\x02}X\x01\x00\x00\x00"
                                   "acposix\nsystem\nX\x0d\x00\x00\x00touch /tmp/no\x85Rs.";
-    refuses_pickle(program, sizeof program - 1, "asks for posix.system, which is no part of a tensor");
+    refuses_pickle(program, sizeof program - 1,
+                   "asks for posix.system, a class or function that is no part of a tensor");
 }
