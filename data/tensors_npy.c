@@ -72,11 +72,12 @@ static bool take_size(struct header *h, uint64_t *size) {
         if (__builtin_mul_overflow(*size, 10u, size) ||
             __builtin_add_overflow(*size, (uint64_t)(*h->at - '0'), size))
             return false;
-    return h->at > begin;
+    return h->at > begin && (*begin != '0' || h->at == begin + 1); /* Python knows no 02 */
 }
 
 static int take_shape(struct header *h, struct sr_error *err) {
     struct sr_tensor_info *info = h->info;
+    bool comma = false;
     if (!skip(h, "("))
         return malformed(h, err);
     for (info->rank = 0; !skip(h, ")"); info->rank++) {
@@ -84,9 +85,16 @@ static int take_shape(struct header *h, struct sr_error *err) {
             return sr_fail(err, SR_DATA, "%s: an array of more than %d dimensions", h->path, SR_TENSOR_RANK);
         if (!take_size(h, &info->shape[info->rank]))
             return malformed(h, err);
-        if (!skip(h, ",") && *h->at != ')')
+        if (*h->at == 'L')
+            return sr_fail(err, SR_DATA,
+                           "%s was saved by Python 2 (2L in its shape); numpy.load it and save it again",
+                           h->path);
+        comma = skip(h, ",");
+        if (!comma && *h->at != ')')
             return malformed(h, err);
     }
+    if (info->rank == 1 && !comma) /* (3) is a number, not a shape */
+        return malformed(h, err);
     return SR_OK;
 }
 
@@ -198,8 +206,9 @@ static int read_length(const struct sr_tensors *t, uint64_t *at, uint32_t *lengt
     const int status = sr_tensors_bytes(t, 0, start, n, err);
     if (status < 0)
         return status;
-    if (start[6] < 1 || start[6] > 3)
-        return sr_fail(err, SR_DATA, "%s is of .npy version %d; 1 to 3 are known", t->path, start[6]);
+    if (start[6] < 1 || start[6] > 3 || start[7] != 0)
+        return sr_fail(err, SR_DATA, "%s is of .npy version %d.%d; 1.0 to 3.0 are known", t->path, start[6],
+                       start[7]);
     *at = start[6] == 1 ? 10 : 12;
     *length = (uint32_t)start[8] | (uint32_t)start[9] << 8;
     if (start[6] > 1)
@@ -218,6 +227,8 @@ static int read_header(struct sr_tensors *t, struct in *in, char *text, uint64_t
     int status = sr_tensors_bytes(t, at, text, length, err);
     if (status == SR_OK)
         status = parse_dict(&h, err);
+    if (status == SR_OK && h.at < text + length) /* behind a NUL */
+        status = malformed(&h, err);
     if (status == SR_OK)
         status = check_type(&h, err);
     if (status == SR_OK && h.fortran && !one_dimension(h.info))

@@ -51,6 +51,14 @@ static void write_npy(int version, const char *dict, const void *data, size_t by
     cr_assert_eq(fclose(f), 0);
 }
 
+static void overwrite(long at, int byte) {
+    FILE *f = fopen(path, "r+b");
+    cr_assert_not_null(f);
+    cr_assert_eq(fseek(f, at, SEEK_SET), 0);
+    fputc(byte, f);
+    cr_assert_eq(fclose(f), 0);
+}
+
 static const float six[6] = {1, -2, 3.5f, 0, 1e-30f, 6};
 
 Test(tensors, npy_of_every_version_is_read_by_parts) {
@@ -129,6 +137,9 @@ Test(tensors, npy_that_is_not_read_is_refused_with_a_way_out) {
         {"{'descr': '<f4', 'fortran_order': 0, 'shape': (6,)}", "not one that"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (-6,)}", "not one that"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,)} x", "not one that"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6)}", "not one that"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (02,3)}", "not one that"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L)}", "Python 2"},
         {"{'descr': '<f4", "not one that"},
         {"", "not one that"},
     };
@@ -137,7 +148,14 @@ Test(tensors, npy_that_is_not_read_is_refused_with_a_way_out) {
         refuses(cases[i].word);
     }
     write_npy(4, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)}", six, 24);
-    refuses("version 4");
+    refuses("version 4.0");
+    /* where the dict ends, and the minor version, are overwritten */
+    write_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)}#x", six, 24);
+    overwrite(10 + 55, 0);
+    refuses("not one that");
+    write_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)}", six, 24);
+    overwrite(7, 7);
+    refuses("version 1.7");
 }
 
 Test(tensors, npy_cut_anywhere_is_refused) {
