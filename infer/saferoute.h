@@ -239,7 +239,8 @@ SAFEROUTE_API void saferoute_slot_destroy(struct saferoute_slot *slot);
 
 /* Opens path and, if that and its self-test succeed, puts it in place of the slot's router, which is closed
  * when its last user has given it back. On failure the slot keeps what it has; SAFEROUTE_DATA also where the
- * new router reads another width than the one it would replace. Any thread, also while others decide. */
+ * new router reads another width than the one it would replace, or its file names another feature_layer,
+ * feature_norm or feature_pooling. Any thread, also while others decide. */
 SAFEROUTE_API int saferoute_reload(struct saferoute_slot *slot, const char *path,
                                    const struct saferoute_options *options, struct saferoute_error *error);
 

@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "infer/router.h"
 
@@ -33,19 +34,44 @@ void saferoute_slot_destroy(struct saferoute_slot *slot) {
     sr_free(slot);
 }
 
-/* Puts `with` in place of the router in use, to which *with is set; or leaves both as they are and returns
- * the width of the one in use, which `with` does not have. Compared under the lock: of two reloads at once
- * the second is to see what the first left. */
-static size_t swap(struct saferoute_slot *slot, struct sr_router **with) {
+/* Why a process that feeds `now` must not be given `fresh`, into text; false where nothing speaks against it.
+ */
+static bool is_for_others(char text[SAFEROUTE_ERROR_TEXT], const struct sr_router *now,
+                          const struct sr_router *fresh) {
+    static const char *const keys[] = {"feature_layer", "feature_norm", "feature_pooling"};
+    char old_value[100], new_value[100];
+    if (sr_router_width(now) != sr_router_width(fresh)) {
+        snprintf(text, SAFEROUTE_ERROR_TEXT,
+                 "the new router reads %zu features, the one in use %zu; that one stays",
+                 sr_router_width(fresh), sr_router_width(now));
+        return true;
+    }
+    for (size_t i = 0; i < SR_COUNT(keys); i++) {
+        const char *is = sr_router_metadata(fresh, keys[i]), *was = sr_router_metadata(now, keys[i]);
+        if (!is || !was || strcmp(is, was) == 0)
+            continue;
+        snprintf(text, SAFEROUTE_ERROR_TEXT,
+                 "%s is \"%s\" in the new router, \"%s\" in the one in use: it reads other vectors; that one "
+                 "stays",
+                 keys[i], sr_utf8_clean(new_value, sizeof new_value, is),
+                 sr_utf8_clean(old_value, sizeof old_value, was));
+        return true;
+    }
+    return false;
+}
+
+/* *with goes into the slot, and what was there into *with; false, and nothing happens, where text says why
+ * not. */
+static bool swap(struct saferoute_slot *slot, struct sr_router **with, char text[SAFEROUTE_ERROR_TEXT]) {
     pthread_mutex_lock(&slot->lock);
     struct sr_router *now = slot->router;
-    const size_t other = now && sr_router_width(now) != sr_router_width(*with) ? sr_router_width(now) : 0;
-    if (!other) {
+    const bool fits = !now || !is_for_others(text, now, *with);
+    if (fits) {
         slot->router = *with;
         *with = now;
     }
     pthread_mutex_unlock(&slot->lock);
-    return other;
+    return fits;
 }
 
 const struct saferoute_router *saferoute_acquire(struct saferoute_slot *slot) {
@@ -70,13 +96,12 @@ int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct
     if (status < 0)
         return status;
     struct sr_router *r = (struct sr_router *)opened;
-    const size_t width = sr_router_width(r), other = swap(slot, &r);
-    if (other) {
+    char text[SAFEROUTE_ERROR_TEXT];
+    if (!swap(slot, &r, text)) {
         status = SAFEROUTE_DATA;
         if (error) {
             error->status = status;
-            snprintf(error->text, sizeof error->text,
-                     "the new router reads %zu features, the one in use %zu; that one stays", width, other);
+            memcpy(error->text, text, sizeof text);
         }
     }
     sr_router_close(r);

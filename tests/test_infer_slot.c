@@ -75,6 +75,30 @@ Test(infer_slot, keeps_the_old_one_when_the_new_one_fails) {
     unlink(wide);
 }
 
+/* The process goes on feeding the vectors of the router before. */
+Test(infer_slot, keeps_the_old_one_when_the_new_one_reads_other_vectors) {
+    static const struct {
+        const char *norm;
+        int status;
+    } cases[] = {{"post", 0}, {"pre", SAFEROUTE_DATA}, {NULL, 0}, {"pre", 0}, {"post", SAFEROUTE_DATA}};
+    static const size_t widths[] = {WIDTH, 4, 1};
+    struct saferoute_slot *slot = saferoute_slot_create();
+    struct saferoute_error why;
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        struct network n;
+        char path[64];
+        network_begin(&n, widths, 2, 0);
+        if (cases[i].norm)
+            network_says(&n, "feature_norm", cases[i].norm);
+        network_write(&n, temporary(path));
+        cr_expect_eq(saferoute_reload(slot, path, NULL, &why), cases[i].status, "case %zu", i);
+        cr_expect(cases[i].status == 0 || strstr(why.text, "feature_norm is \""), "%s", why.text);
+        unlink(path);
+        network_end(&n);
+    }
+    saferoute_slot_destroy(slot);
+}
+
 Test(infer_slot, a_router_lives_until_it_is_given_back) {
     struct saferoute_slot *slot = saferoute_slot_create();
     char a[64], b[64];
