@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "data/tensors_format.h"
+#include "data/values.h"
+
+#define BAND 4096 /* items converted at a time */
 
 static const struct sr_tensors_format *const formats[] = {&sr_tensors_npy, &sr_tensors_pt,
                                                           &sr_tensors_safetensors};
@@ -117,6 +120,22 @@ int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, s
                        t->path, first, n, i);
     const size_t size = sr_dtype_size(info->dtype);
     return n > 0 ? t->format->read(t, i, first * size, out, n * size, err) : SR_OK;
+}
+
+int sr_tensors_read_float(struct sr_tensors *t, size_t i, uint64_t first, float *out, size_t n,
+                          struct sr_error *err) {
+    const struct sr_tensor_info *info = sr_tensors_at(t, i);
+    double raw[BAND]; /* aligned for any of them */
+    int status = SR_OK;
+    if (!info || !sr_dtype_is_float(info->dtype))
+        return sr_fail(err, SR_BUG, "%s: tensor %zu is none of floats", t->path, i);
+    for (size_t done = 0; status == SR_OK && done < n; done += BAND) {
+        const size_t band = n - done < BAND ? n - done : BAND;
+        status = sr_tensors_read(t, i, first + done, raw, band, err);
+        if (status == SR_OK)
+            sr_values_to_feature(out + done, raw, band, info->dtype, SR_FEATURE_FLOAT, NULL);
+    }
+    return status;
 }
 
 const char *sr_tensors_metadata(const struct sr_tensors *t, const char *key) {

@@ -61,6 +61,11 @@ uint64_t sr_tensor_info_items(const struct sr_tensor_info *info);
 int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, size_t n,
                     struct sr_error *err);
 
+/* The same of a tensor of floats, each rounded once to float32; what is beyond its largest becomes an
+ * infinity. SR_BUG too: tensor i is not float16, bfloat16, float32 or float64. */
+int sr_tensors_read_float(struct sr_tensors *t, size_t i, uint64_t first, float *out, size_t n,
+                          struct sr_error *err);
+
 /* What the file says besides its tensors, or NULL: safetensors metadata; the numbers, strings and bools of a
  * torch.save file as text under the key a tensor there would have ("layer_idx" is "23", True is "true"). */
 const char *sr_tensors_metadata(const struct sr_tensors *t, const char *key);

@@ -218,13 +218,15 @@ static int make_metadata(struct import *m, struct sr_error *err) {
 static void print_network(const struct import *m) {
     const struct sr_import_network *n = &m->network;
     uint64_t numbers = 0;
+    char clean[SR_TENSOR_NAME];
     printf("%-17s", "network");
     for (size_t l = 0; l <= n->layers; l++)
         printf("%s%zu", l ? " -> " : "", n->width[l]);
     for (size_t l = 0; l < n->layers; l++)
         numbers += n->width[l + 1] * (n->width[l] + 1) + (l + 1 < n->layers ? 2 * n->width[l + 1] : 0);
     printf(" (%llu trainable numbers)\n", (unsigned long long)numbers);
-    printf("%-17s%zu under '%s', %s%s\n", "tensors", n->used, n->prefix, sr_import_dtype(n, m->from),
+    printf("%-17s%zu under '%s', %s%s\n", "tensors", n->used, sr_utf8_clean(clean, sizeof clean, n->prefix),
+           sr_import_dtype(n, m->from),
            strcmp(sr_import_dtype(n, m->from), "float32") == 0 ? "" : ", converted to float32");
     if (sr_tensors_count(m->from) > n->used)
         printf("%-17s%zu other tensors of the file\n", "not looked at", sr_tensors_count(m->from) - n->used);

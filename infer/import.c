@@ -12,7 +12,7 @@
 #include "data/data.h"
 #include "infer/import.h"
 
-#define BAND 4096 /* items converted at a time */
+#define BAND 4096 /* items looked at while they are in the cache */
 
 /* Tensors of the new file, and what they were made from. */
 struct writer {
@@ -25,18 +25,6 @@ struct writer {
 };
 
 /* ---- values ---- */
-
-static void widen(float *to, const void *raw, enum sr_dtype dtype, size_t n) {
-    if (dtype == SR_F16)
-        sr_vec()->half_to_float(to, raw, n);
-    else if (dtype == SR_BF16)
-        sr_vec()->bfloat16_to_float(to, raw, n);
-    else if (dtype == SR_F32)
-        memcpy(to, raw, n * sizeof *to);
-    else
-        for (size_t i = 0; i < n; i++)
-            to[i] = (float)((const double *)raw)[i];
-}
 
 static int check_value(const struct writer *w, const struct sr_tensor_info *info, const float *value,
                        size_t n, uint64_t first, bool variance, struct sr_error *err) {
@@ -58,15 +46,12 @@ static int read_floats(const struct writer *w, float *to, size_t tensor, bool va
                        struct sr_error *err) {
     const struct sr_tensor_info *info = sr_tensors_at(w->from, tensor);
     const uint64_t items = sr_tensor_info_items(info);
-    double raw[BAND];
     int status = 0;
     for (uint64_t at = 0; status == 0 && at < items; at += BAND) {
         const size_t n = items - at < BAND ? (size_t)(items - at) : BAND;
-        status = sr_tensors_read(w->from, tensor, at, raw, n, err);
-        if (status == 0) {
-            widen(to + at, raw, info->dtype, n);
+        status = sr_tensors_read_float(w->from, tensor, at, to + at, n, err);
+        if (status == 0)
             status = check_value(w, info, to + at, n, at, variance, err);
-        }
     }
     return status;
 }

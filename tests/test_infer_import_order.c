@@ -137,3 +137,14 @@ Test(import_order, layers_of_torch_save_stand_as_they_were_defined) {
     refuses(in_front, SR_COUNT(in_front), true, word);
     refuses(behind_two, SR_COUNT(behind_two), true, word);
 }
+
+/* A terminal must not get to obey a name in a file. */
+Test(import_order, names_are_made_printable) {
+    static const struct layer layers[] = {
+        {"\x1b[31m.fc1", 4, 3, 1}, {"\x1b[31m.bn1", 4, 0, 2}, {"\x1b[31m.out", 1, 4, 3}};
+    write_layers(layers, SR_COUNT(layers), false);
+    struct run r = run_program(folder, "import '%s' --out '%s'", source, out);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "under '?[31m.'");
+    run_end(&r);
+}
