@@ -165,6 +165,16 @@ static struct sr_import_item item_of(const struct finder *f, const struct module
                                    .outputs = info->shape[0]};
 }
 
+/* Whether the modules of each kind were defined in the order of their places. */
+static bool defined_so(const struct group *g, const struct sr_import_item *item) {
+    for (size_t i = 0; i < g->modules; i++)
+        for (size_t k = 0; k < g->modules; k++)
+            if (item[i].norm == item[k].norm &&
+                (item[i].place < item[k].place) != (g->module[i].order < g->module[k].order))
+                return false;
+    return true;
+}
+
 /* Modules with names. A group that is no router whatever its order is left to check_kinds. */
 static void order_names(struct group *g, const struct finder *f) {
     struct sr_import_item item[2 * SR_ROUTER_DEEPEST + 1];
@@ -177,8 +187,8 @@ static void order_names(struct group *g, const struct finder *f) {
         for (size_t i = 0; i < g->modules; i++)
             g->module[i].order = 2 * item[i].place + item[i].norm;
     } else {
-        g->paired =
-            sr_import_order_named(item, g->modules, false) && sr_import_order_named(item, g->modules, true);
+        g->paired = sr_import_order_named(item, g->modules, false) &&
+                    sr_import_order_named(item, g->modules, true) && defined_so(g, item);
     }
 }
 

@@ -131,10 +131,13 @@ Test(import_order, layers_of_torch_save_stand_as_they_were_defined) {
     static const struct layer in_front[] = {{"norm_in", 4, 0, 2}, {"fc1", 4, 4, 1}, {"fc2", 1, 4, 3}};
     static const struct layer behind_two[] = {
         {"fc1", 4, 4, 1}, {"fc2", 4, 4, 3}, {"bn", 4, 0, 2}, {"bn2", 4, 0, 4}, {"fc3", 1, 4, 5}};
+    static const struct layer crossed[] = {
+        {"fc1", 4, 4, 1}, {"fc2", 4, 4, 3}, {"out", 1, 4, 5}, {"bn2", 4, 0, 4}, {"bn1", 4, 0, 2}};
     static const char word[] = "is a BatchNorm that stands behind no Linear of its own";
     imports_in_order(square, SR_COUNT(square), true);
     imports_in_order(paired, SR_COUNT(paired), true);
     refuses(in_front, SR_COUNT(in_front), true, word);
+    refuses(crossed, SR_COUNT(crossed), true, word);
     refuses(behind_two, SR_COUNT(behind_two), true, word);
 }
 
