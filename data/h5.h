@@ -78,6 +78,13 @@ int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, s
 int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, size_t rows,
                        struct sr_error *err);
 
+/* Hands the numbers of a column of rank 1 to `take` in their order, a band at a time, so that memory does not
+ * grow with the rows; what take returns below 0 ends it. SR_DATA too where the file cannot hold so many rows:
+ * a column of a few bytes may claim 2^60 that nobody wrote. */
+int sr_h5_each_double(const struct sr_h5 *f, const char *name,
+                      int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
+                      void *user, struct sr_error *err);
+
 /* Strings as they are; fixed strings and opaque values of a column that is not all printable UTF-8 as
  * hexadecimal digits; integers in decimal. One block, free with sr_free(*out). */
 int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err);

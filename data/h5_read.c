@@ -15,6 +15,11 @@
 #define CACHE_MAX   ((size_t)512 << 20)
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
+#define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
+
+#define COLUMN_BAND  ((size_t)65536) /* rows of a column at a time */
+#define COLUMN_RATIO 2048            /* gzip makes at most 1032 bytes of one */
+
 struct sr_h5_matrix {
     hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
     enum sr_feature stored;     /* what type reads */
@@ -56,20 +61,25 @@ int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, s
     return status;
 }
 
+/* raw may be swapped in place. */
+static void halves_to_doubles(double *out, uint16_t *raw, size_t n, enum sr_h5_kind kind, bool swap) {
+    if (swap)
+        swap_bytes(raw, n);
+    for (size_t i = 0; i < n; i++) {
+        float value;
+        sr_feature_to_float(&value, raw + i, 1, kind == SR_H5_HALF ? SR_FEATURE_HALF : SR_FEATURE_BFLOAT);
+        out[i] = (double)value;
+    }
+}
+
 static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, double *out, size_t rows,
-                       enum sr_feature kind, struct sr_error *err) {
+                       enum sr_h5_kind kind, struct sr_error *err) {
     uint16_t *raw = sr_alloc(rows, sizeof *raw, err);
     if (!raw)
         return SR_NOMEM;
     hid_t type = H5Dget_type(dataset);
     int status = read_column(f, name, dataset, type, raw, err);
-    if (is_big_endian(type))
-        swap_bytes(raw, rows);
-    for (size_t i = 0; i < rows; i++) {
-        float value;
-        sr_feature_to_float(&value, raw + i, 1, kind);
-        out[i] = (double)value;
-    }
+    halves_to_doubles(out, raw, rows, kind, is_big_endian(type));
     H5Tclose(type);
     sr_free(raw);
     return status;
@@ -84,12 +94,101 @@ int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, siz
     if (status == 0) {
         hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
         if (info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT)
-            status = read_halves(f, name, dataset, out, rows,
-                                 info.kind == SR_H5_HALF ? SR_FEATURE_HALF : SR_FEATURE_BFLOAT, err);
+            status = read_halves(f, name, dataset, out, rows, info.kind, err);
         else
             status = read_column(f, name, dataset, H5T_NATIVE_DOUBLE, out, err);
         H5Dclose(dataset);
     }
+    sr_h5_unlock();
+    return status;
+}
+
+/* ---- columns by bands ---- */
+
+struct bands {
+    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
+    enum sr_h5_kind kind;
+    hsize_t rows;
+    double *values; /* [COLUMN_BAND] */
+    uint16_t *raw;  /* [COLUMN_BAND], of 16-bit values */
+};
+
+/* With room in the cache for one chunk: bands smaller than that would unpack it again and again. */
+static hid_t open_cached(const struct sr_h5 *f, const char *name, size_t item) {
+    hsize_t chunk = 0;
+    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS), plain = H5Dopen2(f->id, name, H5P_DEFAULT),
+                create = H5Dget_create_plist(plain);
+    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 1, &chunk) == 1 &&
+        chunk < CACHE_MAX / item && chunk * item > CACHE_DEFAULT)
+        H5Pset_chunk_cache(access_list, CACHE_SLOTS, (size_t)chunk * item, 1.0);
+    H5Pclose(create);
+    H5Dclose(plain);
+    const hid_t dataset = H5Dopen2(f->id, name, access_list);
+    H5Pclose(access_list);
+    return dataset;
+}
+
+static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, struct sr_error *err) {
+    struct sr_h5_info info;
+    const int status = sr_h5_info(f, name, &info, err);
+    if (status < 0)
+        return status;
+    b->kind = info.kind;
+    b->rows = info.shape[0];
+    b->dataset = open_cached(f, name, info.size);
+    b->space = H5Dget_space(b->dataset);
+    const bool is_half = info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT;
+    b->type = is_half ? H5Dget_type(b->dataset) : H5Tcopy(H5T_NATIVE_DOUBLE);
+    const hsize_t stored = H5Dget_storage_size(b->dataset);
+    if (b->rows / COLUMN_RATIO > stored / info.size)
+        return sr_fail(err, SR_DATA,
+                       "%s: /%s says that it has %llu rows, but the file has only %llu bytes of them: most "
+                       "were never written",
+                       f->path, name, (unsigned long long)b->rows, (unsigned long long)stored);
+    b->values = sr_alloc(COLUMN_BAND, sizeof *b->values, err);
+    b->raw = sr_alloc(is_half ? COLUMN_BAND : 0, sizeof *b->raw, err);
+    return b->values && b->raw ? 0 : SR_NOMEM;
+}
+
+static void close_bands(struct bands *b) {
+    if (b->type >= 0)
+        H5Tclose(b->type);
+    if (b->space >= 0)
+        H5Sclose(b->space);
+    if (b->dataset >= 0)
+        H5Dclose(b->dataset);
+    sr_free(b->values);
+    sr_free(b->raw);
+}
+
+static int read_band(struct bands *b, const struct sr_h5 *f, const char *name, hsize_t first, hsize_t n,
+                     struct sr_error *err) {
+    const bool is_half = b->kind == SR_H5_HALF || b->kind == SR_H5_BFLOAT;
+    const hid_t memory = H5Screate_simple(1, &n, NULL);
+    int status = 0;
+    if (H5Sselect_hyperslab(b->space, H5S_SELECT_SET, &first, NULL, &n, NULL) < 0 ||
+        H5Dread(b->dataset, b->type, memory, b->space, H5P_DEFAULT,
+                is_half ? (void *)b->raw : (void *)b->values) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
+    H5Sclose(memory);
+    if (status == 0 && is_half)
+        halves_to_doubles(b->values, b->raw, (size_t)n, b->kind, is_big_endian(b->type));
+    return status;
+}
+
+int sr_h5_each_double(const struct sr_h5 *f, const char *name,
+                      int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
+                      void *user, struct sr_error *err) {
+    struct bands b = {.dataset = -1, .space = -1, .type = -1};
+    sr_h5_lock();
+    int status = open_bands(&b, f, name, err);
+    for (hsize_t first = 0; status == 0 && first < b.rows; first += COLUMN_BAND) {
+        const hsize_t left = b.rows - first, n = left < COLUMN_BAND ? left : COLUMN_BAND;
+        status = read_band(&b, f, name, first, n, err);
+        if (status == 0)
+            status = take(user, b.values, (size_t)n, err);
+    }
+    close_bands(&b);
     sr_h5_unlock();
     return status;
 }

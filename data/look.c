@@ -11,14 +11,18 @@
 #include "data/h5.h"
 #include "data/set.h"
 
-static void take_prob(struct sr_data_look *l, double prob) {
+/* False for what is neither a probability nor NaN, which a row without one has. */
+static bool take_prob(struct sr_data_look *l, double prob) {
     l->rows++;
     if (isnan(prob))
-        return;
+        return true;
+    if (!(prob >= 0 && prob <= 1))
+        return false;
     l->scored++;
     l->mean += prob; /* the sum, until all are there */
     l->low = fmin(l->low, prob);
     l->high = fmax(l->high, prob);
+    return true;
 }
 
 static void begin(struct sr_data_look *l) {
@@ -39,35 +43,50 @@ static bool may_be_features(const struct sr_h5 *f) {
     return false;
 }
 
+struct taking {
+    struct sr_data_look *look;
+    const struct sr_h5 *file;
+};
+
+static int take_probs(void *user, const double *values, size_t n, struct sr_error *err) {
+    const struct taking *t = user;
+    char text[SR_DECIMAL_TEXT];
+    for (size_t i = 0; i < n; i++)
+        if (!take_prob(t->look, values[i]))
+            return sr_fail(err, SR_DATA, "%s: row %zu: prob is \"%s\", no number from 0 to 1", t->file->path,
+                           t->look->rows - 1, sr_decimal(text, values[i]));
+    return 0;
+}
+
+static int take_decisions(void *user, const double *values, size_t n, struct sr_error *err) {
+    const struct taking *t = user;
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        t->look->large += values[i] == 1;
+    return 0;
+}
+
 static int look_at_probs(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+    struct taking t = {l, f};
     struct sr_h5_info info;
     int status = sr_h5_info(f, "prob", &info, err);
     if (status < 0)
         return status;
     if (info.rank != 1 || info.kind == SR_H5_TEXT || info.kind == SR_H5_OPAQUE || info.kind == SR_H5_OTHER)
         return sr_fail(err, SR_DATA, "%s: /prob is not a column of numbers", f->path);
-    double *prob = sr_alloc((size_t)info.shape[0], sizeof *prob, err);
-    status = prob ? sr_h5_read_doubles(f, "prob", prob, (size_t)info.shape[0], err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < info.shape[0]; i++)
-        take_prob(l, prob[i]);
-    sr_free(prob);
-    return status;
+    return sr_h5_each_double(f, "prob", take_probs, &t, err);
 }
 
 static int look_at_decisions(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+    struct taking t = {l, f};
     struct sr_h5_info info;
     if (!sr_h5_has(f, "decision"))
         return 0;
-    int status = sr_h5_info(f, "decision", &info, err);
+    const int status = sr_h5_info(f, "decision", &info, err);
     if (status < 0 || info.rank != 1 || info.kind != SR_H5_INTEGER || info.shape[0] != l->rows)
         return status;
-    int64_t *decision = sr_alloc(l->rows, sizeof *decision, err);
-    status = decision ? sr_h5_read_integers(f, "decision", decision, l->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < l->rows; i++)
-        l->large += decision[i] == 1;
-    l->has_decision = status == 0;
-    sr_free(decision);
-    return status;
+    l->has_decision = true;
+    return sr_h5_each_double(f, "decision", take_decisions, &t, err);
 }
 
 int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_error *err) {
@@ -88,7 +107,8 @@ int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_erro
 /* ---- CSV ---- */
 
 static int fail_prob(const char *path, const struct sr_csv *csv, const char *text, struct sr_error *err) {
-    return sr_fail(err, SR_DATA, "%s: line %zu: prob is \"%.40s\", no number", path, sr_csv_line(csv), text);
+    return sr_fail(err, SR_DATA, "%s: line %zu: prob is \"%.40s\", no number from 0 to 1", path,
+                   sr_csv_line(csv), text);
 }
 
 static int take_records(struct sr_data_look *l, const char *path, struct sr_csv *csv, size_t prob,
@@ -96,11 +116,9 @@ static int take_records(struct sr_data_look *l, const char *path, struct sr_csv 
     int status;
     while ((status = sr_csv_next(csv, err)) > 0) {
         const char *text = sr_csv_field(csv, prob);
-        char *rest;
-        const double value = *text ? strtod(text, &rest) : (double)NAN;
-        if (*text && (rest == text || *rest))
+        double value = (double)NAN; /* an empty prob is how pandas writes it */
+        if ((*text && !sr_decimal_parse(&value, text)) || !take_prob(l, value))
             return fail_prob(path, csv, text, err);
-        take_prob(l, value);
         l->large += l->has_decision && strcmp(sr_csv_field(csv, decision), "large") == 0;
     }
     return status;

@@ -101,10 +101,10 @@ static int find_columns(struct columns *at, const struct scores *s, struct sr_cs
 
 /* An empty prob is how pandas writes NaN. */
 static int take_prob(struct scores *s, size_t row, const char *text, struct sr_error *err) {
-    char *end;
-    s->prob[row] = *text ? strtof(text, &end) : NAN;
-    if (*text && (end == text || *end || !is_prob((double)s->prob[row])))
+    double value = (double)NAN;
+    if ((*text && !sr_decimal_parse(&value, text)) || !is_prob(value))
         return fail_prob(s, row, text, err);
+    s->prob[row] = (float)value;
     return 0;
 }
 

@@ -244,6 +244,19 @@ def weights(folder):
     simple("bad_weight_huge", put(np.ones(N), "f8", {5: 1e300}))
 
 
+def scores(folder):
+    """Scores, not dumps: more rows than are read at a time, well compressed; rows that nobody wrote."""
+    prob = np.full(150_000, 0.25, np.float16)
+    prob[[65_535, 65_536, -1]] = [0.5, np.nan, 0.75]
+    with new(folder, "scores_long") as f:
+        f.create_dataset("prob", data=prob, chunks=(100_000,), compression="gzip", compression_opts=9)
+        f.create_dataset("decision", data=(prob > 0.4).astype(np.int8), chunks=(1000,), compression="gzip")
+    with new(folder, "scores_unwritten") as f:
+        f.create_dataset("prob", (2**27,), np.float32, chunks=(2**20,))
+    with new(folder, "scores_above") as f:
+        f["prob"] = np.array([0.5, np.nan, 1.5])
+
+
 def bad(folder):
     def simple(name, features, label):
         with new(folder, "bad_" + name) as f:
@@ -302,6 +315,7 @@ def main():
     cuts(folder)
     thresholds(folder)
     weights(folder)
+    scores(folder)
     bad(folder)
     for path in sorted(folder.glob("*.h5")):
         print(f"{path.stat().st_size:6d} {path.name}")
