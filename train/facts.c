@@ -222,11 +222,25 @@ void sr_facts_json(struct sr_json *to, const struct sr_facts *f) {
 
 /* ---- what differs ---- */
 
-static const struct sr_fact *find(const struct sr_facts *f, const struct sr_fact *like) {
-    for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->fact[i].section, like->section) == 0 && strcmp(f->fact[i].key, like->key) == 0)
-            return &f->fact[i];
-    return NULL;
+static int by_place(const void *a, const void *b) {
+    const struct sr_fact *x = *(const struct sr_fact *const *)a, *y = *(const struct sr_fact *const *)b;
+    const int of_section = strcmp(x->section, y->section);
+    return of_section ? of_section : strcmp(x->key, y->key);
+}
+
+/* The facts by section and key, to be searched; free with sr_free. NULL: out of memory. */
+static const struct sr_fact **index_of(const struct sr_facts *f) {
+    const struct sr_fact **index = sr_alloc(f->n, sizeof *index, NULL);
+    for (size_t i = 0; index && i < f->n; i++)
+        index[i] = &f->fact[i];
+    if (index)
+        qsort(index, f->n, sizeof *index, by_place);
+    return index;
+}
+
+static const struct sr_fact *find(const struct sr_fact *const *index, size_t n, const struct sr_fact *like) {
+    const struct sr_fact *const *at = bsearch(&like, index, n, sizeof *index, by_place);
+    return at ? *at : NULL;
 }
 
 static const char *side_text(const struct sr_fact *fact) {
@@ -245,12 +259,17 @@ static void add_pair(struct sr_facts *out, const char *section, const char *key,
 }
 
 void sr_facts_differ(struct sr_facts *out, const struct sr_facts *a, const struct sr_facts *b) {
-    for (size_t i = 0; i < a->n; i++) {
-        const struct sr_fact *one = &a->fact[i], *other = find(b, one);
+    const struct sr_fact **of_a = index_of(a), **of_b = index_of(b);
+    if (!of_a || !of_b)
+        out->status = SR_NOMEM;
+    for (size_t i = 0; out->status == 0 && i < a->n; i++) {
+        const struct sr_fact *one = &a->fact[i], *other = find(of_b, b->n, one);
         if (!other || strcmp(side_text(one), side_text(other)) != 0)
             add_pair(out, one->section, one->key, one, other);
     }
-    for (size_t i = 0; i < b->n; i++)
-        if (!find(a, &b->fact[i]))
+    for (size_t i = 0; out->status == 0 && i < b->n; i++)
+        if (!find(of_a, a->n, &b->fact[i]))
             add_pair(out, b->fact[i].section, b->fact[i].key, NULL, &b->fact[i]);
+    sr_free(of_a);
+    sr_free(of_b);
 }
