@@ -347,15 +347,79 @@ Test(inspect, files_of_other_formats_are_named) {
     folder_end(folder);
 }
 
+/* A safetensors file of this header and so many bytes of zeros. */
+static void write_safetensors(const char *folder, const char *name, const char *header, size_t n) {
+    const size_t length = strlen(header);
+    char *bytes = sr_alloc(8 + length + n, 1, NULL);
+    for (size_t i = 0; i < 8; i++)
+        bytes[i] = (char)(length >> 8 * i);
+    memcpy(bytes + 8, header, length);
+    write_bytes(folder, name, bytes, 8 + length + n);
+    sr_free(bytes);
+}
+
+/* What import and convert refuse is listed, and called what it is. */
+Test(inspect, safetensors_that_break_the_format_are_listed_with_why) {
+    static const struct {
+        const char *header;
+        size_t bytes;
+        const char *why;
+    } broken[] = {
+        {"{\"x\":{\"dtype\":\"F32\",\"shape\":[-1,4],\"data_offsets\":[0,16]}}", 16, "shape is not a"},
+        {"{\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 15, "the file is cut off"},
+        {"{\"x\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[4,20]}}", 20, "begins at byte 4"},
+        {"{\"x\":7,\"__metadata__\":[]}", 0, "tensor 'x': dtype is missing"},
+        {"{\"__metadata__\":[]}", 0, "__metadata__ is not an object"},
+    };
+    char *folder = folder_begin(), path[256], flat[2048];
+    for (size_t i = 0; i < SR_COUNT(broken); i++) {
+        write_safetensors(folder, "b.safetensors", broken[i].header, broken[i].bytes);
+        char *out = inspect(folder, path_in(path, folder, "b.safetensors"));
+        size_t n = 0; /* words, wherever lines were broken */
+        for (const char *c = out; *c && n + 1 < sizeof flat; c++)
+            if ((*c != ' ' && *c != '\n') || (n > 0 && flat[n - 1] != ' '))
+                flat[n++] = *c == '\n' ? ' ' : *c;
+        flat[n] = '\0';
+        expect_in(flat, " usable cannot be read: ");
+        expect_in(flat, broken[i].why);
+        expect_in(flat, " read_by nothing here");
+        sr_free(out);
+    }
+    folder_end(folder);
+}
+
+/* Looked up in file order, 150,000 names take minutes. */
+Test(inspect, tensors_of_two_files_are_paired_by_sorting, .timeout = 120) {
+    enum { MANY = 150000 };
+    char *folder = folder_begin(), *header = NULL, arguments[512];
+    size_t size;
+    for (size_t i = 0; i < 2; i++) {
+        FILE *to = open_memstream(&header, &size);
+        putc('{', to);
+        for (int k = 0; k < MANY; k++)
+            fprintf(to, "%s\"%06d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", k ? "," : "",
+                    i ? MANY - k : k);
+        putc('}', to);
+        fclose(to);
+        write_safetensors(folder, i ? "b.st" : "a.st", header, 0);
+        free(header);
+    }
+    snprintf(arguments, sizeof arguments, "%s/a.st %s/b.st", folder, folder);
+    char *out = inspect(folder, arguments);
+    expect_in(out, "\nonly_in_first      1 tensors, 000000 the first\n");
+    expect_in(out, "\nonly_in_second     1 tensors, 150000 the first\n");
+    expect_in(out, "\nequal              149999 of 149999 tensors, to the bit\n");
+    sr_free(out);
+    folder_end(folder);
+}
+
 /* Types that this program has no name for are shown as well. */
 Test(inspect, safetensors_of_other_programs_are_listed) {
     static const char header[] =
         "{\"__metadata__\":{\"format\":\"pt\"},\"a.b\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,3],"
         "\"data_offsets\":[0,6]},\"c\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[6,8]}}";
-    char *folder = folder_begin(), path[256], bytes[512] = {0};
-    bytes[0] = (char)(sizeof header - 1);
-    memcpy(bytes + 8, header, sizeof header - 1);
-    write_bytes(folder, "f.safetensors", bytes, 8 + sizeof header - 1 + 8);
+    char *folder = folder_begin(), path[256];
+    write_safetensors(folder, "f.safetensors", header, 8);
     expect_title(folder, "f.safetensors", "safetensors of another program");
     char *out = inspect(folder, path_in(path, folder, "f.safetensors"));
     expect_in(out, "\ntensors            2\n");
@@ -414,7 +478,7 @@ Test(inspect, what_is_no_file_of_ours_is_refused_with_what_it_looks_like) {
     expect_refused(folder, "header.safetensors", 65, "cut off inside its header");
     expect_refused(folder, "cut.safetensors", 65, "the file is cut off");
     expect_refused(folder, "bit.safetensors", 65, "SHA-256");
-    expect_refused(folder, "quote.safetensors", 65, "its header is damaged");
+    expect_refused(folder, "quote.safetensors", 65, "header: line 1");
     write_bytes(folder, "x.txt", "hello\n", 6);
     expect_refused(folder, "x.txt", 65, "it begins \"hello\"");
     write_bytes(folder, "x.bin",
@@ -434,10 +498,33 @@ Test(inspect, what_is_no_file_of_ours_is_refused_with_what_it_looks_like) {
     snprintf(command, sizeof command, "mkdir %s/nothing", folder);
     cr_assert_eq(system(command), 0);
     expect_refused(folder, "nothing", 65, "neither config.yaml");
-    expect_refused(folder, "none", 66, "No such file");
+    expect_refused(folder, "none", 66, "no such file");
     expect_failure(run_program(folder, "inspect"), 2, "which file?");
     expect_failure(run_program(folder, "inspect " WEIGHTS " " GUARDS), 2, "only files of one kind");
     folder_end(folder);
+}
+
+/* A pipe in a folder is not waited for; one in the place of the checkpoint is none. */
+Test(inspect, pipes_inside_a_folder_are_refused, .timeout = 60) {
+    static const char *const names[] = {"config.yaml", "data.json", "best.safetensors",
+                                        "checkpoint.safetensors"};
+    char command[600];
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        char *folder = folder_begin();
+        snprintf(command, sizeof command, "mkdir %s/run && touch %s/run/config.yaml", folder, folder);
+        cr_assert_eq(system(command), 0);
+        snprintf(command, sizeof command, "rm -f %s/run/%s && mkfifo %s/run/%s", folder, names[i], folder,
+                 names[i]);
+        cr_assert_eq(system(command), 0);
+        if (i < 3) {
+            expect_refused(folder, "run", 66, "is not a regular file");
+        } else {
+            char *out = inspect(folder, path_in(command, folder, "run"));
+            expect_in(out, "epochs             0\n");
+            sr_free(out);
+        }
+        folder_end(folder);
+    }
 }
 
 /* ---- text of strangers ---- */

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +20,6 @@ static const struct sr_kind kinds[] = {
 
 /* ---- the beginning of a file ---- */
 
-static int read_head(struct sr_peek *p, struct sr_error *err) {
-    FILE *f = fopen(p->path, "rb");
-    if (!f)
-        return sr_fail(err, errno == EACCES ? SR_IO : SR_NOINPUT, "%s: %s", p->path, strerror(errno));
-    p->n = fread(p->head, 1, SR_PEEK, f);
-    const bool failed = ferror(f);
-    fclose(f);
-    return failed ? sr_fail(err, SR_IO, "%s: cannot be read", p->path) : 0;
-}
-
 static uint64_t header_length(const struct sr_peek *p) {
     uint64_t length = 0;
     for (size_t i = 0; i < 8; i++)
@@ -38,41 +27,40 @@ static uint64_t header_length(const struct sr_peek *p) {
     return length;
 }
 
-/* Whether a JSON object of the length said, and room for it, follows the first eight bytes. */
-static bool is_safetensors(const struct sr_peek *p) {
-    return p->n > 9 && header_length(p) <= HEADER_MAX && header_length(p) <= p->size - 8 && p->head[8] == '{';
+static bool begins_like_safetensors(const struct sr_peek *p) {
+    return p->n > 9 && header_length(p) <= HEADER_MAX && p->head[8] == '{';
 }
 
-static int read_header(struct sr_peek *p, struct sr_error *err) {
-    const size_t length = (size_t)header_length(p);
+/* A header that is JSON but breaks a rule of the format is still shown, with what it breaks. */
+static int read_header(struct sr_peek *p, FILE *from, struct sr_error *err) {
     struct sr_error why;
-    char *text = sr_alloc(length, 1, err);
-    FILE *f = text ? fopen(p->path, "rb") : NULL;
-    int status = !text ? SR_NOMEM : 0;
-    if (status == 0 && (!f || fseek(f, 8, SEEK_SET) < 0 || fread(text, 1, length, f) != length))
+    rewind(from);
+    const int status = sr_safetensors_header_read(&p->header, from, p->size, p->path, &why);
+    if (status < 0 && (status != SR_DATA || !sr_json_is_object(p->header.json)))
+        return sr_fail(err, status, "%s", why.text);
+    snprintf(p->trouble, sizeof p->trouble, "%s", status < 0 ? why.text : "");
+    return 0;
+}
+
+static int read_head(struct sr_peek *p, struct sr_error *err) {
+    FILE *from;
+    int status = sr_file_open(&from, &p->size, p->path, "a file", err);
+    if (status < 0)
+        return status;
+    p->n = fread(p->head, 1, SR_PEEK, from);
+    if (ferror(from))
         status = sr_fail(err, SR_IO, "%s: cannot be read", p->path);
-    if (f)
-        fclose(f);
-    if (status == 0 && (status = sr_json_parse(&p->header, text, length, &why)) < 0)
-        sr_fail(err, status, "%s: begins like safetensors, but its header is damaged: %.200s", p->path,
-                why.text);
-    sr_free(text);
+    else if (begins_like_safetensors(p) && header_length(p) <= p->size - 8)
+        status = read_header(p, from, err);
+    fclose(from);
     return status;
 }
 
 static int peek(struct sr_peek *p, const char *path, struct sr_error *err) {
     struct stat st;
     *p = (struct sr_peek){.path = path};
-    if (stat(path, &st) < 0)
-        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
-    p->is_folder = S_ISDIR(st.st_mode);
-    if (p->is_folder)
-        return 0;
-    if (!S_ISREG(st.st_mode))
-        return sr_fail(err, SR_DATA, "%s: neither a file nor a folder", path);
-    p->size = (uint64_t)st.st_size;
-    const int status = read_head(p, err);
-    return status == 0 && is_safetensors(p) ? read_header(p, err) : status;
+    p->is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return p->is_folder ? 0 : read_head(p, err);
 }
 
 /* ---- of no kind ---- */
@@ -97,7 +85,7 @@ static int fail_unknown(const struct sr_peek *p, struct sr_error *err) {
                        p->path);
     if (p->size == 0)
         return sr_fail(err, SR_DATA, "%s: the file is empty", p->path);
-    if (p->n > 9 && p->head[8] == '{' && header_length(p) <= HEADER_MAX)
+    if (begins_like_safetensors(p))
         return sr_fail(err, SR_DATA, "%s: begins like safetensors, but is cut off inside its header",
                        p->path);
     if (is_text(p)) {
@@ -137,7 +125,7 @@ int sr_inspect(struct sr_inspection *out, const char *path, const struct sr_data
     }
     if (status == 0 && out->facts.status < 0)
         status = sr_fail(err, SR_NOMEM, "out of memory for what is known of %s", path);
-    sr_json_free(p->header);
+    sr_safetensors_header_free(&p->header);
     sr_free(p);
     return status;
 }

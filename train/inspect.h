@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "data/data.h"
+#include "nn/base/safetensors_header.h"
 #include "train/facts.h"
 
 /* X(name, what a user reads, family). Two files of one family can be compared. */
@@ -36,8 +37,9 @@ struct sr_peek {
     uint64_t size;
     size_t n; /* bytes of head, behind which there is a NUL */
     char head[SR_PEEK + 1];
-    struct sr_json *header;            /* of safetensors, an object; else NULL */
-    const struct sr_data_options *how; /* of dumps: names of datasets, where labels come from */
+    struct sr_safetensors_header header; /* of safetensors, where json is an object; else NULL there */
+    char trouble[SR_ERROR_TEXT];         /* which rule of the format the header breaks, or "" */
+    const struct sr_data_options *how;   /* of dumps: names of datasets, where labels come from */
 };
 
 struct sr_kind {
@@ -77,7 +79,8 @@ int sr_inspect_differ(struct sr_facts *out, const struct sr_inspection *a, const
 /* ---- shared by kinds ---- */
 
 /* Adds, for tensors of both files by name: equal bits, or the largest difference and the norm of the
- * difference relative to a's; and those that only one has. */
+ * difference relative to a's; and those that only one has. Both are read whole. Errors of
+ * sr_safetensors_open. */
 int sr_tensors_differ(struct sr_facts *out, const char *a, const char *b, struct sr_error *err);
 
 /* Facts of weights as they lie in the file: network, tensors, hash. */

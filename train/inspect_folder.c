@@ -56,7 +56,7 @@ static int add_settings(struct sr_facts *f, const char *folder, struct sr_error 
     size_t size;
     if (!file_in(path, folder, "config.yaml"))
         return 0;
-    const int status = sr_file_read(&text, &size, path, TEXT_MAX, err);
+    const int status = sr_file_read_regular(&text, &size, path, "a file", TEXT_MAX, err);
     if (status < 0)
         return status;
     sr_facts_section(f, "settings");
@@ -77,7 +77,7 @@ static int json_in(struct sr_json **out, const char *folder, const char *name, s
     *out = NULL;
     if (!file_in(path, folder, name))
         return 0;
-    int status = sr_file_read(&text, &size, path, TEXT_MAX, err);
+    int status = sr_file_read_regular(&text, &size, path, "a file", TEXT_MAX, err);
     if (status < 0)
         return status;
     if ((status = sr_json_parse(out, text, size, &why)) < 0)

@@ -82,7 +82,7 @@ static int add_json(struct sr_facts *f, const struct sr_peek *p, struct sr_error
     void *text, *iter = NULL;
     size_t size;
     const struct sr_json *value;
-    int status = sr_file_read(&text, &size, p->path, JSON_MAX, err);
+    int status = sr_file_read_regular(&text, &size, p->path, "a file", JSON_MAX, err);
     if (status < 0)
         return status;
     status = sr_json_parse(&o, text, size, &why);

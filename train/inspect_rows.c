@@ -168,16 +168,13 @@ static void add_sources(struct sr_facts *f, const struct sr_data *d) {
 }
 
 static void add_contract(struct sr_facts *f, const struct sr_data *d) {
-    static const char *const keys[] = {
-        "feature_model",    "feature_revision", "feature_layer",  "feature_norm",    "feature_pooling",
-        "feature_template", "large_model",      "large_revision", "small_threshold", "large_threshold"};
     sr_facts_section(f, "contract");
-    for (size_t k = 0; k < SR_COUNT(keys); k++) {
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
         const char *value = NULL;
         for (size_t i = 0; i < d->contract_count; i++)
-            if (strcmp(d->contract[i].key, keys[k]) == 0)
+            if (strcmp(d->contract[i].key, sr_contract_key(k)) == 0)
                 value = d->contract[i].value;
-        sr_facts_text(f, keys[k], value);
+        sr_facts_text(f, sr_contract_key(k), value);
     }
 }
 

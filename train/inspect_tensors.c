@@ -1,12 +1,13 @@
 /* inspect_tensors.c: safetensors of other programs, and the tensors of two files side by side; see inspect.h.
  *
  * Of another program's file only the header is read: it may be larger than memory. Nothing there is believed
- * beyond being shown.
+ * beyond being shown. Two files side by side are both read whole, and have to fit into memory together.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "train/inspect.h"
@@ -14,7 +15,7 @@
 #define LISTED 1000 /* tensors, and entries of metadata, at most */
 
 bool sr_inspect_tensors_recognise(const struct sr_peek *p) {
-    return p->header != NULL;
+    return p->header.json != NULL;
 }
 
 /* ---- one file ---- */
@@ -63,20 +64,22 @@ static void add_list(struct sr_facts *f, const struct sr_json *header, const str
 
 int sr_inspect_tensors_look(struct sr_facts *f, const struct sr_peek *p, const char **title,
                             struct sr_error *err) {
-    const struct sr_json *metadata = sr_json_get(p->header, "__metadata__");
-    const size_t tensors = sr_json_size(p->header) - (metadata != NULL);
+    const struct sr_json *metadata = sr_json_get(p->header.json, "__metadata__");
+    const size_t tensors = sr_json_size(p->header.json) - (metadata != NULL);
     (void)title;
     (void)err;
     sr_facts_section(f, "file");
     sr_facts_count(f, "bytes", p->size);
     sr_facts_add(f, "tensors", sr_json_integer((int64_t)tensors), "%zu%s", tensors,
                  tensors > LISTED ? ", the first thousand below" : "");
-    sr_facts_add(
-        f, "read_by", sr_json_null(),
-        "saferoute import, if these are the layers of a router; saferoute data convert, if it is a tensor "
-        "of features; only the header was looked at");
+    if (p->trouble[0])
+        sr_facts_add(f, "usable", sr_json_bool(false), "cannot be read: %s", p->trouble);
+    sr_facts_add(f, "read_by", sr_json_null(), "%s",
+                 p->trouble[0] ? "nothing here, as it is"
+                               : "saferoute import, if these are the layers of a router; saferoute data "
+                                 "convert, if it is a tensor of features; only the header was looked at");
     add_metadata(f, metadata);
-    add_list(f, p->header, metadata);
+    add_list(f, p->header.json, metadata);
     return 0;
 }
 
@@ -125,39 +128,82 @@ static void add_pair(struct sr_facts *out, const struct sr_tensor *a, const stru
         sr_facts_add(out, a->name, sr_json_string("bytes"), "other values (%s)", sr_dtype_name(a->dtype));
 }
 
-static void add_lonely(struct sr_facts *out, const struct sr_safetensors *of, const struct sr_safetensors *in,
+/* ---- both by name ---- */
+
+/* A file with its tensors by name: looking each up in file order takes the square of their number. */
+struct side {
+    struct sr_safetensors *file;
+    const struct sr_tensor **by_name; /* [n] */
+    size_t n;
+};
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp((*(const struct sr_tensor *const *)a)->name, (*(const struct sr_tensor *const *)b)->name);
+}
+
+/* Close also after a failure. */
+static int side_open(struct side *s, const char *path, struct sr_error *err) {
+    const int status = sr_safetensors_open(&s->file, path, err);
+    if (status < 0)
+        return status;
+    s->n = sr_safetensors_count(s->file);
+    s->by_name = sr_alloc(s->n, sizeof *s->by_name, err);
+    if (!s->by_name)
+        return SR_NOMEM;
+    for (size_t i = 0; i < s->n; i++)
+        s->by_name[i] = sr_safetensors_at(s->file, i);
+    qsort(s->by_name, s->n, sizeof *s->by_name, compare_names);
+    return 0;
+}
+
+static void side_close(struct side *s) {
+    sr_free(s->by_name);
+    sr_safetensors_close(s->file);
+}
+
+static const struct sr_tensor *side_find(const struct side *s, const struct sr_tensor *like) {
+    const struct sr_tensor *const *at = bsearch(&like, s->by_name, s->n, sizeof *s->by_name, compare_names);
+    return at ? *at : NULL;
+}
+
+static void add_lonely(struct sr_facts *out, const struct side *of, const struct side *in,
                        const char *which) {
     size_t n = 0;
     const char *first = NULL;
-    for (size_t i = 0; i < sr_safetensors_count(of); i++)
-        if (!sr_safetensors_find(in, sr_safetensors_at(of, i)->name)) {
-            first = first ? first : sr_safetensors_at(of, i)->name;
+    for (size_t i = 0; i < of->n; i++) {
+        const struct sr_tensor *t = sr_safetensors_at(of->file, i);
+        if (!side_find(in, t)) {
+            first = first ? first : t->name;
             n++;
         }
+    }
     if (n > 0)
         sr_facts_add(out, which, sr_json_integer((int64_t)n), "%zu tensors, %s the first", n, first);
 }
 
-int sr_tensors_differ(struct sr_facts *out, const char *a, const char *b, struct sr_error *err) {
-    struct sr_safetensors *one = NULL, *other = NULL;
+static void add_sides(struct sr_facts *out, const struct side *one, const struct side *other) {
     size_t equal = 0, shared = 0;
-    int status = sr_safetensors_open(&one, a, err);
-    if (status == 0)
-        status = sr_safetensors_open(&other, b, err);
     sr_facts_section(out, "tensor");
-    for (size_t i = 0; status == 0 && i < sr_safetensors_count(one); i++) {
-        const struct sr_tensor *t = sr_safetensors_at(one, i), *u = sr_safetensors_find(other, t->name);
+    for (size_t i = 0; i < one->n; i++) {
+        const struct sr_tensor *t = sr_safetensors_at(one->file, i), *u = side_find(other, t);
         shared += u != NULL;
         if (u)
             add_pair(out, t, u, &equal);
     }
-    if (status == 0) {
-        add_lonely(out, one, other, "only_in_first");
-        add_lonely(out, other, one, "only_in_second");
-        sr_facts_add(out, "equal", sr_json_integer((int64_t)equal), "%zu of %zu tensors, to the bit", equal,
-                     shared);
-    }
-    sr_safetensors_close(one);
-    sr_safetensors_close(other);
+    add_lonely(out, one, other, "only_in_first");
+    add_lonely(out, other, one, "only_in_second");
+    sr_facts_add(out, "equal", sr_json_integer((int64_t)equal), "%zu of %zu tensors, to the bit", equal,
+                 shared);
+}
+
+int sr_tensors_differ(struct sr_facts *out, const char *a, const char *b, struct sr_error *err) {
+    struct side one = {0}, other = {0};
+    int status = side_open(&one, a, err);
+    if (status == 0)
+        status = side_open(&other, b, err);
+    if (status == 0)
+        add_sides(out, &one, &other);
+    side_close(&one);
+    side_close(&other);
     return status;
 }

@@ -17,17 +17,19 @@
 #define LISTED 1000 /* entries of metadata at most */
 
 static const char *format_of(const struct sr_peek *p) {
-    const char *format = sr_json_as_string(sr_json_get(sr_json_get(p->header, "__metadata__"), "format"));
+    const char *format =
+        sr_json_as_string(sr_json_get(sr_json_get(p->header.json, "__metadata__"), "format"));
     return format ? format : "";
 }
 
 /* Also a state dict from elsewhere that has the names. */
 bool sr_inspect_weights_recognise(const struct sr_peek *p) {
-    return p->header && (strcmp(format_of(p), "saferoute") == 0 || sr_json_get(p->header, "cls.0.weight"));
+    return p->header.json &&
+           (strcmp(format_of(p), "saferoute") == 0 || sr_json_get(p->header.json, "cls.0.weight"));
 }
 
 bool sr_inspect_checkpoint_recognise(const struct sr_peek *p) {
-    return p->header && strcmp(format_of(p), "saferoute-checkpoint") == 0;
+    return p->header.json && strcmp(format_of(p), "saferoute-checkpoint") == 0;
 }
 
 /* ---- tensors ---- */
@@ -164,15 +166,16 @@ static void add_threshold_metrics(struct sr_facts *f, const char *text) {
 
 static void add_threshold(struct sr_facts *f, const struct sr_safetensors *file) {
     const char *threshold = sr_safetensors_metadata(file, "threshold");
-    char *end;
+    double value;
     sr_facts_section(f, "threshold");
     if (!threshold || !*threshold) {
         sr_facts_add(f, "threshold", sr_json_null(),
                      "none is chosen yet: 0.6 is used, and said (saferoute sweep chooses one)");
         return;
     }
-    const double value = strtod(threshold, &end);
-    sr_facts_add(f, "threshold", *end ? sr_json_string(threshold) : sr_json_number(value), "%s", threshold);
+    sr_facts_add(f, "threshold",
+                 sr_decimal_parse(&value, threshold) ? sr_json_number(value) : sr_json_string(threshold),
+                 "%s", threshold);
     sr_facts_text(f, "threshold_rule", sr_safetensors_metadata(file, "threshold_rule"));
     sr_facts_text(f, "threshold_data", sr_safetensors_metadata(file, "threshold_data"));
     if (sr_safetensors_metadata(file, "threshold_traffic"))
@@ -247,17 +250,6 @@ static void add_origin(struct sr_facts *f, const struct sr_safetensors *file) {
         sr_facts_text(f, "train_share", NULL);
 }
 
-static const char *const contract[] = {"feature_model",
-                                       "feature_revision",
-                                       "feature_layer",
-                                       "feature_norm",
-                                       "feature_pooling",
-                                       "feature_template",
-                                       "large_model",
-                                       "large_revision",
-                                       "small_threshold",
-                                       "large_threshold",
-                                       NULL};
 static const char *const known[] = {"format",
                                     "format_version",
                                     "sha256",
@@ -277,24 +269,27 @@ static const char *const known[] = {"format",
                                     "rows_calibrated",
                                     "train_share",
                                     "range_limit",
-                                    "precision",
-                                    NULL};
+                                    "precision"};
 
-static bool is_one_of(const char *key, const char *const *list) {
-    while (*list && strcmp(key, *list) != 0)
-        list++;
-    return *list != NULL;
+static bool is_known(const char *key) {
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        if (strcmp(key, sr_contract_key(k)) == 0)
+            return true;
+    for (size_t i = 0; i < SR_COUNT(known); i++)
+        if (strcmp(key, known[i]) == 0)
+            return true;
+    return false;
 }
 
 static void add_rest(struct sr_facts *f, const struct sr_safetensors *file) {
     size_t n;
     const struct sr_pair *pairs = sr_safetensors_pairs(file, &n);
     sr_facts_section(f, "contract");
-    for (size_t i = 0; contract[i]; i++)
-        sr_facts_text(f, contract[i], sr_safetensors_metadata(file, contract[i]));
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        sr_facts_text(f, sr_contract_key(k), sr_safetensors_metadata(file, sr_contract_key(k)));
     sr_facts_section(f, "other_metadata");
     for (size_t i = 0; i < n && i < LISTED; i++)
-        if (!is_one_of(pairs[i].key, known) && !is_one_of(pairs[i].key, contract))
+        if (!is_known(pairs[i].key))
             sr_facts_text(f, pairs[i].key, pairs[i].value);
 }
 
