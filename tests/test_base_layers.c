@@ -181,10 +181,10 @@ static const struct {
 } foreign[] = {{"cblas.h", "nn/blas.c"},
                {"hdf5.h", "data/h5"},
                {"jansson.h", "nn/base/json.c"},
-                {"onnx.pb-c.h", "infer/export_onnx"},
-                {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
-                {"yaml.h", "train/config_file.c"},
-                {"zip.h", "data/zip.c"}};
+               {"onnx.pb-c.h", "infer/export_onnx"},
+               {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
+               {"yaml.h", "train/config_file.c"},
+               {"zip.h", "data/zip.c"}};
 static int foreign_seen[SR_COUNT(foreign)];
 
 static void check_foreign(const struct source *s) {
