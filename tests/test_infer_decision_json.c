@@ -283,7 +283,7 @@ Test(infer_explain, finds_the_row_of_a_dump_by_its_id) {
     sr_vec()->float_to_half(half, row, WIDTH);
     sr_vec()->half_to_float(x, half, WIDTH);
     const struct saferoute_decision d = log_row(folder, x, WIDTH, NULL);
-    static const struct {
+    const struct {
         const char *id, *option;
         int status;
     } cases[] = {{ids[1], "", 0}, {"first", "", 1},     {"first", "--row 1", 0}, {"missing", "", 65},
