@@ -51,8 +51,9 @@ Test(infer_closed, without_router_features_or_width) {
     rows.width = SIZE_MAX;
     expect_all(r, &rows, SAFEROUTE_REASON_WIDTH);
     rows.width = WIDTH;
-    for (int dtype = -1; dtype <= 3; dtype += 4) {
-        rows.dtype = dtype;
+    static const int none[] = {0, -1, 3, 5};
+    for (size_t i = 0; i < SR_COUNT(none); i++) {
+        rows.dtype = (enum saferoute_dtype)none[i];
         expect_all(r, &rows, SAFEROUTE_REASON_NO_FEATURES);
     }
     rows.dtype = SAFEROUTE_FLOAT32;
@@ -213,7 +214,8 @@ Test(infer_range, wide_rows_and_their_directions_have_room) {
     struct saferoute_error why;
     cr_assert_eq(open_directions(&r, WIDE, 20, &why), 0, "%s", why.text);
     uint16_t *half = sr_alloc(WIDE, sizeof *half, NULL);
-    const struct saferoute_rows rows = {.features = half, .dtype = 1, .rows = 1, .width = WIDE};
+    const struct saferoute_rows rows = {
+        .features = half, .dtype = SAFEROUTE_FLOAT16, .rows = 1, .width = WIDE};
     struct saferoute_decision d;
     saferoute_decide(r, &d, &rows, NULL); /* would not come back */
     cr_expect(isfinite(d.logit));

@@ -55,7 +55,9 @@ Test(infer_decide, decides_on_the_logits) {
 static void check_halves(const struct saferoute_router *r) {
     float *x = rows_begin(ROWS, WIDTH, 2);
     uint16_t *half = sr_alloc((size_t)ROWS * WIDTH, sizeof *half, NULL);
-    for (int dtype = SAFEROUTE_FLOAT16; dtype <= SAFEROUTE_BFLOAT16; dtype++) {
+    static const enum saferoute_dtype dtypes[] = {SAFEROUTE_FLOAT16, SAFEROUTE_BFLOAT16};
+    for (size_t k = 0; k < SR_COUNT(dtypes); k++) {
+        const enum saferoute_dtype dtype = dtypes[k];
         float narrow[ROWS], wide[ROWS];
         sr_vec()->float_to_half(half, x, (size_t)ROWS * WIDTH);
         (dtype == SAFEROUTE_FLOAT16 ? sr_vec()->half_to_float
