@@ -250,6 +250,14 @@ Test(inspect, runs_tell_how_far_they_are) {
 
 /* ---- rows ---- */
 
+Test(inspect, of_two_dumps_it_says_what_was_not_compared) {
+    char *folder = folder_begin();
+    char *out = inspect(folder, GUARDS " " GUARDS);
+    expect_in(out, "\nno difference (features and single rows are not compared)\n");
+    sr_free(out);
+    folder_end(folder);
+}
+
 Test(inspect, dumps_tell_their_rows_and_labels) {
     char *folder = folder_begin(), arguments[256];
     char *stored = slurp(VECTORS "/eval_guards.json");

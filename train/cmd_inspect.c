@@ -99,7 +99,9 @@ static int print_two(const struct sr_inspection two[2], const struct sr_facts *d
         putchar('\n');
         sr_facts_print(stdout, differences);
         if (differences->n == 0)
-            puts("no difference");
+            printf("no difference%s\n", two[0].kind->family == SR_FAMILY_ROWS
+                                            ? " (features and single rows are not compared)"
+                                            : "");
         return 0;
     }
     struct sr_json *o = begin_json(), *files = sr_json_array(), *tree = sr_json_object();

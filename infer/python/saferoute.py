@@ -223,6 +223,8 @@ def _bytes(id):
 
 def _decision_json(decision, id):
     id = None if id is None else _bytes(id)
+    if id is not None and b"\0" in id:
+        raise ValueError("an id for the log holds no NUL: the line would end there")
     return _text(lambda out, size: _library.saferoute_decision_json(out, size, decision, id), JSON_SIZE)
 
 
