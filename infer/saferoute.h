@@ -84,8 +84,8 @@ enum saferoute_precision {
 
 /* What happens to rows whose features are far from those of training (saferoute_decision.range above the
  * router's limit). ROUTE: they go to the large guard, reason OUT_OF_RANGE. COUNT: they are decided by their
- * score and counted. OFF: not looked at, range is 0, and deciding is a few percent faster. Routers without
- * stored statistics (imported without --stats) have no such check. */
+ * score and counted. OFF: not looked at, range is 0, and a row takes 7 % fewer multiplications in the
+ * published network. Routers without stored statistics (imported without --stats) have no such check. */
 enum saferoute_range { SAFEROUTE_RANGE_ROUTE, SAFEROUTE_RANGE_COUNT, SAFEROUTE_RANGE_OFF };
 
 struct saferoute_options {
