@@ -27,7 +27,7 @@ static const struct {
      "was saved by a PyTorch before 1.6, or with _use_new_zipfile_serialization=False, as a bare pickle; "
      "load it there and torch.save it again"},
     {257, 5, "ustar", "is a tar, as PyTorch before 0.1.10 saved; load it there and torch.save it again"},
-    {0, 8, "\x89HDF\r\n\x1a\n", "is HDF5: a feature dump, which needs no converting, but no file of tensors"},
+    {0, 8, SR_HDF5_MAGIC, "is HDF5: a feature dump, which needs no converting, but no file of tensors"},
     {0, 2, "\x1f\x8b", "is compressed by gzip; unpack it first"},
     {0, 2, "\x80\x02", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
     {0, 2, "\x80\x03", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},

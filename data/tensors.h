@@ -22,6 +22,8 @@
 
 #include "nn/base/base.h"
 
+#define SR_HDF5_MAGIC "\x89HDF\r\n\x1a\n" /* the first 8 bytes of an HDF5 file */
+
 struct sr_tensors; /* open for reading; belongs to one thread */
 
 /* One tensor. Its number of items, and of bytes, is known to fit into 64 bits. */

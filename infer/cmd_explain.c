@@ -136,14 +136,17 @@ static int line_read(struct line *l, const char *option, struct sr_error *err) {
 
 /* ---- the features ---- */
 
-static bool is_hdf5(const char *path) {
-    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    unsigned char head[8] = {0};
-    FILE *f = fopen(path, "rbe");
-    const bool read = f && fread(head, 1, sizeof head, f) == sizeof head;
-    if (f)
-        fclose(f);
-    return read && memcmp(head, magic, sizeof magic) == 0;
+/* 1: HDF5, a dump; 0: another file; or a status. */
+static int is_hdf5(const char *path, struct sr_error *err) {
+    char head[8] = {0};
+    FILE *f;
+    uint64_t bytes;
+    const int status = sr_file_open(&f, &bytes, path, "a file of features", err);
+    if (status < 0)
+        return status;
+    const bool read = fread(head, 1, sizeof head, f) == sizeof head;
+    fclose(f);
+    return read && memcmp(head, SR_HDF5_MAGIC, sizeof head) == 0;
 }
 
 static int need_row(const struct explain_options *o, uint64_t rows, struct sr_error *err) {
@@ -329,9 +332,9 @@ static int run(const struct explain_options *o, bool row_given, struct sr_error 
                        : !o->decision ? "decision"
                                       : "features");
     int status = line_read(&l, o->decision, err);
-    if (status == 0)
-        status = is_hdf5(o->features) ? dump_row(&x, &width, o, row_given, &l, err)
-                                      : tensor_row(&x, &width, &dtype, o, row_given, err);
+    if (status == 0 && (status = is_hdf5(o->features, err)) >= 0)
+        status = status ? dump_row(&x, &width, o, row_given, &l, err)
+                        : tensor_row(&x, &width, &dtype, o, row_given, err);
     const struct saferoute_options options = options_of(&l);
     if (status == 0 && (status = saferoute_open(&router, o->model, &options, &why)) < 0)
         sr_fail(err, status, "%s", why.text);

@@ -9,8 +9,6 @@
 
 #include "train/inspect.h"
 
-#define HEADER_MAX ((uint64_t)100000000) /* bytes of a safetensors header: the format's own limit */
-
 static const struct sr_kind kinds[] = {
 #define X(name, text, kin)                                                                                   \
     {#name, text, SR_FAMILY_##kin, sr_inspect_##name##_recognise, sr_inspect_##name##_look},
@@ -28,7 +26,7 @@ static uint64_t header_length(const struct sr_peek *p) {
 }
 
 static bool begins_like_safetensors(const struct sr_peek *p) {
-    return p->n > 9 && header_length(p) <= HEADER_MAX && p->head[8] == '{';
+    return p->n > 9 && header_length(p) <= SR_SAFETENSORS_HEADER_MAX && p->head[8] == '{';
 }
 
 /* A header that is JSON but breaks a rule of the format is still shown, with what it breaks. */

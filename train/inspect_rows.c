@@ -13,7 +13,7 @@
 #define SOURCES_SHOWN 24
 
 bool sr_inspect_hdf5_recognise(const struct sr_peek *p) {
-    return p->n >= 8 && memcmp(p->head, "\x89HDF\r\n\x1a\n", 8) == 0;
+    return p->n >= 8 && memcmp(p->head, SR_HDF5_MAGIC, 8) == 0;
 }
 
 /* A table whose first line has a column prob. */

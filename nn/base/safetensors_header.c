@@ -16,8 +16,6 @@
 #include "nn/base/json.h"
 #include "nn/base/safetensors_header.h"
 
-#define HEADER_MAX 100000000u /* the format's own limit */
-
 struct extent { /* a tensor's bytes in the data section */
     uint64_t begin, end;
     size_t index; /* in the header */
@@ -59,11 +57,11 @@ static int read_header(struct reader *r, struct sr_error *err) {
         return status;
     for (int i = 0; i < 8; i++)
         length |= (uint64_t)prefix[i] << 8 * i;
-    if (length > HEADER_MAX || length > file_bytes - 8)
+    if (length > SR_SAFETENSORS_HEADER_MAX || length > file_bytes - 8)
         return sr_fail(err, SR_DATA,
                        "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64
                        " bytes, but the file has %" PRIu64 " (and %u is the limit)",
-                       r->path, length, file_bytes, HEADER_MAX);
+                       r->path, length, file_bytes, SR_SAFETENSORS_HEADER_MAX);
     r->h->data_at = 8 + length;
     r->h->data_bytes = file_bytes - r->h->data_at;
     char *text = sr_alloc(length + 1, 1, err);

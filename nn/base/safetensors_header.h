@@ -13,7 +13,8 @@
 
 #include "nn/base/safetensors.h"
 
-#define SR_SAFETENSORS_METADATA "__metadata__" /* the header's one key that is no tensor */
+#define SR_SAFETENSORS_HEADER_MAX 100000000u     /* bytes of a header: the format's own limit */
+#define SR_SAFETENSORS_METADATA   "__metadata__" /* the header's one key that is no tensor */
 
 struct sr_safetensors_header {
     uint64_t data_at;          /* byte of the file where the data section begins */
