@@ -13,7 +13,7 @@
 
 #include "data/data.h"
 #include "nn/base/safetensors_header.h"
-#include "train/facts.h"
+#include "nn/base/facts.h"
 
 /* X(name, what a user reads, family). Two files of one family can be compared. */
 #define SR_KIND_LIST(X)                                                                                      \

@@ -13,6 +13,7 @@
 #include "nn/base/decimal.h"
 #include "nn/base/ending.h"
 #include "nn/base/error.h"
+#include "nn/base/facts.h"
 #include "nn/base/json.h"
 #include "nn/base/log.h"
 #include "nn/base/option.h"

@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/facts.h"
+#include "nn/base/facts.h"
+
+#include "nn/base/alloc.h"
+#include "nn/base/error.h"
+#include "nn/base/option.h"
+#include "nn/base/utf8.h"
 
 #define LABEL       19 /* columns of a key */
 #define SHORT       36 /* two texts of so many bytes stand on one line */

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "nn/base/base.h"
+#include "nn/base/json.h"
 
 struct sr_fact {
     const char *section; /* static storage */

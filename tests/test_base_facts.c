@@ -1,10 +1,10 @@
-/* test_train_facts.c: facts on the screen, as JSON and side by side.
+/* test_base_facts.c: facts on the screen, as JSON and side by side.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "run_program.h"
 
-#include "train/facts.h"
+#include "nn/base/facts.h"
 
 static char *printed(const struct sr_facts *f) {
     char *text = NULL;
