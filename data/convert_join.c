@@ -10,69 +10,38 @@
 #include <string.h>
 
 #include "data/convert.h"
-#include "data/names.h"
+#include "data/ids.h"
 
-/* Ids of one table's rows. */
-struct ids {
-    const char *path;
-    const struct sr_field *of;
-};
+static const char *field_text(const void *of, size_t row) {
+    return sr_field_at(of, row);
+}
 
-static bool same_rows(size_t *row, struct ids a, struct ids b) {
+static struct sr_ids ids_of(const struct sr_sources *s, size_t table) {
+    return (struct sr_ids){s->table[table]->path, s->id[table].rows, field_text, &s->id[table]};
+}
+
+static bool same_rows(size_t *row, struct sr_ids a, struct sr_ids b) {
     size_t i = 0;
-    while (i < a.of->rows && strcmp(sr_field_at(a.of, i), sr_field_at(b.of, i)) == 0)
+    while (i < a.rows && strcmp(sr_ids_at(a, i), sr_ids_at(b, i)) == 0)
         i++;
     *row = i;
-    return i == a.of->rows;
-}
-
-static int fail_twice(struct ids x, size_t row, struct sr_error *err) {
-    return sr_fail(err, SR_DATA,
-                   "%s: row %zu: the id \"%.60s\" is there twice, so rows cannot be joined by id", x.path,
-                   row, sr_field_at(x.of, row));
-}
-
-/* order[i]: the row of b that has the id of a's row i. */
-static int find_order(size_t *order, struct sr_names *names, struct ids a, struct ids b,
-                      struct sr_error *err) {
-    int32_t number;
-    for (size_t i = 0; i < a.of->rows; i++) {
-        if (sr_names_add(names, sr_field_at(a.of, i), &number, err) < 0)
-            return SR_NOMEM;
-        if ((size_t)number != i)
-            return fail_twice(a, i, err);
-        order[i] = SIZE_MAX;
-    }
-    for (size_t i = 0; i < b.of->rows; i++) {
-        if (sr_names_add(names, sr_field_at(b.of, i), &number, err) < 0)
-            return SR_NOMEM;
-        if ((size_t)number >= a.of->rows)
-            return sr_fail(
-                err, SR_DATA,
-                "%s: row %zu: no row of %s has the id \"%.60s\"; columns called id name the same rows "
-                "in all files, so give another name to one that does not",
-                b.path, i, a.path, sr_field_at(b.of, i));
-        if (order[number] != SIZE_MAX)
-            return fail_twice(b, i, err);
-        order[number] = i;
-    }
-    return 0;
+    return i == a.rows;
 }
 
 /* Brings the columns of b's table t into the order of a. */
-static int reorder(const struct sr_table *t, struct ids a, struct ids b, struct sr_error *err) {
-    struct sr_names names = {0};
-    size_t *order = sr_alloc(a.of->rows, sizeof *order, err);
-    int status = order ? find_order(order, &names, a, b, err) : SR_NOMEM;
+static int reorder(const struct sr_table *t, struct sr_ids a, struct sr_ids b, struct sr_error *err) {
+    struct sr_ids_match m;
+    int status = sr_ids_match(&m, a, b, err);
+    if (status == 0 && m.only_b > 0)
+        status =
+            sr_fail(err, SR_DATA,
+                    "%s: row %zu: no row of %s has the id \"%.60s\"; columns called id name the same rows "
+                    "in all files, so give another name to one that does not",
+                    b.path, m.first_only_b, a.path, sr_ids_at(b, m.first_only_b));
     for (size_t i = 0; i < t->fields && status == 0; i++)
-        status = sr_field_reorder(t->field[i], order, err);
-    sr_names_free(&names);
-    sr_free(order);
+        status = sr_field_reorder(t->field[i], m.row, err);
+    sr_ids_match_free(&m);
     return status;
-}
-
-static struct ids ids_of(const struct sr_sources *s, size_t table) {
-    return (struct ids){s->table[table]->path, &s->id[table]};
 }
 
 /* The table whose order the others take: that of the features, or, where it has no ids, the first with some,
