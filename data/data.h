@@ -59,6 +59,9 @@ struct sr_data_options {
      * wrong with it is not looked at. */
     bool features_only;
     int labels; /* enum sr_labels */
+    /* For looking at what there is, not for training: a dump with neither /label nor all it follows from is
+     * not refused, but has no labels; its other columns are read. */
+    bool label_optional;
     /* A guard's verdict is unsafe from this probability on. 0: the dump's root attribute of that name, else
      * .5. One that is given recuts the verdicts from the probabilities, which must be there then, and wins
      * over _pred. Rounded to the type of the file's probabilities, as NumPy rounds a Python float. */
@@ -190,6 +193,7 @@ struct sr_scan {
     double *mean;      /* [width], over the good rows; NaN without any */
     double *deviation; /* [width], population (divides by n) */
     uint64_t *hash;    /* [rows], sr_row_hash of each */
+    float *length;     /* [rows], Euclidean; NaN of a bad row */
     /* SHA-256 over rows and width (uint64), labels (uint8 each; nothing where there are none), and rows
      * floor(i*rows/m) for i < m = min(rows, 1024) as float32; all little-endian. The form of the file does
      * not matter, nor does where features are kept. */

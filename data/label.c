@@ -94,13 +94,15 @@ static int check_stored(struct sr_dump *d, struct sr_error *err) {
 
 /* ---- labels ---- */
 
-static int read_checked(struct sr_dump *d, const char *name, struct sr_error *err) {
+static int read_checked(struct sr_dump *d, const char *name, bool optional, struct sr_error *err) {
+    if (!name && is_derivable(d))
+        return derive_all(d, err);
     if (!name)
-        return is_derivable(d) ? derive_all(d, err)
-                               : fail_underivable(d,
-                                                  "no dataset /label (nor labels, y, target), nor all it "
-                                                  "follows from; missing:",
-                                                  err);
+        return optional ? 0
+                        : fail_underivable(d,
+                                           "no dataset /label (nor labels, y, target), nor all it "
+                                           "follows from; missing:",
+                                           err);
     int status = sr_column_binary(&d->label, d, name, name, err);
     return status == 0 && is_derivable(d) ? check_stored(d, err) : status;
 }
@@ -128,5 +130,6 @@ int sr_label_read(struct sr_dump *d, const struct sr_data_options *options, stru
     status = sr_column_dataset(&name, d, options->names.label, sr_roles[SR_ROLE_LABEL].names, err);
     if (status < 0)
         return status;
-    return options->labels == SR_LABELS_STORED ? read_stored(d, name, err) : read_checked(d, name, err);
+    return options->labels == SR_LABELS_STORED ? read_stored(d, name, err)
+                                               : read_checked(d, name, options->label_optional, err);
 }

@@ -60,6 +60,13 @@ static void hash_rows(struct scanner *s, size_t first, size_t n) {
     }
 }
 
+static float length_of(const float *x, size_t width) {
+    double sum = 0;
+    for (size_t k = 0; k < width; k++)
+        sum += (double)x[k] * (double)x[k];
+    return (float)sqrt(sum);
+}
+
 static int fetch(struct scanner *s, size_t first, size_t n, struct sr_error *err) {
     const struct sr_data_private *in = s->d->in;
     const unsigned char *raw = s->raw;
@@ -76,6 +83,7 @@ static int fetch(struct scanner *s, size_t first, size_t n, struct sr_error *err
         sr_feature_to_float(s->x + r * width, raw + r * in->row_bytes, width, in->type);
         s->good[r] = (uint8_t)sr_vec()->all_finite(s->x + r * width, width);
         s->scan->hash[first + r] = sr_row_hash(s->x + r * width, width);
+        s->scan->length[first + r] = s->good[r] ? length_of(s->x + r * width, width) : NAN;
     }
     return 0;
 }
@@ -143,11 +151,12 @@ static int allocate(struct scanner *s, struct sr_error *err) {
     s->scan->mean = sr_alloc(width, sizeof(double), err);
     s->scan->deviation = sr_alloc(width, sizeof(double), err);
     s->scan->hash = sr_alloc(s->d->rows, sizeof(uint64_t), err);
+    s->scan->length = sr_alloc(s->d->rows, sizeof(float), err);
     s->raw = sr_alloc(s->d->in->kept ? 0 : SCAN_ROWS, s->d->in->row_bytes, err);
     s->x = sr_alloc(SCAN_ROWS * sizeof(float), width, err);
     s->good = sr_alloc(SCAN_ROWS, 1, err);
     s->reference = sr_alloc(width, sizeof(float), err);
-    bool results = s->scan->mean && s->scan->deviation && s->scan->hash;
+    bool results = s->scan->mean && s->scan->deviation && s->scan->hash && s->scan->length;
     return results && s->raw && s->x && s->good && s->reference ? 0 : SR_NOMEM;
 }
 
@@ -184,5 +193,6 @@ void sr_scan_free(struct sr_scan *scan) {
     sr_free(scan->mean);
     sr_free(scan->deviation);
     sr_free(scan->hash);
+    sr_free(scan->length);
     *scan = (struct sr_scan){0};
 }

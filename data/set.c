@@ -303,7 +303,9 @@ static const char *cut_text(char text[64], const struct sr_cut *cut) {
 }
 
 void sr_data_labels_text(char text[256], const struct sr_data *d) {
-    const char *labels = d->label_derived ? "derived from gold and verdicts" : "as stored";
+    const char *labels = !d->label          ? "none"
+                         : d->label_derived ? "derived from gold and verdicts"
+                                            : "as stored";
     char small[64], large[64];
     if (d->small_pred || d->large_pred)
         snprintf(text, 256, "%s; unsafe from: small guard %s, large guard %s", labels,
