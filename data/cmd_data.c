@@ -87,6 +87,7 @@ static int synth(int argc, char **argv) {
 /* X(name, function, one line of help) */
 #define DATA_COMMANDS(X)                                                                                     \
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
+    X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
     X(synth, synth, "a synthetic feature dump")
 
 static int run(const char *name, int argc, char **argv, bool *found) {

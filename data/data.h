@@ -371,22 +371,13 @@ int sr_data_read_scores(float *prob, const char *path, const struct sr_data *d, 
 
 /* ---- looking ---- */
 
-/* What a file holds, without a look at features. */
-struct sr_data_look {
-    char columns[2048]; /* of HDF5: "features [12, 8] float16, label [12] uint8", cut with "..." */
-    bool is_scores;     /* there is a column prob, and nothing that could be features: what infer wrote */
-    /* of scores: */
-    size_t rows, scored; /* all; those with a prob */
-    bool has_decision;   /* then large says how many rows go to the large guard */
-    size_t large;
-    double low, high, mean; /* of the probs; NaN without any */
-};
-/* Errors of opening; SR_DATA where a column prob holds no numbers. Of a CSV file without that column too. */
-int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_error *err);
-int sr_data_look_csv(struct sr_data_look *out, const char *path, struct sr_error *err);
-
-/* How features are kept: "float16", "bfloat16" or "float32" (float64 files too); static storage. */
-const char *sr_data_feature_type(const struct sr_data *d);
+/* What is known of a dump, or of scores that infer wrote, as facts (facts.h); title, where it is set, says
+ * which of them. Features are not read: how they lie in the file is known without. A dump whose labels cannot
+ * be used, or that has none, tells the rest. Errors of opening; SR_DATA too where a column prob holds no
+ * numbers, and of a table (CSV) without that column. */
+int sr_data_facts_hdf5(struct sr_facts *f, const char **title, const char *path,
+                       const struct sr_data_options *how, struct sr_error *err);
+int sr_data_facts_csv(struct sr_facts *f, const char *path, struct sr_error *err);
 
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);

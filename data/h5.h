@@ -64,6 +64,24 @@ bool sr_h5_has(const struct sr_h5 *f, const char *name);
 /* SR_DATA if name is no dataset. */
 int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);
 
+enum sr_h5_layout_kind {
+    SR_H5_ONE_PIECE, /* contiguous, or within the dataset's header */
+    SR_H5_CHUNKS,
+    SR_H5_ELSEWHERE /* in other files: external or virtual */
+};
+
+/* How a dataset lies in its file. */
+struct sr_h5_storage {
+    enum sr_h5_layout_kind kind;
+    uint64_t chunk[SR_H5_RANK]; /* the first dimensions, the rest 1; without chunks the shape */
+    char filters[64];           /* "shuffle, gzip 4" in the order of writing, cut with "..."; "" for none */
+    bool packed;                /* a filter makes it smaller */
+    uint64_t bytes;             /* that it takes in the file */
+};
+
+/* SR_DATA if name is no dataset. */
+int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err);
+
 /* "features [12, 8] float16, label [12] uint8": the root's members into text, cut with "..." where it is
  * full. */
 void sr_h5_list(const struct sr_h5 *f, char *text, size_t size);

@@ -1,7 +1,9 @@
-/* look.c: what an HDF5 file or a table of scores holds, without a look at features; see data.h.
+/* look.c: what an HDF5 file or a table of scores holds, without a look at features; see look.h.
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/look.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +11,9 @@
 
 #include "data/csv.h"
 #include "data/h5.h"
-#include "data/set.h"
 
 /* False for what is neither a probability nor NaN, which a row without one has. */
-static bool take_prob(struct sr_data_look *l, double prob) {
+static bool take_prob(struct sr_look *l, double prob) {
     l->rows++;
     if (isnan(prob))
         return true;
@@ -25,11 +26,11 @@ static bool take_prob(struct sr_data_look *l, double prob) {
     return true;
 }
 
-static void begin(struct sr_data_look *l) {
-    *l = (struct sr_data_look){.low = (double)NAN, .high = (double)NAN};
+static void begin(struct sr_look *l) {
+    *l = (struct sr_look){.low = (double)NAN, .high = (double)NAN};
 }
 
-static void end(struct sr_data_look *l) {
+static void end(struct sr_look *l) {
     l->mean = l->scored ? l->mean / (double)l->scored : (double)NAN;
 }
 
@@ -44,7 +45,7 @@ static bool may_be_features(const struct sr_h5 *f) {
 }
 
 struct taking {
-    struct sr_data_look *look;
+    struct sr_look *look;
     const struct sr_h5 *file;
 };
 
@@ -66,7 +67,7 @@ static int take_decisions(void *user, const double *values, size_t n, struct sr_
     return 0;
 }
 
-static int look_at_probs(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+static int look_at_probs(struct sr_look *l, const struct sr_h5 *f, struct sr_error *err) {
     struct taking t = {l, f};
     struct sr_h5_info info;
     int status = sr_h5_info(f, "prob", &info, err);
@@ -77,7 +78,7 @@ static int look_at_probs(struct sr_data_look *l, const struct sr_h5 *f, struct s
     return sr_h5_each_double(f, "prob", take_probs, &t, err);
 }
 
-static int look_at_decisions(struct sr_data_look *l, const struct sr_h5 *f, struct sr_error *err) {
+static int look_at_decisions(struct sr_look *l, const struct sr_h5 *f, struct sr_error *err) {
     struct taking t = {l, f};
     struct sr_h5_info info;
     if (!sr_h5_has(f, "decision"))
@@ -89,7 +90,7 @@ static int look_at_decisions(struct sr_data_look *l, const struct sr_h5 *f, stru
     return sr_h5_each_double(f, "decision", take_decisions, &t, err);
 }
 
-int sr_data_look_hdf5(struct sr_data_look *out, const char *path, struct sr_error *err) {
+int sr_look_hdf5(struct sr_look *out, const char *path, struct sr_error *err) {
     struct sr_h5 *f;
     begin(out);
     int status = sr_h5_open(&f, path, err);
@@ -111,8 +112,8 @@ static int fail_prob(const char *path, const struct sr_csv *csv, const char *tex
                    sr_csv_line(csv), text);
 }
 
-static int take_records(struct sr_data_look *l, const char *path, struct sr_csv *csv, size_t prob,
-                        size_t decision, struct sr_error *err) {
+static int take_records(struct sr_look *l, const char *path, struct sr_csv *csv, size_t prob, size_t decision,
+                        struct sr_error *err) {
     int status;
     while ((status = sr_csv_next(csv, err)) > 0) {
         const char *text = sr_csv_field(csv, prob);
@@ -124,7 +125,7 @@ static int take_records(struct sr_data_look *l, const char *path, struct sr_csv 
     return status;
 }
 
-int sr_data_look_csv(struct sr_data_look *out, const char *path, struct sr_error *err) {
+int sr_look_csv(struct sr_look *out, const char *path, struct sr_error *err) {
     struct sr_csv *csv;
     size_t prob = SR_CSV_NONE, decision = SR_CSV_NONE;
     begin(out);
@@ -143,12 +144,4 @@ int sr_data_look_csv(struct sr_data_look *out, const char *path, struct sr_error
     end(out);
     sr_csv_close(csv);
     return status;
-}
-
-/* ---- dumps ---- */
-
-const char *sr_data_feature_type(const struct sr_data *d) {
-    return d->in->type == SR_FEATURE_HALF     ? "float16"
-           : d->in->type == SR_FEATURE_BFLOAT ? "bfloat16"
-                                              : "float32";
 }

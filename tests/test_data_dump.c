@@ -188,6 +188,20 @@ Test(data_dump, labels_may_be_optional) {
     sr_data_close(d);
 }
 
+/* A dump of one guard, whose other columns are still worth a look. */
+Test(data_dump, a_dump_without_labels_keeps_its_other_columns) {
+    const struct sr_data_options optional = {.label_optional = true};
+    char text[256];
+    struct sr_data *d = open_fixture("label_column", &optional);
+    cr_expect_not_null(d->label);
+    sr_data_close(d);
+    d = open_fixture("no_label", &optional);
+    cr_expect_null(d->label);
+    sr_data_labels_text(text, d);
+    cr_expect_str_eq(text, "none");
+    sr_data_close(d);
+}
+
 Test(data_dump, ids_groups_sources) {
     struct sr_data *d = open_fixture("full", NULL);
     cr_expect_str_eq(d->id[11], "row-11");

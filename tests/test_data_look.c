@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "data/look.h"
 #include "tests/dump_fixture.h"
 #include "tests/run_program.h"
 
@@ -13,8 +14,8 @@ static struct sr_error err;
 
 /* Three bands, the ends of the first two and the last row unlike the rest; chunks larger than a band. */
 Test(data_look, scores_of_many_bands_are_counted_row_by_row) {
-    struct sr_data_look l;
-    cr_assert_eq(sr_data_look_hdf5(&l, DUMPS "/scores_long.h5", &err), 0, "%s", err.text);
+    struct sr_look l;
+    cr_assert_eq(sr_look_hdf5(&l, DUMPS "/scores_long.h5", &err), 0, "%s", err.text);
     cr_expect(l.is_scores && l.has_decision);
     cr_expect_eq(l.rows, 150000);
     cr_expect_eq(l.scored, 149999);
@@ -27,28 +28,28 @@ Test(data_look, scores_of_many_bands_are_counted_row_by_row) {
 
 /* 1.4 KB that say 2^27 rows. */
 Test(data_look, rows_that_nobody_wrote_are_not_read) {
-    struct sr_data_look l;
-    cr_expect_eq(sr_data_look_hdf5(&l, DUMPS "/scores_unwritten.h5", &err), SR_DATA);
+    struct sr_look l;
+    cr_expect_eq(sr_look_hdf5(&l, DUMPS "/scores_unwritten.h5", &err), SR_DATA);
     expect_in(err.text, "/prob says that it has 134217728 rows, but the file has only 0 bytes of them");
 }
 
 Test(data_look, a_prob_is_a_number_from_0_to_1) {
     static const char *const texts[] = {"0x1p-1", " 0.5", "0,5", "1.5", "-0.1", "inf", "much"};
-    struct sr_data_look l;
+    struct sr_look l;
     char *folder = folder_begin(), path[256], table[64];
     snprintf(path, sizeof path, "%s/s.csv", folder);
     for (size_t i = 0; i < SR_COUNT(texts); i++) {
         snprintf(table, sizeof table, "row,prob\n0,0.5\n1,\"%s\"\n", texts[i]);
         cr_assert_eq(sr_atomic_file_write(path, table, strlen(table), &err), 0);
-        cr_expect_eq(sr_data_look_csv(&l, path, &err), SR_DATA, "%s", texts[i]);
+        cr_expect_eq(sr_look_csv(&l, path, &err), SR_DATA, "%s", texts[i]);
         snprintf(table, sizeof table, "line 3: prob is \"%s\"", texts[i]);
         expect_in(err.text, table);
     }
     snprintf(table, sizeof table, "row,prob\n0,0.5\n1,nan\n2,\n3,1\n");
     cr_assert_eq(sr_atomic_file_write(path, table, strlen(table), &err), 0);
-    cr_assert_eq(sr_data_look_csv(&l, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_look_csv(&l, path, &err), 0, "%s", err.text);
     cr_expect(l.rows == 4 && l.scored == 2 && l.mean == .75);
-    cr_expect_eq(sr_data_look_hdf5(&l, DUMPS "/scores_above.h5", &err), SR_DATA);
+    cr_expect_eq(sr_look_hdf5(&l, DUMPS "/scores_above.h5", &err), SR_DATA);
     expect_in(err.text, "row 2: prob is \"1.5\"");
     folder_end(folder);
 }

@@ -285,8 +285,17 @@ Test(inspect, dumps_tell_their_rows_and_labels) {
 Test(inspect, a_dump_whose_labels_are_no_use_still_tells_the_rest) {
     char *folder = folder_begin();
     char *out = inspect(folder, VECTORS "/eval_unlabelled.h5 --features last_hidden");
-    expect_in(out, "\nlabels             cannot be used: ");
+    expect_in(out, "\nlabels             none\n");
     expect_in(out, "\nfeature_model      unknown\n");
+    sr_free(out);
+    out = inspect(folder, SR_SOURCE_DIR "/tests/dumps/disagree.h5");
+    expect_in(out, "\nlabels             cannot be used: ");
+    expect_in(out, "\ngold               4 of 12, 33.33 % unsafe\n");
+    expect_in(out, "\ntrain              no   missing: labels that can be used (see labels)\n");
+    sr_free(out);
+    out = inspect(folder, SR_SOURCE_DIR "/tests/dumps/bad_weight_nan.h5");
+    expect_in(out, "\nlabels             cannot be used: ");
+    expect_not_in(out, "\ngold ");
     sr_free(out);
     folder_end(folder);
 }

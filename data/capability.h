@@ -1,0 +1,47 @@
+/* capability.h: what can be done with a dump, by the columns it has, and what is missing for the rest.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_CAPABILITY_H
+#define SR_CAPABILITY_H
+
+#include "data/data.h"
+
+/* What a dump may lack. X(NAME, how a user is told) */
+#define SR_NEED_LIST(X)                                                                                      \
+    X(LABEL, "/label (or gold and both guards' verdicts)")                                                   \
+    X(USABLE, "labels that can be used (see labels)")                                                        \
+    X(CLASSES, "rows of both classes")                                                                       \
+    X(GOLD, "/gold")                                                                                         \
+    X(SMALL, "/small_prob or /small_pred")                                                                   \
+    X(LARGE, "/large_prob or /large_pred")                                                                   \
+    X(SMALL_PROB, "/small_prob")                                                                             \
+    X(ID, "/id")                                                                                             \
+    X(GROUP, "/group")                                                                                       \
+    X(SOURCE, "/source")                                                                                     \
+    X(WEIGHT, "/weight")                                                                                     \
+    X(HEAD, "/verdict_head")                                                                                 \
+    X(POST, "feature_norm post")
+
+enum sr_need {
+#define X(name, text) SR_NEED_##name,
+    SR_NEED_LIST(X)
+#undef X
+        SR_NEEDS
+};
+
+struct sr_capability {
+    const char *key, *what; /* "headroom"; which commands, or what they do with it */
+    unsigned needs;         /* bit 1 << enum sr_need */
+};
+
+#define SR_CAPABILITIES 13
+extern const struct sr_capability sr_capabilities[SR_CAPABILITIES];
+
+/* What of enum sr_need d lacks, as bits; labels_usable: nothing is wrong with those it has. Of a set of one
+ * dump. */
+unsigned sr_capability_lacks(const struct sr_data *d, bool labels_usable);
+
+const char *sr_need_text(enum sr_need need); /* static storage */
+
+#endif

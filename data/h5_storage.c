@@ -1,0 +1,77 @@
+/* h5_storage.c: how a dataset lies in its file: chunks, filters, bytes. See h5.h.
+ *
+ * Only what the file's header says is looked at; no chunk is read.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/h5.h"
+
+/* "gzip 4": filter i of the list. */
+static void filter_text(char *text, size_t size, bool *packs, hid_t create, unsigned i) {
+    char name[40] = "";
+    unsigned flags, values[8] = {0};
+    size_t n = SR_COUNT(values);
+    const H5Z_filter_t filter = H5Pget_filter2(create, i, &flags, &n, values, sizeof name, name, NULL);
+    *packs = filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
+    if (filter == H5Z_FILTER_DEFLATE)
+        snprintf(text, size, "gzip %u", values[0]);
+    else if (filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32)
+        snprintf(text, size, "%s", filter == H5Z_FILTER_SHUFFLE ? "shuffle" : "fletcher32");
+    else
+        snprintf(text, size, "%.39s (HDF5 filter %d)", *name ? name : "unnamed", (int)filter);
+}
+
+static void look_at_filters(struct sr_h5_storage *s, hid_t create) {
+    const int n = H5Pget_nfilters(create);
+    size_t used = 0;
+    for (int i = 0; i < n; i++) {
+        char text[80];
+        bool packs;
+        filter_text(text, sizeof text, &packs, create, (unsigned)i);
+        s->packed = s->packed || packs;
+        if (used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
+            snprintf(s->filters + used, sizeof s->filters - used, "%s...", used ? ", " : "");
+            return;
+        }
+        used += (size_t)snprintf(s->filters + used, sizeof s->filters - used, "%s%s", used ? ", " : "", text);
+    }
+}
+
+static void look_at_layout(struct sr_h5_storage *s, hid_t create) {
+    hsize_t chunk[H5S_MAX_RANK];
+    const H5D_layout_t layout = H5Pget_layout(create);
+    const int rank = layout == H5D_CHUNKED ? H5Pget_chunk(create, H5S_MAX_RANK, chunk) : 0;
+    s->kind = layout == H5D_CHUNKED                                        ? SR_H5_CHUNKS
+              : layout == H5D_VIRTUAL || H5Pget_external_count(create) > 0 ? SR_H5_ELSEWHERE
+                                                                           : SR_H5_ONE_PIECE;
+    for (int i = 0; i < rank && i < SR_H5_RANK; i++)
+        s->chunk[i] = chunk[i];
+}
+
+int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err) {
+    struct sr_h5_info info;
+    *s = (struct sr_h5_storage){0};
+    int status = sr_h5_info(f, name, &info, err);
+    if (status < 0)
+        return status;
+    memcpy(s->chunk, info.shape, sizeof s->chunk);
+    sr_h5_lock();
+    const hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    const hid_t create = dataset < 0 ? -1 : H5Dget_create_plist(dataset);
+    if (create < 0) {
+        status = sr_h5_fail(err, SR_DATA, "%s: /%s says not how it is stored", f->path, name);
+    } else {
+        look_at_layout(s, create);
+        look_at_filters(s, create);
+        s->bytes = H5Dget_storage_size(dataset);
+        H5Pclose(create);
+    }
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    sr_h5_unlock();
+    return status;
+}
