@@ -50,6 +50,16 @@ void sr_print_share(const char *what, const uint8_t *column, size_t rows) {
         printf(", unknown: %zu", rows - known);
 }
 
+int sr_print_facts_json(struct sr_json *head, const struct sr_facts *f, struct sr_error *err) {
+    sr_facts_json(head, f);
+    char *text = sr_json_text(head, 1, err);
+    if (text)
+        puts(text);
+    sr_json_free(head);
+    sr_free(text);
+    return text ? 0 : SR_NOMEM;
+}
+
 /* Reads back what was written, so that the counts are the file's. */
 static int print_dump(const char *path, struct sr_error *err) {
     struct sr_data *d;
@@ -86,6 +96,7 @@ static int synth(int argc, char **argv) {
 
 /* X(name, function, one line of help) */
 #define DATA_COMMANDS(X)                                                                                     \
+    X(compare, sr_cmd_data_compare, "two dumps of the same rows, row by row")                                \
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
     X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
     X(synth, synth, "a synthetic feature dump")

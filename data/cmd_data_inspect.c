@@ -54,13 +54,7 @@ static int print_json(const char *path, const char *title, const struct sr_facts
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_json_set(o, "file", sr_json_string(path));
     sr_json_set(o, "title", sr_json_string(title));
-    sr_facts_json(o, f);
-    char *text = sr_json_text(o, 1, err);
-    if (text)
-        puts(text);
-    sr_json_free(o);
-    sr_free(text);
-    return text ? 0 : SR_NOMEM;
+    return sr_print_facts_json(o, f, err);
 }
 
 static int print_facts(const char *path, const char *title, const struct sr_facts *f) {

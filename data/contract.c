@@ -37,6 +37,13 @@ const char *sr_contract_key(int k) {
     return key[k].name;
 }
 
+const char *sr_contract_value(const struct sr_data *d, int k) {
+    for (size_t i = 0; i < d->contract_count; i++)
+        if (strcmp(d->contract[i].key, key[k].name) == 0)
+            return d->contract[i].value;
+    return NULL;
+}
+
 /* A default that nobody stated is passed on only where the labels are known to follow from it. */
 static int claim_threshold(struct sr_claim *claim, const struct sr_dump *d, const struct sr_guard *g,
                            struct sr_error *err) {

@@ -11,6 +11,7 @@
 #include "data/amplification.h"
 #include "data/capability.h"
 #include "data/column.h"
+#include "data/contract.h"
 #include "data/role.h"
 #include "data/set.h"
 
@@ -169,13 +170,8 @@ static void add_uses(struct sr_facts *f, const struct sr_data *d, bool labels_us
 
 static void add_contract(struct sr_facts *f, const struct sr_data *d) {
     sr_facts_section(f, "contract");
-    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
-        const char *value = NULL;
-        for (size_t i = 0; i < d->contract_count; i++)
-            if (strcmp(d->contract[i].key, sr_contract_key(k)) == 0)
-                value = d->contract[i].value;
-        sr_facts_text(f, sr_contract_key(k), value);
-    }
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        sr_facts_text(f, sr_contract_key(k), sr_contract_value(d, k));
 }
 
 /* Opens the dump as it is to be; where its labels are no use, with its other columns; where these are no use

@@ -1,0 +1,282 @@
+/* compare_facts.c: a comparison of two dumps, as facts. See compare.h.
+ *
+ * The first dump is called A and the second B, as on the command line; rows are those of A.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <string.h>
+
+#include "data/compare.h"
+#include "data/contract.h"
+
+#define NAME_TEXT 80
+
+/* "row 17 (id-a)" into text, of a dump's row. Returns text. */
+static const char *name_row(char text[NAME_TEXT], const struct sr_data *d, size_t row) {
+    if (d->id)
+        snprintf(text, NAME_TEXT, "row %zu (%.40s)", row, d->id[row]);
+    else
+        snprintf(text, NAME_TEXT, "row %zu", row);
+    return text;
+}
+
+static const char *name_pair(char text[NAME_TEXT], const struct sr_comparison *c, size_t pair) {
+    return name_row(text, c->d[0], c->pairs.row[0][pair]);
+}
+
+static struct sr_json *row_value(const struct sr_data *d, size_t row) {
+    struct sr_json *value = sr_json_object();
+    sr_json_set(value, "row", sr_json_integer((int64_t)row));
+    sr_json_set(value, "id", sr_json_string(d->id ? d->id[row] : NULL));
+    return value;
+}
+
+/* The pair's row in A and in B, with a number. */
+static struct sr_json *pair_value(const struct sr_comparison *c, size_t pair, double number) {
+    struct sr_json *value = row_value(c->d[0], c->pairs.row[0][pair]);
+    sr_json_set(value, "row_b", sr_json_integer((int64_t)c->pairs.row[1][pair]));
+    sr_json_set(value, "value", sr_json_number(number));
+    return value;
+}
+
+/* ---- rows ---- */
+
+static void add_only(struct sr_facts *f, const char *key, const struct sr_comparison *c, int side) {
+    char count[SR_COUNT_TEXT], name[NAME_TEXT];
+    const size_t n = c->pairs.only[side], row = c->pairs.first_only[side];
+    struct sr_json *value = sr_json_object();
+    sr_json_set(value, "rows", sr_json_integer((int64_t)n));
+    sr_json_set(value, "first", n ? row_value(c->d[side], row) : sr_json_null());
+    if (n > 0)
+        sr_facts_add(f, key, value, "%s, the first is %s", sr_count_text(count, n),
+                     name_row(name, c->d[side], row));
+    else
+        sr_facts_add(f, key, value, "none");
+}
+
+static void add_rows(struct sr_facts *f, const struct sr_comparison *c) {
+    sr_facts_section(f, "rows");
+    sr_facts_count(f, "rows_a", c->d[0]->rows);
+    sr_facts_count(f, "rows_b", c->d[1]->rows);
+    sr_facts_count(f, "in_both", c->pairs.n);
+    add_only(f, "only_a", c, 0);
+    add_only(f, "only_b", c, 1);
+}
+
+/* ---- features ---- */
+
+static void add_cosine(struct sr_facts *f, const struct sr_comparison *c) {
+    const struct sr_feature_summary *s = &c->features;
+    char text[SR_COSINE_WORST * (NAME_TEXT + 16)] = "", name[NAME_TEXT];
+    struct sr_json *value = sr_json_object(), *worst = sr_json_array();
+    sr_json_set(value, "min", sr_json_number(s->cosine_min));
+    sr_json_set(value, "p1", sr_json_number(s->cosine_1));
+    sr_json_set(value, "median", sr_json_number(s->cosine_50));
+    sr_facts_add(f, "cosine", value, "min %.6f, 1 %% %.6f, median %.6f", s->cosine_min, s->cosine_1,
+                 s->cosine_50);
+    for (size_t i = 0; i < s->n_worst; i++) {
+        const double cosine = c->row[s->worst[i]].cosine;
+        const size_t used = strlen(text);
+        sr_json_append(worst, pair_value(c, s->worst[i], cosine));
+        snprintf(text + used, sizeof text - used, "%s%.6f %s", i ? "\n" : "", cosine,
+                 name_pair(name, c, s->worst[i]));
+    }
+    sr_facts_add(f, "lowest_cosines", worst, "%s", text);
+    if (s->cosine_min > 1 - 5e-7) /* which prints as 1 */
+        sr_facts_hush(f);
+}
+
+static void add_largest(struct sr_facts *f, const struct sr_comparison *c) {
+    const struct sr_feature_summary *s = &c->features;
+    const struct sr_row_difference *of = &c->row[s->largest_pair];
+    const double relative = (double)c->row[s->relative_pair].relative;
+    char name[NAME_TEXT];
+    struct sr_json *value = pair_value(c, s->largest_pair, (double)of->largest);
+    sr_json_set(value, "feature", sr_json_integer((int64_t)of->column));
+    if (of->largest > 0)
+        sr_facts_add(f, "largest_difference", value, "%.4g, of feature %u of %s", (double)of->largest,
+                     (unsigned)of->column, name_pair(name, c, s->largest_pair));
+    else
+        sr_facts_add(f, "largest_difference", value, "0");
+    value = pair_value(c, s->relative_pair, relative);
+    if (relative > 0)
+        sr_facts_add(f, "row_difference", value, "up to %.4g of a row's length, %s", relative,
+                     name_pair(name, c, s->relative_pair));
+    else
+        sr_facts_add(f, "row_difference", value, "0");
+}
+
+static void add_scale(struct sr_facts *f, const struct sr_feature_summary *s) {
+    static const char *const keys[] = {"other", "same", "unit_a", "unit_b", "constant", "varies"};
+    struct sr_json *value = sr_json_object();
+    sr_json_set(value, "p1", sr_json_number(s->ratio_1));
+    sr_json_set(value, "median", sr_json_number(s->ratio_50));
+    sr_json_set(value, "p99", sr_json_number(s->ratio_99));
+    sr_facts_add(f, "length_ratio", value, "B to A: %.4g to %.4g for 98 %% of the rows, median %.4g",
+                 s->ratio_1, s->ratio_99, s->ratio_50);
+    struct sr_json *key = sr_json_string(keys[s->scale]);
+    if (s->scale == SR_SCALE_UNIT_A || s->scale == SR_SCALE_UNIT_B)
+        sr_facts_add(f, "scale", key, "%s looks unit-length (feature_norm unit): same directions, length 1",
+                     s->scale == SR_SCALE_UNIT_A ? "A" : "B");
+    else if (s->scale == SR_SCALE_CONSTANT)
+        sr_facts_add(f, "scale", key, "B looks like A times %.4g: same directions", s->ratio_50);
+    else
+        sr_facts_add(
+            f, "scale", key, "%s",
+            s->scale == SR_SCALE_SAME ? "the same"
+            : s->scale == SR_SCALE_VARIES
+                ? "same directions, but the factor is another for each row: a norm or pooling differs"
+                : "rows point elsewhere: another layer, token, prompt or model, or pre and post norm");
+}
+
+static void add_bad(struct sr_facts *f, const struct sr_feature_summary *s) {
+    struct sr_json *value = sr_json_object();
+    sr_json_set(value, "only_a", sr_json_integer((int64_t)s->bad[1]));
+    sr_json_set(value, "only_b", sr_json_integer((int64_t)s->bad[2]));
+    sr_json_set(value, "both", sr_json_integer((int64_t)s->bad[3]));
+    sr_facts_add(f, "bad_rows", value, "NaN or infinity: %zu in A alone, %zu in B alone, %zu in both",
+                 s->bad[1], s->bad[2], s->bad[3]);
+    if (s->bad[1] + s->bad[2] + s->bad[3] == 0)
+        sr_facts_hush(f);
+}
+
+static void add_features(struct sr_facts *f, const struct sr_comparison *c) {
+    sr_facts_section(f, "features");
+    struct sr_json *width = sr_json_array();
+    for (int side = 0; side < 2; side++)
+        sr_json_append(width, sr_json_integer((int64_t)c->d[side]->width));
+    if (c->same_width)
+        sr_facts_add(f, "width", width, "%zu", c->d[0]->width);
+    else
+        sr_facts_add(f, "width", width, "%zu in A, %zu in B: features cannot be compared", c->d[0]->width,
+                     c->d[1]->width);
+    if (!c->same_width)
+        return;
+    if (c->features.n > 0) {
+        add_cosine(f, c);
+        add_largest(f, c);
+        add_scale(f, &c->features);
+    }
+    add_bad(f, &c->features);
+}
+
+/* ---- guards, labels, router ---- */
+
+static void add_prob(struct sr_facts *f, const char *key, const struct sr_comparison *c,
+                     const struct sr_change *change) {
+    char name[NAME_TEXT], count[SR_COUNT_TEXT];
+    struct sr_json *value = sr_json_object();
+    if (change->probs == 0) {
+        sr_json_free(value);
+        sr_facts_add(f, key, sr_json_null(), "not in both");
+        return;
+    }
+    sr_json_set(value, "rows", sr_json_integer((int64_t)change->probs));
+    sr_json_set(value, "mean_change", sr_json_number(change->mean));
+    sr_json_set(value, "largest", pair_value(c, change->largest_pair, change->largest));
+    sr_count_text(count, change->probs);
+    if (change->largest > 0)
+        sr_facts_add(f, key, value, "changes by %.3g on average and %.3g at most, %s", change->mean,
+                     change->largest, name_pair(name, c, change->largest_pair));
+    else
+        sr_facts_add(f, key, value, "the same in all %s rows", count);
+}
+
+/* one, zero: what is said of a change to 1 and to 0. */
+static void add_verdict(struct sr_facts *f, const char *key, const struct sr_change *change, const char *one,
+                        const char *zero) {
+    const size_t changes = change->to_one + change->to_zero;
+    char n[SR_COUNT_TEXT], all[SR_COUNT_TEXT], up[SR_COUNT_TEXT], down[SR_COUNT_TEXT], rest[64] = "";
+    struct sr_json *value = sr_json_object();
+    if (change->verdicts + change->one_sided == 0) {
+        sr_json_free(value);
+        sr_facts_add(f, key, sr_json_null(), "not in both");
+        return;
+    }
+    sr_json_set(value, "rows", sr_json_integer((int64_t)change->verdicts));
+    sr_json_set(value, "to_one", sr_json_integer((int64_t)change->to_one));
+    sr_json_set(value, "to_zero", sr_json_integer((int64_t)change->to_zero));
+    sr_json_set(value, "known_in_one", sr_json_integer((int64_t)change->one_sided));
+    if (change->one_sided > 0)
+        snprintf(rest, sizeof rest, "; %zu known in one only", change->one_sided);
+    sr_count_text(all, change->verdicts);
+    if (changes > 0)
+        sr_facts_add(f, key, value, "%s of %s change: %s to %s, %s to %s%s", sr_count_text(n, changes), all,
+                     sr_count_text(up, change->to_one), one, sr_count_text(down, change->to_zero), zero,
+                     rest);
+    else
+        sr_facts_add(f, key, value, "none of %s changes%s", all, rest);
+}
+
+static void add_columns(struct sr_facts *f, const struct sr_comparison *c) {
+    sr_facts_section(f, "columns");
+    add_prob(f, "small_prob", c, &c->small);
+    add_verdict(f, "small_verdict", &c->small, "unsafe", "safe");
+    add_prob(f, "large_prob", c, &c->large);
+    add_verdict(f, "large_verdict", &c->large, "unsafe", "safe");
+    add_verdict(f, "gold", &c->gold, "unsafe", "safe");
+    add_verdict(f, "label", &c->label, "1", "0");
+}
+
+static void add_two(struct sr_facts *f, const char *key, const size_t n[2], const char *what) {
+    char a[SR_COUNT_TEXT], b[SR_COUNT_TEXT];
+    struct sr_json *value = sr_json_array();
+    for (int side = 0; side < 2; side++)
+        sr_json_append(value, sr_json_integer((int64_t)n[side]));
+    sr_facts_add(f, key, value, "%s rows of A, %s of B%s", sr_count_text(a, n[0]), sr_count_text(b, n[1]),
+                 what);
+}
+
+static void add_router(struct sr_facts *f, const struct sr_comparison *c) {
+    char threshold[SR_DECIMAL_TEXT];
+    sr_facts_section(f, "router");
+    sr_facts_add(f, "threshold", sr_json_number((double)c->threshold), "%s",
+                 sr_decimal_float(threshold, c->threshold));
+    add_prob(f, "prob", c, &c->router);
+    add_verdict(f, "decision", &c->router, "the large guard", "the small guard");
+    add_two(f, "out_of_range", c->out_of_range, " (these go to the large guard)");
+    add_two(f, "unscored", c->unscored, " (these go to the large guard)");
+    if (c->unscored[0] + c->unscored[1] == 0)
+        sr_facts_hush(f);
+}
+
+/* ---- the contract ---- */
+
+bool sr_comparison_contract_differs(const struct sr_comparison *c, int k) {
+    const char *a = sr_contract_value(c->d[0], k), *b = sr_contract_value(c->d[1], k);
+    return a && b ? strcmp(a, b) != 0 : a != b;
+}
+
+/* Only keys that differ; how many are the same and how many unknown to both is one line. */
+static void add_contract(struct sr_facts *f, const struct sr_comparison *c) {
+    int same = 0, unknown = 0;
+    sr_facts_section(f, "contract");
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++) {
+        const char *a = sr_contract_value(c->d[0], k), *b = sr_contract_value(c->d[1], k);
+        struct sr_json *pair;
+        if (!sr_comparison_contract_differs(c, k)) {
+            same += a != NULL;
+            unknown += a == NULL;
+            continue;
+        }
+        pair = sr_json_array();
+        sr_json_append(pair, sr_json_string(a));
+        sr_json_append(pair, sr_json_string(b));
+        sr_facts_add(f, sr_contract_key(k), pair, "%s -> %s", a ? a : "unknown", b ? b : "unknown");
+    }
+    struct sr_json *value = sr_json_object();
+    sr_json_set(value, "same", sr_json_integer(same));
+    sr_json_set(value, "unknown", sr_json_integer(unknown));
+    sr_facts_add(f, "contract", value, "%d keys the same, %d unknown to both", same, unknown);
+}
+
+void sr_comparison_facts(struct sr_facts *f, const struct sr_comparison *c) {
+    add_rows(f, c);
+    add_features(f, c);
+    add_columns(f, c);
+    if (c->routed)
+        add_router(f, c);
+    add_contract(f, c);
+    sr_comparison_verdict_facts(f, c);
+}
