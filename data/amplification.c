@@ -6,18 +6,21 @@
  */
 #include "data/amplification.h"
 
-/* Rows of chunks that a band touches, on average. Where bands begin in their chunks repeats after as many
- * bands as a chunk has rows, so no more of them are looked at. */
-static double chunk_rows(uint64_t rows, uint64_t chunk, uint64_t band) {
-    const uint64_t bands = rows / band + (rows % band != 0), looked_at = bands < chunk ? bands : chunk;
-    double touched = 0;
-    if (band == 1)
-        return 1;
-    for (uint64_t b = 0; b < looked_at; b++) {
-        const uint64_t first = b * band, left = rows - first, n = left < band ? left : band;
-        touched += (double)((first + n - 1) / chunk - first / chunk + 1);
+static uint64_t greatest_divisor(uint64_t a, uint64_t b) {
+    while (b > 0) {
+        const uint64_t rest = a % b;
+        a = b;
+        b = rest;
     }
-    return touched / (double)looked_at;
+    return a;
+}
+
+/* Rows of chunks that all bands touch together: one each, and one more for each border of chunks inside a
+ * band; borders of chunks that are borders of bands too come at multiples of both. */
+static double chunk_rows(uint64_t rows, uint64_t chunk, uint64_t band) {
+    const uint64_t bands = rows / band + (rows % band != 0), borders = (rows - 1) / chunk,
+                   shared = (rows - 1) / (chunk / greatest_divisor(chunk, band)) / band;
+    return (double)(bands + borders - shared);
 }
 
 struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
@@ -28,7 +31,7 @@ struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
     if (storage->kind != SR_H5_CHUNKS)
         return (struct sr_amplification){0, wanted, wanted, 1};
     const uint64_t across = info->shape[1] / storage->chunk[1] + (info->shape[1] % storage->chunk[1] != 0);
-    const double chunks = (double)across * chunk_rows(rows, storage->chunk[0], n),
+    const double chunks = (double)across * chunk_rows(rows, storage->chunk[0], n) / bands,
                  bytes = chunks * (double)storage->chunk[0] * (double)storage->chunk[1] * item;
     return (struct sr_amplification){chunks, bytes, wanted, bytes / wanted};
 }
