@@ -197,6 +197,9 @@ static float unit_a(size_t i, int side) {
 static float tripled(size_t i, int side) {
     return (float)(10 + i) * (side ? 3 : 1);
 }
+static float shortened(size_t i, int side) {
+    return (float)(10 + i) * (side ? .9f : 1);
+}
 static float varying(size_t i, int side) {
     return side ? 5 : (float)(10 + i);
 }
@@ -206,6 +209,7 @@ Test(data_compare, scales_are_told_apart) {
     cr_expect_eq(scale_of(unit_b), SR_SCALE_UNIT_B);
     cr_expect_eq(scale_of(unit_a), SR_SCALE_UNIT_A);
     cr_expect_eq(scale_of(tripled), SR_SCALE_CONSTANT);
+    cr_expect_eq(scale_of(shortened), SR_SCALE_CONSTANT);
     cr_expect_eq(scale_of(varying), SR_SCALE_VARIES);
 }
 
@@ -323,37 +327,53 @@ Test(data_compare, the_gate_says_no_with_status_1) {
     folder_end(folder);
 }
 
-/* Decisions as infer makes them, of the rows in both. */
-Test(data_compare, decisions_that_flip_are_those_of_infer) {
-    char *folder = folder_begin(), weights[256];
+/* The decision on one row, by the library that ships. */
+static struct saferoute_decision decide(const struct sr_router *router, const float *x) {
+    struct saferoute_decision decision;
+    const struct saferoute_rows row = {
+        .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = 1, .width = N_FEATURES};
+    saferoute_decide(sr_router_shipped(router), &decision, &row, NULL);
+    return decision;
+}
+
+static bool is_out(struct saferoute_decision decision) {
+    return decision.reason == SAFEROUTE_REASON_OUT_OF_RANGE;
+}
+
+Test(data_compare, decisions_that_flip_are_those_of_the_router) {
+    char *folder = folder_begin(), weights[256], more[320];
     struct rows *a = make(), *b = make();
     struct network n;
-    network_begin(&n, (const size_t[]){N_FEATURES, 8, 1}, 2, 0);
+    network_begin(&n, (const size_t[]){N_FEATURES, 8, 1}, 2, 2);
     network_write(&n, path_in(weights, folder, "w.safetensors"));
     for (size_t i = 0; i < N_ROWS; i++)
         for (size_t k = 0; k < N_FEATURES; k++)
-            b->x[i][k] += .3f * normal(3, i * N_FEATURES + k);
+            b->x[i][k] = (i % 50 == 0 ? 9 : 1) * b->x[i][k] + .3f * normal(3, i * N_FEATURES + k);
     write_rows(folder, "a.h5", a, SR_FEATURE_FLOAT);
     write_rows(folder, "b.h5", b, SR_FEATURE_FLOAT);
     struct sr_router *router;
     cr_assert_eq(sr_router_open(&router, weights, &err), 0, "%s", err.text);
-    size_t to_large = 0, to_small = 0;
+    size_t to_large = 0, to_small = 0, out[2] = {0};
     double largest = 0;
     for (size_t i = 0; i < N_ROWS; i++) {
-        float logit[2], prob[2];
-        sr_router_logits(router, &logit[0], a->x[i], 1);
-        sr_router_logits(router, &logit[1], b->x[i], 1);
-        for (int side = 0; side < 2; side++)
-            prob[side] = sr_router_prob(logit[side]);
-        to_large += !(prob[0] > .5f) && prob[1] > .5f;
-        to_small += prob[0] > .5f && !(prob[1] > .5f);
-        largest = fmax(largest, fabs((double)prob[0] - (double)prob[1]));
+        const struct saferoute_decision one = decide(router, a->x[i]), other = decide(router, b->x[i]);
+        const bool large[2] = {is_out(one) || one.prob > .5f, is_out(other) || other.prob > .5f};
+        out[0] += is_out(one);
+        out[1] += is_out(other);
+        to_large += !large[0] && large[1];
+        to_small += large[0] && !large[1];
+        largest = fmax(largest, fabs((double)one.prob - (double)other.prob));
     }
-    cr_assert(to_large > 0 && to_small > 0);
+    cr_assert(to_large > 0 && to_small > 0 && out[1] > out[0]);
     sr_router_close(router);
-    char more[320];
     snprintf(more, sizeof more, "--model %s --threshold 0.5", weights);
     struct sr_json *o = compare_json(folder, more);
+    const struct sr_json *beyond = sr_json_get(sr_json_get(o, "router"), "out_of_range");
+    for (size_t side = 0; side < 2; side++) {
+        double rows = -1;
+        cr_expect(sr_json_as_number(sr_json_at(beyond, side), &rows));
+        cr_expect_eq(rows, (double)out[side]);
+    }
     cr_expect_eq(number(o, "router.decision.to_one"), (double)to_large);
     cr_expect_eq(number(o, "router.decision.to_zero"), (double)to_small);
     cr_expect_float_eq(number(o, "router.prob.largest.value"), largest, 1e-7);

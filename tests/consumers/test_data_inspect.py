@@ -99,14 +99,15 @@ def test_filters_are_named(inspect, features, tmp_path):
 def test_the_scan_finds_what_numpy_finds(inspect, features, tmp_path):
     x = features.astype("f4")
     x[7, 3], x[1400, 0] = np.nan, np.inf
+    x[8] = x[7]  # bad rows are copies of nothing
     x[40], x[900], x[901] = x[12], x[12], x[899]
     said = inspect(write(tmp_path / "d.h5", x, columns(ROWS, 1), LAYOUTS["ragged"]), "--scan")["scan"]
-    good = np.delete(x, [7, 1400], axis=0).astype("f8")
+    good = np.delete(x, [7, 8, 1400], axis=0).astype("f8")
     assert said["bad_rows"] == {
-        "rows": 2, "first": [{"row": 7, "id": "row-00007"}, {"row": 1400, "id": "row-01400"}]}
+        "rows": 3, "first": [{"row": r, "id": f"row-{r:05d}"} for r in (7, 8, 1400)]}
     assert said["duplicates"]["rows"] == 3
     assert [(d["row"], d["of"]["row"]) for d in said["duplicates"]["first"]] == [(40, 12), (900, 12), (901, 899)]
-    # Sums of 1,498 doubles in another order: a few units in the last place.
+    # Sums of 1,497 doubles in another order: a few units in the last place.
     mean, deviation, length = good.mean(axis=0), good.std(axis=0), np.linalg.norm(good, axis=1)
     close = {"rel": 1e-10, "abs": 1e-12}
     assert said["mean"] == pytest.approx(good.mean(), **close)
@@ -144,6 +145,8 @@ def test_uses_follow_from_the_columns(inspect, features, tmp_path):
     path = write(tmp_path / "e.h5", features, of, attributes={"feature_norm": "post"})
     part = inspect(path)["uses"]
     assert {use for use, of_use in part.items() if of_use["usable"]} == {"infer", "entropy", "by_id", "verdict_head"}
+    path = write(tmp_path / "f.h5", features, of, attributes={"feature_norm": "pre"})
+    assert inspect(path)["uses"]["verdict_head"] == {"usable": False, "missing": ["feature_norm post"]}
     assert part["headroom"]["missing"] == ["/large_prob or /large_pred"]
 
 
