@@ -73,9 +73,8 @@ static const struct sr_command command = {
              "  saferoute data compare old.h5 new.h5 --model best.safetensors --min-cosine 0.999 --max-flips "
              "0\n"
              "\n"
-             "exit status: 0 compared, also where they differ, 1 --min-cosine or --max-flips does not hold, "
-             "2 usage,\n"
-             "65 bad data, 66 no such file, 71 out of memory, 74 I/O error\n",
+             "exit status: 0 compared, also where they differ, 1 --min-cosine or --max-flips does not hold,\n"
+             "2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 I/O error\n",
     .table = table,
     .count = SR_COUNT(table),
 };
