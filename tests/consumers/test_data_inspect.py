@@ -136,6 +136,13 @@ def test_rates_and_accuracies_are_those_of_the_columns(inspect, features, tmp_pa
         assert got["large_accuracy"] == pytest.approx((large == gold)[mine].mean(), rel=1e-12)
 
 
+def test_of_many_sources_the_first_are_told(inspect, features, tmp_path):
+    of = columns(ROWS, 5) | {"source": np.array([f"s{i % 30}" for i in range(ROWS)], dtype="S")}
+    said = inspect(write(tmp_path / "d.h5", features, of))["sources"]
+    assert len(said) == 25 and said["..."] == 6
+    assert said["s23"]["rows"] == ROWS // 30 and "s24" not in said
+
+
 def test_uses_follow_from_the_columns(inspect, features, tmp_path):
     of = columns(ROWS, 5)
     whole = inspect(write(tmp_path / "d.h5", features, of))["uses"]
