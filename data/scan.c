@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/scan.h"
 #include "data/set.h"
 
 #define SCAN_ROWS  (4 * SR_BAND_ROWS)
@@ -160,8 +161,16 @@ static int allocate(struct scanner *s, struct sr_error *err) {
     return results && s->raw && s->x && s->good && s->reference ? 0 : SR_NOMEM;
 }
 
-int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction),
-                 void *user, struct sr_error *err) {
+static void show_rows(const struct scanner *s, size_t first, size_t n, const struct sr_scan_visitor *visitor,
+                      size_t visitors) {
+    const struct sr_scan_block block = {first, n, s->x, s->good, s->scan->hash + first};
+    for (size_t v = 0; v < visitors; v++)
+        visitor[v].visit(visitor[v].user, &block);
+}
+
+int sr_scan_visit(struct sr_data *d, struct sr_scan *scan, const struct sr_scan_visitor *visitor,
+                  size_t visitors, void (*progress)(void *user, double fraction), void *user,
+                  struct sr_error *err) {
     struct scanner s = {.d = d, .scan = scan};
     *scan = (struct sr_scan){0};
     int status = allocate(&s, err);
@@ -174,6 +183,7 @@ int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void 
             goto out;
         add_rows(&s, n);
         hash_rows(&s, first, n);
+        show_rows(&s, first, n, visitor, visitors);
         if (progress)
             progress(user, (double)(first + n) / (double)d->rows);
     }
@@ -186,6 +196,11 @@ out:
     if (status < 0)
         sr_scan_free(scan);
     return status;
+}
+
+int sr_data_scan(struct sr_data *d, struct sr_scan *scan, void (*progress)(void *user, double fraction),
+                 void *user, struct sr_error *err) {
+    return sr_scan_visit(d, scan, NULL, 0, progress, user, err);
 }
 
 void sr_scan_free(struct sr_scan *scan) {

@@ -27,6 +27,7 @@ enum sr_stream_purpose {
     SR_STREAM_SYNTH,      /* a: which column of the synthetic dump */
     SR_STREAM_BOOTSTRAP,  /* b: draw */
     SR_STREAM_STATS,      /* the first directions of stats.c */
+    SR_STREAM_NEAR,       /* near-duplicates; a: 0 signs, 1 bits of table b */
     SR_STREAM_TEST
 };
 

@@ -1,0 +1,210 @@
+/* near_exact.c: candidates compared exactly: their rows are read again. See near_parts.h.
+ *
+ * Pairs are taken in blocks whose first rows fit SR_NEAR_BYTES. The first rows of a block are read into
+ * memory, then its second rows pass by, both in the order of the rows and a band at a time, because a
+ * compressed band costs the same whether one row of it is wanted or all.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/near_parts.h"
+
+#define PIECE ((size_t)1024) /* features of a row at a time, on the stack */
+
+struct exact {
+    struct sr_near *near;
+    size_t row_bytes;     /* of the widest set */
+    unsigned char *first; /* [room] rows a of the block at work, raw */
+    uint32_t *a;          /* [room] their numbers, ascending */
+    size_t room, held;
+    unsigned char *band; /* SR_BAND_ROWS rows, raw */
+};
+
+int sr_near_read(const struct sr_data *d, unsigned char *out, size_t first, size_t n, struct sr_error *err) {
+    const size_t bytes = d->in->row_bytes;
+    if (!d->in->kept)
+        return sr_set_read(d, out, first, n, err);
+    memcpy(out, d->in->kept + first * bytes, n * bytes);
+    return 0;
+}
+
+/* The last row, at least `row`, of the set and band that row is in. */
+static size_t band_end(const struct sr_near *near, size_t row) {
+    const size_t set = sr_near_set(near, row), first = near->first[set];
+    const size_t end = first + ((row - first) / SR_BAND_ROWS + 1) * SR_BAND_ROWS;
+    return (end < near->first[set + 1] ? end : near->first[set + 1]) - 1;
+}
+
+/* Reads rows first .. last, which are of one band, into e->band. */
+static int read_band(struct exact *e, size_t first, size_t last, struct sr_error *err) {
+    const size_t set = sr_near_set(e->near, first);
+    return sr_near_read(e->near->sets[set], e->band, first - e->near->first[set], last - first + 1, err);
+}
+
+/* Row i of those in e->band, which begin with row `first`. */
+static const unsigned char *band_row(const struct exact *e, size_t first, size_t i) {
+    return e->band + (i - first) * e->near->sets[sr_near_set(e->near, first)]->in->row_bytes;
+}
+
+/* ---- a pair ---- */
+
+/* Features at .. at+n of a raw row, standardised. */
+static void standardise(float *z, const struct sr_near *near, const unsigned char *raw, size_t row, size_t at,
+                        size_t n) {
+    const enum sr_feature type = near->sets[sr_near_set(near, row)]->in->type;
+    sr_feature_to_float(z, raw + at * sr_feature_size(type), n, type);
+    for (size_t k = 0; k < n; k++)
+        z[k] = (z[k] - near->shift[at + k]) * near->scale[at + k];
+}
+
+/* Lanes make the sums short as well as fast. */
+static double dot(const float *x, const float *y, size_t n) {
+    float lane[SR_NEAR_LANES] = {0};
+    double sum = 0;
+    size_t at = 0;
+    for (; at + SR_NEAR_LANES <= n; at += SR_NEAR_LANES)
+        for (size_t l = 0; l < SR_NEAR_LANES; l++)
+            lane[l] += x[at + l] * y[at + l];
+    for (; at < n; at++)
+        lane[0] += x[at] * y[at];
+    for (size_t l = 0; l < SR_NEAR_LANES; l++)
+        sum += (double)lane[l];
+    return sum;
+}
+
+/* Of a row without a length (it is the mean) NaN, which is near to none. */
+static float cosine(const struct sr_near *near, const struct sr_near_pair *pair, const unsigned char *a,
+                    const unsigned char *b) {
+    float x[PIECE], y[PIECE];
+    double xy = 0, xx = 0, yy = 0;
+    for (size_t at = 0; at < near->width; at += PIECE) {
+        const size_t n = near->width - at < PIECE ? near->width - at : PIECE;
+        standardise(x, near, a, pair->a, at, n);
+        standardise(y, near, b, pair->b, at, n);
+        xy += dot(x, y, n);
+        xx += dot(x, x, n);
+        yy += dot(y, y, n);
+    }
+    return (float)(xy / sqrt(xx * yy));
+}
+
+static const unsigned char *held_row(const struct exact *e, uint32_t row) {
+    size_t low = 0, high = e->held;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (e->a[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return e->first + low * e->row_bytes;
+}
+
+/* ---- a block of pairs ---- */
+
+/* How many of the n pairs go into the block: those of the next e->room rows a. Reads these. */
+static int hold_rows(size_t *taken, struct exact *e, const struct sr_near_pair *pair, size_t n,
+                     struct sr_error *err) {
+    e->held = 0;
+    for (*taken = 0; *taken < n; ++*taken) {
+        if (e->held > 0 && e->a[e->held - 1] == pair[*taken].a)
+            continue;
+        if (e->held == e->room)
+            break;
+        e->a[e->held++] = pair[*taken].a;
+    }
+    for (size_t i = 0, next; i < e->held; i = next) {
+        const size_t first = e->a[i], end = band_end(e->near, first);
+        for (next = i + 1; next < e->held && e->a[next] <= end;)
+            next++;
+        const int status = read_band(e, first, e->a[next - 1], err);
+        if (status < 0)
+            return status;
+        const size_t bytes = e->near->sets[sr_near_set(e->near, first)]->in->row_bytes;
+        for (size_t k = i; k < next; k++)
+            memcpy(e->first + k * e->row_bytes, band_row(e, first, e->a[k]), bytes);
+    }
+    return 0;
+}
+
+static int compare_b(const void *pa, const void *pb) {
+    const struct sr_near_pair *x = pa, *y = pb;
+    if (x->b != y->b)
+        return x->b < y->b ? -1 : 1;
+    return x->a < y->a ? -1 : x->a > y->a;
+}
+
+/* Pairs whose rows b are of one band: these are in e->band from row `first` on. */
+static void compare_band(const struct exact *e, struct sr_near_pair *pair, size_t n, size_t first) {
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n; i++)
+        pair[i].cosine = cosine(e->near, &pair[i], held_row(e, pair[i].a), band_row(e, first, pair[i].b));
+}
+
+static int compare_block(struct exact *e, struct sr_near_pair *pair, size_t n, struct sr_error *err) {
+    int status = 0;
+    qsort(pair, n, sizeof *pair, compare_b);
+    for (size_t i = 0, next; status == 0 && i < n; i = next) {
+        const size_t first = pair[i].b, end = band_end(e->near, first);
+        for (next = i + 1; next < n && pair[next].b <= end;)
+            next++;
+        status = read_band(e, first, pair[next - 1].b, err);
+        if (status == 0)
+            compare_band(e, pair + i, next - i, first);
+    }
+    return status;
+}
+
+/* ---- all pairs ---- */
+
+static int allocate(struct exact *e, struct sr_error *err) {
+    for (size_t s = 0; s < e->near->n; s++) {
+        const size_t bytes = e->near->sets[s]->in->row_bytes;
+        e->row_bytes = bytes > e->row_bytes ? bytes : e->row_bytes;
+    }
+    e->room = SR_NEAR_BYTES / e->row_bytes;
+    e->room = e->room < SR_BAND_ROWS ? SR_BAND_ROWS : e->room;
+    e->room = e->room < e->near->pairs ? e->room : e->near->pairs;
+    e->first = sr_alloc(e->room, e->row_bytes, err);
+    e->a = sr_alloc(e->room, sizeof *e->a, err);
+    e->band = sr_alloc(SR_BAND_ROWS, e->row_bytes, err);
+    return e->first && e->a && e->band ? 0 : SR_NOMEM;
+}
+
+static int compare_a(const void *pa, const void *pb) {
+    const struct sr_near_pair *x = pa, *y = pb;
+    if (x->a != y->a)
+        return x->a < y->a ? -1 : 1;
+    return x->b < y->b ? -1 : x->b > y->b;
+}
+
+static void drop_far(struct sr_near *near) {
+    size_t n = 0;
+    for (size_t i = 0; i < near->pairs; i++)
+        if (near->pair[i].cosine >= (float)near->cosine)
+            near->pair[n++] = near->pair[i];
+    near->pairs = n;
+    qsort(near->pair, n, sizeof *near->pair, compare_a);
+}
+
+int sr_near_exact(struct sr_near *near, void (*done)(void *user, double fraction), void *user,
+                  struct sr_error *err) {
+    struct exact e = {.near = near};
+    int status = allocate(&e, err);
+    for (size_t at = 0, taken; status == 0 && at < near->pairs; at += taken) {
+        status = hold_rows(&taken, &e, near->pair + at, near->pairs - at, err);
+        if (status == 0)
+            status = compare_block(&e, near->pair + at, taken, err);
+        if (done)
+            done(user, (double)(at + taken) / (double)near->pairs);
+    }
+    if (status == 0)
+        drop_far(near);
+    sr_free(e.first);
+    sr_free(e.a);
+    sr_free(e.band);
+    return status;
+}

@@ -1,0 +1,269 @@
+/* near_tables.c: pairs of rows whose signatures are near: bit sampling. See near_parts.h.
+ *
+ * A table draws some of the 256 bits; rows that agree in them fall into one bucket, and rows of a bucket are
+ * held against each other by all bits (Indyk and Motwani 1998; Gionis, Indyk, Motwani 1999). With k bits a
+ * table, two rows at angle t meet in one with probability (1 - t/pi)^k; there are as many tables as it takes
+ * to have pairs at the given cosine meet in one of them nearly always, and k grows with the number of rows,
+ * so that chance puts about one row beside another.
+ *
+ * Rows of a crowd (templates, one topic, padding) fall into one bucket by the thousand. A row is then held
+ * against the WINDOW behind it in the order of the signatures only, another order in each table, and keeps
+ * the SR_NEAR_KEPT nearest: time and memory grow with the rows, never with their pairs. A bucket is looked
+ * through by one thread, and a row is in one bucket of a table, so the lists need no lock and do not depend
+ * on the threads.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/near_parts.h"
+
+#define WINDOW      ((size_t)64)
+#define TABLES_MAX  ((size_t)128)
+#define BITS_MIN    ((size_t)10) /* a table */
+#define BITS_MAX    ((size_t)24)
+#define MISSED      .005 /* of pairs at the cosine whose signatures differ in as many bits as expected */
+#define DEVIATIONS  3.5  /* of the number of bits that differ: beyond, a pair is not compared exactly */
+#define CHUNK       ((size_t)4096) /* entries a thread takes at a time */
+#define RADIX_BITS  11
+#define RADIX       ((size_t)1 << RADIX_BITS)
+#define KEY_PASSES  3                   /* of RADIX_BITS cover 32 */
+#define SIGNATURE_0 0x9E3779B97F4A7C15u /* odd constants: any will do */
+
+struct entry {
+    uint32_t key, row;
+};
+
+struct tables {
+    struct sr_near *near;
+    struct sr_near_list *list;   /* [rows] */
+    struct entry *entry, *other; /* [entries] */
+    size_t entries;              /* rows that take part: good ones, of exact duplicates the first */
+    size_t count, bits;
+    uint32_t limit; /* of the bits that differ */
+    size_t table;   /* at work */
+};
+
+static void plan(struct tables *t) {
+    const double apart = acos(t->near->cosine) / M_PI, all = (double)SR_NEAR_BITS;
+    const double rows = (double)(t->entries < 2 ? 2 : t->entries);
+    t->bits = (size_t)ceil(log2(rows));
+    t->bits = t->bits < BITS_MIN ? BITS_MIN : t->bits > BITS_MAX ? BITS_MAX : t->bits;
+    const double meet = pow(1 - apart, (double)t->bits);
+    const double wanted = meet < 1 ? ceil(log(MISSED) / log1p(-meet)) : 1;
+    t->count = wanted > (double)TABLES_MAX ? TABLES_MAX : (size_t)wanted;
+    t->limit = (uint32_t)ceil(all * apart + DEVIATIONS * sqrt(all * apart * (1 - apart)));
+}
+
+/* ---- one table ---- */
+
+static void draw_mask(struct sr_near_signature *mask, const struct tables *t) {
+    uint32_t bit[SR_NEAR_BITS];
+    for (uint32_t i = 0; i < SR_NEAR_BITS; i++)
+        bit[i] = i;
+    sr_random_shuffle(bit, SR_NEAR_BITS, 0, sr_stream(SR_STREAM_NEAR, 1, t->table));
+    memset(mask, 0, sizeof *mask);
+    for (size_t i = 0; i < t->bits; i++)
+        mask->word[bit[i] / 64] |= (uint64_t)1 << bit[i] % 64;
+}
+
+static uint32_t key_of(const struct sr_near_signature *s, const struct sr_near_signature *mask) {
+    uint64_t key = 0;
+    for (size_t i = 0; i < SR_NEAR_WORDS; i++) {
+        key = (key ^ (s->word[i] & mask->word[i])) * SIGNATURE_0;
+        key ^= key >> 32;
+    }
+    return (uint32_t)key;
+}
+
+static void fill(struct tables *t) {
+    struct sr_near_signature mask;
+    draw_mask(&mask, t);
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < t->entries; i++)
+        t->entry[i].key = key_of(&t->near->bits[t->entry[i].row], &mask);
+}
+
+/* Stable: entries of one key stay in the order of the table before, which hides no pair. */
+static void sort(struct tables *t) {
+    for (int pass = 0; pass < KEY_PASSES; pass++) {
+        size_t at[RADIX + 1] = {0};
+        const int shift = pass * RADIX_BITS;
+        for (size_t i = 0; i < t->entries; i++)
+            at[(t->entry[i].key >> shift & (RADIX - 1)) + 1]++;
+        for (size_t r = 0; r < RADIX; r++)
+            at[r + 1] += at[r];
+        for (size_t i = 0; i < t->entries; i++)
+            t->other[at[t->entry[i].key >> shift & (RADIX - 1)]++] = t->entry[i];
+        struct entry *swap = t->entry;
+        t->entry = t->other;
+        t->other = swap;
+    }
+}
+
+/* ---- a bucket ---- */
+
+static uint64_t pair_sums(uint64_t x) {
+    x -= x >> 1 & 0x5555555555555555u;
+    return (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+}
+
+static uint64_t byte_sums(uint64_t nibbles) {
+    return (nibbles & 0x0f0f0f0f0f0f0f0fu) + (nibbles >> 4 & 0x0f0f0f0f0f0f0f0fu);
+}
+
+/* Bits that differ. Counted in fields of the words, as plain C does it without an instruction for it. */
+static uint32_t distance(const struct sr_near_signature *a, const struct sr_near_signature *b) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < SR_NEAR_WORDS; i++)
+        bytes += byte_sums(pair_sums(a->word[i] ^ b->word[i]));
+    /* each byte is at most 32: sums of two fit a byte, of eight 16 bits */
+    bytes = (bytes & 0x00ff00ff00ff00ffu) + (bytes >> 8 & 0x00ff00ff00ff00ffu);
+    return (uint32_t)((bytes * 0x0001000100010001u) >> 48);
+}
+
+static bool is_nearer(struct sr_near_candidate a, struct sr_near_candidate b) {
+    return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
+}
+
+static void keep(struct sr_near_list *list, uint32_t row, uint32_t apart) {
+    const struct sr_near_candidate c = {row, apart};
+    if (list->count == SR_NEAR_KEPT && !is_nearer(c, list->nearest[SR_NEAR_KEPT - 1]))
+        return;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->nearest[i].row == row)
+            return;
+    uint32_t at = list->count < SR_NEAR_KEPT ? list->count++ : SR_NEAR_KEPT - 1;
+    for (; at > 0 && is_nearer(c, list->nearest[at - 1]); at--)
+        list->nearest[at] = list->nearest[at - 1];
+    list->nearest[at] = c;
+}
+
+/* Another word of the signature comes first in each table. */
+static int compare_signatures(const void *pa, const void *pb, void *user) {
+    const struct tables *t = user;
+    const struct entry *a = pa, *b = pb;
+    const uint64_t *x = t->near->bits[a->row].word, *y = t->near->bits[b->row].word;
+    for (size_t i = 0; i < SR_NEAR_WORDS; i++) {
+        const size_t w = (t->table + i) % SR_NEAR_WORDS;
+        if (x[w] != y[w])
+            return x[w] < y[w] ? -1 : 1;
+    }
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static void search_bucket(struct tables *t, struct entry *e, size_t n) {
+    const struct sr_near_signature *bits = t->near->bits;
+    if (n > WINDOW + 1)
+        qsort_r(e, n, sizeof *e, compare_signatures, t);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n && j - i <= WINDOW; j++) {
+            const uint32_t apart = distance(&bits[e[i].row], &bits[e[j].row]);
+            if (apart > t->limit)
+                continue;
+            keep(&t->list[e[i].row], e[j].row, apart);
+            keep(&t->list[e[j].row], e[i].row, apart);
+        }
+}
+
+/* Buckets that begin in entries begin .. end. */
+static void search_chunk(struct tables *t, size_t begin, size_t end) {
+    struct entry *e = t->entry;
+    size_t at = begin;
+    while (at > 0 && at < end && e[at].key == e[at - 1].key)
+        at++;
+    while (at < end) {
+        size_t next = at + 1;
+        while (next < t->entries && e[next].key == e[at].key)
+            next++;
+        search_bucket(t, e + at, next - at);
+        at = next;
+    }
+}
+
+static void search(struct tables *t) {
+    const size_t chunks = (t->entries + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t c = 0; c < chunks; c++)
+        search_chunk(t, c * CHUNK, (c + 1) * CHUNK < t->entries ? (c + 1) * CHUNK : t->entries);
+}
+
+/* ---- pairs ---- */
+
+static bool has(const struct sr_near_list *list, uint32_t row) {
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->nearest[i].row == row)
+            return true;
+    return false;
+}
+
+/* A pair that both rows keep is one pair: the first row's. */
+static size_t list_pairs(const struct tables *t, struct sr_near_pair *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->near->rows; i++)
+        for (uint32_t k = 0; k < t->list[i].count; k++) {
+            const uint32_t row = (uint32_t)i, other = t->list[i].nearest[k].row;
+            if (other < row && has(&t->list[other], row))
+                continue;
+            if (out)
+                out[n] = (struct sr_near_pair){row < other ? row : other, row < other ? other : row, 0};
+            n++;
+        }
+    return n;
+}
+
+static int compare_pairs(const void *pa, const void *pb) {
+    const struct sr_near_pair *x = pa, *y = pb;
+    if (x->a != y->a)
+        return x->a < y->a ? -1 : 1;
+    return x->b < y->b ? -1 : x->b > y->b;
+}
+
+static int collect(struct tables *t, struct sr_error *err) {
+    const size_t n = list_pairs(t, NULL);
+    t->near->pair = sr_alloc(n, sizeof *t->near->pair, err);
+    if (!t->near->pair)
+        return SR_NOMEM;
+    t->near->pairs = list_pairs(t, t->near->pair);
+    qsort(t->near->pair, n, sizeof *t->near->pair, compare_pairs);
+    return 0;
+}
+
+/* ---- all tables ---- */
+
+static int prepare(struct tables *t, struct sr_error *err) {
+    const struct sr_near *near = t->near;
+    for (size_t i = 0; i < near->rows; i++)
+        t->entries += near->good[i] && near->same[i] == i;
+    t->list = sr_alloc(near->rows, sizeof *t->list, err);
+    t->entry = sr_alloc(t->entries, sizeof *t->entry, err);
+    t->other = sr_alloc(t->entries, sizeof *t->other, err);
+    if (!t->list || !t->entry || !t->other)
+        return SR_NOMEM;
+    for (size_t i = 0, n = 0; i < near->rows; i++)
+        if (near->good[i] && near->same[i] == i)
+            t->entry[n++].row = (uint32_t)i;
+    plan(t);
+    return 0;
+}
+
+int sr_near_tables(struct sr_near *near, void (*done)(void *user, double fraction), void *user,
+                   struct sr_error *err) {
+    struct tables t = {.near = near};
+    int status = prepare(&t, err);
+    for (; status == 0 && t.table < t.count; t.table++) {
+        fill(&t);
+        sort(&t);
+        search(&t);
+        if (done)
+            done(user, (double)(t.table + 1) / (double)t.count);
+    }
+    if (status == 0)
+        status = collect(&t, err);
+    sr_free(t.list);
+    sr_free(t.entry);
+    sr_free(t.other);
+    return status;
+}
