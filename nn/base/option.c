@@ -308,11 +308,12 @@ static int set_flag(struct sr_options *o, size_t i, const char *value, bool *see
     return status;
 }
 
-/* A word without a flag: the value of the first operand that has none. */
-static int take_operand(struct sr_options *o, const char *word, struct sr_error *err) {
+/* A word without a flag: the value of the first operand that has none, else one more of the operand that
+ * repeats. */
+static int take_operand(struct sr_options *o, const char *word, bool *seen, struct sr_error *err) {
     for (size_t i = 0; word[0] != '-' && i < o->count; i++)
-        if (o->table[i].operand && o->origins[i] == SR_ORIGIN_DEFAULT)
-            return set_row(o, i, word, SR_ORIGIN_FLAG, err);
+        if (o->table[i].operand && (o->origins[i] == SR_ORIGIN_DEFAULT || (o->table[i].repeats && seen[i])))
+            return set_flag(o, i, word, seen, err);
     return sr_fail(err, SR_USAGE, "unexpected argument '%.100s': options are written --name VALUE", word);
 }
 
@@ -321,7 +322,7 @@ static int take_operand(struct sr_options *o, const char *word, struct sr_error 
 static int take_flag(struct sr_options *o, bool *seen, int *at, int argc, char **argv, struct sr_error *err) {
     const char *flag = argv[*at], *name = flag + 2;
     if (strncmp(flag, "--", 2) != 0 || !*name)
-        return take_operand(o, flag, err);
+        return take_operand(o, flag, seen, err);
     const size_t length = strcspn(name, "=");
     const bool is_set = strncmp(name, "set", length) == 0 && length == 3;
     const char *value = name[length] ? name + length + 1 : NULL;

@@ -80,7 +80,8 @@ struct sr_option {
     bool flag_only;       /* not a config key: only as a flag */
     bool repeats;         /* SR_OPTION_TEXT: the flag may be given again; its values are joined with commas */
     bool operand;         /* SR_OPTION_TEXT: also given as a word without a flag; the first such word goes to
-                             the first of these rows that has no value yet, and so on */
+                             the first of these rows that has no value yet, and so on; behind a row that also
+                             repeats comes no other, for it takes all further words */
 };
 
 struct sr_options {
