@@ -70,7 +70,7 @@ static int write_features(struct conversion *c, void (*progress)(void *user, dou
     int status;
     c->features.from = t->path;
     while ((status = sr_sources_read(&c->from, err)) > 0) {
-        if (c->features.rows == 0)
+        if (c->features.narrow.rows == 0)
             status = sr_convert_features_begin(&c->features, c->to, f, t->rows, c->how, err);
         if (status >= 0)
             status = sr_convert_features_put(&c->features, f, err);
@@ -115,12 +115,12 @@ static bool is_labelled(const struct sr_sources *s) {
 }
 
 static void describe(struct conversion *c) {
-    c->done->rows = c->features.rows;
-    c->done->width = c->features.width;
-    c->done->type = sr_convert_type_name(c->features.type);
+    c->done->rows = c->features.narrow.rows;
+    c->done->width = c->features.narrow.width;
+    c->done->type = sr_narrow_type_name(c->features.narrow.type);
     c->done->labelled = is_labelled(&c->from);
-    c->done->bad_rows = c->features.bad_rows;
-    c->done->first_bad = c->features.first_bad;
+    c->done->bad_rows = c->features.narrow.bad_rows;
+    c->done->first_bad = c->features.narrow.first_bad;
     const struct sr_table *t = c->from.of[SR_ROLE_FEATURES];
     if (t->ops->left)
         t->ops->left(t, c->done->left, sizeof c->done->left);

@@ -6,22 +6,16 @@
 #define SR_CONVERT_H
 
 #include "data/h5.h"
+#include "data/narrow.h"
 #include "data/table.h"
 
 /* Features: band for band into /features. */
 struct sr_convert_features {
     const struct sr_h5 *to;
     const char *from; /* the source, for messages */
-    enum sr_feature type;
-    size_t width, rows; /* written so far */
-    void *half;         /* a band as it is written, where it is not as it was read */
-    float *scratch;     /* a row */
-    size_t bad_rows, first_bad;
-    /* Finite values that the type does not hold: how many, the first and its row. Nothing is written after
-     * the first, but all are counted. */
-    size_t overflows, overflow_row;
-    double overflow;
-    bool float_overflows; /* one of them is beyond float32 too */
+    void *half;       /* a band as it is written, where it is not as it was read */
+    /* Nothing is written after the first value that the type does not hold, but all are counted. */
+    struct sr_narrow narrow;
 };
 
 /* Creates /features for the field, whose width is known by now, as how says; rows may be SR_ROWS_UNKNOWN.
@@ -35,8 +29,6 @@ int sr_convert_features_put(struct sr_convert_features *c, const struct sr_field
 /* After the last band. SR_DATA: values that the type does not hold; no good row; no row at all. */
 int sr_convert_features_end(const struct sr_convert_features *c, struct sr_error *err);
 void sr_convert_features_free(struct sr_convert_features *c);
-
-const char *sr_convert_type_name(enum sr_feature type); /* "float16" */
 
 /* Everything but features, under the contract's name. SR_DATA: a weight that is not there. */
 int sr_convert_column(const struct sr_h5 *to, const struct sr_field *f, struct sr_error *err);
