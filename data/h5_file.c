@@ -20,8 +20,18 @@
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
+/* Every file is closed here, so there is nothing for HDF5 to do when the program ends; after a write that
+ * failed it would write once more then, and crash. */
+static void leave_at_exit(void) {
+    static bool said = false;
+    if (!said)
+        H5dont_atexit();
+    said = true;
+}
+
 void sr_h5_lock(void) {
     pthread_mutex_lock(&lock);
+    leave_at_exit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
