@@ -1,40 +1,11 @@
-/* split.c: rows into training and validation. See data.h.
- *
- * Groups (twins and paraphrases; a row alone where the data has none) are put into a random order by Philox,
- * keyed by the group itself, and taken for validation as long as no class gets more than its share. Large
- * groups that do not fit are passed over, so the shares are met as closely as the groups allow.
+/* split.c: rows into training and validation. See data.h, and deal.h for how.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "data/data.h"
-
-struct member {
-    uint64_t order; /* random, the same for all rows of a group */
-    uint64_t group;
-    uint32_t row;
-};
-
-static int compare(const void *pa, const void *pb) {
-    const struct member *a = pa, *b = pb;
-    if (a->order != b->order)
-        return a->order < b->order ? -1 : 1;
-    if (a->group != b->group)
-        return a->group < b->group ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
-}
-
-static void order_members(struct member *member, const struct sr_data *d, const uint32_t *rows, size_t n,
-                          uint64_t seed) {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t group = d->group ? (uint64_t)d->group[rows[i]] : rows[i];
-        uint64_t order = sr_random_bits(seed, sr_stream(SR_STREAM_SPLIT, 0, 0), group);
-        member[i] = (struct member){order, group, rows[i]};
-    }
-    qsort(member, n, sizeof *member, compare);
-}
+#include "data/deal.h"
 
 /* Rows of each class wanted in validation: at least one, and at least one left for training. */
 static int choose_quotas(size_t quota[2], const struct sr_data *d, const uint32_t *rows, size_t n,
@@ -57,63 +28,74 @@ static int choose_quotas(size_t quota[2], const struct sr_data *d, const uint32_
     return 0;
 }
 
-/* Marks the rows of validation (in_val[row]) and counts them by class. */
-static void take_groups(uint8_t *in_val, size_t taken[2], const struct member *member, size_t n,
-                        const uint8_t *label, const size_t quota[2]) {
-    for (size_t begin = 0, end; begin < n; begin = end) {
-        size_t here[2] = {0, 0};
-        for (end = begin; end < n && member[end].group == member[begin].group; end++)
-            here[label[member[end].row]]++;
-        if (taken[0] + here[0] > quota[0] || taken[1] + here[1] > quota[1])
-            continue;
-        taken[0] += here[0];
-        taken[1] += here[1];
-        for (size_t i = begin; i < end; i++)
-            in_val[member[i].row] = 1;
-    }
+/* Marks the rows of validation: in_val[row]. */
+static int deal_rows(uint8_t *in_val, const struct sr_data *d, const uint32_t *rows, size_t n, uint64_t seed,
+                     const size_t quota[2], struct sr_error *err) {
+    const size_t quotas[4] = {0, 0, quota[0], quota[1]};
+    struct sr_deal deal = {0};
+    uint32_t *stratum = sr_alloc(d->rows, sizeof *stratum, err);
+    int status = stratum ? sr_deal_begin(&deal, rows, n, d->group, seed, err) : SR_NOMEM;
+    for (size_t i = 0; i < n && status == 0; i++)
+        stratum[rows[i]] = d->label[rows[i]];
+    if (status == 0)
+        status = sr_deal_fill(&deal, in_val, 2, stratum, 2, quotas, err);
+    sr_deal_end(&deal);
+    sr_free(stratum);
+    return status;
+}
+
+static int check_classes(size_t *n_val, const uint8_t *in_val, const struct sr_data *d, const uint32_t *rows,
+                         size_t n, struct sr_error *err) {
+    size_t taken[2] = {0, 0};
+    for (size_t i = 0; i < n; i++)
+        taken[d->label[rows[i]]] += in_val[rows[i]];
+    *n_val = taken[0] + taken[1];
+    if (taken[0] && taken[1])
+        return 0;
+    return sr_fail(err, SR_DATA,
+                   "groups are so large that validation gets no row with label %d; give a file of "
+                   "validation rows instead",
+                   taken[0] ? 1 : 0);
+}
+
+/* The rows that are marked so. */
+static uint32_t *pick(const uint8_t *in_val, uint8_t which, const uint32_t *rows, size_t n, size_t wanted,
+                      struct sr_error *err) {
+    uint32_t *out = sr_alloc(wanted, sizeof *out, err);
+    size_t k = 0;
+    for (size_t i = 0; out && i < n; i++)
+        if (in_val[rows[i]] == which)
+            out[k++] = rows[i];
+    return out;
 }
 
 int sr_data_split(const struct sr_data *d, const uint32_t *rows, size_t n, double fraction, uint64_t seed,
                   uint32_t **train, size_t *n_train, uint32_t **val, size_t *n_val, struct sr_error *err) {
-    size_t quota[2] = {0, 0}, taken[2] = {0, 0};
-    int status = SR_NOMEM;
+    size_t quota[2] = {0, 0}, in_all = 0;
     *train = *val = NULL;
     *n_train = *n_val = 0;
     if (!(fraction > 0 && fraction < 1))
         return sr_fail(err, SR_USAGE, "the validation fraction is %g, but must be between 0 and 1", fraction);
     if (!d->label)
         return sr_fail(err, SR_DATA, "a split needs labels, and the data has none");
-    struct member *member = sr_alloc(n, sizeof *member, err);
     uint8_t *in_val = sr_alloc(d->rows, 1, err);
-    if (!member || !in_val)
-        goto out;
-    if ((status = choose_quotas(quota, d, rows, n, fraction, err)) < 0)
-        goto out;
-    order_members(member, d, rows, n, seed);
-    take_groups(in_val, taken, member, n, d->label, quota);
-    if (!taken[0] || !taken[1]) {
-        status = sr_fail(err, SR_DATA,
-                         "groups are so large that validation gets no row with label %d; give a file of "
-                         "validation rows instead",
-                         taken[0] ? 1 : 0);
-        goto out;
+    int status = in_val ? choose_quotas(quota, d, rows, n, fraction, err) : SR_NOMEM;
+    if (status == 0)
+        status = deal_rows(in_val, d, rows, n, seed, quota, err);
+    if (status == 0)
+        status = check_classes(&in_all, in_val, d, rows, n, err);
+    if (status == 0) {
+        *train = pick(in_val, 0, rows, n, n - in_all, err);
+        *val = *train ? pick(in_val, 1, rows, n, in_all, err) : NULL;
+        status = *val ? 0 : SR_NOMEM;
     }
-    *train = sr_alloc(n - taken[0] - taken[1], sizeof **train, err);
-    *val = sr_alloc(taken[0] + taken[1], sizeof **val, err);
-    if (!*train || !*val) {
-        status = SR_NOMEM;
+    if (status == 0) {
+        *n_train = n - in_all;
+        *n_val = in_all;
+    } else {
         sr_free(*train);
-        sr_free(*val);
         *train = *val = NULL;
-        goto out;
     }
-    for (size_t i = 0; i < n; i++)
-        if (in_val[rows[i]])
-            (*val)[(*n_val)++] = rows[i];
-        else
-            (*train)[(*n_train)++] = rows[i];
-out:
-    sr_free(member);
     sr_free(in_val);
     return status;
 }
