@@ -59,6 +59,7 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
                        d->path, name, (unsigned long long)info.shape[1], SR_DATA_WIDTH_MAX);
     d->rows = info.shape[0];
     d->width = info.shape[1];
+    d->features_name = name;
     status = choose_type(d, name, &info, options->uint16_is_bfloat, err);
     return status < 0 ? status : sr_h5_matrix_open(&d->features, d->file, name, d->type, err);
 }
@@ -77,7 +78,7 @@ static int read_ids(struct sr_dump *d, const char *given, struct sr_error *err) 
 
 /* Integers as they are; text, because a set of files compares groups, as 64-bit hashes, so that the empty
  * string becomes SR_GROUP_NONE. */
-static int read_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
+int sr_dump_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
     struct sr_column c;
     char **text = NULL;
     int status = sr_column_find(&c, d, given, "group", err);
@@ -146,7 +147,7 @@ static int read_weights(struct sr_dump *d, const char *given, struct sr_error *e
 static int read_labels(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     int status = sr_label_read(d, options, err);
     if (status == 0)
-        status = read_groups(d, options->names.group, err);
+        status = sr_dump_groups(d, options->names.group, err);
     if (status == 0)
         status = read_sources(d, options->names.source, err);
     if (status == 0)

@@ -16,6 +16,7 @@ struct sr_dump {
     char *path;
     size_t rows, width;
     struct sr_h5 *file;
+    const char *features_name; /* of the dataset; the options', or static */
     struct sr_h5_matrix *features;
     enum sr_feature type; /* of the file's features */
 
@@ -40,6 +41,10 @@ struct sr_dump {
 int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_dump_close(struct sr_dump *dump);
+
+/* Reads dump->group, where there are groups, of a dump opened with features_only; given: the dataset's name,
+ * or NULL. */
+int sr_dump_groups(struct sr_dump *dump, const char *given, struct sr_error *err);
 
 /* Frees the columns; file and features stay open. */
 void sr_dump_drop_columns(struct sr_dump *dump);

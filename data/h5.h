@@ -189,6 +189,9 @@ int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const 
 void sr_h5_lock(void);
 void sr_h5_unlock(void);
 
+/* The type that features of that kind have in a file, a new handle. */
+int64_t sr_h5_feature_type(enum sr_feature type);
+
 /* sr_fail with HDF5's innermost reason behind the message. Call before anything else enters HDF5. */
 int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -105,7 +105,7 @@ int sr_h5_write_fixed(const struct sr_h5 *f, const char *name, const char *items
     return status;
 }
 
-static hid_t feature_type(enum sr_feature type) {
+hid_t sr_h5_feature_type(enum sr_feature type) {
     return type == SR_FEATURE_HALF     ? half_type()
            : type == SR_FEATURE_BFLOAT ? bfloat_type()
                                        : H5Tcopy(H5T_IEEE_F32LE);
@@ -134,7 +134,7 @@ int sr_h5_write_layout(const struct sr_h5 *f, const char *name, const struct sr_
     const hsize_t shape[2] = {grows ? 0 : layout->rows, layout->width};
     const hsize_t most[2] = {grows ? H5S_UNLIMITED : layout->rows, layout->width};
     sr_h5_lock();
-    hid_t type = feature_type(layout->type);
+    hid_t type = sr_h5_feature_type(layout->type);
     hid_t space = H5Screate_simple(2, shape, most);
     hid_t create = matrix_list(layout, band);
     hid_t dataset = H5Dcreate2(f->id, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);

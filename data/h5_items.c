@@ -1,0 +1,327 @@
+/* h5_items.c: rows of a dataset of any type and rank, read and written as they are. See h5_copy.h.
+ *
+ * The type in memory is that of the file, so HDF5 has nothing to convert but handles of variable strings. A
+ * new dataset begins with the properties of the old one (fill value, filters), less what ties them to the old
+ * file: external storage, a virtual layout, times of change.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/h5_copy.h"
+
+#define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
+#define CACHE_MAX     ((size_t)512 << 20)
+#define CACHE_SLOTS   12289 /* a prime, far above the chunks held */
+
+struct sr_h5_items {
+    hid_t dataset, space, type; /* type: of memory and of the file */
+    int rank;
+    hsize_t shape[H5S_MAX_RANK];
+    size_t bytes;
+    bool owns;
+    char *where; /* "file.h5: /id" */
+};
+
+static struct sr_h5_items *items_begin(const struct sr_h5 *f, const char *name, struct sr_error *err) {
+    char where[4096 + 256];
+    struct sr_h5_items *t = sr_alloc(1, sizeof *t, err);
+    if (!t)
+        return NULL;
+    t->dataset = t->space = t->type = -1;
+    snprintf(where, sizeof where, "%s: /%s", f->path, name);
+    t->where = sr_strdup(where, err);
+    if (!t->where) {
+        sr_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void sr_h5_items_close(struct sr_h5_items *t) {
+    if (!t)
+        return;
+    sr_h5_lock();
+    if (t->type >= 0)
+        H5Tclose(t->type);
+    if (t->space >= 0)
+        H5Sclose(t->space);
+    if (t->dataset >= 0)
+        H5Dclose(t->dataset);
+    sr_h5_unlock();
+    sr_free(t->where);
+    sr_free(t);
+}
+
+static bool multiply(size_t *product, hsize_t by) {
+    return !__builtin_mul_overflow(*product, by, product);
+}
+
+/* Shape and bytes of a row, once dataset, space and type are there. */
+static int measure(struct sr_h5_items *t, struct sr_error *err) {
+    t->rank = H5Sget_simple_extent_dims(t->space, t->shape, NULL);
+    if (t->rank < 1)
+        return sr_fail(err, SR_DATA, "%s has no rows", t->where);
+    t->bytes = H5Tget_size(t->type);
+    for (int i = 1; i < t->rank; i++)
+        if (!multiply(&t->bytes, t->shape[i]))
+            return sr_fail(err, SR_DATA, "%s: a row is more than memory can address; is the file damaged?",
+                           t->where);
+    t->owns = H5Tdetect_class(t->type, H5T_VLEN) > 0 || H5Tis_variable_str(t->type) > 0;
+    return 0;
+}
+
+/* A string of variable length inside a compound type is not seen by H5Tdetect_class(type, H5T_VLEN). */
+static bool has_variable_string(hid_t type) {
+    const H5T_class_t class = H5Tget_class(type);
+    bool found = H5Tis_variable_str(type) > 0;
+    if (class == H5T_ARRAY) {
+        const hid_t item = H5Tget_super(type);
+        found = has_variable_string(item);
+        H5Tclose(item);
+    }
+    for (int i = 0, n = class == H5T_COMPOUND ? H5Tget_nmembers(type) : 0; i < n && !found; i++) {
+        const hid_t member = H5Tget_member_type(type, (unsigned)i);
+        found = has_variable_string(member);
+        H5Tclose(member);
+    }
+    return found;
+}
+
+/* Bytes of the chunks that hold one row, for reads that end within a chunk; 0 for a dataset without chunks.
+ */
+static size_t chunk_row_bytes(hid_t dataset) {
+    hsize_t chunk[H5S_MAX_RANK] = {0}, shape[H5S_MAX_RANK] = {0};
+    const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset),
+                type = H5Dget_type(dataset);
+    const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
+    size_t bytes = 0;
+    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
+        bytes = H5Tget_size(type);
+        bool fits = multiply(&bytes, chunk[0]);
+        for (int i = 1; i < rank; i++)
+            fits = fits && multiply(&bytes, (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i]);
+        bytes = fits ? bytes : CACHE_MAX;
+    }
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Pclose(create);
+    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
+}
+
+static hid_t open_cached(const struct sr_h5 *f, const char *name) {
+    const hid_t plain = H5Dopen2(f->id, name, H5P_DEFAULT);
+    const size_t cache = plain < 0 ? 0 : chunk_row_bytes(plain);
+    if (cache <= CACHE_DEFAULT)
+        return plain;
+    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
+    H5Dclose(plain);
+    const hid_t dataset = H5Dopen2(f->id, name, access_list);
+    H5Pclose(access_list);
+    return dataset;
+}
+
+static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *name, struct sr_error *err) {
+    t->dataset = open_cached(f, name);
+    if (t->dataset < 0)
+        return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", t->where);
+    t->space = H5Dget_space(t->dataset);
+    const hid_t stored = H5Dget_type(t->dataset);
+    t->type = H5Tcopy(stored); /* a named type is one of its file only */
+    H5Tclose(stored);
+    const int status = measure(t, err);
+    t->owns = t->owns || has_variable_string(t->type);
+    return status;
+}
+
+int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char *name,
+                     struct sr_error *err) {
+    struct sr_h5_items *t = items_begin(f, name, err);
+    if (!t)
+        return SR_NOMEM;
+    sr_h5_lock();
+    const int status = open_items(t, f, name, err);
+    sr_h5_unlock();
+    if (status < 0)
+        sr_h5_items_close(t);
+    else
+        *out = t;
+    return status;
+}
+
+/* ---- a new one ---- */
+
+/* Level of the dataset's gzip, or 0. */
+static int gzip_level(hid_t create) {
+    unsigned flags, level = 0;
+    size_t n = 1;
+    for (int i = 0; i < H5Pget_nfilters(create); i++)
+        if (H5Pget_filter2(create, (unsigned)i, &flags, &n, &level, 0, NULL, NULL) == H5Z_FILTER_DEFLATE)
+            return n > 0 && level <= 9 ? (int)level : 1;
+    return 0;
+}
+
+static void set_chunks(hid_t list, const struct sr_h5_items *t, hsize_t rows) {
+    hsize_t chunk[H5S_MAX_RANK];
+    memcpy(chunk, t->shape, sizeof chunk);
+    chunk[0] = rows < t->shape[0] ? rows : t->shape[0];
+    H5Pset_chunk(list, t->rank, chunk);
+}
+
+static void lay_out(hid_t list, const struct sr_h5_items *t, const struct sr_h5_form *form) {
+    const int gzip = form->gzip == SR_H5_GZIP_KEEP ? gzip_level(list) : form->gzip;
+    H5Premove_filter(list, H5Z_FILTER_ALL);
+    H5Pset_layout(list, H5D_CONTIGUOUS);
+    if (t->bytes == 0 || (gzip == 0 && !form->chunked))
+        return;
+    set_chunks(list, t, form->band);
+    if (gzip > 0) {
+        H5Pset_shuffle(list);
+        H5Pset_deflate(list, (unsigned)gzip);
+    }
+}
+
+/* Filters and their chunks stay; chunks are no longer than the rows are. */
+static void keep_layout(hid_t list, const struct sr_h5_items *t) {
+    hsize_t chunk[H5S_MAX_RANK];
+    if (H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0 &&
+        H5Pget_chunk(list, H5S_MAX_RANK, chunk) == t->rank) {
+        for (int i = 0; i < t->rank; i++)
+            chunk[i] = chunk[i] < t->shape[i] || t->shape[i] == 0 ? chunk[i] : t->shape[i];
+        H5Pset_chunk(list, t->rank, chunk);
+    } else {
+        H5Premove_filter(list, H5Z_FILTER_ALL);
+        H5Pset_layout(list, H5D_CONTIGUOUS);
+    }
+}
+
+/* Without HDF5's times of change, so that the same rows are the same bytes whenever they are written. */
+static hid_t new_list(const struct sr_h5_items *t, const struct sr_h5_items *like,
+                      const struct sr_h5_form *form) {
+    const hid_t old = H5Dget_create_plist(like->dataset);
+    const bool external = H5Pget_external_count(old) > 0 || H5Pget_layout(old) == H5D_VIRTUAL;
+    const hid_t list = external ? H5Pcreate(H5P_DATASET_CREATE) : H5Pcopy(old);
+    H5Pclose(old);
+    H5Pset_obj_track_times(list, false);
+    H5Pset_alloc_time(list, H5D_ALLOC_TIME_DEFAULT);
+    H5Pset_fill_time(list, H5D_FILL_TIME_IFSET);
+    if (form->laid_out)
+        lay_out(list, t, form);
+    else
+        keep_layout(list, t);
+    return list;
+}
+
+static int create_items(struct sr_h5_items *t, const struct sr_h5 *to, const char *name,
+                        const struct sr_h5_items *like, size_t rows, const struct sr_h5_form *form,
+                        struct sr_error *err) {
+    hsize_t shape[H5S_MAX_RANK];
+    memcpy(shape, like->shape, sizeof shape);
+    shape[0] = rows;
+    t->type = form->typed ? sr_h5_feature_type(form->type) : H5Tcopy(like->type);
+    t->space = H5Screate_simple(like->rank, shape, NULL);
+    int status = measure(t, err);
+    if (status < 0)
+        return status;
+    t->owns = like->owns;
+    const hid_t list = new_list(t, like, form);
+    t->dataset = H5Dcreate2(to->id, name, t->type, t->space, H5P_DEFAULT, list, H5P_DEFAULT);
+    if (t->dataset < 0)
+        status = sr_h5_fail(err, SR_IO, "%s cannot be created", t->where);
+    H5Pclose(list);
+    return status;
+}
+
+int sr_h5_items_create(struct sr_h5_items **out, const struct sr_h5 *to, const char *name,
+                       const struct sr_h5_items *like, size_t rows, const struct sr_h5_form *form,
+                       struct sr_error *err) {
+    struct sr_h5_items *t = items_begin(to, name, err);
+    if (!t)
+        return SR_NOMEM;
+    sr_h5_lock();
+    const int status = create_items(t, to, name, like, rows, form, err);
+    sr_h5_unlock();
+    if (status < 0)
+        sr_h5_items_close(t);
+    else
+        *out = t;
+    return status;
+}
+
+/* ---- rows ---- */
+
+size_t sr_h5_items_bytes(const struct sr_h5_items *t) {
+    return t->bytes;
+}
+
+bool sr_h5_items_native(const struct sr_h5_items *t) {
+    sr_h5_lock();
+    const bool native = H5Tget_order(t->type) == H5Tget_order(H5T_NATIVE_FLOAT);
+    sr_h5_unlock();
+    return native;
+}
+
+bool sr_h5_items_alike(const struct sr_h5_items *a, const struct sr_h5_items *b) {
+    sr_h5_lock();
+    const bool alike = a->rank == b->rank && H5Tequal(a->type, b->type) > 0 &&
+                       memcmp(a->shape + 1, b->shape + 1, (size_t)(a->rank - 1) * sizeof *a->shape) == 0;
+    sr_h5_unlock();
+    return alike;
+}
+
+bool sr_h5_items_own(const struct sr_h5_items *t) {
+    return t->owns;
+}
+
+/* The space of n rows in memory; the file's selection becomes rows first .. first+n. */
+static hid_t select_rows(const struct sr_h5_items *t, size_t first, size_t n) {
+    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
+    memcpy(count, t->shape, sizeof count);
+    count[0] = n;
+    H5Sselect_hyperslab(t->space, H5S_SELECT_SET, start, NULL, count, NULL);
+    return H5Screate_simple(t->rank, count, NULL);
+}
+
+int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err) {
+    int status = 0;
+    if (t->bytes == 0 || n == 0)
+        return 0;
+    sr_h5_lock();
+    const hid_t memory = select_rows(t, first, n);
+    if (H5Dread(t->dataset, t->type, memory, t->space, H5P_DEFAULT, out) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
+                            t->where, first, first + n - 1);
+    H5Sclose(memory);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_items_write(struct sr_h5_items *t, const void *rows, size_t first, size_t n, struct sr_error *err) {
+    int status = 0;
+    if (t->bytes == 0 || n == 0)
+        return 0;
+    sr_h5_lock();
+    const hid_t memory = select_rows(t, first, n);
+    if (H5Dwrite(t->dataset, t->type, memory, t->space, H5P_DEFAULT, rows) < 0)
+        status = sr_h5_fail(err, SR_IO, "%s rows %zu to %zu cannot be written; is the disk full?", t->where,
+                            first, first + n - 1);
+    H5Sclose(memory);
+    sr_h5_unlock();
+    return status;
+}
+
+void sr_h5_items_release(const struct sr_h5_items *t, void *rows, size_t n) {
+    if (!t->owns || t->bytes == 0 || n == 0)
+        return;
+    sr_h5_lock();
+    hsize_t count[H5S_MAX_RANK];
+    memcpy(count, t->shape, sizeof count);
+    count[0] = n;
+    const hid_t memory = H5Screate_simple(t->rank, count, NULL);
+    H5Dvlen_reclaim(t->type, memory, H5P_DEFAULT, rows);
+    H5Sclose(memory);
+    sr_h5_unlock();
+}

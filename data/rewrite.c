@@ -1,0 +1,43 @@
+/* rewrite.c: a dump written anew. See rewrite.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/rewrite.h"
+
+int sr_rewrite_begin(struct sr_rewrite *w, const char *out, struct sr_error *err) {
+    *w = (struct sr_rewrite){.out = out};
+    const int status = sr_atomic_file_open(&w->target, out, err);
+    return status < 0 ? status : sr_h5_create(&w->to, sr_atomic_file_path(w->target), out, err);
+}
+
+static int close_file(struct sr_rewrite *w, struct sr_error *err) {
+    const int status = sr_h5_close(w->to, err);
+    w->to = NULL;
+    return status;
+}
+
+int sr_rewrite_check(struct sr_rewrite *w, const struct sr_data_options *options, struct sr_error *err) {
+    const char *path = sr_atomic_file_path(w->target);
+    struct sr_error why = {0};
+    struct sr_data *d;
+    const int status = close_file(w, err);
+    if (status < 0)
+        return status;
+    if (sr_data_open(&d, path, options, &why) < 0)
+        return sr_fail_named(err, &why, path, w->out);
+    sr_data_close(d);
+    return 0;
+}
+
+const char *sr_rewrite_path(const struct sr_rewrite *w) {
+    return sr_atomic_file_path(w->target);
+}
+
+int sr_rewrite_end(struct sr_rewrite *w, int status, struct sr_error *err) {
+    const int closed = close_file(w, status < 0 ? NULL : err);
+    status = status < 0 ? status : closed;
+    if (status == 0 && w->target)
+        return sr_atomic_file_commit(w->target, err);
+    sr_atomic_file_discard(w->target);
+    return status;
+}
