@@ -99,6 +99,7 @@ static int synth(int argc, char **argv) {
     X(compare, sr_cmd_data_compare, "two dumps of the same rows, row by row")                                \
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
     X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
+    X(repack, sr_cmd_data_repack, "a dump in another form: type, chunks, compression")                       \
     X(synth, synth, "a synthetic feature dump")
 
 static int run(const char *name, int argc, char **argv, bool *found) {
