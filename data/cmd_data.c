@@ -98,6 +98,7 @@ static int synth(int argc, char **argv) {
 #define DATA_COMMANDS(X)                                                                                     \
     X(compare, sr_cmd_data_compare, "two dumps of the same rows, row by row")                                \
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
+    X(drop, sr_cmd_data_drop, "a dump without the rows of some ids")                                         \
     X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
     X(repack, sr_cmd_data_repack, "a dump in another form: type, chunks, compression")                       \
     X(synth, synth, "a synthetic feature dump")

@@ -10,6 +10,7 @@
 /* Arguments behind the name; returns the program's exit status. */
 int sr_cmd_data_compare(int argc, char **argv);
 int sr_cmd_data_convert(int argc, char **argv);
+int sr_cmd_data_drop(int argc, char **argv);
 int sr_cmd_data_inspect(int argc, char **argv);
 int sr_cmd_data_repack(int argc, char **argv);
 

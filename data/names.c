@@ -55,6 +55,10 @@ int sr_names_add(struct sr_names *n, const char *text, int32_t *number, struct s
     return 0;
 }
 
+int32_t sr_names_find(const struct sr_names *n, const char *text) {
+    return n->slots ? n->slot[find_slot(n, text)] : -1;
+}
+
 void sr_names_free(struct sr_names *n) {
     for (size_t i = 0; i < n->count; i++)
         sr_free(n->name[i]);

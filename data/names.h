@@ -19,6 +19,10 @@ struct sr_names {
 
 /* *number becomes that of text, a new one if it was not in the set. Begin with {0}. */
 int sr_names_add(struct sr_names *names, const char *text, int32_t *number, struct sr_error *err);
+
+/* The number of text, or -1 if it is not in the set. */
+int32_t sr_names_find(const struct sr_names *names, const char *text);
+
 void sr_names_free(struct sr_names *names);
 
 /* 64-bit FNV-1a (Fowler, Noll, Vo). */
