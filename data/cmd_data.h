@@ -13,6 +13,7 @@ int sr_cmd_data_convert(int argc, char **argv);
 int sr_cmd_data_drop(int argc, char **argv);
 int sr_cmd_data_inspect(int argc, char **argv);
 int sr_cmd_data_repack(int argc, char **argv);
+int sr_cmd_data_split(int argc, char **argv);
 
 /* "unsafe: 1692 (42.3 %), unknown: 3": of the rows where the column is known. */
 void sr_print_share(const char *what, const uint8_t *column, size_t rows);
