@@ -100,6 +100,7 @@ static int synth(int argc, char **argv) {
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
     X(drop, sr_cmd_data_drop, "a dump without the rows of some ids")                                         \
     X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
+    X(label, sr_cmd_data_label, "labels from gold and the guards' verdicts, stored")                         \
     X(repack, sr_cmd_data_repack, "a dump in another form: type, chunks, compression")                       \
     X(split, sr_cmd_data_split, "training, calibration and test rows")                                       \
     X(synth, synth, "a synthetic feature dump")
