@@ -101,6 +101,7 @@ static int synth(int argc, char **argv) {
     X(drop, sr_cmd_data_drop, "a dump without the rows of some ids")                                         \
     X(inspect, sr_cmd_data_inspect, "what is in a dump, and what can be done with it")                       \
     X(label, sr_cmd_data_label, "labels from gold and the guards' verdicts, stored")                         \
+    X(merge, sr_cmd_data_merge, "columns of several files side by side, joined by ids")                      \
     X(repack, sr_cmd_data_repack, "a dump in another form: type, chunks, compression")                       \
     X(split, sr_cmd_data_split, "training, calibration and test rows")                                       \
     X(synth, synth, "a synthetic feature dump")

@@ -13,6 +13,7 @@ int sr_cmd_data_convert(int argc, char **argv);
 int sr_cmd_data_drop(int argc, char **argv);
 int sr_cmd_data_inspect(int argc, char **argv);
 int sr_cmd_data_label(int argc, char **argv);
+int sr_cmd_data_merge(int argc, char **argv);
 int sr_cmd_data_repack(int argc, char **argv);
 int sr_cmd_data_split(int argc, char **argv);
 
