@@ -34,16 +34,16 @@ static const struct sr_command command = {
         "Writes a dump anew without the rows of the ids in F, for requests to delete; everything else stays\n"
         "as it is. Afterwards the ids of the new file are read and compared with F before it gets its name.\n"
         "With --out A.h5 the old file is replaced; copies elsewhere, and weights trained on the rows, are\n"
-        "yours to deal with. Ids that are not in A.h5 are counted; they are no failure, since one list may "
-        "be\n"
-        "for several files, unless none of F is there: then nothing is written and the exit status is 1.\n",
-    .notes = "examples:\n"
-             "  saferoute data drop all.h5 --ids requests.txt --out all.h5 --with-group\n"
-             "  echo prompt-17 | saferoute data drop all.h5 --ids - --out less.h5\n"
-             "\n"
-             "exit status: 0 done, 1 no id is there, 2 usage, 65 bad data, 66 no such file, 71 out of "
-             "memory, 74 it "
-             "could not be written\n",
+        "yours to deal with. Ids that are not in A.h5 are counted; they are no failure, since one list may\n"
+        "be for several files, unless none of F is there: then nothing is written and the exit status is "
+        "1.\n",
+    .notes =
+        "examples:\n"
+        "  saferoute data drop all.h5 --ids requests.txt --out all.h5 --with-group\n"
+        "  echo prompt-17 | saferoute data drop all.h5 --ids - --out less.h5\n"
+        "\n"
+        "exit status: 0 done, 1 no id is there, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74\n"
+        "  it could not be written\n",
     .table = table,
     .count = SR_COUNT(table),
 };

@@ -39,34 +39,29 @@ static const struct sr_option table[] = {
 
 static const struct sr_command command = {
     .name = "data label",
-    .usage = "usage: saferoute data label A.h5 --out B.h5 [options]\n"
-             "\n"
-             "Writes a dump anew with /label made from gold and the guards' verdicts: 1 where the small "
-             "guard is wrong\n"
-             "and the large one right, -1 where gold or a verdict is not known, else 0. A label that was "
-             "stored is\n"
-             "replaced, and how many changed is said. Thresholds that are given cut the verdicts anew and "
-             "are stored,\n"
-             "so that every command reads the new dump as it was labelled.\n"
-             "\n"
-             "--harm-price H makes /weight H times what it was (1 where there was none) for rows that the "
-             "small guard\n"
-             "has right and the large one wrong: routing them does harm, while rows on which both agree cost "
-             "only the\n"
-             "large guard's time. Training multiplies a row's loss by /weight, so with H = 5 such a row "
-             "counts as much\n"
-             "as five others that are not to be routed. The scores come out lower near such rows, and the "
-             "threshold is\n"
-             "to be chosen again; metrics count every row once. The price is stored as root attribute "
-             "harm_price, and\n"
-             "a dump that has one is not labelled again.\n",
+    .usage =
+        "usage: saferoute data label A.h5 --out B.h5 [options]\n"
+        "\n"
+        "Writes a dump anew with /label made from gold and the guards' verdicts: 1 where the small guard is\n"
+        "wrong and the large one right, -1 where gold or a verdict is not known, else 0. A label that was\n"
+        "stored is replaced, and how many changed is said. Thresholds that are given cut the verdicts anew\n"
+        "and are stored, so that every command reads the new dump as it was labelled.\n"
+        "\n"
+        "--harm-price H makes /weight H times what it was (1 where there was none) for rows that the small\n"
+        "guard has right and the large one wrong: routing them does harm, while rows on which both agree\n"
+        "cost only the large guard's time. Training multiplies a row's loss by /weight, so with H = 5 such "
+        "a\n"
+        "row counts as much as five others that are not to be routed. The scores come out lower near such\n"
+        "rows, and the threshold is to be chosen again; metrics count every row once. The price is stored "
+        "as\n"
+        "root attribute harm_price, and a dump that has one is not labelled again.\n",
     .notes =
         "examples:\n"
         "  saferoute data label all.h5 --out labelled.h5 --small-threshold 0.3 --large-threshold 0.5\n"
         "  saferoute data label all.h5 --out priced.h5 --harm-price 5\n"
         "\n"
-        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be "
-        "written\n",
+        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be\n"
+        "  written\n",
     .table = table,
     .count = SR_COUNT(table),
 };

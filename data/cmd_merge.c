@@ -33,26 +33,22 @@ static const struct sr_option table[] = {
 
 static const struct sr_command command = {
     .name = "data merge",
-    .usage = "usage: saferoute data merge A.h5 B.h5 [..] --out C.h5 [options]\n"
-             "\n"
-             "Puts the columns of several files side by side, joined by /id: the rows of A.h5 in their "
-             "order, every\n"
-             "column from the first file that has it. So two passes of extraction, of the small guard and of "
-             "the large\n"
-             "one, become one dump; only one file needs features. A column that two files have must hold the "
-             "same\n"
-             "values in both, and what they say of models, layers and thresholds must not differ. Ids that "
-             "one file\n"
-             "lacks are counted and refused, unless --common says to leave their rows out. Without a /label "
-             "the labels\n"
-             "follow from gold and both guards' verdicts when the dump is read.\n",
+    .usage =
+        "usage: saferoute data merge A.h5 B.h5 [..] --out C.h5 [options]\n"
+        "\n"
+        "Puts the columns of several files side by side, joined by /id: the rows of A.h5 in their order,\n"
+        "every column from the first file that has it. So two passes of extraction, of the small guard and\n"
+        "of the large one, become one dump; only one file needs features. A column that two files have must\n"
+        "hold the same values in both, and what they say of models, layers and thresholds must not differ.\n"
+        "Ids that one file lacks are counted and refused, unless --common says to leave their rows out.\n"
+        "Without a /label the labels follow from gold and both guards' verdicts when the dump is read.\n",
     .notes =
         "examples:\n"
         "  saferoute data merge small.h5 large.h5 --out all.h5\n"
         "  saferoute data merge all.h5 newer-gold.h5 --out both.h5 --common\n"
         "\n"
-        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be "
-        "written\n",
+        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be\n"
+        "  written\n",
     .table = table,
     .count = SR_COUNT(table),
 };

@@ -47,8 +47,8 @@ static const struct sr_command command = {
         "  saferoute data repack all.h5 --out all.h5 --dtype float16\n"
         "  saferoute data repack all.h5 --out archive.h5 --gzip 4\n"
         "\n"
-        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be "
-        "written\n",
+        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be\n"
+        "  written\n",
     .table = table,
     .count = SR_COUNT(table),
 };

@@ -48,27 +48,25 @@ static const struct sr_option table[] = {
 
 static const struct sr_command command = {
     .name = "data split",
-    .usage = "usage: saferoute data split A.h5 --train X.h5 [--calibration Y.h5] [--test Z.h5] [options]\n"
-             "\n"
-             "Writes the rows of a dump as two or three dumps. Every part gets its share of label 1, 0 and "
-             "unknown, and\n"
-             "of every source as far as groups allow. Rows of one /group (twins, paraphrases) are never "
-             "apart, nor,\n"
-             "with --near-duplicates, are rows whose features are nearly the same. The parts keep the order "
-             "of the\n"
-             "rows and everything else in the file; their root attributes split and split_seed say what they "
-             "are.\n"
-             "With --hold-out-source the test rows are of sources that training has never seen; the "
-             "fractions of the\n"
-             "other parts are of what is left. Existing files are replaced once all parts are complete.\n",
+    .usage =
+        "usage: saferoute data split A.h5 --train X.h5 [--calibration Y.h5] [--test Z.h5] [options]\n"
+        "\n"
+        "Writes the rows of a dump as two or three dumps. Every part gets its share of label 1, 0 and\n"
+        "unknown, and of every source as far as groups allow. Rows of one /group (twins, paraphrases) are\n"
+        "never apart, nor, with --near-duplicates, are rows whose features are nearly the same. The parts\n"
+        "keep the order of the rows and everything else in the file; their root attributes split and\n"
+        "split_seed say what they are. With --hold-out-source the test rows are of sources that training "
+        "has\n"
+        "never seen; the fractions of the other parts are of what is left. Existing files are replaced once\n"
+        "all parts are complete.\n",
     .notes =
         "examples:\n"
         "  saferoute data split all.h5 --train train.h5 --calibration calibration.h5 --test test.h5\n"
         "  saferoute data split all.h5 --train train.h5 --test test.h5 --fractions 0.8,0.2 --seed 7\n"
         "  saferoute data split all.h5 --train train.h5 --test new.h5 --hold-out-source jailbreaks\n"
         "\n"
-        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be "
-        "written\n",
+        "exit status: 0 done, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 it could not be\n"
+        "  written\n",
     .table = table,
     .count = SR_COUNT(table),
 };
