@@ -28,7 +28,7 @@ static const struct sr_option table[] = {
      .help = "compress them, 1 (quick) to 9, in chunks of whole rows with shuffle; 0: not, in one piece"},
     {"band", SR_OPTION_INTEGER, offsetof(struct repack_options, band), .fallback = "256", .min = 1,
      .max = 1 << 20, .metavar = "ROWS",
-     .help = "rows a chunk; where it is given there are chunks without --gzip too"},
+     .help = "rows a chunk, of 32 MB at most; where it is given there are chunks without --gzip too"},
     SR_DATA_FEATURE_OPTIONS(struct repack_options, data),
 };
 

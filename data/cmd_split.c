@@ -77,11 +77,12 @@ struct tally {
     size_t rows, positives, labelled, unsafe, judged, sources;
 };
 
+/* Of part p, or of all. */
 static struct tally count_part(const struct sr_data *d, const uint8_t *part, int p, uint8_t *seen) {
     struct tally t = {0};
     memset(seen, 0, d->sources);
     for (size_t i = 0; i < d->rows; i++) {
-        if (part[i] != p)
+        if (p < SR_PARTS && part[i] != p)
             continue;
         t.rows++;
         t.labelled += d->label && d->label[i] != SR_UNKNOWN;
@@ -107,6 +108,7 @@ static const char *share(char text[40], size_t n, size_t of) {
 static void print_parts(const struct sr_data *d, const uint8_t *part, const struct sr_parting *how,
                         uint8_t *seen) {
     char rows[40], positives[40], unsafe[40];
+    const size_t sources = count_part(d, part, SR_PARTS, seen).sources; /* a list may name more */
     printf("%-12s %-18s %-18s %-18s %s\n", "part", "rows", "label 1", "unsafe", "sources");
     for (int p = 0; p < SR_PARTS; p++) {
         if (!how->out[p])
@@ -114,7 +116,7 @@ static void print_parts(const struct sr_data *d, const uint8_t *part, const stru
         const struct tally t = count_part(d, part, p, seen);
         printf("%-12s %-18s %-18s %-18s %zu of %zu\n", sr_part_name(p), share(rows, t.rows, d->rows),
                share(positives, t.positives, t.labelled), share(unsafe, t.unsafe, t.judged), t.sources,
-               d->sources);
+               sources);
         if (d->label && t.positives == 0)
             sr_log_warn("%s has no row with label 1, so nothing can be learnt or measured on it alone",
                         sr_part_name(p));

@@ -102,6 +102,13 @@ static int choose_values(struct stream *s, const struct sr_h5 *from, const struc
                                    : status;
 }
 
+/* Rows a chunk: what was asked for, as long as a chunk stays something to hold in memory. */
+static size_t band_of(const struct stream *s, const struct sr_copy *how) {
+    const size_t band = how->band ? how->band : SR_COPY_BAND, bytes = sr_h5_items_bytes(s->from);
+    const size_t most = bytes > 0 && bytes < SR_COPY_CHUNK ? SR_COPY_CHUNK / bytes : 1;
+    return band < most ? band : most;
+}
+
 static int create(struct stream *s, const struct copying *c, const struct sr_h5_info *info,
                   struct sr_error *err) {
     const struct sr_copy *how = c->how;
@@ -110,14 +117,13 @@ static int create(struct stream *s, const struct copying *c, const struct sr_h5_
                                     .type = s->narrow.type,
                                     .laid_out = matrix,
                                     .gzip = how->gzip,
-                                    .band = how->band ? how->band : SR_COPY_BAND,
+                                    .band = band_of(s, how),
                                     .chunked = how->chunked};
     return sr_h5_items_create(&s->to, c->to, s->name, s->from, c->n, &form, err);
 }
 
 /* Blocks of whole chunks, so that each is compressed once. */
 static int copy_values(struct copying *c, struct stream *s, struct sr_error *err) {
-    const size_t band = c->how->band ? c->how->band : SR_COPY_BAND;
     const struct sr_gather_source from = {.items = s->from,
                                           .matrix = s->matrix,
                                           .stored = s->stored,
@@ -126,7 +132,7 @@ static int copy_values(struct copying *c, struct stream *s, struct sr_error *err
                                           .rows = c->rows};
     if (from.bytes == 0)
         return 0;
-    int status = sr_gather_begin(&s->gather, &from, c->how->rows, c->n, band, err);
+    int status = sr_gather_begin(&s->gather, &from, c->how->rows, c->n, band_of(s, c->how), err);
     if (status == 0 && s->typed && !(s->out = sr_alloc(s->gather.block_rows, sr_h5_items_bytes(s->to), err)))
         status = SR_NOMEM;
     return status == 0 ? copy_blocks(c, s, err) : status;

@@ -14,7 +14,8 @@
 #include "data/data.h"
 #include "data/h5_copy.h"
 
-#define SR_COPY_BAND 256 /* rows a chunk, where there are chunks and nothing else is said */
+#define SR_COPY_BAND  256                /* rows a chunk, where there are chunks and nothing else is said */
+#define SR_COPY_CHUNK ((size_t)32 << 20) /* bytes of a chunk as it is read, at most; fewer rows then */
 
 struct sr_copy {
     const char *features; /* the dataset whose rows are counted, and get a type */

@@ -181,7 +181,8 @@ static int write_dump(const struct relabelling *r, void (*progress)(void *user, 
 }
 
 static void sum_up(struct relabelling *r) {
-    struct sr_data seen = {.label_derived = true,
+    struct sr_data seen = {.label = r->d->label,
+                           .label_derived = true,
                            .small_pred = r->d->guard[SR_SMALL].pred,
                            .large_pred = r->d->guard[SR_LARGE].pred,
                            .small_cut = r->d->guard[SR_SMALL].cut,

@@ -174,6 +174,9 @@ Test(rewrite, label_counts_the_cells_and_stores_the_threshold) {
     size_t cell[2][2] = {{0, 0}, {0, 0}};
     for (size_t i = 0; i < ROWS; i++)
         cell[d->small_pred[i] == d->gold[i]][d->large_pred[i] == d->gold[i]]++;
+    expect_in(r.out,
+              "b.h5: 400 rows; labels derived from gold and verdicts; unsafe from: small guard 0.25 (given), "
+              "large guard 0.5 (default)");
     const char *const what[] = {"both guards right", "small guard only", "large guard only (label 1)",
                                 "none"};
     const size_t n[] = {cell[1][1], cell[1][0], cell[0][1], cell[0][0]};
