@@ -96,6 +96,7 @@ static int synth(int argc, char **argv) {
 
 /* X(name, function, one line of help) */
 #define DATA_COMMANDS(X)                                                                                     \
+    X(check, sr_cmd_data_check, "what is wrong with dumps, before training on them")                         \
     X(compare, sr_cmd_data_compare, "two dumps of the same rows, row by row")                                \
     X(convert, sr_cmd_data_convert, "a feature dump from tensors, CSV, JSONL or hidden-state files")         \
     X(drop, sr_cmd_data_drop, "a dump without the rows of some ids")                                         \

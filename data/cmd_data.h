@@ -8,6 +8,7 @@
 #include "data/data.h"
 
 /* Arguments behind the name; returns the program's exit status. */
+int sr_cmd_data_check(int argc, char **argv);
 int sr_cmd_data_compare(int argc, char **argv);
 int sr_cmd_data_convert(int argc, char **argv);
 int sr_cmd_data_drop(int argc, char **argv);

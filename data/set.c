@@ -100,10 +100,7 @@ static int join_column(struct sr_data *d, const struct joined *column, struct sr
     return 0;
 }
 
-/* A row without a group is a group of its own: 64 random bits of the row, which in practice no other group
- * has. */
 static int join_groups(struct sr_data *d, struct sr_error *err) {
-    const uint64_t stream = sr_stream(SR_STREAM_SPLIT, 1, 0);
     bool any = false;
     for (size_t f = 0; f < d->files; f++)
         any = any || d->in->dump[f]->group;
@@ -113,8 +110,7 @@ static int join_groups(struct sr_data *d, struct sr_error *err) {
     for (size_t f = 0; d->group && f < d->files; f++)
         for (size_t i = 0, row = d->in->first[f]; i < d->in->dump[f]->rows; i++, row++) {
             const int64_t *group = d->in->dump[f]->group;
-            d->group[row] =
-                group && group[i] != SR_GROUP_NONE ? group[i] : (int64_t)sr_random_bits(0, stream, row);
+            d->group[row] = group && group[i] != SR_GROUP_NONE ? group[i] : sr_set_lone_group(row);
         }
     return d->group ? 0 : SR_NOMEM;
 }

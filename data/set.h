@@ -27,6 +27,11 @@ static inline size_t sr_set_bands(const struct sr_data *d) {
     return (d->rows + SR_BAND_ROWS - 1) / SR_BAND_ROWS;
 }
 
+/* Group of a row that has none: 64 random bits of the row, which in practice no other group has. */
+static inline int64_t sr_set_lone_group(size_t row) {
+    return (int64_t)sr_random_bits(0, sr_stream(SR_STREAM_SPLIT, 1, 0), row);
+}
+
 /* Rows first .. first+rows of the set from the files to out, row_bytes each. Any thread may call it. */
 int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err);
 

@@ -92,7 +92,6 @@ static double share_found(size_t n, size_t pairs, double cosine) {
     sr_data_close(d);
     unlink(path);
     sr_free(x);
-    fprintf(stderr, "SHARE %g %g\n", cosine, (double)found / (double)pairs);
     return (double)found / (double)pairs;
 }
 

@@ -47,12 +47,6 @@ enum sr_on_bad_row { SR_ON_BAD_ROW_ERROR, SR_ON_BAD_ROW_SKIP };
 extern const struct sr_option sr_config_table[];
 extern const size_t sr_config_count;
 
-/* Sets keys from a YAML or JSON file: one flat mapping. SR_NOINPUT, SR_USAGE (file, line, what). */
-int sr_config_read(struct sr_options *o, const char *path, struct sr_error *err);
-/* The same from memory; path is for messages. */
-int sr_config_parse(struct sr_options *o, const char *text, size_t size, const char *path,
-                    struct sr_error *err);
-
 /* What no single row can check: contradictions between settings. SR_USAGE. */
 int sr_config_check(const struct sr_config *c, struct sr_error *err);
 

@@ -191,7 +191,7 @@ static int resume_settings(struct sr_options *o, const struct sr_run *run, int a
                 "--out",
                 o->table[i].key, sr_run_file(run, "config.yaml", path));
     }
-    const int status = sr_config_read(o, sr_run_file(run, "config.yaml", path), err);
+    const int status = sr_option_file_read(o, sr_run_file(run, "config.yaml", path), false, err);
     return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
 }
 
@@ -210,7 +210,7 @@ static int same_settings(const struct sr_options *o, const struct sr_run *run, s
     char path[SR_RUN_PATH], before[SR_LIST_TEXT], now[SR_LIST_TEXT];
     int status = sr_options_begin(&was, sr_config_table, sr_config_count, &then, err);
     if (status == SR_OK)
-        status = sr_config_read(&was, sr_run_file(run, "config.yaml", path), err);
+        status = sr_option_file_read(&was, sr_run_file(run, "config.yaml", path), false, err);
     if (status == SR_OK) {
         const size_t i = sr_config_differs(o, &was);
         if (i < o->count) {
@@ -241,7 +241,7 @@ int sr_settings_complete(struct sr_config *c, struct sr_options *o, struct sr_ru
     if (!c->out)
         return sr_fail(err, SR_USAGE, "no run folder: give --out RUN (or --resume RUN to go on with one)");
     if (c->config) {
-        status = sr_config_read(o, c->config, err);
+        status = sr_option_file_read(o, c->config, false, err);
         if (status == SR_OK)
             status = sr_options_arguments(o, argc, argv, err);
     }
@@ -271,7 +271,7 @@ char *sr_settings_text(const struct sr_options *o, struct sr_error *err) {
     if (!text)
         return NULL;
     int status = sr_options_begin(&again, sr_config_table, sr_config_count, &scratch, err);
-    if (status == SR_OK && sr_config_parse(&again, text, strlen(text), "config.yaml", &inner) < 0)
+    if (status == SR_OK && sr_option_file_parse(&again, text, strlen(text), "config.yaml", false, &inner) < 0)
         status =
             sr_fail(err, SR_USAGE,
                     "a path or name cannot be kept in the run's settings (%s): use names of printable UTF-8",

@@ -17,6 +17,7 @@
 #include "nn/base/json.h"
 #include "nn/base/log.h"
 #include "nn/base/option.h"
+#include "nn/base/option_file.h"
 #include "nn/base/philox.h"
 #include "nn/base/real.h"
 #include "nn/base/route.h"

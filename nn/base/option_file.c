@@ -1,4 +1,5 @@
-/* config_file.c: settings from a YAML file: one flat mapping of scalars and lists of scalars.
+/* option_file.c: settings from a YAML file: one flat mapping of scalars and lists of scalars. See
+ * option_file.h.
  *
  * libyaml's events are enough. Anchors, aliases, tags, nested mappings and repeated keys are refused, so that
  * a file means what it seems to mean. JSON is YAML's flow style, so a flat JSON object is read too.
@@ -10,7 +11,9 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "train/config.h"
+#include "nn/base/alloc.h"
+#include "nn/base/atomic_file.h"
+#include "nn/base/option_file.h"
 
 #define FILE_BYTES (4u << 20) /* largest file, and so longest value */
 
@@ -18,6 +21,7 @@ struct reader {
     yaml_parser_t parser;
     yaml_event_t event;
     struct sr_options *o;
+    bool others; /* keys that the table does not have are passed over */
     const char *path;
     bool seen[256];
     char key[256], value[FILE_BYTES];
@@ -96,6 +100,13 @@ static int once(struct reader *r, struct sr_error *err) {
     return SR_OK;
 }
 
+static bool known(const struct reader *r) {
+    for (size_t i = 0; i < r->o->count; i++)
+        if (strcmp(r->o->table[i].key, r->key) == 0)
+            return true;
+    return false;
+}
+
 static int pair_set(struct reader *r, size_t line, struct sr_error *err) {
     struct sr_error inner = {0};
     const int status = sr_options_set(r->o, r->key, r->value, SR_ORIGIN_FILE, &inner);
@@ -127,7 +138,7 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
             status = once(r, err);
         if (status == SR_OK)
             status = value_read(r, err);
-        if (status == SR_OK)
+        if (status == SR_OK && (!r->others || known(r)))
             status = pair_set(r, line, err);
     }
     if (status == SR_OK)
@@ -137,14 +148,15 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
     return status;
 }
 
-int sr_config_parse(struct sr_options *o, const char *text, size_t size, const char *path,
-                    struct sr_error *err) {
+int sr_option_file_parse(struct sr_options *o, const char *text, size_t size, const char *path, bool others,
+                         struct sr_error *err) {
     struct reader *r = sr_alloc(1, sizeof *r, err);
     if (!r || !yaml_parser_initialize(&r->parser)) {
         sr_free(r);
         return sr_fail(err, SR_NOMEM, "out of memory for reading %s", path);
     }
     r->o = o;
+    r->others = others;
     r->path = path;
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, size);
     const int status = mapping_read(r, err);
@@ -154,13 +166,13 @@ int sr_config_parse(struct sr_options *o, const char *text, size_t size, const c
     return status;
 }
 
-int sr_config_read(struct sr_options *o, const char *path, struct sr_error *err) {
+int sr_option_file_read(struct sr_options *o, const char *path, bool others, struct sr_error *err) {
     void *bytes;
     size_t size;
     int status = sr_file_read(&bytes, &size, path, FILE_BYTES, err);
     if (status < 0)
         return status;
-    status = sr_config_parse(o, bytes, size, path, err);
+    status = sr_option_file_parse(o, bytes, size, path, others, err);
     sr_free(bytes);
     return status;
 }

@@ -1,0 +1,92 @@
+/* check_finding.c: findings written down. See check_parts.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/check_parts.h"
+
+static bool make_room(struct sr_check_private *c) {
+    struct sr_check *check = c->check;
+    if (check->findings < c->room)
+        return true;
+    const size_t room = 2 * c->room + 16;
+    struct sr_finding **grown =
+        sr_realloc(check->finding, c->room * sizeof *grown, room * sizeof *grown, c->err);
+    if (!grown)
+        return false;
+    check->finding = grown;
+    c->room = room;
+    return true;
+}
+
+struct sr_finding *sr_check_add(struct sr_check_private *c, const char *kind, bool serious,
+                                const struct sr_check_file *file) {
+    struct sr_finding *f = make_room(c) ? sr_alloc(1, sizeof *f, c->err) : NULL;
+    if (f) {
+        c->check->finding[c->check->findings++] = f;
+    } else {
+        c->status = SR_NOMEM;
+        f = &c->spare;
+        memset(f, 0, sizeof *f);
+    }
+    f->kind = kind;
+    f->serious = serious;
+    f->path = file ? file->path : NULL;
+    return f;
+}
+
+void sr_check_say(struct sr_finding *f, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    vsnprintf(f->text, sizeof f->text, format, list);
+    va_end(list);
+}
+
+void sr_check_advise(struct sr_finding *f, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    vsnprintf(f->advice, sizeof f->advice, format, list);
+    va_end(list);
+}
+
+void sr_check_number(struct sr_finding *f, const char *name, double value) {
+    if (f->numbers == SR_CHECK_NUMBERS)
+        return;
+    f->number[f->numbers].name = name;
+    f->number[f->numbers++].value = value;
+}
+
+void sr_check_row(struct sr_finding *f, const struct sr_check_file *file, size_t row) {
+    if (f->rows == SR_CHECK_ROWS)
+        return;
+    f->row[f->rows].path = file->path;
+    f->row[f->rows].row = row;
+    f->row[f->rows++].id = file->data->id ? file->data->id[row] : NULL;
+}
+
+void *sr_check_alloc(struct sr_check_private *c, size_t count, size_t size) {
+    void *block = sr_alloc(count, size, c->err);
+    if (!block)
+        c->status = SR_NOMEM;
+    return block;
+}
+
+const struct sr_check_file *sr_check_near_file(const struct sr_check_private *c, size_t row,
+                                               size_t *in_file) {
+    size_t s = c->near_sets - 1;
+    while (row < c->file[c->near_file[s]].near_first)
+        s--;
+    const struct sr_check_file *f = &c->file[c->near_file[s]];
+    *in_file = row - f->near_first;
+    return f;
+}
+
+const char *sr_check_contract_value(const struct sr_check_file *f, const char *key) {
+    for (size_t i = 0; i < f->data->contract_count; i++)
+        if (strcmp(f->data->contract[i].key, key) == 0)
+            return f->data->contract[i].value;
+    return NULL;
+}
