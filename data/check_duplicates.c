@@ -1,14 +1,18 @@
 /* check_duplicates.c: kinds contradictions, duplicates and near_duplicates. See checks.def, and near.h for
  * what the same and nearly the same means.
  *
- * Across files they are serious: a test row that was trained on measures memory. Within a file they count
- * twice, no more, and stay together in a split only where a group says so.
+ * Across files they are serious: a test row that was trained on measures memory; near ones, which may also be
+ * two texts that differ in the one word that matters, from NEAR_SERIOUS of a file's rows on: fewer hardly
+ * move what is measured. Within a file they count twice, no more, and stay together in a split only where a
+ * group says so.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <string.h>
 
 #include "data/check_parts.h"
+
+#define NEAR_SERIOUS .01
 
 /* ---- contradictions ---- */
 
@@ -118,12 +122,10 @@ struct near_count {
 };
 
 /* A pair is a finding of the file of its later row. Within a file, twins that share a group are known. */
-static bool is_of(const struct sr_check_private *c, const struct sr_near_pair *pair,
-                  const struct sr_check_file *f, bool across) {
+static bool is_of(const struct sr_near_pair *pair, const struct sr_check_file *f, bool across) {
     const size_t a = pair->a, b = pair->b, end = f->near_first + f->data->rows;
     if (b < f->near_first || b >= end || (a < f->near_first) != across)
         return false;
-    (void)c;
     return across || !f->data->group ||
            f->data->group[a - f->near_first] != f->data->group[b - f->near_first];
 }
@@ -146,9 +148,9 @@ static void look_for_near(struct sr_check_private *c, const struct sr_check_file
     const struct sr_near_pair *pair = sr_near_pairs(c->near, &pairs);
     memset(marked, 0, f->data->rows);
     for (size_t i = 0; i < pairs; i++) {
-        if (!is_of(c, &pair[i], f, across))
+        if (!is_of(&pair[i], f, across))
             continue;
-        found = found ? found : sr_check_add(c, "near_duplicates", across, f);
+        found = found ? found : sr_check_add(c, "near_duplicates", false, f);
         show_pair(c, found, &pair[i]);
         uint8_t *mark = &marked[pair[i].b - f->near_first];
         count.rows += !*mark;
@@ -158,6 +160,7 @@ static void look_for_near(struct sr_check_private *c, const struct sr_check_file
     }
     if (!found)
         return;
+    found->serious = across && (double)count.rows >= NEAR_SERIOUS * (double)f->data->rows;
     sr_check_say(found,
                  "%zu of %zu rows are nearly the same as a row %s (cosine of centred features %.3g and more, "
                  "up to %.4f)",

@@ -87,7 +87,9 @@ static int read_run(struct sr_check_imbalance *out, const char *path, struct sr_
 static void print_rows(const struct sr_finding *f) {
     char text[256];
     for (size_t i = 0; i < f->rows; i++) {
-        printf("%s%s row %zu", i == 0 ? "         e.g. " : ", ", f->row[i].path, f->row[i].row);
+        const bool elsewhere = !f->path || strcmp(f->path, f->row[i].path) != 0;
+        printf("%s%s%srow %zu", i == 0 ? "         e.g. " : ", ", elsewhere ? f->row[i].path : "",
+               elsewhere ? " " : "", f->row[i].row);
         if (f->row[i].id)
             printf(" (%s)", sr_utf8_clean(text, sizeof text, f->row[i].id));
     }
@@ -191,7 +193,7 @@ static int run(const struct check_options *o, struct sr_error *err) {
 }
 
 int sr_cmd_data_check(int argc, char **argv) {
-    struct check_options opts;
+    struct check_options opts = {.json = false}; /* the table does not name every field */
     struct sr_options o;
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);

@@ -1,0 +1,570 @@
+/* test_data_check.c: every kind of finding where it was planted, and nothing in clean dumps.
+ *
+ * checks.def makes the list: a new kind without a function plant_NAME here does not link.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/check_dump.h"
+#include "tests/run_program.h"
+#include "train/config.h"
+
+/* Two clean dumps, and what was done to them. */
+struct plan {
+    struct check_dump a, b;
+    struct sr_check_options how;
+    struct sr_check_imbalance imbalance;
+    bool serious;     /* what was planted should be */
+    const char *also; /* other kinds that are found with it, or NULL */
+};
+
+static void plan_begin(struct plan *p) {
+    memset(p, 0, sizeof *p);
+    check_dump_begin(&p->a, "a", 1);
+    check_dump_begin(&p->b, "b", 2);
+    p->how.near = SR_NEAR_COSINE;
+    p->serious = true;
+}
+
+static struct sr_check *plan_run(struct plan *p) {
+    char paths[160];
+    struct sr_error err = {0};
+    struct sr_check *check;
+    snprintf(paths, sizeof paths, "%s,%s", check_dump_write(&p->a), check_dump_write(&p->b));
+    cr_assert_eq(sr_check_run(&check, paths, &p->how, NULL, NULL, &err), 0, "%s", err.text);
+    return check;
+}
+
+static void plan_end(struct plan *p, struct sr_check *check) {
+    sr_check_free(check);
+    check_dump_end(&p->a);
+    check_dump_end(&p->b);
+}
+
+static const struct sr_finding *find(const struct sr_check *check, const char *kind) {
+    for (size_t i = 0; i < check->findings; i++)
+        if (strcmp(check->finding[i]->kind, kind) == 0)
+            return check->finding[i];
+    return NULL;
+}
+
+static double number_of(const struct sr_finding *f, const char *name) {
+    for (size_t i = 0; i < f->numbers; i++)
+        if (strcmp(f->number[i].name, name) == 0)
+            return f->number[i].value;
+    cr_assert_fail("%s has no number %s", f->kind, name);
+    return 0;
+}
+
+/* ---- one plant a kind ---- */
+
+static void plant_labels(struct plan *p) {
+    for (size_t i = 100; i < 107; i++)
+        p->b.label[i] = !p->b.label[i];
+}
+
+static void plant_classes(struct plan *p) {
+    for (size_t i = 0; i < p->b.rows; i++) {
+        p->b.large_prob[i] = p->b.gold[i] ? 0.f : 1.f; /* always wrong: nothing is ever worth routing */
+        check_label(&p->b, i);
+    }
+    p->also = "guards,rates";
+}
+
+static void plant_unknown(struct plan *p) {
+    p->serious = false;
+    for (size_t i = 0; i < p->b.rows; i += 20) {
+        p->b.gold[i] = 255;
+        p->b.label[i] = 255;
+    }
+}
+
+/* Verdicts of the small guard the wrong way round. */
+static void plant_guards(struct plan *p) {
+    p->serious = false;
+    p->b.head_width = 0;
+    for (size_t i = 0; i < p->b.rows; i++) {
+        p->b.small_prob[i] = 1 - p->b.small_prob[i];
+        check_label(&p->b, i);
+    }
+    p->also = "rates"; /* where it is wrong so often many rows are worth routing */
+}
+
+static void plant_rates(struct plan *p) {
+    p->serious = false;
+    for (size_t i = 0; i < p->b.rows; i++)
+        if (p->b.label[i] && i % 4 == 0) {
+            p->b.gold[i] = !p->b.gold[i];
+            check_label(&p->b, i);
+        }
+}
+
+static void plant_positives(struct plan *p) {
+    p->serious = false;
+    p->a.rows = p->b.rows = 240; /* with a fifth of them positive */
+}
+
+static void plant_imbalance(struct plan *p) {
+    p->imbalance = (struct sr_check_imbalance){.balanced = true, .alpha = .75, .pos_weight = 1};
+    p->how.imbalance = &p->imbalance;
+    p->a.weight = sr_alloc(p->a.rows, sizeof(float), NULL);
+    for (size_t i = 0; i < p->a.rows; i++)
+        p->a.weight[i] = p->a.label[i] ? 4 : 1;
+}
+
+static void plant_contract(struct plan *p) {
+    p->b.attribute[5].value = "another template";
+}
+
+static void make_unit(struct check_dump *d) {
+    d->head_width = 0; /* which would say so, too */
+    for (size_t i = 0; i < d->rows; i++) {
+        double squares = 0;
+        for (size_t k = 0; k < CHECK_WIDTH; k++)
+            squares += (double)d->x[i * CHECK_WIDTH + k] * (double)d->x[i * CHECK_WIDTH + k];
+        for (size_t k = 0; k < CHECK_WIDTH; k++)
+            d->x[i * CHECK_WIDTH + k] /= (float)sqrt(squares);
+    }
+}
+
+/* Of length 1, but said to be post. */
+static void plant_norm(struct plan *p) {
+    make_unit(&p->a);
+    make_unit(&p->b);
+}
+
+static void plant_verdict_head(struct plan *p) {
+    for (size_t k = 0; k < CHECK_WIDTH; k++) {
+        const float safe = p->b.head[k];
+        p->b.head[k] = p->b.head[CHECK_WIDTH + k];
+        p->b.head[CHECK_WIDTH + k] = safe;
+    }
+}
+
+static void plant_bad_rows(struct plan *p) {
+    p->b.x[17 * CHECK_WIDTH + 3] = NAN;
+    p->b.x[400 * CHECK_WIDTH + 63] = INFINITY;
+}
+
+/* A column that is dead here, but lives in the other file. */
+static void plant_columns(struct plan *p) {
+    p->a.head_width = p->b.head_width = 0;
+    for (size_t i = 0; i < p->b.rows; i++)
+        p->b.x[i * CHECK_WIDTH + 9] = 0;
+    p->b.attribute[3].value = p->a.attribute[3].value = "pre-and-post"; /* no claim that this breaks */
+    p->also = "contract";
+}
+
+static void plant_contradictions(struct plan *p) {
+    check_copy(&p->a, 500, &p->a, 20);
+    p->a.gold[500] = !p->a.gold[20];
+    check_label(&p->a, 500);
+    p->also = "duplicates";
+}
+
+static void plant_duplicates(struct plan *p) {
+    for (size_t i = 0; i < 5; i++)
+        check_copy(&p->b, 300 + i, &p->a, 40 + i);
+}
+
+/* A little noise on standardised rows: cosine about .99. */
+static void plant_near_duplicates(struct plan *p) {
+    for (size_t i = 0; i < 30; i++) {
+        check_copy(&p->b, 300 + i, &p->a, 40 + i);
+        for (size_t k = 0; k < CHECK_WIDTH; k++)
+            p->b.x[(300 + i) * CHECK_WIDTH + k] += (float)(.05 * check_normal(9, 7, i * CHECK_WIDTH + k));
+    }
+    p->b.head_width = 0;
+}
+
+static void plant_groups(struct plan *p) {
+    p->b.group[77] = p->b.group[78] = p->a.group[5];
+}
+
+static void plant_ids(struct plan *p) {
+    memcpy(p->b.id[60], p->a.id[7], sizeof p->b.id[0]);
+}
+
+#define X(name, what) {#name, plant_##name},
+static const struct {
+    const char *name;
+    void (*plant)(struct plan *p);
+} plants[] = {
+#include "data/checks.def"
+};
+#undef X
+
+/* ---- all kinds ---- */
+
+Test(data_check, nothing_in_clean_dumps) {
+    struct plan p;
+    plan_begin(&p);
+    struct sr_check *check = plan_run(&p);
+    for (size_t i = 0; i < check->findings; i++)
+        cr_expect_fail("%s: %s", check->finding[i]->kind, check->finding[i]->text);
+    cr_expect_eq(check->rows, 2 * CHECK_ROWS);
+    cr_expect_eq(check->files, 2);
+    plan_end(&p, check);
+}
+
+/* What was planted is found, as serious as it is, and nothing else but what follows from it. */
+Test(data_check, every_kind_is_found_where_it_was_planted) {
+    for (size_t k = 0; k < SR_COUNT(plants); k++) {
+        struct plan p;
+        const char *what;
+        plan_begin(&p);
+        plants[k].plant(&p);
+        struct sr_check *check = plan_run(&p);
+        const struct sr_finding *f = find(check, plants[k].name);
+        cr_expect_str_eq(sr_check_kind(k, &what), plants[k].name);
+        cr_expect(f, "%s was not found", plants[k].name);
+        cr_expect(!f || f->serious == p.serious, "%s: %s", plants[k].name, f ? f->text : "");
+        cr_expect(!f || (f->text[0] && f->advice[0]), "%s", plants[k].name);
+        for (size_t i = 0; i < check->findings; i++) {
+            const char *kind = check->finding[i]->kind;
+            cr_expect(strcmp(kind, plants[k].name) == 0 || (p.also && strstr(p.also, kind)),
+                      "%s was planted, %s found: %s", plants[k].name, kind, check->finding[i]->text);
+        }
+        plan_end(&p, check);
+    }
+}
+
+/* ---- numbers and rows ---- */
+
+static const struct sr_finding *planted(struct plan *p, struct sr_check **check, void (*plant)(struct plan *),
+                                        const char *kind) {
+    plan_begin(p);
+    plant(p);
+    *check = plan_run(p);
+    const struct sr_finding *f = find(*check, kind);
+    cr_assert(f, "%s was not found", kind);
+    return f;
+}
+
+Test(data_check, labels_are_counted_and_shown) {
+    struct plan p;
+    struct sr_check *check;
+    const struct sr_finding *f = planted(&p, &check, plant_labels, "labels");
+    cr_expect_eq(number_of(f, "rows"), 7);
+    cr_expect_eq(number_of(f, "compared"), CHECK_ROWS);
+    cr_expect_eq(f->rows, SR_CHECK_ROWS);
+    cr_expect_eq(f->row[0].row, 100);
+    cr_expect_str_eq(f->row[0].id, "2-100");
+    cr_expect_str_eq(f->row[0].path, p.b.path);
+    plan_end(&p, check);
+}
+
+Test(data_check, duplicates_name_both_rows) {
+    struct plan p;
+    struct sr_check *check;
+    const struct sr_finding *f = planted(&p, &check, plant_duplicates, "duplicates");
+    cr_expect_eq(number_of(f, "rows"), 5);
+    cr_expect_str_eq(f->path, p.b.path);
+    cr_expect(f->row[0].row == 40 && f->row[1].row == 300);
+    cr_expect_str_eq(f->row[0].path, p.a.path);
+    cr_expect_str_eq(f->row[1].path, p.b.path);
+    plan_end(&p, check);
+}
+
+Test(data_check, near_duplicates_are_counted) {
+    struct plan p;
+    struct sr_check *check;
+    const struct sr_finding *f = planted(&p, &check, plant_near_duplicates, "near_duplicates");
+    cr_expect_eq(number_of(f, "rows"), 30);
+    cr_expect_gt(number_of(f, "nearest"), .98);
+    cr_expect_lt(number_of(f, "nearest"), 1);
+    plan_end(&p, check);
+}
+
+Test(data_check, near_zero_looks_for_exact_duplicates_only) {
+    struct plan p;
+    plan_begin(&p);
+    plant_near_duplicates(&p);
+    p.how.near = 0;
+    struct sr_check *check = plan_run(&p);
+    cr_expect_eq(check->findings, 0);
+    plan_end(&p, check);
+}
+
+/* Twins that share a group stay together in every split: nothing to say. */
+Test(data_check, near_duplicates_of_one_group_are_known) {
+    for (int grouped = 0; grouped < 2; grouped++) {
+        struct plan p;
+        plan_begin(&p);
+        check_copy(&p.a, 300, &p.a, 40);
+        p.a.x[300 * CHECK_WIDTH] += .02f;
+        p.a.group[300] = grouped ? p.a.group[40] : p.a.group[300];
+        struct sr_check *check = plan_run(&p);
+        cr_expect_eq(check->findings, grouped ? 0 : 1);
+        cr_expect_eq(check->serious, 0);
+        cr_expect(grouped || find(check, "near_duplicates"));
+        plan_end(&p, check);
+    }
+}
+
+/* Rows without a group get one each when a file is opened: of two files they are not the same. */
+Test(data_check, rows_without_a_group_are_in_no_group) {
+    struct plan p;
+    plan_begin(&p);
+    struct sr_check *check = NULL;
+    p.a.group[3] = p.b.group[3] = (int64_t)0xcbf29ce484222325u; /* hash of "", no group */
+    check = plan_run(&p);
+    cr_expect_eq(check->findings, 0);
+    plan_end(&p, check);
+}
+
+Test(data_check, bad_rows_are_shown) {
+    struct plan p;
+    struct sr_check *check;
+    const struct sr_finding *f = planted(&p, &check, plant_bad_rows, "bad_rows");
+    cr_expect_eq(number_of(f, "rows"), 2);
+    cr_expect(f->rows == 2 && f->row[0].row == 17 && f->row[1].row == 400);
+    plan_end(&p, check);
+}
+
+Test(data_check, unreadable_labels_leave_features_to_look_at) {
+    struct plan p;
+    plan_begin(&p);
+    p.b.gold[5] = 7; /* neither 0, 1 nor unknown */
+    plant_bad_rows(&p);
+    struct sr_check *check = plan_run(&p);
+    const struct sr_finding *f = find(check, "labels");
+    cr_assert(f);
+    cr_expect(f->serious);
+    cr_expect(strstr(f->text, "gold"), "%s", f->text);
+    cr_expect(find(check, "bad_rows"));
+    plan_end(&p, check);
+}
+
+/* ---- norm and head ---- */
+
+/* Features times the row's own factor: the residual stream before the norm. */
+static void unnormalise(struct check_dump *d) {
+    for (size_t i = 0; i < d->rows; i++)
+        for (size_t k = 0; k < CHECK_WIDTH; k++)
+            d->x[i * CHECK_WIDTH + k] *= (float)exp(.2 * check_normal(3, 8, i));
+    d->head_width = 0;
+}
+
+static void expect_norm(const char *said, bool pre, bool found, bool serious) {
+    struct plan p;
+    plan_begin(&p);
+    p.a.head_width = p.b.head_width = 0;
+    p.a.attribute[3].value = p.b.attribute[3].value = said;
+    if (pre) {
+        unnormalise(&p.a);
+        unnormalise(&p.b);
+    }
+    struct sr_check *check = plan_run(&p);
+    const struct sr_finding *f = find(check, "norm");
+    cr_expect_eq(f != NULL, found, "said %s, is %s", said ? said : "nothing", pre ? "pre" : "post");
+    cr_expect(!f || f->serious == serious);
+    plan_end(&p, check);
+}
+
+Test(data_check, what_lengths_say_of_the_norm) {
+    expect_norm("post", false, false, false);
+    expect_norm("post", true, true, true);
+    expect_norm("pre", false, true, true);
+    expect_norm("pre", true, false, false);
+    expect_norm("unit", false, true, true);
+    expect_norm("unit", true, true, true);
+    expect_norm(NULL, false, true, false);
+    expect_norm(NULL, true, false, false);
+}
+
+static const struct sr_finding *head_finding(struct plan *p, struct sr_check **check) {
+    *check = plan_run(p);
+    return find(*check, "verdict_head");
+}
+
+Test(data_check, head_of_the_wrong_width) {
+    struct plan p;
+    struct sr_check *check;
+    plan_begin(&p);
+    p.b.head_width = CHECK_WIDTH / 2;
+    const struct sr_finding *f = head_finding(&p, &check);
+    cr_assert(f && f->serious);
+    cr_expect(strstr(f->text, "[2, 32]"), "%s", f->text);
+    plan_end(&p, check);
+}
+
+Test(data_check, head_rows_exchanged_are_told) {
+    struct plan p;
+    struct sr_check *check;
+    const struct sr_finding *f = planted(&p, &check, plant_verdict_head, "verdict_head");
+    cr_expect(strstr(f->advice, "exchanged"), "%s", f->advice);
+    cr_expect_gt(number_of(f, "far"), CHECK_ROWS / 2);
+    plan_end(&p, check);
+}
+
+/* A few probabilities that the head does not give, and all of them rounded as 16-bit logits are. */
+Test(data_check, head_differences_by_size) {
+    struct plan p;
+    struct sr_check *check;
+    plan_begin(&p);
+    p.b.small_prob[9] = p.b.small_prob[9] > .5f ? p.b.small_prob[9] - .1f : p.b.small_prob[9] + .1f;
+    p.b.label[9] = p.b.gold[9] = 255;
+    const struct sr_finding *f = head_finding(&p, &check);
+    cr_assert(f && f->serious);
+    cr_expect_eq(number_of(f, "far"), 1);
+    cr_expect_float_eq(number_of(f, "largest"), .1, 1e-5); /* float32 probabilities */
+    cr_expect_eq(f->row[0].row, 9);
+    plan_end(&p, check);
+
+    plan_begin(&p);
+    for (size_t i = 0; i < p.b.rows; i++)
+        if (fabsf(p.b.small_prob[i] - .5f) > .02f && p.b.small_prob[i] < .98f)
+            p.b.small_prob[i] += .01f;
+    f = head_finding(&p, &check);
+    cr_assert(f);
+    cr_expect(!f->serious);
+    cr_expect_eq(number_of(f, "far"), 0);
+    plan_end(&p, check);
+}
+
+Test(data_check, head_that_fits_contradicts_pre) {
+    struct plan p;
+    struct sr_check *check;
+    plan_begin(&p);
+    p.a.attribute[3].value = p.b.attribute[3].value = "pre";
+    const struct sr_finding *f = head_finding(&p, &check);
+    cr_assert(f && f->serious);
+    cr_expect(strstr(f->advice, "'post'"), "%s", f->advice);
+    plan_end(&p, check);
+}
+
+/* ---- the command ---- */
+
+Test(data_check, command_says_and_exits) {
+    struct plan p;
+    char *folder = folder_begin();
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    check_dump_write(&p.b);
+    struct run r = run_program(folder, "data check %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "nothing found in 2,400 rows of 2 files");
+    run_end(&r);
+    plant_groups(&p);
+    check_dump_write(&p.b);
+    r = run_program(folder, "data check %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 1);
+    expect_in(r.out, "SERIOUS  groups: 1 groups have rows in more than one file");
+    expect_in(r.out, "1 serious finding in 2,400 rows of 2 files");
+    run_end(&r);
+    r = run_program(folder, "data check --json %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 1);
+    struct sr_json *o = parse(r.out);
+    cr_expect_eq(number(o, "schema_version"), 1);
+    cr_expect_eq(number(o, "serious"), 1);
+    const struct sr_json *f = sr_json_at(sr_json_get(o, "findings"), 0);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(f, "kind")), "groups");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(f, "severity")), "serious");
+    cr_expect_eq(number(f, "numbers.rows"), 2);
+    const struct sr_json *row = sr_json_at(sr_json_get(f, "rows"), 1);
+    cr_expect_eq(number(row, "row"), 77);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(row, "id")), "2-77");
+    sr_json_free(o);
+    run_end(&r);
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+Test(data_check, command_fails_where_features_cannot_be_read) {
+    char *folder = folder_begin();
+    expect_failure(run_program(folder, "data check"), 2, "which dumps");
+    expect_failure(run_program(folder, "data check /nowhere/x.h5"), 66, "/nowhere/x.h5");
+    expect_failure(run_program(folder, "data check --near 0.5 '%s/tests/dumps/half.h5'", SR_SOURCE_DIR), 2,
+                   "0.5");
+    folder_end(folder);
+}
+
+Test(data_check, command_reads_a_runs_settings) {
+    struct plan p;
+    char *folder = folder_begin(), path[256];
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    FILE *f = fopen(path, "w");
+    fputs("sampler: balanced\nloss: focal\nalpha: 0.75\npos_weight: 3\nepochs: 7\n", f);
+    fclose(f);
+    struct run r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 1, "%s", r.err);
+    expect_in(r.out,
+              "SERIOUS  imbalance: positive rows are favoured more than once (balanced draws, alpha 0.75, "
+              "pos_weight 3)");
+    run_end(&r);
+    f = fopen(path, "w");
+    fputs("sampler: none\nloss: bce\nalpha: 0.75\npos_weight: 3\n", f);
+    fclose(f);
+    r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 0, "%s", r.out);
+    run_end(&r);
+    f = fopen(path, "w");
+    fputs("alpha: 2\n", f);
+    fclose(f);
+    expect_failure(run_program(folder, "data check %s --config %s", p.a.path, path), 2, "alpha");
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+/* The command knows four settings of train by heart: an empty file must mean to both the same. */
+Test(data_check, defaults_are_those_of_train) {
+    static const struct {
+        const char *key, *fallback;
+    } known[] = {{"sampler", "balanced"}, {"loss", "focal"}, {"alpha", "0.75"}, {"pos_weight", "1"}};
+    for (size_t i = 0; i < SR_COUNT(known); i++)
+        for (size_t k = 0; k < sr_config_count; k++)
+            if (strcmp(sr_config_table[k].key, known[i].key) == 0)
+                cr_expect_str_eq(sr_config_table[k].fallback, known[i].fallback);
+    struct plan p;
+    char *folder = folder_begin(), path[256];
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    FILE *f = fopen(path, "w");
+    fputs("epochs: 7\n", f);
+    fclose(f);
+    struct run r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "(balanced draws, alpha 0.75)");
+    run_end(&r);
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+/* ---- real dumps ---- */
+
+Test(data_check, real_dumps_have_nothing_serious) {
+    const char *data = getenv("SAFEROUTE_DATA");
+    char *folder = folder_begin(), path[512];
+    snprintf(path, sizeof path, "%s/guard-train.h5", data ? data : "");
+    if (!data || access(path, R_OK) != 0) {
+        folder_end(folder);
+        cr_skip_test("SAFEROUTE_DATA is not set: no real dumps to read");
+    }
+    struct run r = run_program(folder, "data check --json %s/guard-train.h5 %s/guard-val.h5", data, data);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    struct sr_json *o = parse(r.out);
+    /* One pair of rows is the same; by comparison of all pairs (NumPy) 13 rows of val are near one of train.
+     */
+    const struct sr_json *all = sr_json_get(o, "findings");
+    for (size_t i = 0; i < sr_json_size(all); i++) {
+        const struct sr_json *f = sr_json_at(all, i);
+        const char *kind = sr_json_as_string(sr_json_get(f, "kind"));
+        if (strcmp(kind, "duplicates") == 0)
+            cr_expect_eq(number(f, "numbers.rows"), 1);
+        if (strcmp(kind, "near_duplicates") == 0 &&
+            strstr(sr_json_as_string(sr_json_get(f, "text")), "another file"))
+            cr_expect_float_eq(number(f, "numbers.rows"), 13, 1.5); /* two are within .001 of the limit */
+        cr_expect(strcmp(kind, "duplicates") == 0 || strcmp(kind, "near_duplicates") == 0 ||
+                      strcmp(kind, "contract") == 0,
+                  "%s", kind);
+    }
+    sr_json_free(o);
+    run_end(&r);
+    folder_end(folder);
+}
