@@ -12,7 +12,7 @@
 #include "data/near.h"
 #include "data/set.h"
 
-#define SR_CHECK_BLOCK ((size_t)256) /* rows whose results a visitor has at hand at a time */
+#define SR_CHECK_BLOCK ((size_t)1024) /* rows whose results a visitor has at hand at a time */
 
 /* What row lengths say; see check_norm.c. */
 struct sr_check_lengths {
