@@ -31,7 +31,7 @@
     X(export, "write a router in the format that another program reads")                                     \
     X(inspect, "what a file is, and what differs between two")                                               \
     X(explain, "make a logged decision again, and say whether it is the same")                               \
-    X(data, "make feature dumps (data convert, data synth)")                                                 \
+    X(data, "feature dumps: make, look at, check, split, merge, compare, write anew")                        \
     X(doctor, "this machine as the program sees it")
 
 #define X(name, help) int sr_cmd_##name(int argc, char **argv);

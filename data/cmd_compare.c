@@ -1,4 +1,4 @@
-/* cmd_data_compare.c: `saferoute data compare`: two dumps of the same rows, row by row.
+/* cmd_compare.c: `saferoute data compare`: two dumps of the same rows, row by row.
  *
  * Scores come from infer, as for every command that scores.
  *
