@@ -125,15 +125,24 @@ int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *
 
 struct sr_h5_matrix;
 
-/* type: how values of the file are read (the caller has looked at the kind). The chunk cache is sized to hold
- * the chunks two neighbouring blocks share. */
+/* type: how values of the file are read (the caller has looked at the kind). SR_DATA: a filter that is not
+ * installed; rows said to lie behind the end of the file. */
 int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
                       enum sr_feature type, struct sr_error *err);
 void sr_h5_matrix_close(struct sr_h5_matrix *m);
 
-/* Rows first .. first+rows to out, as the type of the file or (wanted SR_FEATURE_FLOAT) as float. */
+/* Rows first .. first+rows, at least one, to out, as the type of the file or (wanted SR_FEATURE_FLOAT) as
+ * float. Any thread may call it; those of one matrix wait for each other. Reading and unpacking is shared out
+ * over the threads that OpenMP gives the caller (sr_cpu_team). SR_DATA: the file is damaged or was cut
+ * short. */
 int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
                       struct sr_error *err);
+
+/* "in one piece", "by chunks" or "through HDF5": how it is read; static storage. */
+const char *sr_h5_matrix_way(const struct sr_h5_matrix *m);
+
+/* From now on read through HDF5, whatever the way: what the other ways are held to. */
+void sr_h5_matrix_through_hdf5(struct sr_h5_matrix *m);
 
 /* ---- writing ---- */
 

@@ -1,8 +1,7 @@
-/* h5_read.c: columns whole, features in blocks of rows. See h5.h.
+/* h5_read.c: columns, whole or a band at a time. See h5.h.
  *
- * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
- * The chunk cache holds the two rows of chunks a block can straddle, so that reading on decompresses each
- * chunk once. Chunks of rows larger than CACHE_MAX are decompressed again for each block that touches them.
+ * HDF5 converts them to one type; only 16-bit floats are converted by ourselves. Bands need a chunk cache
+ * that holds a chunk, else each band would unpack it again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,15 +18,6 @@
 
 #define COLUMN_BAND  ((size_t)65536) /* rows of a column at a time */
 #define COLUMN_RATIO 2048            /* gzip makes at most 1032 bytes of one */
-
-struct sr_h5_matrix {
-    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
-    enum sr_feature stored;     /* what type reads */
-    bool swap;                  /* 16-bit values are big-endian in the file */
-    size_t width;
-    uint16_t *row; /* scratch of one row, for 16-bit values wanted as float */
-    char *where;   /* "file.h5: /features" */
-};
 
 static void swap_bytes(uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -334,135 +324,6 @@ int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_
         status = read_decimals(f, name, out, rows, err);
     H5Tclose(type);
     H5Dclose(dataset);
-    sr_h5_unlock();
-    return status;
-}
-
-/* ---- features ---- */
-
-/* Bytes of the chunks that two neighbouring rows of chunks hold; 0 for a dataset without chunks. */
-static size_t cache_bytes(const struct sr_h5 *f, const char *name) {
-    hsize_t chunk[2] = {0}, shape[2] = {0};
-    size_t bytes = 0;
-    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
-    hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
-        H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
-        hsize_t across = (shape[1] + chunk[1] - 1) / chunk[1];
-        bytes = (size_t)(2 * across * chunk[0] * chunk[1]) * H5Tget_size(type);
-    }
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Pclose(create);
-    H5Dclose(dataset);
-    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
-}
-
-/* A filter this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not at the first read. */
-static int check_filters(const struct sr_h5_matrix *m, struct sr_error *err) {
-    int status = 0;
-    hid_t create = H5Dget_create_plist(m->dataset);
-    int filters = H5Pget_nfilters(create);
-    for (int i = 0; i < filters && status == 0; i++) {
-        char name[40] = "";
-        unsigned flags;
-        size_t values = 0;
-        H5Z_filter_t filter =
-            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        if (H5Zfilter_avail(filter) <= 0)
-            status = sr_fail(
-                err, SR_DATA,
-                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
-                "without compression",
-                m->where, name, filter);
-    }
-    H5Pclose(create);
-    return status;
-}
-
-static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name, enum sr_feature type,
-                       struct sr_error *err) {
-    hsize_t shape[2];
-    hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
-    size_t cache = cache_bytes(f, name);
-    if (cache > 0)
-        H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
-    m->dataset = H5Dopen2(f->id, name, access_list);
-    H5Pclose(access_list);
-    if (m->dataset < 0)
-        return sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where);
-    m->space = H5Dget_space(m->dataset);
-    H5Sget_simple_extent_dims(m->space, shape, NULL);
-    m->width = shape[1];
-    m->stored = type;
-    m->type = type == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
-    m->swap = type != SR_FEATURE_FLOAT && is_big_endian(m->type);
-    m->row = sr_alloc(m->width, sizeof *m->row, err);
-    return m->row ? check_filters(m, err) : SR_NOMEM;
-}
-
-int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
-                      enum sr_feature type, struct sr_error *err) {
-    char where[4096 + 256];
-    struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
-    if (!m)
-        return SR_NOMEM;
-    m->dataset = m->space = m->type = -1;
-    snprintf(where, sizeof where, "%s: /%s", f->path, name);
-    m->where = sr_strdup(where, err);
-    sr_h5_lock();
-    int status = m->where ? open_matrix(m, f, name, type, err) : SR_NOMEM;
-    sr_h5_unlock();
-    if (status < 0)
-        sr_h5_matrix_close(m);
-    else
-        *out = m;
-    return status;
-}
-
-void sr_h5_matrix_close(struct sr_h5_matrix *m) {
-    if (!m)
-        return;
-    sr_h5_lock();
-    if (m->type >= 0)
-        H5Tclose(m->type);
-    if (m->space >= 0)
-        H5Sclose(m->space);
-    if (m->dataset >= 0)
-        H5Dclose(m->dataset);
-    sr_h5_unlock();
-    sr_free(m->row);
-    sr_free(m->where);
-    sr_free(m);
-}
-
-/* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is
- * written where rows up to r alone were, and goes through scratch because it may overlap itself. */
-static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
-    const uint16_t *raw = (const uint16_t *)out + n * m->width;
-    for (size_t r = 0; r < n; r++) {
-        memcpy(m->row, raw + r * m->width, m->width * sizeof *m->row);
-        sr_feature_to_float(out + r * m->width, m->row, m->width, m->stored);
-    }
-}
-
-int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
-                      struct sr_error *err) {
-    int status = 0;
-    hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
-    bool wider = wanted == SR_FEATURE_FLOAT && m->stored != SR_FEATURE_FLOAT;
-    void *to = wider ? (uint16_t *)out + rows * m->width : out;
-    sr_h5_lock();
-    hid_t memory = H5Screate_simple(2, count, NULL);
-    if (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
-        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, to) < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
-                            m->where, first, first + rows - 1);
-    H5Sclose(memory);
-    if (status == 0 && m->swap)
-        swap_bytes(to, rows * m->width);
-    if (status == 0 && wider)
-        widen(m, out, rows);
     sr_h5_unlock();
     return status;
 }

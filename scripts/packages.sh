@@ -16,6 +16,7 @@ has_compiler() { command -v cc >/dev/null || command -v gcc >/dev/null || comman
 has_library() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
 has_hdf5() { has_library hdf5 || has_library hdf5-serial || command -v h5cc >/dev/null; }
 has_shared() { { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -E "^\s*$1" >/dev/null; }
+has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
 has_chart_js() { [ -f /usr/share/javascript/chart.js/chart.min.js ]; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
@@ -34,6 +35,7 @@ missing() {
         has_shared 'libyaml-0\.so\.2' || echo 'libyaml-0-2|libyaml'
         has_shared 'libprotobuf-c\.so\.1' || echo 'libprotobuf-c1|protobuf-c'
         has_shared 'libzip\.so' || echo 'libzip4 or libzip4t64 or libzip5|libzip'
+        has_shared 'libdeflate\.so' || echo 'libdeflate0|libdeflate'
         has_shared 'libgomp\.so\.1' || echo 'libgomp1|the OpenMP of gcc'
         ;;
     build)
@@ -48,6 +50,7 @@ missing() {
         has_library libprotobuf-c || echo 'libprotobuf-c-dev|protobuf-c'
         command -v protoc-c >/dev/null || echo 'protobuf-c-compiler|the compiler of protobuf-c'
         has_library libzip || echo 'libzip-dev|libzip, for the files of torch.save'
+        has_library libdeflate || has_header libdeflate.h || echo 'libdeflate-dev|libdeflate, for compressed dumps'
         has_chart_js || echo 'libjs-chart.js|Chart.js 3, which the report page draws with (or cmake -DSR_CHART_JS=FILE)'
         ;;
     tests)

@@ -183,6 +183,7 @@ static const struct {
                {"jansson.h", "nn/base/json.c"},
                {"onnx.pb-c.h", "infer/export_onnx"},
                {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
+               {"libdeflate.h", "data/chunk"},
                {"yaml.h", "nn/base/option_file.c"},
                {"zip.h", "data/zip.c"}};
 static int foreign_seen[SR_COUNT(foreign)];

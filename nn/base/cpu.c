@@ -123,6 +123,18 @@ int sr_cpu_threads(int wanted) {
     return n;
 }
 
+int sr_cpu_team(int wanted) {
+    int before = 1;
+#ifdef _OPENMP
+    before = omp_get_max_threads();
+    if (wanted > 0)
+        omp_set_num_threads(wanted);
+#else
+    (void)wanted;
+#endif
+    return before;
+}
+
 /* ---- memory ---- */
 
 /* A line of /proc in kB, as bytes; UINT64_MAX if there is none. */

@@ -38,6 +38,10 @@ int sr_cpu_count(const char **source);
  * be called before any work: BLAS is serial under our threads only after it. */
 int sr_cpu_threads(int wanted);
 
+/* Lets the parallel regions that the calling thread begins have `wanted` threads (0: as many as before);
+ * returns how many they had. Of the calling thread alone, and cheap. 1 without OpenMP. */
+int sr_cpu_team(int wanted);
+
 /* Bytes this process can still expect to get: the kernel's MemAvailable, or less where a cgroup (v1 or v2)
  * sets a limit. 0 if unknown. *source (may be NULL) says which: "free memory", "cgroup limit", "unknown";
  * static storage. */

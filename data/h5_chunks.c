@@ -1,0 +1,319 @@
+/* h5_chunks.c: chunks read raw and unpacked in all threads. See h5_chunks.h.
+ *
+ * A read is one or two jobs; a job is a list of chunks that the workers take one by one, so that neither
+ * their number nor their order changes what is read. Where chunks can be copied straight to where they are
+ * wanted they are. Nothing about where chunks lie is remembered: asking HDF5 for a chunk's place takes time
+ * in proportion to all chunks, asking for its bytes does not.
+ *
+ * What a worker needs lives as long as a read: a set may have a thousand files, and machines have many cores.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/h5_chunks.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "data/chunk.h"
+
+#define STRIP_MAX   ((size_t)256 << 20) /* bytes of a strip that is kept; HDF5 would keep two of them */
+#define WORKERS_MAX ((size_t)256 << 20) /* bytes that all workers have together */
+#define NO_STRIP    SIZE_MAX
+
+struct sr_h5_chunks {
+    hid_t dataset;
+    struct sr_chunk_form form;
+    size_t rows, width, row_bytes; /* of the dataset */
+    size_t across;                 /* chunks a strip */
+    bool plain;                    /* a strip is one chunk, stored as its rows are wanted */
+    unsigned char fill[SR_CHUNK_VALUE_MAX];
+    unsigned char *strip; /* [form.rows, width]: the one kept; allocated when it is first needed */
+    size_t kept;          /* its number, or NO_STRIP */
+};
+
+struct job {
+    struct sr_h5_chunks *c;
+    const char *where;
+    unsigned char *out; /* rows of strip `first` and so on */
+    size_t first, end;  /* strips */
+    bool last_is_kept;  /* the last strip goes to c->strip instead */
+    atomic_size_t next; /* chunk that nobody has taken */
+    pthread_mutex_t mutex;
+    size_t
+        failed; /* the first chunk that could not be read, or SIZE_MAX; under the mutex like what follows */
+    int status;
+    struct sr_error err;
+};
+
+/* ---- opening ---- */
+
+/* Which of ours a filter of the pipeline is, or -1. */
+static int filter_at(hid_t create, unsigned i, size_t value_size) {
+    unsigned flags, value[1] = {0};
+    size_t values = 1;
+    const H5Z_filter_t id = H5Pget_filter2(create, i, &flags, &values, value, 0, NULL, NULL);
+    if (id == H5Z_FILTER_SHUFFLE)
+        return values == 1 && value[0] == value_size ? SR_CHUNK_SHUFFLE : -1;
+    return id == H5Z_FILTER_DEFLATE ? SR_CHUNK_GZIP : id == H5Z_FILTER_FLETCHER32 ? SR_CHUNK_FLETCHER : -1;
+}
+
+static bool filters_are_ours(struct sr_chunk_form *form, hid_t create) {
+    unsigned options = 0;
+    const int filters = H5Pget_nfilters(create);
+    if (filters < 0 || H5Pget_chunk_opts(create, &options) < 0 || options != 0)
+        return false;
+    for (int i = 0, before = -1; i < filters; i++) {
+        const int filter = filter_at(create, (unsigned)i, form->size);
+        if (filter <= before)
+            return false;
+        form->bit[filter] = 1u << i;
+        before = filter;
+    }
+    return true;
+}
+
+/* False where HDF5 has to read. */
+static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
+    hsize_t chunk[2] = {0}, shape[2] = {0};
+    hid_t space = H5Dget_space(c->dataset), type = H5Dget_type(c->dataset);
+    const size_t size = H5Tget_size(type);
+    const bool chunked = H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
+                         H5Sget_simple_extent_dims(space, shape, NULL) == 2;
+    bool ours = chunked && (size == 2 || size == SR_CHUNK_VALUE_MAX) && chunk[0] > 0 && chunk[1] > 0;
+    if (ours) {
+        size_t bytes;
+        c->across = (shape[1] + chunk[1] - 1) / chunk[1];
+        c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
+        c->rows = shape[0];
+        c->width = shape[1];
+        c->row_bytes = c->width * size;
+        ours = !__builtin_mul_overflow(c->across * size, chunk[1], &bytes) &&
+               !__builtin_mul_overflow(bytes, chunk[0], &bytes) && bytes <= STRIP_MAX &&
+               filters_are_ours(&c->form, create);
+        c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
+    }
+    H5D_fill_value_t fill = H5D_FILL_VALUE_UNDEFINED;
+    if (ours && H5Pfill_value_defined(create, &fill) >= 0 && fill != H5D_FILL_VALUE_UNDEFINED)
+        ours = H5Pget_fill_value(create, type, c->fill) >= 0;
+    H5Tclose(type);
+    H5Sclose(space);
+    return ours;
+}
+
+int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, struct sr_error *err) {
+    *out = NULL;
+    struct sr_h5_chunks *c = sr_alloc(1, sizeof *c, err);
+    if (!c)
+        return SR_NOMEM;
+    c->dataset = dataset;
+    c->kept = NO_STRIP;
+    hid_t create = H5Dget_create_plist(dataset);
+    if (look_at_form(c, create))
+        *out = c;
+    else
+        sr_free(c);
+    H5Pclose(create);
+    return 0;
+}
+
+void sr_h5_chunks_close(struct sr_h5_chunks *c) {
+    if (!c)
+        return;
+    sr_free(c->strip);
+    sr_free(c);
+}
+
+/* ---- one chunk ---- */
+
+static size_t rows_of_strip(const struct sr_h5_chunks *c, size_t strip) {
+    const size_t left = c->rows - strip * c->form.rows;
+    return left < c->form.rows ? left : c->form.rows;
+}
+
+static void note_failure(struct job *j, size_t chunk, int status, const struct sr_error *err) {
+    pthread_mutex_lock(&j->mutex);
+    if (chunk < j->failed) {
+        j->failed = chunk;
+        j->status = status;
+        j->err = *err;
+    }
+    pthread_mutex_unlock(&j->mutex);
+}
+
+/* The bytes of a chunk at most `room` of them; *size is 0 where nobody wrote it. */
+static int read_stored(const struct job *j, unsigned char *to, size_t room, const hsize_t offset[2],
+                       size_t *size, uint32_t *mask, struct sr_error *err) {
+    const struct sr_h5_chunks *c = j->c;
+    const hsize_t last = offset[0] + c->form.rows < c->rows ? offset[0] + c->form.rows : c->rows;
+    hsize_t bytes = 0;
+    int status = 0;
+    sr_h5_lock();
+    if (H5Dget_chunk_storage_size(c->dataset, offset, &bytes) < 0 ||
+        (bytes > 0 && bytes <= room && H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, mask, to) < 0))
+        status = sr_h5_fail(err, SR_DATA, "%s rows %llu to %llu cannot be read; the file may be damaged",
+                            j->where, (unsigned long long)offset[0], (unsigned long long)last - 1);
+    sr_h5_unlock();
+    *size = (size_t)bytes;
+    return status;
+}
+
+static void fill_rows(const struct sr_h5_chunks *c, unsigned char *out, size_t rows, size_t width) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < width; k++)
+            memcpy(out + r * c->row_bytes + k * c->form.size, c->fill, c->form.size);
+}
+
+static bool goes_to_kept(const struct job *j, size_t strip) {
+    return j->last_is_kept && strip + 1 == j->end;
+}
+
+/* The chunk's bytes are its rows, and there is room for all that it has. */
+static bool goes_straight(const struct job *j, size_t strip) {
+    return j->c->plain && (goes_to_kept(j, strip) || rows_of_strip(j->c, strip) == j->c->form.rows);
+}
+
+static int fail_chunk(const struct job *j, size_t strip, const char *wrong, struct sr_error *err) {
+    const size_t first = strip * j->c->form.rows;
+    return sr_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged (%s)", j->where,
+                   first, first + rows_of_strip(j->c, strip) - 1, wrong);
+}
+
+/* Chunk `at` of the job, counted along the strips. */
+static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, struct sr_error *err) {
+    const struct sr_h5_chunks *c = j->c;
+    const struct sr_chunk_form *f = &c->form;
+    const size_t strip = j->first + at / c->across, column = at % c->across * f->width;
+    const size_t rows = rows_of_strip(c, strip), left = c->width - column;
+    const size_t width = left < f->width ? left : f->width;
+    const hsize_t offset[2] = {strip * f->rows, column};
+    unsigned char *strip_out =
+        goes_to_kept(j, strip) ? c->strip : j->out + (strip - j->first) * f->rows * c->row_bytes;
+    unsigned char *out = strip_out + column * f->size;
+    const bool straight = goes_straight(j, strip);
+    const size_t room = straight ? sr_chunk_bytes(f) : sr_chunk_stored_max(f);
+    size_t size = 0;
+    uint32_t mask = 0;
+    int status = read_stored(j, straight ? out : sr_chunk_stored(d), room, offset, &size, &mask, err);
+    if (status < 0)
+        return status;
+    if (size == 0)
+        fill_rows(c, out, rows, width);
+    else if (size > room || (straight && size != room))
+        status = fail_chunk(j, strip, "a chunk has another size than its rows", err);
+    else if (!straight) {
+        const char *wrong = sr_chunk_decode(d, out, c->row_bytes, rows, width, size, mask);
+        if (wrong)
+            status = fail_chunk(j, strip, wrong, err);
+    }
+    return status;
+}
+
+/* ---- many ---- */
+
+static size_t chunks_of_job(const struct job *j) {
+    return (j->end - j->first) * j->c->across;
+}
+
+/* Chunks are taken in their order, so that those before the first that fails are all looked at, and the
+ * failure reported is the same for any number of workers. */
+static void work(struct job *j, struct sr_chunk_decoder *d) {
+    struct sr_error err;
+    for (size_t at; (at = atomic_fetch_add(&j->next, 1)) < chunks_of_job(j);) {
+        const int status = read_chunk(j, d, at, &err);
+        if (status < 0) {
+            note_failure(j, at, status, &err);
+            atomic_store(&j->next, chunks_of_job(j));
+        }
+    }
+}
+
+static size_t workers_of_job(const struct job *j) {
+    const struct sr_chunk_form *f = &j->c->form;
+    const size_t most = WORKERS_MAX / (sr_chunk_stored_max(f) + sr_chunk_bytes(f));
+    size_t n = (size_t)sr_cpu_team(0);
+    n = n < chunks_of_job(j) ? n : chunks_of_job(j);
+    n = n < most ? n : most;
+    return n > 0 ? n : 1;
+}
+
+/* A plain dataset needs no decoders but for its last strip, if that is cut short. */
+static bool needs_decoders(const struct job *j) {
+    return !j->c->plain || !goes_straight(j, j->end - 1);
+}
+
+static int run_job(struct job *j, struct sr_error *err) {
+    const size_t n = workers_of_job(j);
+    int status = 0;
+    struct sr_chunk_decoder **d = sr_alloc(n, sizeof(struct sr_chunk_decoder *), err);
+    if (!d)
+        return SR_NOMEM;
+    for (size_t w = 0; status == 0 && needs_decoders(j) && w < n; w++)
+        status = sr_chunk_decoder_create(&d[w], &j->c->form, err);
+    if (status == 0) {
+        pthread_mutex_init(&j->mutex, NULL);
+        j->failed = SIZE_MAX;
+        atomic_init(&j->next, 0);
+#pragma omp parallel for schedule(static, 1)
+        for (size_t w = 0; w < n; w++)
+            work(j, d[w]);
+        pthread_mutex_destroy(&j->mutex);
+        status = j->status;
+        if (status < 0 && err)
+            *err = j->err;
+    }
+    for (size_t w = 0; w < n; w++)
+        sr_chunk_decoder_free(d[w]);
+    sr_free(d);
+    return status;
+}
+
+/* Strips first .. end to out, but for the last one if it is to be kept. */
+static int read_strips(struct sr_h5_chunks *c, unsigned char *out, size_t first, size_t end, bool keep_last,
+                       const char *where, struct sr_error *err) {
+    struct job j = {
+        .c = c, .where = where, .out = out, .first = first, .end = end, .last_is_kept = keep_last};
+    if (keep_last && !c->strip) {
+        c->strip = sr_alloc(c->form.rows, c->row_bytes, err);
+        if (!c->strip)
+            return SR_NOMEM;
+    }
+    if (keep_last)
+        c->kept = NO_STRIP;
+    const int status = run_job(&j, err);
+    if (status == 0 && keep_last)
+        c->kept = end - 1;
+    return status;
+}
+
+/* Rows first .. first+rows of the kept strip. */
+static void copy_kept(const struct sr_h5_chunks *c, unsigned char *out, size_t first, size_t rows) {
+    memcpy(out, c->strip + (first - c->kept * c->form.rows) * c->row_bytes, rows * c->row_bytes);
+}
+
+int sr_h5_chunks_read(struct sr_h5_chunks *c, void *out, size_t first, size_t rows, const char *where,
+                      struct sr_error *err) {
+    unsigned char *to = out;
+    const size_t each = c->form.rows, end = first + rows;
+    size_t strip = first / each, begin = strip * each; /* its first row */
+    int status = 0;
+    if (c->kept == strip || first > begin || end < begin + rows_of_strip(c, strip)) {
+        if (c->kept != strip)
+            status = read_strips(c, NULL, strip, strip + 1, true, where, err);
+        if (status < 0)
+            return status;
+        const size_t here = begin + rows_of_strip(c, strip) < end ? begin + rows_of_strip(c, strip) : end;
+        copy_kept(c, to, first, here - first);
+        to += (here - first) * c->row_bytes;
+        strip++;
+        begin += each;
+    }
+    if (begin >= end)
+        return 0;
+    const size_t last = (end - 1) / each;
+    const bool keep_last = end < last * each + rows_of_strip(c, last);
+    status = read_strips(c, to, strip, last + 1, keep_last, where, err);
+    if (status == 0 && keep_last)
+        copy_kept(c, to + (last - strip) * each * c->row_bytes, last * each, end - last * each);
+    return status;
+}

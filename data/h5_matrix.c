@@ -1,0 +1,338 @@
+/* h5_matrix.c: features in blocks of whole rows. See h5.h.
+ *
+ * Three ways to the same bits, the first that is possible:
+ *   - Rows in one piece in the file are read with pread, by all threads that OpenMP gives the caller. Not
+ *     mapped: a file that somebody cuts short must be an error, not a signal.
+ *   - Chunks are read raw and unpacked by ourselves (h5_chunks.c).
+ *   - HDF5 reads: float64, filters of others, virtual and external datasets, rows nobody wrote. Its chunk
+ *     cache holds the two strips of chunks a block can straddle, so that reading on unpacks each chunk once;
+ *     chunks of strips larger than CACHE_MAX are unpacked again for each block that touches them.
+ * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/h5_chunks.h"
+
+#define CACHE_MAX   ((size_t)512 << 20)
+#define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
+
+#define PIECE ((size_t)512 << 10) /* bytes a thread reads at once; a page cache gives them in 50 us */
+
+struct sr_h5_matrix {
+    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
+    enum sr_feature stored;     /* what type reads */
+    size_t width, value_size;   /* bytes a value, as it is read */
+    bool swap;                  /* read by ourselves or of 16 bits, values are big-endian */
+    uint16_t *row;              /* scratch of one row, for 16-bit values wanted as float */
+    char *where;                /* "file.h5: /features" */
+
+    /* One thread reads at a time: `row`, HDF5's selection and the kept strip are the matrix's. Taken before
+     * HDF5's lock. */
+    pthread_mutex_t mutex;
+    int file;                    /* rows in one piece lie in it; else -1 */
+    off_t offset;                /* of the first */
+    struct sr_h5_chunks *chunks; /* or NULL */
+};
+
+/* ---- rows in one piece ---- */
+
+/* The file that HDF5 has open, so that it is the same one even where its name has got another. */
+static int own_file(hid_t dataset) {
+    int *handle = NULL, file = -1;
+    hid_t owner = H5Iget_file_id(dataset), access_list = H5Fget_access_plist(owner);
+    if (H5Pget_driver(access_list) == H5FD_SEC2 &&
+        H5Fget_vfd_handle(owner, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
+        file = fcntl(*handle, F_DUPFD_CLOEXEC, 0);
+    H5Pclose(access_list);
+    H5Fclose(owner);
+    return file;
+}
+
+static int check_piece(const struct sr_h5_matrix *m, haddr_t begin, hsize_t bytes, struct sr_error *err) {
+    struct stat st;
+    haddr_t end;
+    if (fstat(m->file, &st) < 0)
+        return sr_fail(err, SR_IO, "%s cannot be read: %s", m->where, strerror(errno));
+    if (__builtin_add_overflow(begin, bytes, &end) || end > (haddr_t)st.st_size)
+        return sr_fail(err, SR_DATA,
+                       "%s has rows behind the end of the file, which has %llu bytes; it is damaged or cut "
+                       "short",
+                       m->where, (unsigned long long)st.st_size);
+    return 0;
+}
+
+/* Leaves m->file at -1 where HDF5 has to read. */
+static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+    const haddr_t begin = H5Dget_offset(m->dataset);
+    const hsize_t bytes = H5Dget_storage_size(m->dataset);
+    if (H5Pget_layout(create) != H5D_CONTIGUOUS || H5Pget_external_count(create) != 0 ||
+        begin == HADDR_UNDEF || bytes != rows * m->width * m->value_size)
+        return 0;
+    m->file = own_file(m->dataset);
+    m->offset = (off_t)begin;
+    return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
+}
+
+/* 0, or an errno; ENODATA where the file ends. */
+static int read_piece(int file, unsigned char *to, size_t bytes, off_t offset) {
+    while (bytes > 0) {
+        const ssize_t n = pread(file, to, bytes, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : ENODATA;
+        to += n;
+        bytes -= (size_t)n;
+        offset += n;
+    }
+    return 0;
+}
+
+static int read_pieces(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
+    const size_t row_bytes = m->width * m->value_size, bytes = rows * row_bytes;
+    const off_t offset = m->offset + (off_t)(first * row_bytes);
+    atomic_int failed = 0;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t at = 0; at < bytes; at += PIECE) {
+        const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
+        const int reason = read_piece(m->file, (unsigned char *)out + at, n, offset + (off_t)at);
+        if (reason)
+            atomic_store(&failed, reason);
+    }
+    const int reason = atomic_load(&failed);
+    if (reason == ENODATA)
+        return sr_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file was cut short", m->where,
+                       first, first + rows - 1);
+    if (reason)
+        return sr_fail(err, SR_IO, "%s rows %zu to %zu cannot be read: %s", m->where, first, first + rows - 1,
+                       strerror(reason));
+    return 0;
+}
+
+/* ---- through HDF5 ---- */
+
+/* Bytes of the chunks that two neighbouring strips hold; 0 for a dataset without chunks. */
+static size_t cache_bytes(hid_t dataset) {
+    hsize_t chunk[2] = {0}, shape[2] = {0};
+    size_t bytes = 0;
+    hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
+    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
+        H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
+        const hsize_t across = (shape[1] + chunk[1] - 1) / chunk[1];
+        if (__builtin_mul_overflow(2 * across * chunk[1], chunk[0], &bytes) ||
+            __builtin_mul_overflow(bytes, H5Tget_size(type), &bytes))
+            bytes = CACHE_MAX;
+    }
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Pclose(create);
+    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
+}
+
+/* HDF5 reads the dataset: opens it again, with a chunk cache. */
+static void open_cached(struct sr_h5_matrix *m, hid_t file, const char *name) {
+    const size_t cache = cache_bytes(m->dataset);
+    if (cache == 0)
+        return;
+    hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
+    H5Dclose(m->dataset); /* one that stays open keeps its cache */
+    m->dataset = H5Dopen2(file, name, access_list);
+    H5Pclose(access_list);
+}
+
+static int read_hdf5(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
+    int status = 0;
+    const hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
+    sr_h5_lock();
+    hid_t memory = H5Screate_simple(2, count, NULL);
+    if (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, out) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
+                            m->where, first, first + rows - 1);
+    H5Sclose(memory);
+    sr_h5_unlock();
+    return status;
+}
+
+/* ---- opening and closing ---- */
+
+/* A filter this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not at the first read. */
+static int check_filters(const struct sr_h5_matrix *m, hid_t create, struct sr_error *err) {
+    int status = 0;
+    const int filters = H5Pget_nfilters(create);
+    for (int i = 0; i < filters && status == 0; i++) {
+        char name[40] = "";
+        unsigned flags;
+        size_t values = 0;
+        H5Z_filter_t filter =
+            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        if (H5Zfilter_avail(filter) <= 0)
+            status = sr_fail(
+                err, SR_DATA,
+                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
+                "without compression",
+                m->where, name, filter);
+    }
+    return status;
+}
+
+static bool is_big_endian(hid_t type) {
+    return H5Tget_class(type) != H5T_OPAQUE && H5Tget_order(type) == H5T_ORDER_BE;
+}
+
+/* Values that are the same in memory, but perhaps for the order of their bytes. */
+static bool is_raw(const struct sr_h5_matrix *m, hid_t file_type) {
+    return m->stored != SR_FEATURE_FLOAT || H5Tequal(file_type, H5T_IEEE_F32LE) > 0 ||
+           H5Tequal(file_type, H5T_IEEE_F32BE) > 0;
+}
+
+/* Looks for a way without HDF5. */
+static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+    hid_t file_type = H5Dget_type(m->dataset);
+    const bool raw = is_raw(m, file_type), swap = is_big_endian(file_type);
+    H5Tclose(file_type);
+    int status = 0;
+    if (raw)
+        status = find_piece(m, create, rows, err);
+    if (raw && status == 0 && m->file < 0)
+        status = sr_h5_chunks_open(&m->chunks, m->dataset, err);
+    m->swap = swap && (m->file >= 0 || m->chunks || m->stored != SR_FEATURE_FLOAT);
+    return status;
+}
+
+static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name,
+                       struct sr_error *err) {
+    hsize_t shape[2];
+    m->dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    if (m->dataset < 0)
+        return sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where);
+    m->space = H5Dget_space(m->dataset);
+    H5Sget_simple_extent_dims(m->space, shape, NULL);
+    m->width = shape[1];
+    m->value_size = sr_feature_size(m->stored);
+    m->type = m->stored == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
+    m->row = sr_alloc(m->width, sizeof *m->row, err);
+    if (!m->row)
+        return SR_NOMEM;
+    hid_t create = H5Dget_create_plist(m->dataset);
+    int status = check_filters(m, create, err);
+    if (status == 0)
+        status = find_way(m, create, shape[0], err);
+    H5Pclose(create);
+    if (status == 0 && m->file < 0 && !m->chunks)
+        open_cached(m, f->id, name);
+    return m->dataset < 0 ? sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where) : status;
+}
+
+int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
+                      enum sr_feature type, struct sr_error *err) {
+    char where[4096 + 256];
+    struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
+    if (!m)
+        return SR_NOMEM;
+    m->dataset = m->space = m->type = -1;
+    m->file = -1;
+    m->stored = type;
+    pthread_mutex_init(&m->mutex, NULL);
+    snprintf(where, sizeof where, "%s: /%s", f->path, name);
+    m->where = sr_strdup(where, err);
+    sr_h5_lock();
+    int status = m->where ? open_matrix(m, f, name, err) : SR_NOMEM;
+    sr_h5_unlock();
+    if (status < 0)
+        sr_h5_matrix_close(m);
+    else
+        *out = m;
+    return status;
+}
+
+/* The two ways without HDF5 come to an end. */
+static void close_ways(struct sr_h5_matrix *m) {
+    sr_h5_chunks_close(m->chunks);
+    m->chunks = NULL;
+    if (m->file >= 0)
+        close(m->file);
+    m->file = -1;
+}
+
+void sr_h5_matrix_close(struct sr_h5_matrix *m) {
+    if (!m)
+        return;
+    close_ways(m);
+    sr_h5_lock();
+    if (m->type >= 0)
+        H5Tclose(m->type);
+    if (m->space >= 0)
+        H5Sclose(m->space);
+    if (m->dataset >= 0)
+        H5Dclose(m->dataset);
+    sr_h5_unlock();
+    pthread_mutex_destroy(&m->mutex);
+    sr_free(m->row);
+    sr_free(m->where);
+    sr_free(m);
+}
+
+const char *sr_h5_matrix_way(const struct sr_h5_matrix *m) {
+    return m->file >= 0 ? "in one piece" : m->chunks ? "by chunks" : "through HDF5";
+}
+
+void sr_h5_matrix_through_hdf5(struct sr_h5_matrix *m) {
+    close_ways(m);
+    m->swap = m->swap && m->stored != SR_FEATURE_FLOAT;
+}
+
+/* ---- reading ---- */
+
+static void swap_values(void *values, size_t n, size_t size) {
+    if (size == sizeof(uint16_t)) {
+        uint16_t *x = values;
+        for (size_t i = 0; i < n; i++)
+            x[i] = __builtin_bswap16(x[i]);
+    } else {
+        uint32_t *x = values;
+        for (size_t i = 0; i < n; i++)
+            x[i] = __builtin_bswap32(x[i]);
+    }
+}
+
+/* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is
+ * written where rows up to r alone were, and goes through scratch because it may overlap itself. */
+static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
+    const uint16_t *raw = (const uint16_t *)out + n * m->width;
+    for (size_t r = 0; r < n; r++) {
+        memcpy(m->row, raw + r * m->width, m->width * sizeof *m->row);
+        sr_feature_to_float(out + r * m->width, m->row, m->width, m->stored);
+    }
+}
+
+int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
+                      struct sr_error *err) {
+    int status;
+    const bool wider = wanted == SR_FEATURE_FLOAT && m->stored != SR_FEATURE_FLOAT;
+    void *to = wider ? (uint16_t *)out + rows * m->width : out;
+    pthread_mutex_lock(&m->mutex);
+    if (m->file >= 0)
+        status = read_pieces(m, to, first, rows, err);
+    else if (m->chunks)
+        status = sr_h5_chunks_read(m->chunks, to, first, rows, m->where, err);
+    else
+        status = read_hdf5(m, to, first, rows, err);
+    if (status == 0 && m->swap)
+        swap_values(to, rows * m->width, m->value_size);
+    if (status == 0 && wider)
+        widen(m, out, rows);
+    pthread_mutex_unlock(&m->mutex);
+    return status;
+}
