@@ -107,20 +107,31 @@ size_t sr_loader_rows(const struct sr_loader *l) {
     return l->sequence.epoch_rows;
 }
 
-/* Goes to a draw of a pass, unless it stands there already. */
-static void pass_enter(struct sr_loader *l, uint64_t pass, size_t at) {
-    const struct sr_sequence *s = &l->sequence;
-    if (l->pass == pass && l->at == at)
-        return;
-    sr_reader_stop(l->reader);
-    if (l->pass != pass)
+/* A pass of the sequence, from its first draw on. In file order all passes are the same. */
+static void pass_begin(struct sr_loader *l, uint64_t pass) {
+    if (l->pass == NO_PASS || (l->pass != pass && l->sequence.order != SR_ORDER_FILE))
         sr_sequence_start(&l->sequence, pass);
     l->pass = pass;
-    l->at = at;
+    l->at = 0;
     l->window = 0;
+}
+
+/* Goes to a draw of a pass, unless it stands there already. The reader has read on into the next pass, so
+ * that from the end of one to the beginning of the next nothing need be sought. */
+static void pass_enter(struct sr_loader *l, uint64_t pass, size_t at) {
+    const struct sr_sequence *s = &l->sequence;
+    const bool is_next = pass == l->pass + 1 || s->order == SR_ORDER_FILE;
+    if (l->pass == pass && l->at == at)
+        return;
+    /* windows behind the last draw were not passed over */
+    const bool reads_on = l->pass != NO_PASS && l->window == s->windows && at == 0 && is_next;
+    pass_begin(l, pass);
+    if (reads_on)
+        return;
+    l->at = at;
     while (l->window < s->windows && s->window_begin[l->window + 1] <= at)
         l->window++;
-    sr_reader_start(l->reader, l->window);
+    sr_reader_seek(l->reader, pass, l->window);
 }
 
 int sr_loader_start(struct sr_loader *l, uint64_t epoch, size_t first, struct sr_error *err) {
@@ -165,14 +176,16 @@ static void fill(struct sr_loader *l, size_t to, size_t from, size_t n) {
  * A window without draws is waited for as well: the thread must be done with a buffer that is released. */
 static int window_take(struct sr_loader *l, size_t done, size_t n, size_t *taken, struct sr_error *err) {
     const size_t end = l->sequence.window_begin[l->window + 1];
-    int status = sr_reader_need(l->reader, l->window, err);
+    int status = sr_reader_need(l->reader, err);
     if (status < 0)
         return status;
     *taken = end - l->at < n ? end - l->at : n;
     fill(l, done, l->at, *taken);
     l->at += *taken;
-    if (l->at == end)
-        sr_reader_release(l->reader, l->window++);
+    if (l->at == end) {
+        sr_reader_release(l->reader);
+        l->window++;
+    }
     return 0;
 }
 

@@ -1,9 +1,14 @@
 /* reader.c: reads windows ahead of their use in a thread of its own. See reader.h.
  *
- * Each of the two buffers is empty, wanted, being read or ready; only the user makes it wanted or empty, only
- * the thread moves it on, all under one mutex with two conditions. While a buffer is being read the thread
- * alone touches its bytes and its bands' places in the table. Neighbouring bands are read with one call, but
- * never more than RUN_BANDS, so that other readers of HDF5 get their turn and stopping is quick.
+ * Windows are numbered on from the one a seek went to (0), over passes. The user has window `use` and those
+ * before it behind him; the thread has read windows up to `ready`, and begins one as soon as the one before
+ * the last is released: ready < use + 2. Bytes are in slots of a band each. While it reads window g the
+ * thread leaves the slots of g-1 alone, which may be in use, and those of g that are there already; windows
+ * before are released, so whatever else a slot holds may go. Two windows of slots are always enough.
+ *
+ * Numbers and flags are under one mutex with two conditions. Slots and the table are the thread's, but for
+ * the table's places of the window in use, which the thread does not write. Neighbouring bands are read with
+ * one call, but never more than RUN_BANDS, so that other readers get their turn and stopping is quick.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,94 +21,171 @@
 #include "data/set.h"
 
 #define RUN_BANDS ((size_t)8)
-
-enum state { EMPTY, WANTED, READING, READY };
-
-struct buffer {
-    enum state state;
-    size_t window;
-    int status; /* of reading it */
-    struct sr_error err;
-    unsigned char *bytes;
-};
+#define NO_BAND   UINT32_MAX
 
 struct sr_reader {
     const struct sr_data *d;
     const struct sr_sequence *s;
     const unsigned char **band; /* [bands of the set]: bytes of a band, where they are in memory */
-    struct buffer buffer[2];
     double waited;
 
-    bool threaded; /* features are streamed and the thread runs */
+    bool threaded; /* features are streamed and the thread runs; what follows is for this */
+    int team;      /* threads that the user's parallel regions have */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
-    bool quit, cancel;
+    bool quit, cancel, reading, waiting;
+    bool once;     /* file order, not sought before: perhaps nobody wants a second pass */
+    uint64_t pass; /* of window 0, which is the pass's window `first` */
+    size_t first;
+    size_t use, ready;
+    int status; /* of reading window `ready`; below 0 the thread rests until the next seek */
+    struct sr_error err;
+
+    /* the thread's */
+    uint32_t *order[2];     /* [bands]: bands of a pass by their places, pass % 2 */
+    uint64_t order_pass[2]; /* whose order it is */
+    unsigned char *bytes;   /* [slots] bands */
+    uint32_t *slot_band;    /* [slots]: band that the slot holds, or NO_BAND */
+    uint8_t *slot_taken;    /* [slots]: may not go */
+    size_t slots;
+    uint64_t bands_read;
 };
+
+#define NO_PASS UINT64_MAX
 
 /* ---- the reading thread ---- */
 
-static bool is_cancelled(struct sr_reader *r) {
+/* May go on; and works alone or, while its user waits, with all threads. */
+static bool goes_on(struct sr_reader *r) {
     pthread_mutex_lock(&r->mutex);
-    bool cancelled = r->cancel;
+    const bool on = !r->cancel;
+    sr_cpu_team(r->waiting ? r->team : 1);
     pthread_mutex_unlock(&r->mutex);
-    return cancelled;
+    return on;
 }
 
-/* Bands from place on that follow each other in the file. */
-static size_t run_length(const struct sr_sequence *s, size_t place, size_t end) {
-    size_t n = 1, first = sr_sequence_band(s, place);
-    while (n < RUN_BANDS && place + n < end && sr_sequence_band(s, place + n) == first + n)
+struct places {
+    const uint32_t *band;
+    size_t n;
+};
+
+/* The bands of window g, ascending. */
+static struct places bands_of(struct sr_reader *r, size_t g) {
+    const struct sr_sequence *s = r->s;
+    const uint64_t pass = r->pass + (r->first + g) / s->windows;
+    const size_t window = (r->first + g) % s->windows, begin = window * s->window_bands;
+    if (r->order_pass[pass % 2] != pass)
+        sr_sequence_bands(s, pass, r->order[pass % 2]);
+    r->order_pass[pass % 2] = pass;
+    const size_t left = s->bands - begin;
+    return (struct places){r->order[pass % 2] + begin, left < s->window_bands ? left : s->window_bands};
+}
+
+static size_t band_bytes(const struct sr_reader *r) {
+    return SR_BAND_ROWS * r->d->in->row_bytes;
+}
+
+static size_t slot_of(const struct sr_reader *r, uint32_t band) {
+    return (size_t)(r->band[band] - r->bytes) / band_bytes(r);
+}
+
+static void take_slots(struct sr_reader *r, struct places p) {
+    for (size_t i = 0; i < p.n; i++)
+        if (r->band[p.band[i]])
+            r->slot_taken[slot_of(r, p.band[i])] = 1;
+}
+
+/* `n` free slots behind each other at or behind `from`, or fewer where there are not so many. */
+static size_t free_slots(const struct sr_reader *r, size_t *from, size_t n) {
+    size_t k = 0;
+    while (r->slot_taken[*from])
+        ++*from;
+    while (k < n && *from + k < r->slots && !r->slot_taken[*from + k])
+        k++;
+    return k;
+}
+
+static size_t rows_of_bands(const struct sr_reader *r, size_t band, size_t n) {
+    const size_t left = r->d->rows - band * SR_BAND_ROWS;
+    return left < n * SR_BAND_ROWS ? left : n * SR_BAND_ROWS;
+}
+
+/* Bands that follow each other in the file into slots that follow each other; what was there is forgotten
+ * before. */
+static int read_run(struct sr_reader *r, size_t slot, uint32_t band, size_t n, struct sr_error *err) {
+    unsigned char *to = r->bytes + slot * band_bytes(r);
+    for (size_t k = 0; k < n; k++) {
+        if (r->slot_band[slot + k] != NO_BAND)
+            r->band[r->slot_band[slot + k]] = NULL;
+        r->slot_band[slot + k] = NO_BAND;
+        r->slot_taken[slot + k] = 1;
+    }
+    const int status = sr_set_read(r->d, to, band * SR_BAND_ROWS, rows_of_bands(r, band, n), err);
+    for (size_t k = 0; status == 0 && k < n; k++) {
+        r->slot_band[slot + k] = (uint32_t)(band + k);
+        r->band[band + k] = to + k * band_bytes(r);
+    }
+    r->bands_read += n;
+    return status;
+}
+
+/* Bands from place i on that follow each other in the file and are not there. */
+static size_t run_length(const struct sr_reader *r, struct places p, size_t i) {
+    size_t n = 1;
+    while (n < RUN_BANDS && i + n < p.n && p.band[i + n] == p.band[i] + n && !r->band[p.band[i + n]])
         n++;
     return n;
 }
 
-static int read_window(struct sr_reader *r, struct buffer *b) {
-    size_t place = b->window * r->s->window_bands, end = place + r->s->window_bands;
-    size_t band_bytes = SR_BAND_ROWS * r->d->in->row_bytes;
-    unsigned char *to = b->bytes;
-    end = end < r->s->bands ? end : r->s->bands;
-    while (place < end && !is_cancelled(r)) {
-        size_t bands = run_length(r->s, place, end), band = sr_sequence_band(r->s, place);
-        size_t first = band * SR_BAND_ROWS, rows = bands * SR_BAND_ROWS;
-        rows = rows < r->d->rows - first ? rows : r->d->rows - first;
-        int status = sr_set_read(r->d, to, first, rows, &b->err);
-        if (status < 0)
-            return status;
-        for (size_t k = 0; k < bands; k++)
-            r->band[band + k] = to + k * band_bytes;
-        to += bands * band_bytes;
-        place += bands;
+static int read_window(struct sr_reader *r, size_t g, struct sr_error *err) {
+    memset(r->slot_taken, 0, r->slots);
+    if (g > 0)
+        take_slots(r, bands_of(r, g - 1));
+    const struct places p = bands_of(r, g);
+    take_slots(r, p);
+    int status = 0;
+    for (size_t i = 0, slot = 0; status == 0 && i < p.n && goes_on(r);) {
+        if (r->band[p.band[i]]) {
+            i++;
+            continue;
+        }
+        const size_t n = free_slots(r, &slot, run_length(r, p, i));
+        status = read_run(r, slot, p.band[i], n, err);
+        slot += n;
+        i += n;
     }
-    return 0;
+    return status;
 }
 
-/* The wanted buffer whose window comes first, or NULL. */
-static struct buffer *next_wanted(struct sr_reader *r) {
-    struct buffer *next = NULL;
-    for (int i = 0; i < 2; i++) {
-        struct buffer *b = &r->buffer[i];
-        if (b->state == WANTED && (!next || b->window < next->window))
-            next = b;
-    }
-    return next;
+/* There is a window to read. In file order the first pass ends where it ends. */
+static bool has_work(const struct sr_reader *r) {
+    return r->status == 0 && r->ready < r->use + 2 && !r->cancel &&
+           !(r->once && r->first + r->ready >= r->s->windows);
 }
 
 static void *read_on(void *user) {
     struct sr_reader *r = user;
+    struct sr_error err;
     pthread_mutex_lock(&r->mutex);
     while (!r->quit) {
-        struct buffer *b = next_wanted(r);
-        if (!b) {
+        if (!has_work(r)) {
             pthread_cond_wait(&r->work, &r->mutex);
             continue;
         }
-        b->state = READING;
+        const size_t g = r->ready;
+        r->reading = true;
         pthread_mutex_unlock(&r->mutex);
-        int status = read_window(r, b);
+        const int status = read_window(r, g, &err);
         pthread_mutex_lock(&r->mutex);
-        b->status = status;
-        b->state = READY;
+        r->reading = false;
+        if (!r->cancel) {
+            r->status = status;
+            if (status < 0)
+                r->err = err;
+            else
+                r->ready++;
+        }
         pthread_cond_broadcast(&r->done);
     }
     pthread_mutex_unlock(&r->mutex);
@@ -112,60 +194,55 @@ static void *read_on(void *user) {
 
 /* ---- its user ---- */
 
-/* Under the mutex. */
-static void want(struct sr_reader *r, size_t window) {
-    if (window >= r->s->windows)
-        return;
-    r->buffer[window % 2].window = window;
-    r->buffer[window % 2].state = WANTED;
-    pthread_cond_signal(&r->work);
-}
-
-void sr_reader_stop(struct sr_reader *r) {
-    if (!r->threaded)
-        return;
-    pthread_mutex_lock(&r->mutex);
+/* Under the mutex: the thread rests afterwards, until cancel is taken back. */
+static void stop(struct sr_reader *r) {
     r->cancel = true;
-    for (int i = 0; i < 2; i++) {
-        while (r->buffer[i].state == READING)
-            pthread_cond_wait(&r->done, &r->mutex);
-        r->buffer[i].state = EMPTY;
-    }
-    r->cancel = false;
-    pthread_mutex_unlock(&r->mutex);
+    while (r->reading)
+        pthread_cond_wait(&r->done, &r->mutex);
 }
 
-void sr_reader_start(struct sr_reader *r, size_t window) {
+void sr_reader_seek(struct sr_reader *r, uint64_t pass, size_t window) {
     if (!r->threaded)
         return;
     pthread_mutex_lock(&r->mutex);
-    want(r, window);
-    want(r, window + 1);
+    stop(r);
+    r->once = r->s->order == SR_ORDER_FILE && r->pass == NO_PASS;
+    r->pass = pass;
+    r->first = window;
+    r->use = r->ready = 0;
+    r->status = 0;
+    r->cancel = false;
+    pthread_cond_signal(&r->work);
     pthread_mutex_unlock(&r->mutex);
 }
 
-int sr_reader_need(struct sr_reader *r, size_t window, struct sr_error *err) {
+int sr_reader_need(struct sr_reader *r, struct sr_error *err) {
     if (!r->threaded)
         return 0;
-    struct buffer *b = &r->buffer[window % 2];
-    double since = sr_log_clock();
+    const double since = sr_log_clock();
     pthread_mutex_lock(&r->mutex);
-    while (b->state != READY)
+    r->waiting = true;
+    if (r->once && r->first + r->use >= r->s->windows) { /* a second pass is wanted after all */
+        r->once = false;
+        pthread_cond_signal(&r->work);
+    }
+    while (r->ready <= r->use && r->status == 0)
         pthread_cond_wait(&r->done, &r->mutex);
-    int status = b->status;
+    r->waiting = false;
+    const int status = r->ready > r->use ? 0 : r->status;
+    if (status < 0 && err)
+        *err = r->err;
     pthread_mutex_unlock(&r->mutex);
     r->waited += sr_log_clock() - since;
-    if (status < 0 && err)
-        *err = b->err;
     return status;
 }
 
-void sr_reader_release(struct sr_reader *r, size_t window) {
+void sr_reader_release(struct sr_reader *r) {
     if (!r->threaded)
         return;
     pthread_mutex_lock(&r->mutex);
-    r->buffer[window % 2].state = EMPTY;
-    want(r, window + 2);
+    r->use++;
+    pthread_cond_signal(&r->work);
     pthread_mutex_unlock(&r->mutex);
 }
 
@@ -175,6 +252,10 @@ const unsigned char *sr_reader_row(const struct sr_reader *r, uint32_t row) {
 
 double sr_reader_waited(const struct sr_reader *r) {
     return r->waited;
+}
+
+uint64_t sr_reader_bands(const struct sr_reader *r) {
+    return r->bands_read;
 }
 
 /* ---- life ---- */
@@ -196,11 +277,22 @@ static int start_thread(struct sr_reader *r, struct sr_error *err) {
 }
 
 static int begin_streaming(struct sr_reader *r, struct sr_error *err) {
-    for (size_t i = 0; i < 2 && i < r->s->windows; i++) {
-        r->buffer[i].bytes = sr_alloc(r->s->window_bands * SR_BAND_ROWS, r->d->in->row_bytes, err);
-        if (!r->buffer[i].bytes)
-            return SR_NOMEM;
+    const struct sr_sequence *s = r->s;
+    r->slots = 2 * s->window_bands < s->bands ? 2 * s->window_bands : s->bands;
+    r->bytes = sr_alloc(r->slots, band_bytes(r), err);
+    r->slot_band = sr_alloc(r->slots, sizeof *r->slot_band, err);
+    r->slot_taken = sr_alloc(r->slots, 1, err);
+    for (int i = 0; i < 2; i++) {
+        r->order[i] = sr_alloc(s->bands, sizeof *r->order[i], err);
+        r->order_pass[i] = NO_PASS;
     }
+    if (!r->bytes || !r->slot_band || !r->slot_taken || !r->order[0] || !r->order[1])
+        return SR_NOMEM;
+    for (size_t i = 0; i < r->slots; i++)
+        r->slot_band[i] = NO_BAND;
+    r->team = sr_cpu_team(0);
+    r->cancel = true; /* until the first seek */
+    r->pass = NO_PASS;
     return start_thread(r, err);
 }
 
@@ -226,22 +318,28 @@ out:
     return status;
 }
 
+static void end_thread(struct sr_reader *r) {
+    pthread_mutex_lock(&r->mutex);
+    stop(r);
+    r->quit = true;
+    pthread_cond_signal(&r->work);
+    pthread_mutex_unlock(&r->mutex);
+    pthread_join(r->thread, NULL);
+    pthread_cond_destroy(&r->done);
+    pthread_cond_destroy(&r->work);
+    pthread_mutex_destroy(&r->mutex);
+}
+
 void sr_reader_free(struct sr_reader *r) {
     if (!r)
         return;
-    if (r->threaded) {
-        sr_reader_stop(r);
-        pthread_mutex_lock(&r->mutex);
-        r->quit = true;
-        pthread_cond_signal(&r->work);
-        pthread_mutex_unlock(&r->mutex);
-        pthread_join(r->thread, NULL);
-        pthread_cond_destroy(&r->done);
-        pthread_cond_destroy(&r->work);
-        pthread_mutex_destroy(&r->mutex);
-    }
-    sr_free(r->buffer[0].bytes);
-    sr_free(r->buffer[1].bytes);
+    if (r->threaded)
+        end_thread(r);
+    sr_free(r->order[0]);
+    sr_free(r->order[1]);
+    sr_free(r->slot_band);
+    sr_free(r->slot_taken);
+    sr_free(r->bytes);
     sr_free(r->band);
     sr_free(r);
 }

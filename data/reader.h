@@ -1,20 +1,20 @@
 /* reader.h: windows of bands in memory: a table from band to the place of its bytes.
  *
  * Where features are kept the table is full from the start and nothing else happens here. Where they are
- * streamed, a thread reads each window's bands into one of two buffers, one window ahead of the one in use,
- * so memory holds about two windows. One thread uses a reader; the reading thread is its own affair.
+ * streamed, a thread reads one window ahead of the one in use, and on into the next pass, whose order of
+ * bands it works out for itself; memory holds two windows, or all bands if those are fewer. A band that is
+ * there is not read again, so that data of two windows is read once. One thread uses a reader; the reading
+ * thread is its own affair: it works alone, but for the time its user waits, when all threads help.
  *
- *     sr_reader_stop(r);               // before the sequence changes
- *     sr_sequence_start(s, pass);
- *     sr_reader_start(r, w);
- *     for (; w < s->windows; w++) {
- *         sr_reader_need(r, w, err);   // waits
- *         ... sr_reader_row(r, row) for rows of window w ...
- *         sr_reader_release(r, w);     // its buffer is for window w + 2 now
+ *     sr_reader_seek(r, pass, w);   // the reading thread begins
+ *     for (;;) {                    // window w, w+1, ..., those of pass + 1, ...
+ *         sr_reader_need(r, err);   // waits
+ *         ... sr_reader_row(r, row) for rows of the window ...
+ *         sr_reader_release(r);     // its bytes may go
  *     }
  *
- * Every window is needed before it is released, also one without draws: the thread may still be writing into
- * its buffer. A window that could not be read stays failed until the next stop.
+ * Every window is needed before it is released, also one without draws. What could not be read stays failed
+ * until the next seek.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -25,19 +25,20 @@
 
 struct sr_reader;
 
-/* d and s are borrowed. */
+/* d and s are borrowed; of s what sr_sequence_start leaves alone. */
 int sr_reader_create(struct sr_reader **out, const struct sr_data *d, const struct sr_sequence *s,
                      struct sr_error *err);
 void sr_reader_free(struct sr_reader *r);
 
-void sr_reader_stop(struct sr_reader *r);
-void sr_reader_start(struct sr_reader *r, size_t window);
-int sr_reader_need(struct sr_reader *r, size_t window, struct sr_error *err);
-void sr_reader_release(struct sr_reader *r, size_t window);
+/* Goes to a window of a pass. */
+void sr_reader_seek(struct sr_reader *r, uint64_t pass, size_t window);
+int sr_reader_need(struct sr_reader *r, struct sr_error *err);
+void sr_reader_release(struct sr_reader *r);
 
-/* Raw bytes of a row whose window is there. */
+/* Raw bytes of a row of the window that was needed. */
 const unsigned char *sr_reader_row(const struct sr_reader *r, uint32_t row);
 
-double sr_reader_waited(const struct sr_reader *r); /* seconds spent in sr_reader_need */
+double sr_reader_waited(const struct sr_reader *r);  /* seconds spent in sr_reader_need */
+uint64_t sr_reader_bands(const struct sr_reader *r); /* read from the files so far */
 
 #endif

@@ -156,15 +156,14 @@ static size_t bands_of_window(const struct sr_sequence *s, size_t w) {
 }
 
 /* Permutes the bands; each window's are then sorted, so that they are read as they lie in the file. */
-static void order_bands(struct sr_sequence *s, uint64_t pass) {
+static void order_bands(const struct sr_sequence *s, uint64_t pass, uint32_t *order) {
     for (size_t b = 0; b < s->bands; b++)
-        s->order_of_band[b] = (uint32_t)b;
+        order[b] = (uint32_t)b;
     if (s->order == SR_ORDER_FILE)
         return;
-    sr_random_shuffle(s->order_of_band, s->bands, s->seed, sr_stream(SR_STREAM_BANDS, 0, pass));
+    sr_random_shuffle(order, s->bands, s->seed, sr_stream(SR_STREAM_BANDS, 0, pass));
     for (size_t w = 0; w < s->windows; w++)
-        qsort(s->order_of_band + w * s->window_bands, bands_of_window(s, w), sizeof *s->order_of_band,
-              ascending);
+        qsort(order + w * s->window_bands, bands_of_window(s, w), sizeof *order, ascending);
 }
 
 /* Writes the draws of window w from draw[at] on; returns where they end. */
@@ -179,7 +178,7 @@ static size_t list_draws(struct sr_sequence *s, size_t w, size_t at) {
 
 void sr_sequence_start(struct sr_sequence *s, uint64_t pass) {
     count_draws(s, pass);
-    order_bands(s, pass);
+    order_bands(s, pass, s->order_of_band);
     for (size_t w = 0; w < s->windows; w++) {
         size_t begin = s->window_begin[w], end = list_draws(s, w, begin);
         /* The stream's two fields hold the low 16 bits of the window, and the rest of it above 24 bits of
@@ -201,6 +200,16 @@ size_t sr_sequence_begin(const struct sr_sequence *s, size_t batch) {
     return batch >= sr_sequence_batches(s) ? s->epoch_rows : batch * s->batch;
 }
 
+static size_t number_of_band(const struct sr_sequence *s, uint32_t b) {
+    return band_of(s->rows[s->band_begin[b]]);
+}
+
+void sr_sequence_bands(const struct sr_sequence *s, uint64_t pass, uint32_t *band) {
+    order_bands(s, pass, band);
+    for (size_t place = 0; place < s->bands; place++)
+        band[place] = (uint32_t)number_of_band(s, band[place]);
+}
+
 size_t sr_sequence_band(const struct sr_sequence *s, size_t place) {
-    return band_of(s->rows[s->band_begin[s->order_of_band[place]]]);
+    return number_of_band(s, s->order_of_band[place]);
 }

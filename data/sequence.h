@@ -48,6 +48,10 @@ void sr_sequence_free(struct sr_sequence *s);
 
 void sr_sequence_start(struct sr_sequence *s, uint64_t pass);
 
+/* The bands of a pass by their places, as sr_sequence_start orders them: numbers (row / SR_BAND_ROWS) into
+ * band [s->bands]. Touches nothing of s, so that another thread may call it at any time. */
+void sr_sequence_bands(const struct sr_sequence *s, uint64_t pass, uint32_t *band);
+
 /* Batches an epoch, and where in the epoch a batch begins (batch number sr_sequence_batches: at epoch_rows).
  */
 size_t sr_sequence_batches(const struct sr_sequence *s);
