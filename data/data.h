@@ -379,6 +379,10 @@ int sr_data_facts_hdf5(struct sr_facts *f, const char **title, const char *path,
                        const struct sr_data_options *how, struct sr_error *err);
 int sr_data_facts_csv(struct sr_facts *f, const char *path, struct sr_error *err);
 
+/* How features are read from the files: "in one piece", "by chunks", "through HDF5" (the slow way, for forms
+ * that nothing else reads), or "in several ways"; static storage. */
+const char *sr_data_way(const struct sr_data *d);
+
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);
 

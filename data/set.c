@@ -337,6 +337,14 @@ void sr_data_locate(const struct sr_data *d, size_t row, const char **path, size
     *row_in_file = row - d->in->first[f];
 }
 
+const char *sr_data_way(const struct sr_data *d) {
+    const char *way = sr_h5_matrix_way(d->in->dump[0]->features);
+    for (size_t f = 1; f < d->files; f++)
+        if (strcmp(way, sr_h5_matrix_way(d->in->dump[f]->features)) != 0)
+            return "in several ways";
+    return way;
+}
+
 int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     unsigned char *to = out;
