@@ -6,9 +6,15 @@
  * thread leaves the slots of g-1 alone, which may be in use, and those of g that are there already; windows
  * before are released, so whatever else a slot holds may go. Two windows of slots are always enough.
  *
- * Numbers and flags are under one mutex with two conditions. Slots and the table are the thread's, but for
- * the table's places of the window in use, which the thread does not write. Neighbouring bands are read with
- * one call, but never more than RUN_BANDS, so that other readers get their turn and stopping is quick.
+ * A user who has to wait takes the rest of the window over, with all threads of OpenMP, which are his; the
+ * thread has no team of its own, whose threads would spin beside those of training.
+ *
+ * Where the user is done with a window sooner than the next one can be read, reading ahead would only take
+ * processors away from him: then he reads all of them.
+ *
+ * Numbers and flags are under one mutex with two conditions. Slots and the table belong to who reads, but for
+ * the table's places of the window in use, which are not written. Neighbouring bands are read with one call,
+ * but never many, so that other readers get their turn and stopping is quick.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,7 +26,8 @@
 
 #include "data/set.h"
 
-#define RUN_BANDS ((size_t)8)
+#define RUN_ALONE ((size_t)1) /* bands; so often the thread looks up */
+#define RUN_ALL   ((size_t)8) /* enough chunks for all threads */
 #define NO_BAND   UINT32_MAX
 
 struct sr_reader {
@@ -30,19 +37,23 @@ struct sr_reader {
     double waited;
 
     bool threaded; /* features are streamed and the thread runs; what follows is for this */
-    int team;      /* threads that the user's parallel regions have */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
-    bool quit, cancel, reading, waiting;
+    bool quit, cancel;
+    bool reading;  /* somebody reads window `ready`: the thread, or the user who waits for it */
+    bool waiting;  /* the user wants to take over */
     bool once;     /* file order, not sought before: perhaps nobody wants a second pass */
     uint64_t pass; /* of window 0, which is the pass's window `first` */
     size_t first;
     size_t use, ready;
-    int status; /* of reading window `ready`; below 0 the thread rests until the next seek */
+    double use_began; /* when the user got the window he has; 0: none since the seek */
+    double read_took; /* seconds that the last window took to read */
+    bool ahead;       /* the user takes longer for a window than reading does */
+    int status;       /* of reading window `ready`; below 0 the thread rests until the next seek */
     struct sr_error err;
 
-    /* the thread's */
+    /* of who reads */
     uint32_t *order[2];     /* [bands]: bands of a pass by their places, pass % 2 */
     uint64_t order_pass[2]; /* whose order it is */
     unsigned char *bytes;   /* [slots] bands */
@@ -56,13 +67,12 @@ struct sr_reader {
 
 /* ---- the reading thread ---- */
 
-/* May go on; and works alone or, while its user waits, with all threads. */
-static bool goes_on(struct sr_reader *r) {
+/* The thread is asked to stop, or to leave the rest to its user. */
+static bool is_interrupted(struct sr_reader *r) {
     pthread_mutex_lock(&r->mutex);
-    const bool on = !r->cancel;
-    sr_cpu_team(r->waiting ? r->team : 1);
+    const bool interrupted = r->cancel || r->waiting;
     pthread_mutex_unlock(&r->mutex);
-    return on;
+    return interrupted;
 }
 
 struct places {
@@ -130,64 +140,72 @@ static int read_run(struct sr_reader *r, size_t slot, uint32_t band, size_t n, s
     return status;
 }
 
-/* Bands from place i on that follow each other in the file and are not there. */
-static size_t run_length(const struct sr_reader *r, struct places p, size_t i) {
+/* Bands from place i on, at most `most`, that follow each other in the file and are not there. */
+static size_t run_length(const struct sr_reader *r, struct places p, size_t i, size_t most) {
     size_t n = 1;
-    while (n < RUN_BANDS && i + n < p.n && p.band[i + n] == p.band[i] + n && !r->band[p.band[i + n]])
+    while (n < most && i + n < p.n && p.band[i + n] == p.band[i] + n && !r->band[p.band[i + n]])
         n++;
     return n;
 }
 
-static int read_window(struct sr_reader *r, size_t g, struct sr_error *err) {
+/* What is missing of window g. 1: all of it is there now; 0: the thread was interrupted. */
+static int read_window(struct sr_reader *r, size_t g, bool by_user, struct sr_error *err) {
     memset(r->slot_taken, 0, r->slots);
     if (g > 0)
         take_slots(r, bands_of(r, g - 1));
     const struct places p = bands_of(r, g);
     take_slots(r, p);
-    int status = 0;
-    for (size_t i = 0, slot = 0; status == 0 && i < p.n && goes_on(r);) {
+    for (size_t i = 0, slot = 0; i < p.n;) {
         if (r->band[p.band[i]]) {
             i++;
             continue;
         }
-        const size_t n = free_slots(r, &slot, run_length(r, p, i));
-        status = read_run(r, slot, p.band[i], n, err);
+        if (!by_user && is_interrupted(r))
+            return 0;
+        const size_t run = run_length(r, p, i, by_user ? RUN_ALL : RUN_ALONE);
+        const size_t n = free_slots(r, &slot, run);
+        const int status = read_run(r, slot, p.band[i], n, err);
+        if (status < 0)
+            return status;
         slot += n;
         i += n;
     }
-    return status;
+    return 1;
+}
+
+/* Reads window `ready`, by the thread or by the user; under the mutex, which it leaves for the time. */
+static void read_next(struct sr_reader *r, bool by_user) {
+    struct sr_error err;
+    const double began = sr_log_clock();
+    r->reading = true;
+    pthread_mutex_unlock(&r->mutex);
+    const int status = read_window(r, r->ready, by_user, &err);
+    pthread_mutex_lock(&r->mutex);
+    r->reading = false;
+    r->read_took = sr_log_clock() - began;
+    r->ready += status > 0;
+    if (status < 0) {
+        r->status = status;
+        r->err = err;
+    }
+    pthread_cond_broadcast(&r->done);
 }
 
 /* There is a window to read. In file order the first pass ends where it ends. */
 static bool has_work(const struct sr_reader *r) {
-    return r->status == 0 && r->ready < r->use + 2 && !r->cancel &&
+    return r->status == 0 && r->ready < r->use + 2 && r->ahead && !r->cancel && !r->waiting && !r->reading &&
            !(r->once && r->first + r->ready >= r->s->windows);
 }
 
 static void *read_on(void *user) {
     struct sr_reader *r = user;
-    struct sr_error err;
+    sr_cpu_team(1);
     pthread_mutex_lock(&r->mutex);
-    while (!r->quit) {
-        if (!has_work(r)) {
+    while (!r->quit)
+        if (has_work(r))
+            read_next(r, false);
+        else
             pthread_cond_wait(&r->work, &r->mutex);
-            continue;
-        }
-        const size_t g = r->ready;
-        r->reading = true;
-        pthread_mutex_unlock(&r->mutex);
-        const int status = read_window(r, g, &err);
-        pthread_mutex_lock(&r->mutex);
-        r->reading = false;
-        if (!r->cancel) {
-            r->status = status;
-            if (status < 0)
-                r->err = err;
-            else
-                r->ready++;
-        }
-        pthread_cond_broadcast(&r->done);
-    }
     pthread_mutex_unlock(&r->mutex);
     return NULL;
 }
@@ -211,6 +229,8 @@ void sr_reader_seek(struct sr_reader *r, uint64_t pass, size_t window) {
     r->first = window;
     r->use = r->ready = 0;
     r->status = 0;
+    r->use_began = 0;
+    r->ahead = true;
     r->cancel = false;
     pthread_cond_signal(&r->work);
     pthread_mutex_unlock(&r->mutex);
@@ -221,19 +241,22 @@ int sr_reader_need(struct sr_reader *r, struct sr_error *err) {
         return 0;
     const double since = sr_log_clock();
     pthread_mutex_lock(&r->mutex);
-    r->waiting = true;
-    if (r->once && r->first + r->use >= r->s->windows) { /* a second pass is wanted after all */
-        r->once = false;
-        pthread_cond_signal(&r->work);
-    }
-    while (r->ready <= r->use && r->status == 0)
+    r->ahead = r->use_began == 0 || since - r->use_began >= r->read_took;
+    if (r->first + r->use >= r->s->windows)
+        r->once = false; /* a second pass is wanted after all */
+    r->waiting = r->ready <= r->use;
+    while (r->reading && r->ready <= r->use)
         pthread_cond_wait(&r->done, &r->mutex);
+    if (r->ready <= r->use && r->status == 0)
+        read_next(r, true);
     r->waiting = false;
+    pthread_cond_signal(&r->work);
     const int status = r->ready > r->use ? 0 : r->status;
     if (status < 0 && err)
         *err = r->err;
+    r->use_began = sr_log_clock();
+    r->waited += r->use_began - since;
     pthread_mutex_unlock(&r->mutex);
-    r->waited += sr_log_clock() - since;
     return status;
 }
 
@@ -290,7 +313,6 @@ static int begin_streaming(struct sr_reader *r, struct sr_error *err) {
         return SR_NOMEM;
     for (size_t i = 0; i < r->slots; i++)
         r->slot_band[i] = NO_BAND;
-    r->team = sr_cpu_team(0);
     r->cancel = true; /* until the first seek */
     r->pass = NO_PASS;
     return start_thread(r, err);

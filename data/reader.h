@@ -4,7 +4,7 @@
  * streamed, a thread reads one window ahead of the one in use, and on into the next pass, whose order of
  * bands it works out for itself; memory holds two windows, or all bands if those are fewer. A band that is
  * there is not read again, so that data of two windows is read once. One thread uses a reader; the reading
- * thread is its own affair: it works alone, but for the time its user waits, when all threads help.
+ * thread is its own affair. It works alone; who has to wait for it takes over, with all threads of OpenMP.
  *
  *     sr_reader_seek(r, pass, w);   // the reading thread begins
  *     for (;;) {                    // window w, w+1, ..., those of pass + 1, ...
