@@ -141,18 +141,31 @@ static void note_failure(struct job *j, size_t chunk, int status, const struct s
     pthread_mutex_unlock(&j->mutex);
 }
 
-/* The bytes of a chunk at most `room` of them; *size is 0 where nobody wrote it. */
+/* Where HDF5 gives no size. Walks the index of all chunks, but only for those nobody wrote. */
+static bool is_unwritten(hid_t dataset, const hsize_t offset[2]) {
+    haddr_t place = 0;
+    return H5Dget_chunk_info_by_coord(dataset, offset, NULL, &place, NULL) >= 0 && place == HADDR_UNDEF;
+}
+
+/* The bytes of a chunk, if they are at most `room`; *size is 0 where nobody wrote it. Not all versions of
+ * HDF5 call that an error. */
 static int read_stored(const struct job *j, unsigned char *to, size_t room, const hsize_t offset[2],
                        size_t *size, uint32_t *mask, struct sr_error *err) {
     const struct sr_h5_chunks *c = j->c;
     const hsize_t last = offset[0] + c->form.rows < c->rows ? offset[0] + c->form.rows : c->rows;
     hsize_t bytes = 0;
-    int status = 0;
     sr_h5_lock();
-    if (H5Dget_chunk_storage_size(c->dataset, offset, &bytes) < 0 ||
-        (bytes > 0 && bytes <= room && H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, mask, to) < 0))
-        status = sr_h5_fail(err, SR_DATA, "%s rows %llu to %llu cannot be read; the file may be damaged",
-                            j->where, (unsigned long long)offset[0], (unsigned long long)last - 1);
+    bool done = H5Dget_chunk_storage_size(c->dataset, offset, &bytes) >= 0 && bytes > 0;
+    if (done) {
+        done = bytes > room || H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, mask, to) >= 0;
+    } else {
+        bytes = 0;
+        done = is_unwritten(c->dataset, offset);
+    }
+    const int status =
+        done ? 0
+             : sr_h5_fail(err, SR_DATA, "%s rows %llu to %llu cannot be read; the file may be damaged",
+                          j->where, (unsigned long long)offset[0], (unsigned long long)last - 1);
     sr_h5_unlock();
     *size = (size_t)bytes;
     return status;

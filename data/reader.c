@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "data/set.h"
@@ -60,7 +61,7 @@ struct sr_reader {
     uint32_t *slot_band;    /* [slots]: band that the slot holds, or NO_BAND */
     uint8_t *slot_taken;    /* [slots]: may not go */
     size_t slots;
-    uint64_t bands_read;
+    atomic_uint_least64_t bands_read;
 };
 
 #define NO_PASS UINT64_MAX
@@ -136,7 +137,7 @@ static int read_run(struct sr_reader *r, size_t slot, uint32_t band, size_t n, s
         r->slot_band[slot + k] = (uint32_t)(band + k);
         r->band[band + k] = to + k * band_bytes(r);
     }
-    r->bands_read += n;
+    atomic_fetch_add(&r->bands_read, n);
     return status;
 }
 
@@ -278,7 +279,7 @@ double sr_reader_waited(const struct sr_reader *r) {
 }
 
 uint64_t sr_reader_bands(const struct sr_reader *r) {
-    return r->bands_read;
+    return atomic_load(&r->bands_read);
 }
 
 /* ---- life ---- */

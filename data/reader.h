@@ -39,6 +39,6 @@ void sr_reader_release(struct sr_reader *r);
 const unsigned char *sr_reader_row(const struct sr_reader *r, uint32_t row);
 
 double sr_reader_waited(const struct sr_reader *r);  /* seconds spent in sr_reader_need */
-uint64_t sr_reader_bands(const struct sr_reader *r); /* read from the files so far */
+uint64_t sr_reader_bands(const struct sr_reader *r); /* read from the files so far; any thread */
 
 #endif

@@ -10,6 +10,7 @@ SPDX-License-Identifier: MIT
 """
 import pathlib
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -307,6 +308,118 @@ def bad(folder):
     (folder / "bad_empty.h5").write_bytes(b"")
 
 
+FORM_ROWS, FORM_WIDTH = 70, 10
+FORM_CHUNK = (16, 4)  # the last chunk is cut short on both sides
+FORM_X = ((8 * np.arange(FORM_ROWS)[:, None] + np.arange(FORM_WIDTH)[None, :] - 40) / 16).astype(np.float32)
+
+
+def put_chunk(dataset, chunk, stored, mask=0):
+    """The bytes of chunk (row of chunks, column of chunks) as they are to be in the file."""
+    offset = tuple(c * n for c, n in zip(chunk, dataset.chunks))
+    dataset.id.write_direct_chunk(offset, stored, filter_mask=mask)
+
+
+def chunk_values(dataset, chunk):
+    """The whole chunk, with zeros beyond the end of the dataset."""
+    full = np.zeros(dataset.chunks, dataset.dtype)
+    at = tuple(slice(c * n, (c + 1) * n) for c, n in zip(chunk, dataset.chunks))
+    part = FORM_X[at].astype(dataset.dtype)
+    full[: part.shape[0], : part.shape[1]] = part
+    return full
+
+
+def shuffled(values):
+    return values.reshape(-1).view(np.uint8).reshape(-1, values.dtype.itemsize).T.tobytes()
+
+
+def forms(folder):
+    """Every way that features can lie in a file, as datasets of one: what reads them has to agree with HDF5."""
+    small = {"chunks": FORM_CHUNK}
+    gzip = {"chunks": FORM_CHUNK, "compression": "gzip", "shuffle": True}
+    with new(folder, "forms") as f:
+
+        def simple(name, kind, **how):
+            return f.create_dataset(name, data=FORM_X.astype(kind), **how)
+
+        for name, kind in (("half", "<f2"), ("half_big", ">f2"), ("float", "<f4"), ("float_big", ">f4")):
+            simple(name, kind)
+            simple(name + "_chunks", kind, **small)
+            simple(name + "_gzip", kind, **gzip)
+        simple("rows", "f2", chunks=(16, FORM_WIDTH))
+        simple("rows_gzip", "f2", chunks=(16, FORM_WIDTH), compression="gzip", shuffle=True)
+        simple("one_chunk", "f2", chunks=(FORM_ROWS, FORM_WIDTH))
+        simple("one_row", "f2", chunks=(1, 3))
+        simple("wide_chunk", "f2", chunks=(128, 32), maxshape=(None, None), compression="gzip")
+        simple("grows", "f2", chunks=(16, FORM_WIDTH), maxshape=(None, FORM_WIDTH))
+        simple("gzip_only", "f2", **small, compression="gzip", compression_opts=9)
+        simple("shuffle_only", "f4", **small, shuffle=True)
+        simple("fletcher", "f2", **small, fletcher32=True)
+        simple("fletcher_odd", "f2", chunks=(3, 3), fletcher32=True, compression="gzip")
+        simple("all_filters", "f2", **gzip, fletcher32=True)
+
+        d = simple("masked", "f2", **gzip, fletcher32=True)  # bits: shuffle 1, gzip 2, fletcher32 4
+        plain = {chunk: chunk_values(d, chunk) for chunk in ((0, 0), (1, 1), (2, 2), (3, 0))}
+        put_chunk(d, (0, 0), plain[0, 0].tobytes(), 7)
+        put_chunk(d, (1, 1), shuffled(plain[1, 1]), 6)
+        put_chunk(d, (2, 2), zlib.compress(plain[2, 2].tobytes()), 5)
+        put_chunk(d, (3, 0), zlib.compress(shuffled(plain[3, 0])), 4)
+
+        for name, more in (("missing", {"fillvalue": 1.5}), ("missing_zero", {})):
+            d = f.create_dataset(name, FORM_X.shape, "f2", **gzip, **more)
+            d[:20, :4] = FORM_X[:20, :4]
+            d[64:, 8:] = FORM_X[64:, 8:]
+
+        # what only HDF5 reads
+        simple("double", "f8")
+        simple("double_gzip", "f8", **gzip)
+        f.create_dataset("nothing", FORM_X.shape, "f2", fillvalue=2.5)
+        space = h5py.h5s.create_simple(FORM_X.shape)
+
+        def low_level(name, setting):
+            how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            how.set_obj_track_times(False)
+            setting(how)
+            return h5py.h5d.create(f.id, name, h5py.h5t.IEEE_F32LE, space, how)
+
+        def deflate_before_shuffle(how):
+            how.set_chunk(FORM_CHUNK)
+            how.set_deflate(4)
+            how.set_shuffle()
+
+        for name, setting in (
+            (b"other_order", deflate_before_shuffle),
+            (b"compact", lambda how: how.set_layout(h5py.h5d.COMPACT)),
+        ):
+            low_level(name, setting).write(h5py.h5s.ALL, h5py.h5s.ALL, FORM_X)
+        low_level(b"virtual", lambda how: how.set_virtual(space, b".", b"float", space))
+
+    with new(folder, "bad_forms") as f:  # of each, rows 32 to 47 cannot be read
+        for name, stored in (
+            ("not_zlib", b"\xff" * 40),
+            ("short_zlib", zlib.compress(b"\0" * 126)),
+            ("long_zlib", zlib.compress(b"\0" * 130)),
+            ("cut_zlib", zlib.compress(np.arange(64, dtype="f2").tobytes())[:-9]),
+            ("wrong_adler", zlib.compress(np.arange(64, dtype="f2").tobytes())[:-1] + b"\0"),
+            ("huge", b"\0" * 5000),
+            ("one_byte", b"x"),
+        ):
+            put_chunk(f.create_dataset(name, data=FORM_X.astype("f2"), **gzip), (2, 1), stored)
+        d = f.create_dataset("masked_short", data=FORM_X.astype("f2"), **gzip)
+        put_chunk(d, (2, 1), b"\0" * 127, 3)
+        d = f.create_dataset("wrong_sum", data=FORM_X.astype("f2"), **small, fletcher32=True)
+        put_chunk(d, (2, 1), bytes(range(128)) + b"\1\2\3\4")
+        d = f.create_dataset("no_sum", data=FORM_X.astype("f2"), **small, fletcher32=True)
+        put_chunk(d, (2, 1), b"abc")
+
+    # an address behind the end of the file, which version 1 headers hold without a checksum
+    with h5py.File(folder / "half.h5") as f:
+        offset, size = f["features"].id.get_offset(), f["features"].id.get_storage_size()
+    place, moved = (n.to_bytes(8, "little") + size.to_bytes(8, "little") for n in (offset, offset + 4096))
+    bytes_ = (folder / "half.h5").read_bytes()
+    assert bytes_.count(place) == 1
+    (folder / "bad_offset.h5").write_bytes(bytes_.replace(place, moved))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "tests/dumps")
     folder.mkdir(parents=True, exist_ok=True)
@@ -317,6 +430,7 @@ def main():
     weights(folder)
     scores(folder)
     bad(folder)
+    forms(folder)
     for path in sorted(folder.glob("*.h5")):
         print(f"{path.stat().st_size:6d} {path.name}")
 
