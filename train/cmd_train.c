@@ -150,6 +150,7 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
         if (!t.state.at.finished)
             sr_summary_remove(run); /* of an earlier end by --max-minutes */
         status = sr_train(&t, err);
+        sr_display_speed(&t);
         if (status == SR_STOPPED && !stop_asked && sr_display_time_is_up(d))
             status = time_up(&t, err);
     }

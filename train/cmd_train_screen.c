@@ -84,6 +84,13 @@ void sr_display_epoch(void *user, const struct sr_trainer *t, bool is_best) {
                 e->val_auroc, e->lr, speed);
 }
 
+void sr_display_speed(const struct sr_trainer *t) {
+    if (t->trained.rows > 0)
+        sr_log_info("speed      %.0f rows/s, %.1f %% of the time waiting for data",
+                    (double)t->trained.rows / t->trained.seconds,
+                    100 * t->trained.waited / t->trained.seconds);
+}
+
 void sr_display_scan(void *user, double fraction) {
     (void)user;
     sr_log_progress(fraction, "looking through the data");

@@ -26,6 +26,9 @@ void sr_display_begin(struct sr_display *d, const struct sr_trainer *t);
 void sr_display_step(void *user, const struct sr_trainer *t, double loss);
 void sr_display_epoch(void *user, const struct sr_trainer *t, bool is_best);
 
+/* How fast training was here, and how much of its time it waited for data. */
+void sr_display_speed(const struct sr_trainer *t);
+
 /* For sr_feed_open. */
 void sr_display_scan(void *user, double fraction);
 

@@ -142,8 +142,13 @@ static int epoch_train(struct sr_trainer *t, double lr, struct sr_error *err) {
                            "stopped at step %lld; continue with: saferoute train --resume %s",
                            (long long)at->step, t->run->folder);
     }
-    if (t->epoch_seconds > 0)
-        t->waited = (sr_loader_waited(loader) - waited) / t->epoch_seconds;
+    if (t->epoch_seconds > 0) {
+        const double here = sr_loader_waited(loader) - waited;
+        t->waited = here / t->epoch_seconds;
+        t->trained.seconds += t->epoch_seconds;
+        t->trained.waited += here;
+        t->trained.rows += at->rows - rows;
+    }
     return got;
 }
 

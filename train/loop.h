@@ -53,7 +53,11 @@ struct sr_trainer {
     double epoch_seconds,
         rows_per_second; /* of this epoch so far, or of the one just over, in this process */
     double waited;       /* share of that time spent waiting for data */
-    char warning[256];   /* from resuming; "" if none */
+    struct {
+        double seconds, waited; /* waited: seconds too */
+        int64_t rows;
+    } trained;         /* in all epochs here, without validation; an epoch that was stopped is not counted */
+    char warning[256]; /* from resuming; "" if none */
 };
 
 /* Makes the model and its optimiser, or takes them from the run's checkpoint if it has one, else the weights
