@@ -133,8 +133,8 @@ void sr_h5_matrix_close(struct sr_h5_matrix *m);
 
 /* Rows first .. first+rows, at least one, to out, as the type of the file or (wanted SR_FEATURE_FLOAT) as
  * float. Any thread may call it; those of one matrix wait for each other. Reading and unpacking is shared out
- * over the threads that OpenMP gives the caller (sr_cpu_team). SR_DATA: the file is damaged or was cut
- * short. */
+ * over the threads that OpenMP gives the caller (sr_cpu_team), so not to be called under the lock. SR_DATA:
+ * the file is damaged or was cut short. */
 int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
                       struct sr_error *err);
 

@@ -12,7 +12,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,20 +38,21 @@ struct sr_h5_matrix {
     /* One thread reads at a time: `row`, HDF5's selection and the kept strip are the matrix's. Taken before
      * HDF5's lock. */
     pthread_mutex_t mutex;
-    int file;                    /* rows in one piece lie in it; else -1 */
+    int file;                    /* HDF5's descriptor of the file in which rows lie in one piece; else -1 */
     off_t offset;                /* of the first */
     struct sr_h5_chunks *chunks; /* or NULL */
 };
 
 /* ---- rows in one piece ---- */
 
-/* The file that HDF5 has open, so that it is the same one even where its name has got another. */
-static int own_file(hid_t dataset) {
+/* The descriptor that HDF5 reads with, or -1: the file is the same one even where its name has got another,
+ * and a set of a thousand files takes no more than a thousand. It is open as long as the dataset is. */
+static int descriptor(hid_t dataset) {
     int *handle = NULL, file = -1;
     hid_t owner = H5Iget_file_id(dataset), access_list = H5Fget_access_plist(owner);
     if (H5Pget_driver(access_list) == H5FD_SEC2 &&
         H5Fget_vfd_handle(owner, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
-        file = fcntl(*handle, F_DUPFD_CLOEXEC, 0);
+        file = *handle;
     H5Pclose(access_list);
     H5Fclose(owner);
     return file;
@@ -78,7 +78,7 @@ static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct
     if (H5Pget_layout(create) != H5D_CONTIGUOUS || H5Pget_external_count(create) != 0 ||
         begin == HADDR_UNDEF || bytes != rows * m->width * m->value_size)
         return 0;
-    m->file = own_file(m->dataset);
+    m->file = descriptor(m->dataset);
     m->offset = (off_t)begin;
     return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
 }
@@ -261,8 +261,6 @@ int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const ch
 static void close_ways(struct sr_h5_matrix *m) {
     sr_h5_chunks_close(m->chunks);
     m->chunks = NULL;
-    if (m->file >= 0)
-        close(m->file);
     m->file = -1;
 }
 

@@ -393,6 +393,10 @@ def forms(folder):
             low_level(name, setting).write(h5py.h5s.ALL, h5py.h5s.ALL, FORM_X)
         low_level(b"virtual", lambda how: how.set_virtual(space, b".", b"float", space))
 
+    with h5py.File(folder / "user_block.h5", "w", libver=("earliest", "v110"), userblock_size=512) as f:
+        f["features"] = FORM_X.astype("f2")
+        f.create_dataset("chunks", data=FORM_X.astype("f2"), **gzip)
+
     with new(folder, "bad_forms") as f:  # of each, rows 32 to 47 cannot be read
         for name, stored in (
             ("not_zlib", b"\xff" * 40),

@@ -103,6 +103,16 @@ Test(data_forms, all_are_read_as_hdf5_reads_them) {
     sr_h5_close(f, NULL);
 }
 
+/* Bytes of somebody else in front of the HDF5 file. */
+Test(data_forms, a_user_block_moves_everything) {
+    static const struct form moved[] = {{"features", "in one piece", SR_FEATURE_HALF, true},
+                                        {"chunks", "by chunks", SR_FEATURE_HALF, true}};
+    struct sr_h5 *f = open_file("user_block");
+    for (size_t i = 0; i < SR_COUNT(moved); i++)
+        expect_as_hdf5(f, &moved[i]);
+    sr_h5_close(f, NULL);
+}
+
 /* What h5py was given, so that HDF5 and we are not wrong together. */
 Test(data_forms, all_are_what_was_written) {
     struct sr_h5 *f = open_file("forms");
