@@ -266,10 +266,11 @@ size_t sr_loader_rows(const struct sr_loader *loader);    /* draws an epoch */
 int sr_loader_start(struct sr_loader *loader, uint64_t epoch, size_t first, struct sr_error *err);
 
 /* 1: batch filled; 0: the epoch is over, or none was started; negative: a status, such as SR_DATA where the
- * reading thread met a damaged file. Allocates nothing. */
+ * reading thread met a damaged file. Allocates nothing, unless chunks of a streamed file are to be unpacked.
+ */
 int sr_loader_next(struct sr_loader *loader, struct sr_batch *batch, struct sr_error *err);
 
-/* Seconds spent waiting for the reading thread since the loader was created. */
+/* Seconds since the loader was created in which its user waited for rows to be read, or read them himself. */
 double sr_loader_waited(const struct sr_loader *loader);
 
 /* ---- writing ---- */

@@ -4,7 +4,7 @@
  * floats, a batch at a time, over all OpenMP threads. A batch may reach over windows; its rows are copied out
  * of one before the next is asked for. An epoch takes its draws where the last one ended, so a batch may
  * reach over two passes too: then the sequence of the next one is made in between. Nothing is allocated after
- * creation.
+ * creation, but what unpacking chunks of a streamed file takes for a moment (h5_chunks.c).
  *
  * SPDX-License-Identifier: MIT
  */
