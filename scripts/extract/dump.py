@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from stop import DATA, IO, USAGE, Stop
+from verdicts import THRESHOLD, UNREADABLE
 
 SETTINGS = "extraction_settings"  # attribute: a hash of all that decides what is in the dump
 BAND = 256  # rows a chunk, as the program reads them
@@ -167,11 +168,10 @@ class Dump:
         return self.file[name][:] if name in self.file else None
 
     def finish(self):
-        """Closes it and gives it its name. A column of probabilities without any is left out."""
+        """Closes it and gives it its name."""
         try:
-            for name in ("small_prob", "large_prob"):
-                if name in self.file and np.isnan(self.file[name][:]).all():
-                    del self.file[name]
+            for which in ("small", "large"):
+                self._drop_idle(f"{which}_prob", f"{which}_pred")
             self.file.close()
             self.file = None
             _sync(self.part)
@@ -180,6 +180,18 @@ class Dump:
             os.remove(self.note)
         except OSError as e:
             raise Stop(IO, f"{self.out}: cannot be written: {e}; {self.part} is kept") from None
+
+    def _drop_idle(self, prob_name, pred_name):
+        """Takes away probabilities without any, and verdicts that are what the probabilities say: stored verdicts win
+        over a threshold, so they would hide where it was."""
+        if prob_name not in self.file:
+            return
+        prob, pred = self.file[prob_name][:], self.file[pred_name][:]
+        unknown = np.isnan(prob)
+        if unknown.all():
+            del self.file[prob_name]
+        elif np.array_equal(pred, np.where(unknown, UNREADABLE, prob >= np.float32(THRESHOLD))):
+            del self.file[pred_name]
 
     def close(self):
         if self.file is not None:

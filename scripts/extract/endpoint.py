@@ -18,11 +18,12 @@ import urllib.parse
 import urllib.request
 
 from stop import IO, USAGE, Stop
-from verdicts import SAFE, UNREADABLE, UNSAFE, judge, parse, probability
+from verdicts import SAFE, THRESHOLD, UNREADABLE, UNSAFE, judge, parse, probability
 
 TOP = 20  # alternatives a token that are asked for; the most that the API allows
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 60.0
+_TIE = 1e-3  # logprobs come rounded
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -165,7 +166,8 @@ class Endpoint:
         if found is None:
             return math.nan, verdict
         prob, judged = judge(*found, self.least_mass)
-        return (prob, judged) if judged == verdict else (math.nan, UNREADABLE)
+        tie = abs(prob - THRESHOLD) < _TIE  # of two equally likely tokens a server writes either
+        return (prob, judged) if judged == verdict or tie else (math.nan, UNREADABLE)
 
     def ask(self, row):
         """(P(unsafe) or NaN, verdict) of a row. Stop where the server fails."""

@@ -209,7 +209,7 @@ class _Reader:
 
     def line(self, number, raw):
         try:
-            item = json.loads(raw.decode("utf-8"), parse_constant=lambda c: math.nan if c == "NaN" else None)
+            item = json.loads(raw.decode("utf-8"), parse_constant=float)  # NaN and Infinity
         except UnicodeDecodeError as e:
             raise _Bad(f"is not UTF-8 (byte {e.start})") from None
         except ValueError as e:
@@ -263,14 +263,14 @@ def read(path, mapping, policy="", skip_bad=False, say=lambda text: None):
                     reader.problems.append((number, str(e)))
     except OSError as e:
         raise Stop(NO_INPUT, f"{path}: {e.strerror}; --in names a JSONL file of prompts") from None
+    for ours, theirs in mapping.items() if reader.names else ():
+        if ours not in reader.taken:
+            raise Stop(USAGE, f"--map {theirs}={ours}: no line has {theirs}{nearest(theirs, list(reader.names))}")
     if reader.problems and not skip_bad:
         raise _report(path, reader.problems, lines)
     if reader.problems:
         say(str(_report(path, reader.problems, lines)).replace("cannot be used:", "are left out:").rpartition("\n")[0])
     if not reader.rows:
         raise Stop(DATA, f"{path}: no line with a prompt")
-    for ours, theirs in mapping.items():
-        if ours not in reader.taken:
-            raise Stop(USAGE, f"--map {theirs}={ours}: no line has {theirs}{nearest(theirs, list(reader.names))}")
     unused = [name for name, used in reader.names.items() if not used]
     return Prompts(reader.rows, digest.hexdigest(), reader.taken, unused, reader.repeated, reader.has)

@@ -151,16 +151,18 @@ class LlamaGuard(Form):
     def _look_at_template(self):
         """Templates of Llama Guard differ: whether content is a text or a list of parts, whether categories can be
         given. So try it."""
-        mark = "7d1f0c"
+        mark, why = "7d1f0c", "it is not in the prompt"
         for self.in_parts in (False, True):
             try:
                 text = self._render([{"role": "user", "content": mark}])
-            except Unfit:
+            except Unfit as e:
+                why = e
                 continue
             if mark in text and not re.search(r"[\[{'\"]type['\"]?:", text):
                 break
         else:
-            raise Stop(USAGE, f"{self.model}: its chat template does not show the user's message; give --template FILE")
+            raise Stop(USAGE, f"{self.model}: its chat template does not take a user's message ({why}); give --template "
+                              "FILE --safe-token T --unsafe-token T")
         try:
             self.takes_categories = mark in self._render([{"role": "user", "content": "x"}], categories={"S1": mark})
         except Unfit:

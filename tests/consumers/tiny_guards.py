@@ -29,10 +29,10 @@ LLAMA = (
     "{% endfor %}{% else %}S1: Violence.\nS2: Fraud.\n{% endif %}<END UNSAFE CONTENT CATEGORIES>\n"
     "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('roles must alternate') }}{% endif %}"
-    "{{ 'User' if m['role'] == 'user' else 'Agent' }}: CONTENT\n{% endfor %}"
+    "{{ 'User' if m['role'] == 'user' else 'Agent' }}: HERE\n{% endfor %}"
     "{% if add_generation_prompt %}<|eot_id|><|start_header_id|>assistant<|end_header_id|>{% endif %}")
-LLAMA_TEXT = LLAMA.replace("CONTENT", "{{ m['content'] }}")
-LLAMA_PARTS = LLAMA.replace("CONTENT", "{{ m['content'][0]['text'] }}")
+LLAMA_TEXT = LLAMA.replace("HERE", "{{ m['content'] }}")
+LLAMA_PARTS = LLAMA.replace("HERE", "{{ m['content'][0]['text'] }}")
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<bos>"]
 
 

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""The large guard behind an OpenAI-compatible endpoint, which is a server of this test: what it answers is judged, and what
+is no answer ends the run with what is done kept."""
+import http.server
+import json
+import math
+import threading
+
+import pytest
+
+h5py, torch, transformers = (pytest.importorskip(name) for name in ("h5py", "torch", "transformers"))
+
+import tiny_guards  # noqa: E402
+from tiny_guards import lines, write_lines  # noqa: E402
+
+import extract_features  # noqa: E402
+import templates  # noqa: E402
+from endpoint import Endpoint  # noqa: E402
+from verdicts import SAFE, UNREADABLE, UNSAFE  # noqa: E402
+
+ROWS = 30
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers with self.answer(number of the request, body, headers): (status, body as JSON or bytes)."""
+
+    request_queue_size = 64
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked, self.lock = [], threading.Lock()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.asked.append((self.path, body, dict(self.headers)))
+            number = len(self.server.asked)
+        status, answer = self.server.answer(number, body)
+        raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        if status in (301, 307):
+            self.send_header("Location", self.server.url + "/elsewhere")
+        self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def unsafe_part(text):
+    """What the made-up guard thinks of a transcript, from its length: 0.06 to 0.96, and never one half."""
+    return 0.06 + 0.9 * (len(text) % 19) / 18
+
+
+def chat(body, logprobs=True):
+    p = unsafe_part(body["messages"][-1]["content"])
+    word = "FAIL" if p >= 0.5 else "PASS"
+    tokens = [("<answer>", {}), ("\n", {}), (word, {"FAIL": p * 0.9, "PASS": (1 - p) * 0.9, "Hm": 0.1}), ("\n", {}), ("</answer>", {})]
+    content = [{"token": token, "logprob": math.log(top.get(token, 1.0)), "top_logprobs": [
+        {"token": t, "logprob": math.log(q)} for t, q in top.items()]} for token, top in tokens]
+    choice = {"message": {"role": "assistant", "content": f"<answer>\n{word}\n</answer>"}}
+    return {"choices": [choice | ({"logprobs": {"content": content}} if logprobs else {})]}
+
+
+@pytest.fixture
+def job(tmp_path, server):
+    write_lines(tmp_path / "prompts.jsonl", lines(ROWS, 5))
+
+    def run(*more, status=0, out="out.h5"):
+        line = ["--in", tmp_path / "prompts.jsonl", "--out", tmp_path / out, "--only", "large", "--large", server.url,
+                "--large-name", "org/DynaGuard-8B", *more]
+        assert extract_features.main([str(word) for word in line]) == status
+        return tmp_path / out
+
+    return run
+
+
+def load(path):
+    with h5py.File(path) as f:
+        return {name: f[name][:] for name in f}, dict(f.attrs)
+
+
+def test_probabilities_of_a_chat(server, job, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    server.answer = lambda number, body: (200, chat(body))
+    path = job("--large-revision", "abc")
+    data, attrs = load(path)
+    assert attrs["large_model"] == "org/DynaGuard-8B" and attrs["large_revision"] == "abc"
+    asked = {body["messages"][-1]["content"]: (url, body, headers) for url, body, headers in server.asked}
+    assert len(asked) == ROWS == len(server.asked)
+    form = templates.DynaGuard(None, "")
+    for i, line in enumerate(lines(ROWS, 5)):
+        text = form.messages(type("Row", (), {"policy": line["policy"], "transcript": line["transcript"]}))[-1]["content"]
+        url, body, headers = asked[text]
+        assert data["large_prob"][i] == pytest.approx(unsafe_part(text), abs=1e-6)
+        assert url == "/v1/chat/completions" and body["model"] == "org/DynaGuard-8B" and body["temperature"] == 0
+        assert body["messages"][0]["role"] == "system" and body["top_logprobs"] == 20
+        assert body["chat_template_kwargs"] == {"enable_thinking": False}
+        assert headers["Authorization"] == "Bearer sesame"
+    assert b"sesame" not in path.read_bytes()
+
+
+def test_without_logprobs_there_are_verdicts_only(server, job):
+    server.answer = lambda number, body: (200, chat(body, logprobs=False))
+    data, _ = load(job("--no-logprobs", "--large-body", '{"chat_template_kwargs": null, "seed": 1}'))
+    assert "large_prob" not in data and set(data["large_pred"]) == {0, 1}
+    body = server.asked[0][1]
+    assert "logprobs" not in body and "chat_template_kwargs" not in body and body["seed"] == 1
+
+
+def test_refusals_and_gibberish_are_unreadable(server, job, capsys):
+    words = {0: "I cannot help with that.", 1: "<answer>PERHAPS</answer>", 2: None}
+
+    def answer(number, body):
+        good = chat(body)
+        kind = len(body["messages"][-1]["content"]) % 4
+        return 200, good if kind == 3 else {"choices": [{"message": {"content": words[kind]}}]}
+
+    server.answer = answer
+    data, _ = load(job())
+    kinds = [len(body["messages"][-1]["content"]) % 4 for _, body, _ in server.asked]
+    unreadable = sum(kind != 3 for kind in kinds)
+    assert 0 < unreadable < ROWS
+    assert int((~(data["large_prob"] >= 0)).sum()) == unreadable and "large_pred" not in data
+    said = capsys.readouterr().out
+    assert f"{unreadable} unreadable" in said and "many are unreadable" in said
+
+
+def test_a_failing_server_stops_with_what_is_done_kept(server, job, tmp_path, capsys):
+    def answer(number, body):
+        return (200, chat(body)) if number <= 12 else (503, b"busy")
+
+    server.answer = answer
+    job("--retries", "1", "--concurrency", "1", status=74)
+    said = capsys.readouterr().err
+    assert "status 503" in said and "busy" in said and "2 tries" in said and "the same command goes on" in said
+    assert json.loads((tmp_path / "out.h5.part.json").read_text())["done"]["large"] == 12
+    server.asked.clear()
+    server.answer = lambda number, body: (200, chat(body))
+    part = load(job("--retries", "1"))[0]  # retries do not change what is written
+    assert len(server.asked) == ROWS - 12
+    whole = load(job(out="whole.h5"))[0]
+    assert (part["large_prob"] == whole["large_prob"]).all()
+
+
+def test_failures_that_pass_are_tried_again(server, job):
+    seen = set()
+
+    def answer(number, body):
+        text = body["messages"][-1]["content"]
+        with server.lock:
+            first = text not in seen
+            seen.add(text)
+        return (429, b"slow down") if first else (200, chat(body))
+
+    server.answer = answer
+    data, _ = load(job())
+    assert (data["large_prob"] >= 0).all() and len(server.asked) == 2 * ROWS
+
+
+@pytest.mark.parametrize("status, body, text", [
+    (401, b"no key", "status 401"), (404, b"no such model", "no such model"), (307, b"", "status 307"),
+    (200, b"<html>", "does not answer as OpenAI"), (200, b'{"choices": []}', "does not answer as OpenAI")])
+def test_what_is_no_answer_is_never_a_verdict(server, job, capsys, status, body, text):
+    server.answer = lambda number, asked: (status, body)
+    job("--retries", "0", "--concurrency", "2", status=74)
+    assert text in capsys.readouterr().err
+
+
+def test_nobody_there(job, server, capsys):
+    server.server_close()
+    job("--retries", "0", status=74)
+    assert "chat/completions: " in capsys.readouterr().err
+
+
+def test_completions_are_asked_with_our_prompt(server, job, tmp_path):
+    folder = tmp_path / "tokenizer"
+    tokenizer = tiny_guards.make_tokenizer()
+    tokenizer.save_pretrained(folder)
+
+    def answer(number, body):
+        p = unsafe_part(body["prompt"])
+        word = " FAIL" if p >= 0.5 else "PASS"
+        top = {" FAIL": math.log(p), "PASS": math.log(1 - p)}
+        return 200, {"choices": [{"text": word + "\n</answer>", "logprobs": {"tokens": [word], "top_logprobs": [top]}}]}
+
+    server.answer = answer
+    data, _ = load(job("--endpoint", "completions", "--large-tokenizer", folder))
+    path, body, _ = server.asked[0]
+    assert path == "/v1/completions" and body["prompt"].endswith("</think>\n\n<answer>\n") and body["logprobs"] == 20
+    assert sorted(data["large_prob"]) == pytest.approx(sorted(unsafe_part(b["prompt"]) for _, b, _ in server.asked), abs=1e-6)
+
+
+def place(token, **top):
+    return {"token": token, "logprob": math.log(top.get(token, 1.0)),
+            "top_logprobs": [{"token": t, "logprob": math.log(p)} for t, p in top.items()]}
+
+
+@pytest.mark.parametrize("text, places, prob, verdict", [
+    ("unsafe\nS1", [place("unsafe", unsafe=0.8, safe=0.1), place("\n"), place("S1")], 8 / 9, UNSAFE),
+    ("safe", [place("safe", safe=0.9)], 0.5, UNSAFE),  # nothing else is listed: the other may be as likely, for all we know
+    ("safe", [place("safe", safe=0.9, x=0.001)], 0.001 / 0.901, SAFE),
+    ("safe", [place("safe", safe=0.3, unsafe=0.1, x=0.2)], math.nan, UNREADABLE),  # together below .5
+    ("unsafe", [place("safe", safe=0.8, unsafe=0.1)], math.nan, UNREADABLE),  # says one and thinks the other
+    ("safe", [place("safe", safe=0.4, unsafe=0.4)], 0.5, UNSAFE),  # a tie, of which the text says one
+    ("unsafe", [place("un"), place("safe", safe=0.99, x=0.01)], math.nan, UNSAFE),  # two tokens: a verdict, no probability
+    ("safe", None, math.nan, SAFE), ("safe", [{"token": 3}], math.nan, SAFE), ("dunno", [place("safe", safe=1.0)], math.nan, UNREADABLE),
+])
+def test_verdict_and_logprobs(text, places, prob, verdict):
+    guard = Endpoint("http://h/v1", "m", templates.LlamaGuard(None, ""))
+    got, judged = guard.judge({"message": {"content": text}, "logprobs": {"content": places}})
+    if verdict == UNREADABLE:
+        prob = math.nan
+    assert judged == verdict and (got == pytest.approx(prob, rel=1e-6) or (math.isnan(got) and math.isnan(prob)))
+
+
+def test_addresses_and_options(job, tmp_path, capsys):
+    base = ["--in", "x", "--out", "y", "--only", "large", "--large"]
+    for more, text in ((["http://h/v1"], "--large-name"), (["http://h/v1", "--large-name", "m", "--endpoint", "completions"],
+                       "--large-tokenizer"), (["http://h/v1", "--large-name", "m", "--large-body", "["], "not JSON")):
+        with pytest.raises(SystemExit) as end:
+            extract_features.main(base + more)
+        assert end.value.code == 2 and text in capsys.readouterr().err
+    job("--large", "http://user:secret@127.0.0.1:1/v1", status=2)
+    assert "password in its address" in capsys.readouterr().err
