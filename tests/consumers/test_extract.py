@@ -435,8 +435,6 @@ def test_one_guard_at_a_time_and_merge(job, saferoute, tmp_path):
     both = job()
     small, large = job("--only", "small", large=None, out="small.h5"), job("--only", "large", small=None, out="large.h5")
     assert set(load(large)[0]) == {"id", "large_prob"}
-    if "data merge" not in saferoute("help"):
-        pytest.skip("this program has no `data merge` yet")
     saferoute("data", "merge", small, large, "--out", tmp_path / "merged.h5")
     (a, of_a), (b, of_b) = load(both), load(tmp_path / "merged.h5")
     assert set(a) == set(b)

@@ -16,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "extract"))
 import prompts  # noqa: E402
+import templates  # noqa: E402
 
 WORDS = ("refund ticket order please help account agent never give share secret price flight hotel doctor advice medicine "
          "insult weather code bank password free offer polite answer question rule user").split()
@@ -34,6 +35,10 @@ LLAMA = (
 LLAMA_TEXT = LLAMA.replace("HERE", "{{ m['content'] }}")
 LLAMA_PARTS = LLAMA.replace("HERE", "{{ m['content'][0]['text'] }}")
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<bos>"]
+
+
+class Sample:
+    policy, transcript = "1. rule", "User: question\nAgent: answer"
 
 
 def sentence(chance, words):
@@ -66,9 +71,10 @@ def make_tokenizer(chat_template=CHATML):
     bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=512, special_tokens=SPECIAL, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        vocab_size=640, special_tokens=SPECIAL, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False)
     text = ["PASS FAIL\nPASS\nFAIL safe\nsafe\nunsafe <answer>\n yes\nno"] * 20 + [" ".join(WORDS)] * 5
+    text += [m["content"] for m in templates.DynaGuard(None, "").messages(Sample)] * 3  # or it would be read letter by letter
     bpe.train_from_iterator(text, trainer)
     return transformers.PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", eos_token="<|im_end|>",
                                                 bos_token="<bos>", chat_template=chat_template)
@@ -96,14 +102,10 @@ def make(folder, seed=0, verdict=("PASS", "FAIL"), chat_template=CHATML, width=6
 
 
 def ask_chatml(row, tokenizer):
-    import templates
-
     return templates.DynaGuard(tokenizer, "").text(prompts.Row(0, "", row["policy"], row["transcript"], None, 0, "", "", 1))
 
 
 def ask_llama(row, tokenizer):
-    import templates
-
     row = prompts.Row(0, "", row["policy"], row["transcript"], None, 0, "", "", 1)
     return templates.LlamaGuard(tokenizer, "").text(row)
 
