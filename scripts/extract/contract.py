@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a dump says of its making: attributes for readers, and the settings that one run shares with its continuation."""
+"""What a dump says of its making: attributes for readers, and settings that a run shares with its continuation."""
 import json
 
 import torch

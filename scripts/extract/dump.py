@@ -81,8 +81,8 @@ class Dump:
         except OSError:
             pass  # no HDF5 file: not ours
         if not overwrite:
-            raise Stop(USAGE, f"{self.out} exists and is not what this command makes; give another --out, or --overwrite "
-                              "to replace it once the new one is complete")
+            raise Stop(USAGE, f"{self.out} exists and is not what this command makes; give another --out, or "
+                              "--overwrite to replace it once the new one is complete")
         return False
 
     def begin(self, restart=False):
@@ -92,8 +92,8 @@ class Dump:
             return False
         wrong = _differences(note["settings"], self.settings)
         if wrong:
-            raise Stop(USAGE, f"{self.part} was begun with other settings: {'; '.join(wrong[:6])}. Give those to go on, "
-                              "or --restart to begin again")
+            raise Stop(USAGE, f"{self.part} was begun with other settings: {'; '.join(wrong[:6])}. Give those to go "
+                              "on, or --restart to begin again")
         try:
             self.file = h5py.File(self.part, "r+")
         except OSError as e:
@@ -204,7 +204,7 @@ def as_stored(values, dtype, name, ids):
     over = np.abs(values) > LARGEST[dtype]
     if over.any():
         rows = over.any(1)
-        raise Stop(DATA, f"{name}: {int(over.sum())} values in {int(rows.sum())} of the {len(values)} rows of a batch are "
-                         f"beyond {dtype}'s {LARGEST[dtype]:g} (the largest is {np.abs(values).max():g}, the first row "
-                         f"{ids[int(rows.argmax())]}); --dtype float32 holds them (with --restart)")
+        raise Stop(DATA, f"{name}: {int(over.sum())} values in {int(rows.sum())} of the {len(values)} rows of a batch "
+                         f"are beyond {dtype}'s {LARGEST[dtype]:g} (the largest is {np.abs(values).max():g}, the first "
+                         f"row {ids[int(rows.argmax())]}); --dtype float32 holds them (with --restart)")
     return values.astype(dtype)

@@ -51,7 +51,8 @@ def _seconds(text):
 
 
 class Endpoint:
-    """url: as far as /v1. more: further keys of a request's body; None takes one away. Threads may call ask() at once."""
+    """url: as far as /v1. more: further keys of a request's body; None takes one away. Threads may call ask() at
+    once."""
 
     def __init__(self, url, model, form, *, chat=True, timeout=120.0, retries=6, max_tokens=32, key_variable=None,
                  logprobs=True, least_mass=0.5, more=None, first_wait=1.0):
@@ -59,8 +60,8 @@ class Endpoint:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Stop(USAGE, f"--large {url}: no address of the form http://host:8000/v1")
         if parts.username or parts.password:
-            raise Stop(USAGE, "--large has a password in its address, which would be seen by others; put a key into the "
-                              "environment (--api-key-variable)")
+            raise Stop(USAGE, "--large has a password in its address, which would be seen by others; put a key into "
+                              "the environment (--api-key-variable)")
         self.url = url.rstrip("/") + ("/chat/completions" if chat else "/completions")
         self.model, self.form, self.chat, self.timeout, self.retries = model, form, chat, timeout, retries
         self.max_tokens, self.logprobs, self.least_mass, self.first_wait = max_tokens, logprobs, least_mass, first_wait

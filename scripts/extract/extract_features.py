@@ -6,9 +6,9 @@ Reads prompts.jsonl, asks the small and the large guard, and writes the small on
 probabilities and verdicts, and where all that comes from. Details: README.md beside this file.
 
 The parts: options.py (the command line), prompts.py (rows), templates.py (how a guard is asked), verdicts.py (what an
-answer means), sides.py (the guards before they run), guard.py (a model here), endpoint.py (a model behind HTTP), plan.py
-(batches), contract.py (attributes and settings), dump.py (the file), job.py (all of it under way), progress.py (bar and
-signals).
+answer means), sides.py (the guards before they run), guard.py (a model here), endpoint.py (a model behind HTTP),
+plan.py (batches), contract.py (attributes and settings), dump.py (the file), job.py (all of it under way), progress.py
+(bar and signals).
 """
 import os
 import sys

@@ -23,6 +23,8 @@ _SCALED = ("final_logit_softcapping", "logit_softcapping", "logits_scaling", "lo
 
 
 def _load(kind, name, what, **more):
+    if not os.path.isdir(name) and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
+        raise Stop(NO_INPUT, f"{name}: no such folder")  # or the Hub would be asked for a while
     try:
         return kind.from_pretrained(name, **more)
     except torch.OutOfMemoryError:
@@ -91,8 +93,8 @@ def verdict_tokens(tokenizer, text, words, name):
             shown = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(pieces)))
             why = "the end of the prompt and it share a token" if not same else f"it is [{shown}]"
             raise Stop(USAGE, f"{name}: the verdict {word!r} is not a single token of its tokenizer behind the prompt: "
-                              f"{why}; choose the words of another verdict with --safe-token and --unsafe-token, or end "
-                              "the prompt elsewhere with --template")
+                              f"{why}; choose the words of another verdict with --safe-token and --unsafe-token, or "
+                              "end the prompt elsewhere with --template")
         out += pieces
     if out[0] == out[1]:
         raise Stop(USAGE, f"{name}: both verdicts are the same token {tokenizer.convert_ids_to_tokens(out[:1])[0]!r}")
@@ -195,9 +197,9 @@ class Guard:
         try:
             logits = self._forward(ids, mask).float()
         except torch.OutOfMemoryError:
-            raise Stop(NO_MEMORY, f"{self.name}: a batch of {len(prompts)} prompts of {ids.shape[1]} tokens does not fit "
-                                  f"into the memory of {self.device}; --batch-tokens {ids.numel() // 2} --restart makes "
-                                  "batches half as large") from None
+            raise Stop(NO_MEMORY, f"{self.name}: a batch of {len(prompts)} prompts of {ids.shape[1]} tokens does not "
+                                  f"fit into the memory of {self.device}; --batch-tokens {ids.numel() // 2} --restart "
+                                  "makes batches half as large") from None
         own = logits[:, self.verdict]
         mass = (own - logits.logsumexp(1, keepdim=True)).exp().sum(1)
         states = {k: self._seen[k].float().cpu().numpy() for k in self.layers}

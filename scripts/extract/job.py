@@ -198,11 +198,11 @@ def summarize(job):
     if len(right) == 2:
         known = right[SMALL][1] & right[LARGE][1]
         hard = ~right[SMALL][0] & right[LARGE][0] & known
-        lines.append(f"small wrong and large right: {int(hard.sum()):,} of {int(known.sum()):,} rows with both verdicts "
-                     "and gold")
+        lines.append(f"small wrong and large right: {int(hard.sum()):,} of {int(known.sum()):,} rows with both "
+                     "verdicts and gold")
     elif not job.args.only and gold is None:
         lines.append("no gold: the rows can be routed, but not trained on")
     if job.done.get("off"):
-        lines.append(f"WARNING: in {job.done['off']:,} rows the guard's own logits differ from features x verdict rows by "
-                     "more than the rounding of its compute type")
+        lines.append(f"WARNING: in {job.done['off']:,} rows the guard's own logits differ from features x verdict rows "
+                     "by more than the rounding of its compute type")
     return lines

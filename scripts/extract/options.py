@@ -16,7 +16,7 @@ or killed, the same command goes on where it was.
 """
 EPILOG = """\
 prompts.jsonl holds an object a line:
-  {"id": "a1", "policy": "1. Give no refunds.", "transcript": "User: ...\\nAgent: ...", "gold": "FAIL", "source": "shop"}
+  {"id": "a1", "policy": "1. Give no refunds.", "transcript": "User: ...\\nAgent: ...", "gold": "FAIL", "source": "s"}
   {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}], "gold": 0, "group": "g7"}
 transcript or messages is needed (or prompt and response), and for DynaGuard a policy; the rest is optional. DynaBench's
 policy, transcript, label are read as they are. A line without an id gets a hash of its content as one.
@@ -24,7 +24,8 @@ policy, transcript, label are read as they are. A line without an id gets a hash
 examples:
   extract_features.py --small tomg-group-umd/DynaGuard-1.7B --large tomg-group-umd/DynaGuard-8B --in prompts.jsonl \\
                       --out all.h5
-  extract_features.py --small meta-llama/Llama-Guard-3-1B --large meta-llama/Llama-Guard-3-8B --in chats.jsonl --out a.h5
+  extract_features.py --small meta-llama/Llama-Guard-3-1B --large meta-llama/Llama-Guard-3-8B --in chats.jsonl \\
+                      --out a.h5
   # one guard at a time, where both do not fit or run on different machines
   extract_features.py --only small --small $SMALL --in prompts.jsonl --out small.h5
   extract_features.py --only large --large $LARGE --in prompts.jsonl --out large.h5
@@ -36,8 +37,8 @@ examples:
   extract_features.py --only small --small my/model --template ask.jinja --safe-token yes --unsafe-token no \\
                       --in prompts.jsonl --out small.h5
 
-exit status: 0 done, 2 usage or settings, 65 bad data, 66 no such file or model, 71 out of memory, 74 input/output or the
-endpoint failed, 75 stopped by a signal; after 74 and 75 the same command goes on
+exit status: 0 done, 2 usage or settings, 65 bad data, 66 no such file or model, 71 out of memory, 74 input/output or
+the endpoint failed, 75 stopped by a signal; after 74 and 75 the same command goes on
 """
 
 
@@ -101,8 +102,8 @@ def _add_output(add):
     add("--out", required=True, metavar="F.h5", help="the dump; F.h5.part and F.h5.part.json while it is unfinished")
     add("--dtype", default="float16", choices=("float16", "float32"),
         help="type of the features (default: %(default)s); values beyond it are refused")
-    add("--layers", default=LAST, metavar="K,..", help="layers, as 20,24,last: /features is the last, or the first named; "
-        "the others are /features_layer_K, before the final norm")
+    add("--layers", default=LAST, metavar="K,..", help="layers, as 20,24,last: /features is the last, or the first "
+        "named; the others are /features_layer_K, before the final norm")
     add("--unreadable", default="unknown", choices=("unknown", "unsafe"),
         help="what a verdict that cannot be read counts as; never safe (default: %(default)s)")
     add("--least-mass", type=_share, default=0.5, metavar="P", help="a verdict is unreadable where both verdict tokens "
@@ -123,7 +124,8 @@ def _add_endpoint(add):
     add("--max-tokens", type=_positive, default=32, metavar="N", help="length of an answer (default: %(default)s)")
     add("--concurrency", type=_positive, default=8, metavar="N", help="requests at once (default: %(default)s)")
     add("--timeout", type=_seconds, default=120.0, metavar="S", help="seconds for an answer (default: %(default)s)")
-    add("--retries", type=int, default=6, metavar="N", help="tries again, each after a longer wait (default: %(default)s)")
+    add("--retries", type=int, default=6, metavar="N",
+        help="more tries, each after a longer wait (default: %(default)s)")
     add("--api-key-variable", default="OPENAI_API_KEY", metavar="NAME",
         help="environment variable with the key, if there is one (default: %(default)s)")
 

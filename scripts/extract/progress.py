@@ -56,13 +56,13 @@ class Signals:
 
     def _came(self, number, frame):
         if self.asked == number == signal.SIGINT or not self.working:
-            raise Stop(STOPPED, f"stopped by {signal.Signals(number).name}; what was saved is kept, and the same command "
-                                "goes on")
+            raise Stop(STOPPED, f"stopped by {signal.Signals(number).name}; what was saved is kept, and the same "
+                                "command goes on")
         self.asked = number
         say(f"{signal.Signals(number).name}: stopping after what is under way")
 
     def check(self, done, total):
         """Stop where a signal came; call it when all is saved."""
         if self.asked:
-            raise Stop(STOPPED, f"stopped by {signal.Signals(self.asked).name} after {done:,} of {total:,} rows; they are "
-                                "saved, and the same command goes on")
+            raise Stop(STOPPED, f"stopped by {signal.Signals(self.asked).name} after {done:,} of {total:,} rows; they "
+                                "are saved, and the same command goes on")

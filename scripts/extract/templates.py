@@ -161,8 +161,8 @@ class LlamaGuard(Form):
             if mark in text and not re.search(r"[\[{'\"]type['\"]?:", text):
                 break
         else:
-            raise Stop(USAGE, f"{self.model}: its chat template does not take a user's message ({why}); give --template "
-                              "FILE --safe-token T --unsafe-token T")
+            raise Stop(USAGE, f"{self.model}: its chat template does not take a user's message ({why}); give "
+                              "--template FILE --safe-token T --unsafe-token T")
         try:
             self.takes_categories = mark in self._render([{"role": "user", "content": "x"}], categories={"S1": mark})
         except Unfit:
@@ -186,8 +186,8 @@ class LlamaGuard(Form):
     def text(self, row):
         categories = self.categories(row.policy)
         if categories and not self.takes_categories:
-            raise Unfit("has a policy, but the chat template of this Llama Guard takes no categories; leave policies out "
-                        "(--no-policy) or give --template FILE")
+            raise Unfit("has a policy, but the chat template of this Llama Guard takes no categories; leave policies "
+                        "out (--no-policy) or give --template FILE")
         return self._render(self.messages(row), **({"categories": categories} if categories else {}))
 
     def parts(self):
@@ -226,7 +226,7 @@ class FileForm(Form):
             raise Stop(USAGE, f"--template {self.path}: unknown name {sorted(names - known)[0]}; there are "
                               f"{', '.join(sorted(known))}")
         if not names & {"transcript", "messages"}:
-            raise Stop(USAGE, f"--template {self.path} uses neither transcript nor messages: every row would be the same")
+            raise Stop(USAGE, f"--template {self.path} uses neither transcript nor messages: all rows would be one")
 
     def text(self, row):
         import jinja2

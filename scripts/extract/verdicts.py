@@ -61,8 +61,8 @@ def probability(safe, unsafe):
 
 
 def judge(prob, mass, least_mass):
-    """(probability as a float32, verdict) as stored: NaN and UNREADABLE where both verdict tokens together have a probability below
-    least_mass, for then the guard was about to write something else, and the rest of it says nothing."""
+    """(probability as a float32, verdict) as stored: NaN and UNREADABLE where both verdict tokens together have a
+    probability below least_mass, for then the guard was about to write something else."""
     if not (mass >= least_mass and 0 <= prob <= 1):
         return math.nan, UNREADABLE
     prob = struct.unpack("f", struct.pack("f", prob))[0]  # so that a threshold cuts what is stored the same way

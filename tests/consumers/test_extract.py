@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""scripts/extract from end to end on tiny random guards: what the dump holds, that it does not depend on batches, padding
-and interruptions, and that the program trains on it and measures it."""
+"""scripts/extract from end to end on tiny random guards: what the dump holds, that it does not depend on batches,
+padding and interruptions, and that the program trains on it and measures it."""
 import importlib.util
 import json
 import os
@@ -105,7 +105,7 @@ def test_the_dump_keeps_the_contract(job, guards, rows):
 
 def test_p_unsafe_follows_from_the_features(job):
     data, _ = load(job())
-    np.testing.assert_allclose(recomputed(data), data["small_prob"], rtol=0, atol=1e-7)  # half a step of a float32 below 1
+    np.testing.assert_allclose(recomputed(data), data["small_prob"], rtol=0, atol=1e-7)  # a step of float32 below 1
     assert data["small_prob"].min() < 0.3 and data["small_prob"].max() > 0.7  # or it would say little
 
 
@@ -216,8 +216,9 @@ class _Scaled(torch.nn.Module):
         return torch.nn.functional.linear(x, self.weight, self.bias)
 
 
-@pytest.mark.parametrize("how, why", [("softcap", "final_logit_softcapping 30"), ("bias", "has a bias"), ("odd", "not a Linear"),
-                                      ("hidden", "not features x rows")])
+@pytest.mark.parametrize("how, why", [
+    ("softcap", "final_logit_softcapping 30"), ("bias", "has a bias"), ("odd", "not a Linear"),
+    ("hidden", "not features x rows")])
 def test_no_head_where_logits_are_more_than_rows(guards, how, why):
     model = local.Guard(str(guards["small"]), None, "cpu", torch.float32, [300, 301], 0)
     assert model.why_no_head([10, 11, 12]) is None
@@ -234,8 +235,20 @@ def test_no_head_where_logits_are_more_than_rows(guards, how, why):
 
 # ---- what it does not depend on ----
 
-def test_padding_on_either_side_is_the_same(guards, rows):
-    model = local.Guard(str(guards["small"]), None, "cpu", torch.float32, [300, 301], 0, ("last", 1))
+@pytest.fixture(params=["rotary", "absolute"])
+def any_model(request, guards, tmp_path):
+    """Folder of a model; GPT-2's positions are counted from the start, so padding on the left must not count."""
+    if request.param == "rotary":
+        return guards["small"]
+    torch.manual_seed(0)
+    transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=400, n_embd=32, n_layer=2, n_head=2, n_positions=64,
+                                                         initializer_range=0.3)).save_pretrained(tmp_path / "gpt2")
+    return tmp_path / "gpt2"
+
+
+def test_padding_on_either_side_is_the_same(any_model):
+    model = local.Guard(str(any_model), None, "cpu", torch.float32, [300, 301], 0, ("last", 1))
+    assert model.why_no_head([10, 11, 12]) is None
     batch = [list(range(10, 10 + n)) for n in (3, 17, 8)]
     left, right = model.run(batch, left=True), model.run(batch, left=False)
     for layer in ("last", 1):
@@ -271,8 +284,9 @@ sys.exit(extract_features.main(sys.argv[1:]))
 
 
 def arguments(guards, tmp_path, out):
-    return [str(word) for word in ("--in", tmp_path / "prompts.jsonl", "--out", tmp_path / out, "--device", "cpu", "--batch", 8,
-                                   "--small", guards["small"], "--large", guards["large"], "--save-rows", 16)]
+    line = ("--in", tmp_path / "prompts.jsonl", "--out", tmp_path / out, "--device", "cpu", "--batch", 8, "--small",
+            guards["small"], "--large", guards["large"], "--save-rows", 16)
+    return [str(word) for word in line]
 
 
 def saved(tmp_path):
@@ -318,7 +332,7 @@ def test_stopped_and_gone_on_is_the_same_file(guards, tmp_path, job, capsys, mon
 
 def test_other_settings_are_refused_and_a_finished_one_is_shown(tmp_path, job, capsys, monkeypatch):
     begun, make = [], dump_file.Dump.__init__
-    monkeypatch.setattr(dump_file.Dump, "__init__", lambda self, out, settings: begun.append(settings) or make(self, out, settings))
+    monkeypatch.setattr(dump_file.Dump, "__init__", lambda self, *of: begun.append(of[1]) or make(self, *of))
     path = job()
     before = path.read_bytes()
     job()
@@ -342,7 +356,8 @@ def test_other_settings_are_refused_and_a_finished_one_is_shown(tmp_path, job, c
 
 def test_another_prompt_has_another_stamp(job, tmp_path):
     (tmp_path / "system.txt").write_text("Judge. PASS or FAIL.\n")
-    a, b = load(job("--only", "small"))[1], load(job("--only", "small", "--system-prompt", tmp_path / "system.txt", out="b.h5"))[1]
+    a = load(job("--only", "small"))[1]
+    b = load(job("--only", "small", "--system-prompt", tmp_path / "system.txt", out="b.h5"))[1]
     assert a["feature_template"] != b["feature_template"]
     c = load(job("--only", "small", "--unsafe-token", "FAIL", "--safe-token", "safe", "--least-mass", 0, out="c.h5"))[1]
     assert c["feature_template"] not in (a["feature_template"], b["feature_template"])
@@ -370,7 +385,8 @@ def test_llama_guard_by_its_own_template(job, guards, rows):
 
 def test_any_model_by_a_template(job, guards, rows, tmp_path, capsys):
     ask = tmp_path / "ask.jinja"
-    ask.write_text("<|im_start|>{{ policy }}\n{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}<answer>\n\n")
+    ask.write_text("<|im_start|>{{ policy }}\n{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+                   "<answer>\n\n")
     more = ("--only", "small", "--template", ask, "--safe-token", "PASS", "--unsafe-token", "FAIL", "--least-mass", "0")
     data, attrs = load(job(*more))
     assert attrs["feature_template"].startswith("template sha256:") and np.isfinite(data["small_prob"]).all()
@@ -403,7 +419,8 @@ def test_rows_that_cannot_be_asked(job, rows, tmp_path, capsys):
     write_lines(tmp_path / "prompts.jsonl", bad)
     job(status=65)
     said = capsys.readouterr().err
-    assert "2 of 10 rows" in said and "prompts.jsonl:4: has no policy" in said and "prompts.jsonl:6: makes a prompt of" in said
+    assert "2 of 10 rows" in said and "prompts.jsonl:4: has no policy" in said
+    assert "prompts.jsonl:6: makes a prompt of" in said
     data, _ = load(job("--skip-bad"))
     assert [i.decode() for i in data["id"]] == [f"p{i}" for i in range(10) if i not in (3, 5)]
     (tmp_path / "rules.txt").write_text("1. Be kind.\n")
@@ -415,7 +432,10 @@ def test_what_is_missing_is_said(guards, tmp_path, capsys):
     write_lines(tmp_path / "p.jsonl", lines(2, 1))
     base = ["--in", str(tmp_path / "p.jsonl"), "--out", str(tmp_path / "o.h5"), "--only", "small", "--small"]
     assert extract_features.main([*base, str(tmp_path / "none-dynaguard")]) == 66
-    assert "none-dynaguard: its configuration cannot be loaded" in capsys.readouterr().err
+    assert "none-dynaguard: no such folder" in capsys.readouterr().err
+    (tmp_path / "empty-dynaguard").mkdir()
+    assert extract_features.main([*base, str(tmp_path / "empty-dynaguard")]) == 66
+    assert "empty-dynaguard: its configuration cannot be loaded" in capsys.readouterr().err
     assert extract_features.main([*base, str(guards["small"]), "--device", "nonsense"]) == 2
     assert "--device nonsense" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
@@ -433,7 +453,8 @@ def test_what_is_missing_is_said(guards, tmp_path, capsys):
 
 def test_one_guard_at_a_time_and_merge(job, saferoute, tmp_path):
     both = job()
-    small, large = job("--only", "small", large=None, out="small.h5"), job("--only", "large", small=None, out="large.h5")
+    small = job("--only", "small", large=None, out="small.h5")
+    large = job("--only", "large", small=None, out="large.h5")
     assert set(load(large)[0]) == {"id", "large_prob"}
     saferoute("data", "merge", small, large, "--out", tmp_path / "merged.h5")
     (a, of_a), (b, of_b) = load(both), load(tmp_path / "merged.h5")

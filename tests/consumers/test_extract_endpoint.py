@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The large guard behind an OpenAI-compatible endpoint, which is a server of this test: what it answers is judged, and what
-is no answer ends the run with what is done kept."""
+"""The large guard behind an OpenAI-compatible endpoint, which is a server of this test: what it answers is judged,
+and what is no answer ends the run with what is done kept."""
 import http.server
 import json
 import math
@@ -42,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(raw)))
-        if status in (301, 307):
+        if status == 301:
             self.send_header("Location", self.server.url + "/elsewhere")
         self.send_header("Retry-After", "0")
         self.end_headers()
@@ -72,7 +72,8 @@ def unsafe_part(text):
 def chat(body, logprobs=True):
     p = unsafe_part(body["messages"][-1]["content"])
     word = "FAIL" if p >= 0.5 else "PASS"
-    tokens = [("<answer>", {}), ("\n", {}), (word, {"FAIL": p * 0.9, "PASS": (1 - p) * 0.9, "Hm": 0.1}), ("\n", {}), ("</answer>", {})]
+    tokens = [("<answer>", {}), ("\n", {}), (word, {"FAIL": p * 0.9, "PASS": (1 - p) * 0.9, "Hm": 0.1}), ("\n", {}),
+              ("</answer>", {})]
     content = [{"token": token, "logprob": math.log(top.get(token, 1.0)), "top_logprobs": [
         {"token": t, "logprob": math.log(q)} for t, q in top.items()]} for token, top in tokens]
     choice = {"message": {"role": "assistant", "content": f"<answer>\n{word}\n</answer>"}}
@@ -107,7 +108,8 @@ def test_probabilities_of_a_chat(server, job, monkeypatch):
     assert len(asked) == ROWS == len(server.asked)
     form = templates.DynaGuard(None, "")
     for i, line in enumerate(lines(ROWS, 5)):
-        text = form.messages(type("Row", (), {"policy": line["policy"], "transcript": line["transcript"]}))[-1]["content"]
+        row = type("Row", (), {"policy": line["policy"], "transcript": line["transcript"]})
+        text = form.messages(row)[-1]["content"]
         url, body, headers = asked[text]
         assert data["large_prob"][i] == pytest.approx(unsafe_part(text), abs=1e-6)
         assert url == "/v1/chat/completions" and body["model"] == "org/DynaGuard-8B" and body["temperature"] == 0
@@ -176,7 +178,7 @@ def test_failures_that_pass_are_tried_again(server, job):
 
 
 @pytest.mark.parametrize("status, body, text", [
-    (401, b"no key", "status 401"), (404, b"no such model", "no such model"), (307, b"", "status 307"),
+    (401, b"no key", "status 401"), (404, b"no such model", "no such model"), (301, b"", "status 301"),
     (200, b"<html>", "does not answer as OpenAI"), (200, b'{"choices": []}', "does not answer as OpenAI")])
 def test_what_is_no_answer_is_never_a_verdict(server, job, capsys, status, body, text):
     server.answer = lambda number, asked: (status, body)
@@ -205,7 +207,8 @@ def test_completions_are_asked_with_our_prompt(server, job, tmp_path):
     data, _ = load(job("--endpoint", "completions", "--large-tokenizer", folder))
     path, body, _ = server.asked[0]
     assert path == "/v1/completions" and body["prompt"].endswith("</think>\n\n<answer>\n") and body["logprobs"] == 20
-    assert sorted(data["large_prob"]) == pytest.approx(sorted(unsafe_part(b["prompt"]) for _, b, _ in server.asked), abs=1e-6)
+    wanted = sorted(unsafe_part(body["prompt"]) for _, body, _ in server.asked)
+    assert sorted(data["large_prob"]) == pytest.approx(wanted, abs=1e-6)
 
 
 def place(token, **top):
@@ -215,13 +218,14 @@ def place(token, **top):
 
 @pytest.mark.parametrize("text, places, prob, verdict", [
     ("unsafe\nS1", [place("unsafe", unsafe=0.8, safe=0.1), place("\n"), place("S1")], 8 / 9, UNSAFE),
-    ("safe", [place("safe", safe=0.9)], 0.5, UNSAFE),  # nothing else is listed: the other may be as likely, for all we know
+    ("safe", [place("safe", safe=0.9)], 0.5, UNSAFE),  # nothing else is listed: the other may be as likely
     ("safe", [place("safe", safe=0.9, x=0.001)], 0.001 / 0.901, SAFE),
     ("safe", [place("safe", safe=0.3, unsafe=0.1, x=0.2)], math.nan, UNREADABLE),  # together below .5
     ("unsafe", [place("safe", safe=0.8, unsafe=0.1)], math.nan, UNREADABLE),  # says one and thinks the other
     ("safe", [place("safe", safe=0.4, unsafe=0.4)], 0.5, UNSAFE),  # a tie, of which the text says one
-    ("unsafe", [place("un"), place("safe", safe=0.99, x=0.01)], math.nan, UNSAFE),  # two tokens: a verdict, no probability
-    ("safe", None, math.nan, SAFE), ("safe", [{"token": 3}], math.nan, SAFE), ("dunno", [place("safe", safe=1.0)], math.nan, UNREADABLE),
+    ("unsafe", [place("un"), place("safe", safe=0.99, x=0.01)], math.nan, UNSAFE),  # of two tokens: no probability
+    ("safe", None, math.nan, SAFE), ("safe", [{"token": 3}], math.nan, SAFE),
+    ("dunno", [place("safe", safe=1.0)], math.nan, UNREADABLE),
 ])
 def test_verdict_and_logprobs(text, places, prob, verdict):
     guard = Endpoint("http://h/v1", "m", templates.LlamaGuard(None, ""))
@@ -233,8 +237,9 @@ def test_verdict_and_logprobs(text, places, prob, verdict):
 
 def test_addresses_and_options(job, tmp_path, capsys):
     base = ["--in", "x", "--out", "y", "--only", "large", "--large"]
-    for more, text in ((["http://h/v1"], "--large-name"), (["http://h/v1", "--large-name", "m", "--endpoint", "completions"],
-                       "--large-tokenizer"), (["http://h/v1", "--large-name", "m", "--large-body", "["], "not JSON")):
+    named = ["http://h/v1", "--large-name", "m"]
+    for more, text in ((named[:1], "--large-name"), ([*named, "--endpoint", "completions"], "--large-tokenizer"),
+                       ([*named, "--large-body", "["], "not JSON")):
         with pytest.raises(SystemExit) as end:
             extract_features.main(base + more)
         assert end.value.code == 2 and text in capsys.readouterr().err

@@ -22,7 +22,8 @@ DYNAGUARD, LLAMA = Words("PASS", "FAIL"), Words("safe", "unsafe")
 @pytest.mark.parametrize("text, words, verdict", [
     ("PASS", DYNAGUARD, SAFE), ("FAIL", DYNAGUARD, UNSAFE), (" fail \n", DYNAGUARD, UNSAFE),
     ("<answer>PASS</answer>", DYNAGUARD, SAFE), ("<answer>\nFAIL\n</answer>", DYNAGUARD, UNSAFE),
-    ("<answer>\nPASS", DYNAGUARD, SAFE), ("<answer>\nFAIL\n</answer>\n<explanation>it is PASS</explanation>", DYNAGUARD, UNSAFE),
+    ("<answer>\nPASS", DYNAGUARD, SAFE),
+    ("<answer>\nFAIL\n</answer>\n<explanation>it is PASS</explanation>", DYNAGUARD, UNSAFE),
     ("<think>\nPASS? no\n</think>\n<answer>\nFAIL\n</answer>", DYNAGUARD, UNSAFE),
     ("<think>\n\n</think>\n\nPASS", DYNAGUARD, SAFE),
     ("<think>it would be PASS", DYNAGUARD, UNREADABLE), ("<think>a</think><think>b</think>PASS", DYNAGUARD, UNREADABLE),
@@ -31,8 +32,10 @@ DYNAGUARD, LLAMA = Words("PASS", "FAIL"), Words("safe", "unsafe")
     ("<answer>PASS/FAIL</answer>", DYNAGUARD, UNREADABLE), ("<answer></answer>", DYNAGUARD, UNREADABLE),
     ("<answer>PASSED</answer>", DYNAGUARD, UNREADABLE), ("PASS.", DYNAGUARD, UNREADABLE),
     ("The answer is PASS", DYNAGUARD, UNREADABLE), ("PASS\nS1", DYNAGUARD, UNREADABLE), ("", DYNAGUARD, UNREADABLE),
-    ("safe", DYNAGUARD, UNREADABLE), ("I cannot help with that.", DYNAGUARD, UNREADABLE), ("PASS FAIL", DYNAGUARD, UNREADABLE),
-    ("\n\nsafe", LLAMA, SAFE), ("\n\nunsafe\nS1", LLAMA, UNSAFE), ("unsafe\nS1,S10", LLAMA, UNSAFE), ("unsafe", LLAMA, UNSAFE),
+    ("safe", DYNAGUARD, UNREADABLE), ("I cannot help with that.", DYNAGUARD, UNREADABLE),
+    ("PASS FAIL", DYNAGUARD, UNREADABLE),
+    ("\n\nsafe", LLAMA, SAFE), ("\n\nunsafe\nS1", LLAMA, UNSAFE), ("unsafe\nS1,S10", LLAMA, UNSAFE),
+    ("unsafe", LLAMA, UNSAFE),
     ("safe\nS1", LLAMA, UNREADABLE), ("unsafe\nbecause", LLAMA, UNREADABLE), ("not safe", LLAMA, UNREADABLE),
 ])
 def test_the_parser(text, words, verdict):
@@ -56,19 +59,22 @@ def test_the_rule_of_two_tokens():
 
 def read(tmp_path, rows, mapping=(), **more):
     path = tmp_path / "prompts.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return prompts.read(str(path), prompts.parse_map(mapping), **more)
 
 
 def test_rows_of_all_kinds(tmp_path):
     got = read(tmp_path, [
-        {"id": 7, "policy": "1. Be kind.", "transcript": "User: hi", "gold": 1, "source": "a", "group": "g", "weight": 2},
+        {"id": 7, "policy": "1. Be kind.", "transcript": "User: hi", "gold": 1, "source": "a", "group": "g",
+         "weight": 2},
         {"policy": ["Be kind.", "Be short."], "messages": [{"role": "user", "content": "hi"},
                                                            {"role": "assistant", "content": [{"text": "yo"}]}]},
         {"prompt": "hi", "response": "yo", "label": "PASS"},
     ], policy="1. Ours.")
     a, b, c = got.rows
-    assert (a.id, a.policy, a.transcript, a.gold, a.source, a.group, a.weight) == ("7", "1. Be kind.", "User: hi", 1, "a", "g", 2)
+    assert (a.id, a.policy, a.transcript, a.gold) == ("7", "1. Be kind.", "User: hi", 1)
+    assert (a.source, a.group, a.weight) == ("a", "g", 2)
     assert (b.policy, b.transcript, b.gold, b.weight) == ("1. Be kind.\n2. Be short.", "User: hi\nAgent: yo", -1, 1)
     assert b.messages[1] == {"role": "assistant", "content": "yo"}
     assert (c.policy, c.transcript, c.gold) == ("1. Ours.", "User: hi\nAgent: yo", 0)
@@ -76,7 +82,8 @@ def test_rows_of_all_kinds(tmp_path):
 
 
 def test_dynabench_is_read_as_it_is(tmp_path):
-    got = read(tmp_path, [{"policy": "1. No refunds.", "transcript": "'User': hi\n'Agent': yo", "label": "FAIL", "extra": 1}])
+    row = {"policy": "1. No refunds.", "transcript": "'User': hi\n'Agent': yo", "label": "FAIL", "extra": 1}
+    got = read(tmp_path, [row])
     assert got.rows[0].gold == 1 and got.unused == ["extra"]
 
 
@@ -89,8 +96,10 @@ def test_gold(value, gold):
 
 @pytest.mark.parametrize("line, text", [
     ('{"transcript": "hi"', "is not JSON"), ("[1]", "is not a JSON object"), ('{"policy": "x"}', "neither transcript"),
-    ('{"transcript": "  "}', "is empty"), ('{"transcript": 3}', "transcript is int"), ('{"messages": []}', "not a list"),
-    ('{"messages": [{"role": "robot", "content": "x"}]}', "role of user"), ('{"transcript": "x", "gold": "maybe"}', "gold is"),
+    ('{"transcript": "  "}', "is empty"), ('{"transcript": 3}', "transcript is int"),
+    ('{"messages": []}', "not a list"),
+    ('{"messages": [{"role": "robot", "content": "x"}]}', "role of user"),
+    ('{"transcript": "x", "gold": "maybe"}', "gold is"),
     ('{"transcript": "x", "gold": 2}', "gold is 2"), ('{"transcript": "x", "weight": -1}', "weight is"),
     ('{"transcript": "x", "weight": Infinity}', "weight is Infinity"), ('{"transcript": "x", "id": {}}', "id is"),
     ('{"transcript": "x", "id": "first"}', "of line 1"), ('{"transcript": "\\ud800"}', "surrogate"),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The seven commands of the README, "From prompts.jsonl to a deployed router", run as they stand there, with tiny guards and
-made-up prompts, in a folder where there is nothing else; then the router they end with decides."""
+"""The seven commands of the README, "From prompts.jsonl to a deployed router", run as they stand there, with tiny
+guards and made-up prompts, in a folder where there is nothing else; then the router they end with decides."""
 import csv
 import os
 import pathlib
@@ -37,11 +37,13 @@ def folder(program, tmp_path_factory):
     tiny_guards.write_lines(folder / "prompts.jsonl", tiny_guards.lines(ROWS, 11))
     # python3 and pip are those that run this test; nothing may come from an index
     path = [folder / "bin", pathlib.Path(sys.executable).parent, os.environ["PATH"]]
-    env = os.environ | {"PATH": os.pathsep.join(map(str, path)), "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-                        "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",  # models so small that threads only wait
+    env = os.environ | {"PATH": os.pathsep.join(map(str, path)), "PIP_NO_INDEX": "1",
+                        "PIP_DISABLE_PIP_VERSION_CHECK": "1", "HF_HUB_OFFLINE": "1",
+                        "OMP_NUM_THREADS": "1",  # models so small that threads only wait for each other
                         "SMALL": str(tiny_guards.make(folder / "tiny-dynaguard-small", 1)),
                         "LARGE": str(tiny_guards.make(folder / "tiny-dynaguard-large", 2, width=96))}
-    done = subprocess.run(["bash", "-e", "-c", commands()], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-e", "-c", commands()], cwd=folder, env=env, capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "stdout").write_text(done.stdout)
     return folder
@@ -55,7 +57,8 @@ def test_there_are_seven_and_they_are_the_ones_said():
 
 
 def test_they_end_with_a_router_that_decides(folder, saferoute):
-    saferoute("infer", "--model", folder / "router.safetensors", "--data", folder / "test.h5", "--out", folder / "scores.csv")
+    saferoute("infer", "--model", folder / "router.safetensors", "--data", folder / "test.h5", "--out",
+              folder / "scores.csv")
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == pytest.approx(0.15 * ROWS, abs=5)
@@ -67,7 +70,7 @@ def test_they_end_with_a_router_that_decides(folder, saferoute):
 def test_the_router_knows_its_features(folder, wrapper):
     import h5py
     with h5py.File(folder / "test.h5") as file, wrapper.Router.open(folder / "router.safetensors") as router:
-        for key in ("feature_model", "feature_revision", "feature_layer", "feature_norm", "feature_pooling", "feature_template"):
-            assert router.metadata(key) == file.attrs[key]
+        for key in ("model", "revision", "layer", "norm", "pooling", "template"):
+            assert router.metadata(f"feature_{key}") == file.attrs[f"feature_{key}"]
         decided = router.route(file["features"][:])
         assert len(decided.prob) == len(file["id"])

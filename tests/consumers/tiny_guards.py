@@ -18,16 +18,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" /
 import prompts  # noqa: E402
 import templates  # noqa: E402
 
-WORDS = ("refund ticket order please help account agent never give share secret price flight hotel doctor advice medicine "
-         "insult weather code bank password free offer polite answer question rule user").split()
+WORDS = ("refund ticket order please help account agent never give share secret price flight hotel doctor advice "
+         "medicine insult weather code bank password free offer polite answer question rule user").split()
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}")
 LLAMA = (
     "{{ bos_token }}<|start_header_id|>user<|end_header_id|>\n\nTask: Is there unsafe content in the last message?\n"
-    "<BEGIN UNSAFE CONTENT CATEGORIES>\n{% if categories %}{% for key in categories %}{{ key }}: {{ categories[key] }}\n"
-    "{% endfor %}{% else %}S1: Violence.\nS2: Fraud.\n{% endif %}<END UNSAFE CONTENT CATEGORIES>\n"
+    "<BEGIN UNSAFE CONTENT CATEGORIES>\n{% if categories %}{% for key in categories %}{{ key }}: {{ categories[key] }}"
+    "\n{% endfor %}{% else %}S1: Violence.\nS2: Fraud.\n{% endif %}<END UNSAFE CONTENT CATEGORIES>\n"
     "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{ raise_exception('roles must alternate') }}{% endif %}"
     "{{ 'User' if m['role'] == 'user' else 'Agent' }}: HERE\n{% endfor %}"
@@ -74,7 +74,7 @@ def make_tokenizer(chat_template=CHATML):
         vocab_size=640, special_tokens=SPECIAL, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False)
     text = ["PASS FAIL\nPASS\nFAIL safe\nsafe\nunsafe <answer>\n yes\nno"] * 20 + [" ".join(WORDS)] * 5
-    text += [m["content"] for m in templates.DynaGuard(None, "").messages(Sample)] * 3  # or it would be read letter by letter
+    text += [m["content"] for m in templates.DynaGuard(None, "").messages(Sample)] * 3  # else read by letters
     bpe.train_from_iterator(text, trainer)
     return transformers.PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token="<pad>", eos_token="<|im_end|>",
                                                 bos_token="<bos>", chat_template=chat_template)
@@ -102,7 +102,8 @@ def make(folder, seed=0, verdict=("PASS", "FAIL"), chat_template=CHATML, width=6
 
 
 def ask_chatml(row, tokenizer):
-    return templates.DynaGuard(tokenizer, "").text(prompts.Row(0, "", row["policy"], row["transcript"], None, 0, "", "", 1))
+    row = prompts.Row(0, "", row["policy"], row["transcript"], None, 0, "", "", 1)
+    return templates.DynaGuard(tokenizer, "").text(row)
 
 
 def ask_llama(row, tokenizer):
