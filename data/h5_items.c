@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/chunk_pack.h"
 #include "data/h5_copy.h"
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
@@ -22,6 +23,8 @@ struct sr_h5_items {
     hsize_t shape[H5S_MAX_RANK];
     size_t bytes;
     bool owns;
+    int gzip; /* level at which chunks of `band` whole rows are packed here, or 0: HDF5 does what there is */
+    size_t band;
     char *where; /* "file.h5: /id" */
 };
 
@@ -164,20 +167,22 @@ static int gzip_level(hid_t create) {
     return 0;
 }
 
-static void set_chunks(hid_t list, const struct sr_h5_items *t, hsize_t rows) {
+static void set_chunks(hid_t list, const struct sr_h5_items *t) {
     hsize_t chunk[H5S_MAX_RANK];
     memcpy(chunk, t->shape, sizeof chunk);
-    chunk[0] = rows < t->shape[0] ? rows : t->shape[0];
+    chunk[0] = t->band;
     H5Pset_chunk(list, t->rank, chunk);
 }
 
-static void lay_out(hid_t list, const struct sr_h5_items *t, const struct sr_h5_form *form) {
+static void lay_out(hid_t list, struct sr_h5_items *t, const struct sr_h5_form *form) {
     const int gzip = form->gzip == SR_H5_GZIP_KEEP ? gzip_level(list) : form->gzip;
     H5Premove_filter(list, H5Z_FILTER_ALL);
     H5Pset_layout(list, H5D_CONTIGUOUS);
     if (t->bytes == 0 || (gzip == 0 && !form->chunked))
         return;
-    set_chunks(list, t, form->band);
+    t->band = form->band < t->shape[0] ? form->band : (size_t)t->shape[0];
+    t->gzip = gzip;
+    set_chunks(list, t);
     if (gzip > 0) {
         H5Pset_shuffle(list);
         H5Pset_deflate(list, (unsigned)gzip);
@@ -199,8 +204,7 @@ static void keep_layout(hid_t list, const struct sr_h5_items *t) {
 }
 
 /* Without HDF5's times of change, so that the same rows are the same bytes whenever they are written. */
-static hid_t new_list(const struct sr_h5_items *t, const struct sr_h5_items *like,
-                      const struct sr_h5_form *form) {
+static hid_t new_list(struct sr_h5_items *t, const struct sr_h5_items *like, const struct sr_h5_form *form) {
     const hid_t old = H5Dget_create_plist(like->dataset);
     const bool external = H5Pget_external_count(old) > 0 || H5Pget_layout(old) == H5D_VIRTUAL;
     const hid_t list = external ? H5Pcreate(H5P_DATASET_CREATE) : H5Pcopy(old);
@@ -299,16 +303,84 @@ int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, s
     return status;
 }
 
-int sr_h5_items_write(struct sr_h5_items *t, const void *rows, size_t first, size_t n, struct sr_error *err) {
+static int fail_write(const struct sr_h5_items *t, size_t first, size_t n, struct sr_error *err) {
+    return sr_h5_fail(err, SR_IO, "%s rows %zu to %zu cannot be written; is the disk full?", t->where, first,
+                      first + n - 1);
+}
+
+static int write_plain(struct sr_h5_items *t, const void *rows, size_t first, size_t n,
+                       struct sr_error *err) {
     int status = 0;
+    const hid_t memory = select_rows(t, first, n);
+    if (H5Dwrite(t->dataset, t->type, memory, t->space, H5P_DEFAULT, rows) < 0)
+        status = fail_write(t, first, n, err);
+    H5Sclose(memory);
+    return status;
+}
+
+/* Chunks in the form they have in the file. */
+struct packed {
+    size_t chunks, room;   /* bytes for each */
+    unsigned char *stored; /* [chunks, room] */
+    size_t *bytes;         /* [chunks] */
+};
+
+/* By all threads; which one packs a chunk does not change its bytes. */
+static int pack_chunks(const struct sr_h5_items *t, struct packed *p, const unsigned char *rows, size_t n,
+                       struct sr_error *err) {
+    const size_t size = H5Tget_size(t->type), values = t->bytes / size;
+    int status = 0;
+#pragma omp parallel
+    {
+        struct sr_chunk_packer *packer = NULL;
+        struct sr_error why = {0};
+        const int made = sr_chunk_packer_create(&packer, t->gzip, t->band * values, size, &why);
+#pragma omp for schedule(dynamic)
+        for (size_t k = 0; k < p->chunks; k++) {
+            const size_t here = n - k * t->band < t->band ? n - k * t->band : t->band;
+            if (made == 0)
+                p->bytes[k] = sr_chunk_pack(packer, p->stored + k * p->room, rows + k * t->band * t->bytes,
+                                            here * values);
+        }
+        if (made < 0) {
+#pragma omp critical(sr_h5_items_pack)
+            status = sr_fail(err, made, "%s", why.text);
+        }
+        sr_chunk_packer_free(packer);
+    }
+    return status;
+}
+
+static int write_chunks(struct sr_h5_items *t, const struct packed *p, size_t first, size_t n,
+                        struct sr_error *err) {
+    for (size_t k = 0; k < p->chunks; k++) {
+        hsize_t offset[H5S_MAX_RANK] = {first + k * t->band};
+        if (H5Dwrite_chunk(t->dataset, H5P_DEFAULT, 0, offset, p->bytes[k], p->stored + k * p->room) < 0)
+            return fail_write(t, first, n, err);
+    }
+    return 0;
+}
+
+static int write_packed(struct sr_h5_items *t, const void *rows, size_t first, size_t n,
+                        struct sr_error *err) {
+    struct packed p = {.chunks = (n + t->band - 1) / t->band,
+                       .room = sr_chunk_pack_bound(t->band * t->bytes)};
+    p.stored = sr_alloc(p.chunks, p.room, err);
+    p.bytes = sr_alloc(p.chunks, sizeof *p.bytes, err);
+    int status = p.stored && p.bytes ? pack_chunks(t, &p, rows, n, err) : SR_NOMEM;
+    if (status == 0)
+        status = write_chunks(t, &p, first, n, err);
+    sr_free(p.stored);
+    sr_free(p.bytes);
+    return status;
+}
+
+int sr_h5_items_write(struct sr_h5_items *t, const void *rows, size_t first, size_t n, struct sr_error *err) {
     if (t->bytes == 0 || n == 0)
         return 0;
     sr_h5_lock();
-    const hid_t memory = select_rows(t, first, n);
-    if (H5Dwrite(t->dataset, t->type, memory, t->space, H5P_DEFAULT, rows) < 0)
-        status = sr_h5_fail(err, SR_IO, "%s rows %zu to %zu cannot be written; is the disk full?", t->where,
-                            first, first + n - 1);
-    H5Sclose(memory);
+    const bool whole = t->gzip > 0 && first % t->band == 0 && (n % t->band == 0 || first + n == t->shape[0]);
+    const int status = whole ? write_packed(t, rows, first, n, err) : write_plain(t, rows, first, n, err);
     sr_h5_unlock();
     return status;
 }

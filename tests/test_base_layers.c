@@ -185,6 +185,7 @@ static const struct {
                {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
                {"libdeflate.h", "data/chunk"},
                {"yaml.h", "nn/base/option_file.c"},
+               {"libdeflate.h", "data/chunk"},
                {"zip.h", "data/zip.c"}};
 static int foreign_seen[SR_COUNT(foreign)];
 
