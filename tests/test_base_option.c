@@ -446,3 +446,16 @@ Test(option, words_fill_the_operands_in_order) {
     cr_expect(strstr(err.text, "unexpected argument 'c'"), "%s", err.text);
     cr_expect_eq(give_words("-a", NULL, NULL), SR_USAGE);
 }
+
+static const struct sr_option repeating_operand[] = {
+    {"json", SR_OPTION_SWITCH, AT(json), .help = ""},
+    {"data", SR_OPTION_TEXT, AT(data), .operand = true, .repeats = true, .metavar = "FILE", .help = ""},
+};
+
+Test(option, an_operand_that_repeats_takes_all_words) {
+    sr_options_end(&o);
+    cr_assert_eq(sr_options_begin(&o, repeating_operand, SR_COUNT(repeating_operand), &v, &err), SR_OK);
+    cr_expect_eq(give("a", "--json", "b"), SR_OK, "%s", err.text);
+    cr_expect(v.json && strcmp(v.data, "a,b") == 0, "%s", v.data);
+    cr_expect_eq(give("-a", NULL, NULL), SR_USAGE);
+}
