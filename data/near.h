@@ -10,7 +10,7 @@
  *     sr_near_finish(near, progress, user, err);             // candidates; those are read again and compared
  *     ... sr_near_pairs(near, &count), sr_near_root(near) ...
  *
- * Memory: 113 bytes a row and SR_NEAR_BYTES for candidates that are read again, whatever the width.
+ * Memory: about 140 bytes a row and SR_NEAR_BYTES for candidates that are read again, whatever the width.
  * The same result for any number of threads, and for features kept or streamed.
  *
  * What is found: every exact duplicate. Of isolated pairs at a cosine of .95, where that is asked for, 98.5 %

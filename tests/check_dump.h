@@ -156,4 +156,38 @@ static inline void check_dump_end(struct check_dump *d) {
     unlink(d->path);
 }
 
+/* ---- two of them ---- */
+
+/* Two clean dumps, and what was done to them. */
+struct plan {
+    struct check_dump a, b;
+    struct sr_check_options how;
+    struct sr_check_imbalance imbalance;
+    bool serious;     /* what was planted should be */
+    const char *also; /* other kinds that are found with it, or NULL */
+};
+
+static inline void plan_begin(struct plan *p) {
+    memset(p, 0, sizeof *p);
+    check_dump_begin(&p->a, "a", 1);
+    check_dump_begin(&p->b, "b", 2);
+    p->how.near = SR_NEAR_COSINE;
+    p->serious = true;
+}
+
+static inline struct sr_check *plan_run(struct plan *p) {
+    char paths[160];
+    struct sr_error err = {0};
+    struct sr_check *check;
+    snprintf(paths, sizeof paths, "%s,%s", check_dump_write(&p->a), check_dump_write(&p->b));
+    cr_assert_eq(sr_check_run(&check, paths, &p->how, NULL, NULL, &err), 0, "%s", err.text);
+    return check;
+}
+
+static inline void plan_end(struct plan *p, struct sr_check *check) {
+    sr_check_free(check);
+    check_dump_end(&p->a);
+    check_dump_end(&p->b);
+}
+
 #endif

@@ -1,0 +1,141 @@
+/* test_data_check_command.c: saferoute data check as a user runs it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/check_dump.h"
+#include "tests/run_program.h"
+#include "train/config.h"
+
+Test(data_check_command, command_says_and_exits) {
+    struct plan p;
+    char *folder = folder_begin();
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    check_dump_write(&p.b);
+    struct run r = run_program(folder, "data check %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "nothing found in 2,400 rows of 2 files");
+    run_end(&r);
+    p.b.group[77] = p.b.group[78] = p.a.group[5];
+    check_dump_write(&p.b);
+    r = run_program(folder, "data check %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 1);
+    expect_in(r.out, "SERIOUS  groups: 1 groups have rows in more than one file");
+    expect_in(r.out, "1 serious finding in 2,400 rows of 2 files");
+    run_end(&r);
+    r = run_program(folder, "data check --json %s %s", p.a.path, p.b.path);
+    cr_expect_eq(r.status, 1);
+    struct sr_json *o = parse(r.out);
+    cr_expect_eq(number(o, "schema_version"), 1);
+    cr_expect_eq(number(o, "serious"), 1);
+    const struct sr_json *f = sr_json_at(sr_json_get(o, "findings"), 0);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(f, "kind")), "groups");
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(f, "severity")), "serious");
+    cr_expect_eq(number(f, "numbers.rows"), 2);
+    const struct sr_json *row = sr_json_at(sr_json_get(f, "rows"), 1);
+    cr_expect_eq(number(row, "row"), 77);
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(row, "id")), "2-77");
+    sr_json_free(o);
+    run_end(&r);
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+Test(data_check_command, command_fails_where_features_cannot_be_read) {
+    char *folder = folder_begin();
+    expect_failure(run_program(folder, "data check"), 2, "which dumps");
+    expect_failure(run_program(folder, "data check /nowhere/x.h5"), 66, "/nowhere/x.h5");
+    expect_failure(run_program(folder, "data check --near 0.5 '%s/tests/dumps/half.h5'", SR_SOURCE_DIR), 2,
+                   "0.5");
+    folder_end(folder);
+}
+
+Test(data_check_command, command_reads_a_runs_settings) {
+    struct plan p;
+    char *folder = folder_begin(), path[256];
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    FILE *f = fopen(path, "w");
+    fputs("sampler: balanced\nloss: focal\nalpha: 0.75\npos_weight: 3\nepochs: 7\n", f);
+    fclose(f);
+    struct run r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 1, "%s", r.err);
+    expect_in(r.out,
+              "SERIOUS  imbalance: positive rows are favoured more than once (balanced draws, alpha 0.75, "
+              "pos_weight 3)");
+    run_end(&r);
+    f = fopen(path, "w");
+    fputs("sampler: none\nloss: bce\nalpha: 0.75\npos_weight: 3\n", f);
+    fclose(f);
+    r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 0, "%s", r.out);
+    run_end(&r);
+    f = fopen(path, "w");
+    fputs("alpha: 2\n", f);
+    fclose(f);
+    expect_failure(run_program(folder, "data check %s --config %s", p.a.path, path), 2, "alpha");
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+/* The command knows four settings of train by heart: an empty file must mean to both the same. */
+Test(data_check_command, defaults_are_those_of_train) {
+    static const struct {
+        const char *key, *fallback;
+    } known[] = {{"sampler", "balanced"}, {"loss", "focal"}, {"alpha", "0.75"}, {"pos_weight", "1"}};
+    for (size_t i = 0; i < SR_COUNT(known); i++)
+        for (size_t k = 0; k < sr_config_count; k++)
+            if (strcmp(sr_config_table[k].key, known[i].key) == 0)
+                cr_expect_str_eq(sr_config_table[k].fallback, known[i].fallback);
+    struct plan p;
+    char *folder = folder_begin(), path[256];
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    FILE *f = fopen(path, "w");
+    fputs("epochs: 7\n", f);
+    fclose(f);
+    struct run r = run_program(folder, "data check %s --config %s", p.a.path, path);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "(balanced draws, alpha 0.75)");
+    run_end(&r);
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+/* ---- real dumps ---- */
+
+Test(data_check_command, real_dumps_have_nothing_serious) {
+    const char *data = getenv("SAFEROUTE_DATA");
+    char *folder = folder_begin(), path[512];
+    snprintf(path, sizeof path, "%s/guard-train.h5", data ? data : "");
+    if (!data || access(path, R_OK) != 0) {
+        folder_end(folder);
+        cr_skip_test("SAFEROUTE_DATA is not set: no real dumps to read");
+    }
+    struct run r = run_program(folder, "data check --json %s/guard-train.h5 %s/guard-val.h5", data, data);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    struct sr_json *o = parse(r.out);
+    /* One pair of rows is the same; by comparison of all pairs (NumPy) 13 rows of val are near one of train.
+     */
+    const struct sr_json *all = sr_json_get(o, "findings");
+    for (size_t i = 0; i < sr_json_size(all); i++) {
+        const struct sr_json *f = sr_json_at(all, i);
+        const char *kind = sr_json_as_string(sr_json_get(f, "kind"));
+        if (strcmp(kind, "duplicates") == 0)
+            cr_expect_eq(number(f, "numbers.rows"), 1);
+        if (strcmp(kind, "near_duplicates") == 0 &&
+            strstr(sr_json_as_string(sr_json_get(f, "text")), "another file"))
+            cr_expect_float_eq(number(f, "numbers.rows"), 13, 1.5); /* two are within .001 of the limit */
+        cr_expect(strcmp(kind, "duplicates") == 0 || strcmp(kind, "near_duplicates") == 0 ||
+                      strcmp(kind, "contract") == 0,
+                  "%s", kind);
+    }
+    sr_json_free(o);
+    run_end(&r);
+    folder_end(folder);
+}
