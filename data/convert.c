@@ -117,7 +117,7 @@ static bool is_labelled(const struct sr_sources *s) {
 static void describe(struct conversion *c) {
     c->done->rows = c->features.narrow.rows;
     c->done->width = c->features.narrow.width;
-    c->done->type = sr_narrow_type_name(c->features.narrow.type);
+    c->done->type = sr_feature_name(c->features.narrow.type);
     c->done->labelled = is_labelled(&c->from);
     c->done->bad_rows = c->features.narrow.bad_rows;
     c->done->first_bad = c->features.narrow.first_bad;

@@ -384,6 +384,9 @@ int sr_data_facts_csv(struct sr_facts *f, const char *path, struct sr_error *err
  * that nothing else reads), or "in several ways"; static storage. */
 const char *sr_data_way(const struct sr_data *d);
 
+/* How features are kept: "float16", "bfloat16" or "float32" (float64 files too); static storage. */
+const char *sr_data_feature_type(const struct sr_data *d);
+
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);
 

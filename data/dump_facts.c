@@ -36,12 +36,6 @@ const char *sr_size_text(char text[SR_SIZE_TEXT], double bytes) {
 
 /* ---- rows ---- */
 
-static const char *feature_type(const struct sr_data *d) {
-    return d->in->type == SR_FEATURE_HALF     ? "float16"
-           : d->in->type == SR_FEATURE_BFLOAT ? "bfloat16"
-                                              : "float32";
-}
-
 /* One dataset a line, N for the number of rows: "features [N,2048] float16". */
 static void add_columns(struct sr_facts *f, const char *columns, size_t rows) {
     char lines[sizeof((struct sr_look *)0)->columns], count[32];
@@ -67,7 +61,7 @@ static void add_rows(struct sr_facts *f, const struct sr_data *d, const struct s
     sr_facts_section(f, "rows");
     sr_facts_count(f, "rows", d->rows);
     sr_facts_add(f, "features", sr_json_integer((int64_t)d->width), "%zu a row, kept as %s, %.1f MB",
-                 d->width, feature_type(d), (double)sr_data_bytes(d) / 1e6);
+                 d->width, sr_data_feature_type(d), (double)sr_data_bytes(d) / 1e6);
     add_columns(f, l->columns, d->rows);
     sr_facts_add(f, "groups", sr_json_bool(d->group != NULL), "%s",
                  d->group ? "yes: rows of one are not split" : "none");

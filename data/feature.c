@@ -12,6 +12,10 @@ size_t sr_feature_size(enum sr_feature type) {
     return type == SR_FEATURE_FLOAT ? sizeof(float) : sizeof(uint16_t);
 }
 
+const char *sr_feature_name(enum sr_feature type) {
+    return type == SR_FEATURE_HALF ? "float16" : type == SR_FEATURE_BFLOAT ? "bfloat16" : "float32";
+}
+
 void sr_feature_to_float(float *y, const void *x, size_t n, enum sr_feature type) {
     switch (type) {
     case SR_FEATURE_HALF:

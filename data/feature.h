@@ -13,7 +13,8 @@
 
 enum sr_feature { SR_FEATURE_HALF, SR_FEATURE_BFLOAT, SR_FEATURE_FLOAT };
 
-size_t sr_feature_size(enum sr_feature type); /* bytes a value */
+size_t sr_feature_size(enum sr_feature type);      /* bytes a value */
+const char *sr_feature_name(enum sr_feature type); /* "float16"; static storage */
 
 /* y[0..n) = the values at x, which need no alignment beyond their size and do not overlap y. */
 void sr_feature_to_float(float *y, const void *x, size_t n, enum sr_feature type);

@@ -15,10 +15,6 @@ enum sr_dtype sr_narrow_dtype(enum sr_feature type) {
     return type == SR_FEATURE_HALF ? SR_F16 : type == SR_FEATURE_BFLOAT ? SR_BF16 : SR_F32;
 }
 
-const char *sr_narrow_type_name(enum sr_feature type) {
-    return type == SR_FEATURE_HALF ? "float16" : type == SR_FEATURE_BFLOAT ? "bfloat16" : "float32";
-}
-
 int sr_narrow_begin(struct sr_narrow *n, enum sr_feature type, size_t width, struct sr_error *err) {
     *n = (struct sr_narrow){.type = type, .width = width};
     n->scratch = sr_alloc(width, sizeof *n->scratch, err);
@@ -73,7 +69,7 @@ int sr_narrow_end(const struct sr_narrow *n, const char *from, struct sr_error *
         return sr_fail(err, SR_DATA, "%s has no rows", from);
     if (n->overflows > 0)
         return sr_fail(err, SR_DATA, "%s: %zu feature values are beyond what %s holds, first %s in row %zu%s",
-                       from, n->overflows, sr_narrow_type_name(n->type), sr_decimal(text, n->overflow),
+                       from, n->overflows, sr_feature_name(n->type), sr_decimal(text, n->overflow),
                        n->overflow_row, advice);
     if (n->bad_rows == n->rows)
         return sr_fail(err, SR_DATA, "%s: every row has a NaN or an infinity among its features", from);

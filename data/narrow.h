@@ -29,7 +29,6 @@ void sr_narrow_rows(struct sr_narrow *n, void *out, const void *raw, size_t rows
  * hold; no good row; no row at all. */
 int sr_narrow_end(const struct sr_narrow *n, const char *from, struct sr_error *err);
 
-enum sr_dtype sr_narrow_dtype(enum sr_feature type);   /* SR_F16 of SR_FEATURE_HALF */
-const char *sr_narrow_type_name(enum sr_feature type); /* "float16" */
+enum sr_dtype sr_narrow_dtype(enum sr_feature type); /* SR_F16 of SR_FEATURE_HALF */
 
 #endif

@@ -345,6 +345,10 @@ const char *sr_data_way(const struct sr_data *d) {
     return way;
 }
 
+const char *sr_data_feature_type(const struct sr_data *d) {
+    return sr_feature_name(d->in->type);
+}
+
 int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     unsigned char *to = out;
