@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "data/feature.h"
 #include "nn/base/base.h"
@@ -131,6 +132,10 @@ int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const ch
                       enum sr_feature type, struct sr_error *err);
 void sr_h5_matrix_close(struct sr_h5_matrix *m);
 
+/* Gives back memory that would save time if reading went on; of a set of many files the one in use keeps it.
+ */
+void sr_h5_matrix_forget(struct sr_h5_matrix *m);
+
 /* Rows first .. first+rows, at least one, to out, as the type of the file or (wanted SR_FEATURE_FLOAT) as
  * float. Any thread may call it; those of one matrix wait for each other. Reading and unpacking is shared out
  * over the threads that OpenMP gives the caller (sr_cpu_team), so not to be called under the lock. SR_DATA:
@@ -194,6 +199,9 @@ int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const 
                                const char *const *values, size_t n, struct sr_error *err);
 
 /* ---- for h5*.c ---- */
+
+/* Reads `bytes` bytes at an offset of a descriptor. 0, or an errno; ENODATA where the file ends before. */
+int sr_h5_pread(int file, unsigned char *to, size_t bytes, off_t offset);
 
 void sr_h5_lock(void);
 void sr_h5_unlock(void);

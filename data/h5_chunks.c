@@ -2,8 +2,13 @@
  *
  * A read is one or two jobs; a job is a list of chunks that the workers take one by one, so that neither
  * their number nor their order changes what is read. Where chunks can be copied straight to where they are
- * wanted they are. Nothing about where chunks lie is remembered: asking HDF5 for a chunk's place takes time
- * in proportion to all chunks, asking for its bytes does not.
+ * wanted they are.
+ *
+ * Chunks that a filter has packed come through H5Dread_chunk, which finds one quickly among any number. That
+ * function has no argument for the room there is: of a chunk without filters it copies as many bytes as the
+ * file's index says, while H5Dget_chunk_storage_size tells what they should be. So these chunks are read with
+ * pread where the index has them, at exactly their size. To ask HDF5 for a place takes time in proportion to
+ * all chunks: it is asked once a chunk, and not at all where there are many.
  *
  * What a worker needs lives as long as a read: a set may have a thousand files, and machines have many cores.
  *
@@ -11,14 +16,16 @@
  */
 #include "data/h5_chunks.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "data/chunk.h"
 
-#define STRIP_MAX   ((size_t)256 << 20) /* bytes of a strip that is kept; HDF5 would keep two of them */
-#define WORKERS_MAX ((size_t)256 << 20) /* bytes that all workers have together */
+#define STRIP_MAX   ((size_t)64 << 20) /* bytes of a strip that is kept; HDF5 would keep two of them */
+#define WORKERS_MAX ((size_t)64 << 20) /* bytes that all workers have together */
+#define PLACES_MAX  ((size_t)16384)    /* chunks whose places are asked for: 2 s of asking in all */
 #define NO_STRIP    SIZE_MAX
 
 struct sr_h5_chunks {
@@ -27,7 +34,8 @@ struct sr_h5_chunks {
     size_t rows, width, row_bytes; /* of the dataset */
     size_t across;                 /* chunks a strip */
     bool plain;                    /* a strip is one chunk, stored as its rows are wanted */
-    unsigned char fill[SR_CHUNK_VALUE_MAX];
+    int file;                      /* of HDF5, borrowed */
+    haddr_t *place;       /* [chunks], along the strips, of chunks without filters; 0: not asked yet */
     unsigned char *strip; /* [form.rows, width]: the one kept; allocated when it is first needed */
     size_t kept;          /* its number, or NO_STRIP */
 };
@@ -73,7 +81,16 @@ static bool filters_are_ours(struct sr_chunk_form *form, hid_t create) {
     return true;
 }
 
-/* False where HDF5 has to read. */
+static size_t chunks_of(const struct sr_h5_chunks *c) {
+    return (c->rows + c->form.rows - 1) / c->form.rows * c->across;
+}
+
+/* Chunks nobody wrote hold the fill value, which is HDF5's to give. */
+static bool all_are_written(const struct sr_h5_chunks *c, hid_t space) {
+    hsize_t written = 0;
+    return H5Dget_num_chunks(c->dataset, space, &written) >= 0 && written == chunks_of(c);
+}
+
 static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
     hsize_t chunk[2] = {0}, shape[2] = {0};
     hid_t space = H5Dget_space(c->dataset), type = H5Dget_type(c->dataset);
@@ -93,35 +110,58 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
                filters_are_ours(&c->form, create);
         c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
     }
-    H5D_fill_value_t fill = H5D_FILL_VALUE_UNDEFINED;
-    if (ours && H5Pfill_value_defined(create, &fill) >= 0 && fill != H5D_FILL_VALUE_UNDEFINED)
-        ours = H5Pget_fill_value(create, type, c->fill) >= 0;
+    ours = ours && all_are_written(c, space);
     H5Tclose(type);
     H5Sclose(space);
     return ours;
 }
 
-int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, struct sr_error *err) {
+static bool has_filters(const struct sr_h5_chunks *c) {
+    return c->form.bit[SR_CHUNK_SHUFFLE] || c->form.bit[SR_CHUNK_GZIP] || c->form.bit[SR_CHUNK_FLETCHER];
+}
+
+/* False where HDF5 has to read. */
+static bool find_way(struct sr_h5_chunks *c, hid_t create, struct sr_error *err) {
+    if (!look_at_form(c, create))
+        return false;
+    if (has_filters(c))
+        return true;
+    if (c->file < 0 || chunks_of(c) > PLACES_MAX)
+        return false;
+    c->place = sr_alloc(chunks_of(c), sizeof *c->place, err);
+    return c->place != NULL;
+}
+
+int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, int file, struct sr_error *err) {
     *out = NULL;
     struct sr_h5_chunks *c = sr_alloc(1, sizeof *c, err);
     if (!c)
         return SR_NOMEM;
+    struct sr_error none = {0};
     c->dataset = dataset;
+    c->file = file;
     c->kept = NO_STRIP;
     hid_t create = H5Dget_create_plist(dataset);
-    if (look_at_form(c, create))
+    if (find_way(c, create, &none))
         *out = c;
     else
-        sr_free(c);
+        sr_h5_chunks_close(c);
     H5Pclose(create);
-    return 0;
+    return none.status < 0 ? sr_fail(err, none.status, "%s", none.text) : 0;
 }
 
 void sr_h5_chunks_close(struct sr_h5_chunks *c) {
     if (!c)
         return;
+    sr_free(c->place);
     sr_free(c->strip);
     sr_free(c);
+}
+
+void sr_h5_chunks_forget(struct sr_h5_chunks *c) {
+    sr_free(c->strip);
+    c->strip = NULL;
+    c->kept = NO_STRIP;
 }
 
 /* ---- one chunk ---- */
@@ -141,40 +181,46 @@ static void note_failure(struct job *j, size_t chunk, int status, const struct s
     pthread_mutex_unlock(&j->mutex);
 }
 
-/* Where HDF5 gives no size. Walks the index of all chunks, but only for those nobody wrote. */
-static bool is_unwritten(hid_t dataset, const hsize_t offset[2]) {
-    haddr_t place = 0;
-    return H5Dget_chunk_info_by_coord(dataset, offset, NULL, &place, NULL) >= 0 && place == HADDR_UNDEF;
+static int fail_chunk(const struct job *j, size_t strip, const char *wrong, struct sr_error *err) {
+    const size_t first = strip * j->c->form.rows;
+    return sr_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged (%s)", j->where,
+                   first, first + rows_of_strip(j->c, strip) - 1, wrong);
 }
 
-/* The bytes of a chunk, if they are at most `room`; *size is 0 where nobody wrote it. Not all versions of
- * HDF5 call that an error. */
-static int read_stored(const struct job *j, unsigned char *to, size_t room, const hsize_t offset[2],
-                       size_t *size, uint32_t *mask, struct sr_error *err) {
-    const struct sr_h5_chunks *c = j->c;
-    const hsize_t last = offset[0] + c->form.rows < c->rows ? offset[0] + c->form.rows : c->rows;
+/* NULL, or what is wrong. */
+static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, const hsize_t offset[2]) {
     hsize_t bytes = 0;
+    if (*place)
+        return NULL;
     sr_h5_lock();
-    bool done = H5Dget_chunk_storage_size(c->dataset, offset, &bytes) >= 0 && bytes > 0;
-    if (done) {
-        done = bytes > room || H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, mask, to) >= 0;
-    } else {
-        bytes = 0;
-        done = is_unwritten(c->dataset, offset);
-    }
-    const int status =
-        done ? 0
-             : sr_h5_fail(err, SR_DATA, "%s rows %llu to %llu cannot be read; the file may be damaged",
-                          j->where, (unsigned long long)offset[0], (unsigned long long)last - 1);
+    const bool found = H5Dget_chunk_info_by_coord(c->dataset, offset, NULL, place, &bytes) >= 0;
+    sr_h5_unlock();
+    if (found && *place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
+        return NULL;
+    *place = 0;
+    return found ? "a chunk has another size than its rows" : "a chunk is not found";
+}
+
+static const char *read_place(const struct sr_h5_chunks *c, unsigned char *to, haddr_t place) {
+    const int reason = sr_h5_pread(c->file, to, sr_chunk_bytes(&c->form), (off_t)place);
+    return reason == ENODATA ? "a chunk lies behind its end" : reason ? strerror(reason) : NULL;
+}
+
+/* The bytes of a packed chunk, if they are at most `room`. */
+static const char *read_packed(const struct sr_h5_chunks *c, unsigned char *to, size_t room,
+                               const hsize_t offset[2], size_t *size, uint32_t *mask) {
+    hsize_t bytes = 0;
+    const char *wrong = NULL;
+    sr_h5_lock();
+    if (H5Dget_chunk_storage_size(c->dataset, offset, &bytes) < 0 || bytes == 0)
+        wrong = "a chunk is not found";
+    else if (bytes > room)
+        wrong = "a chunk has another size than its rows";
+    else if (H5Dread_chunk(c->dataset, H5P_DEFAULT, offset, mask, to) < 0)
+        wrong = "HDF5 cannot read a chunk";
     sr_h5_unlock();
     *size = (size_t)bytes;
-    return status;
-}
-
-static void fill_rows(const struct sr_h5_chunks *c, unsigned char *out, size_t rows, size_t width) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < width; k++)
-            memcpy(out + r * c->row_bytes + k * c->form.size, c->fill, c->form.size);
+    return wrong;
 }
 
 static bool goes_to_kept(const struct job *j, size_t strip) {
@@ -186,15 +232,9 @@ static bool goes_straight(const struct job *j, size_t strip) {
     return j->c->plain && (goes_to_kept(j, strip) || rows_of_strip(j->c, strip) == j->c->form.rows);
 }
 
-static int fail_chunk(const struct job *j, size_t strip, const char *wrong, struct sr_error *err) {
-    const size_t first = strip * j->c->form.rows;
-    return sr_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged (%s)", j->where,
-                   first, first + rows_of_strip(j->c, strip) - 1, wrong);
-}
-
 /* Chunk `at` of the job, counted along the strips. */
 static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, struct sr_error *err) {
-    const struct sr_h5_chunks *c = j->c;
+    struct sr_h5_chunks *c = j->c;
     const struct sr_chunk_form *f = &c->form;
     const size_t strip = j->first + at / c->across, column = at % c->across * f->width;
     const size_t rows = rows_of_strip(c, strip), left = c->width - column;
@@ -204,22 +244,20 @@ static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, stru
         goes_to_kept(j, strip) ? c->strip : j->out + (strip - j->first) * f->rows * c->row_bytes;
     unsigned char *out = strip_out + column * f->size;
     const bool straight = goes_straight(j, strip);
-    const size_t room = straight ? sr_chunk_bytes(f) : sr_chunk_stored_max(f);
-    size_t size = 0;
+    unsigned char *to = straight ? out : sr_chunk_stored(d);
+    size_t size = sr_chunk_bytes(f);
     uint32_t mask = 0;
-    int status = read_stored(j, straight ? out : sr_chunk_stored(d), room, offset, &size, &mask, err);
-    if (status < 0)
-        return status;
-    if (size == 0)
-        fill_rows(c, out, rows, width);
-    else if (size > room || (straight && size != room))
-        status = fail_chunk(j, strip, "a chunk has another size than its rows", err);
-    else if (!straight) {
-        const char *wrong = sr_chunk_decode(d, out, c->row_bytes, rows, width, size, mask);
-        if (wrong)
-            status = fail_chunk(j, strip, wrong, err);
+    const char *wrong;
+    if (c->place) {
+        haddr_t *place = c->place + j->first * c->across + at;
+        wrong = find_place(c, place, offset);
+        wrong = wrong ? wrong : read_place(c, to, *place);
+    } else {
+        wrong = read_packed(c, to, sr_chunk_stored_max(f), offset, &size, &mask);
     }
-    return status;
+    if (!wrong && !straight)
+        wrong = sr_chunk_decode(d, out, c->row_bytes, rows, width, size, mask);
+    return wrong ? fail_chunk(j, strip, wrong, err) : 0;
 }
 
 /* ---- many ---- */
@@ -267,7 +305,7 @@ static int run_job(struct job *j, struct sr_error *err) {
         pthread_mutex_init(&j->mutex, NULL);
         j->failed = SIZE_MAX;
         atomic_init(&j->next, 0);
-#pragma omp parallel for schedule(static, 1)
+#pragma omp parallel for schedule(static, 1) if (n > 1)
         for (size_t w = 0; w < n; w++)
             work(j, d[w]);
         pthread_mutex_destroy(&j->mutex);

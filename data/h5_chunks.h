@@ -16,15 +16,18 @@
 
 struct sr_h5_chunks;
 
-/* Of a dataset of rank 2, borrowed, whose values are read as they are. *out is NULL where only HDF5 can read
- * it: no chunks, filters other than shuffle, gzip and fletcher32 in this order, strips beyond 256 MB. Under
- * the lock. */
-int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, struct sr_error *err);
+/* Of a dataset of rank 2, borrowed, whose values are read as they are. file: HDF5's descriptor of the file,
+ * or -1 where there is none or a user block moves what is in it. *out is NULL where only HDF5 can read it: no
+ * chunks, chunks nobody wrote, filters other than shuffle, gzip and fletcher32 in this order, strips beyond
+ * 64 MB, many chunks without filters. Under the lock. */
+int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, int file, struct sr_error *err);
 void sr_h5_chunks_close(struct sr_h5_chunks *c); /* NULL is fine */
 
-/* Rows first .. first+rows, which exist, as they are in the file; chunks nobody wrote are the fill value. By
- * one thread at a time, without the lock. SR_DATA: a chunk is damaged or missing in the file. where:
- * "file.h5: /features", for messages. */
+/* Gives back the memory that reading on would save time with: a strip. */
+void sr_h5_chunks_forget(struct sr_h5_chunks *c);
+
+/* Rows first .. first+rows, which exist, as they are in the file. By one thread at a time, without the lock.
+ * SR_DATA: a chunk is damaged or missing in the file. where: "file.h5: /features", for messages. */
 int sr_h5_chunks_read(struct sr_h5_chunks *c, void *out, size_t first, size_t rows, const char *where,
                       struct sr_error *err);
 

@@ -55,6 +55,20 @@ int sr_h5_fail(struct sr_error *err, int status, const char *format, ...) {
     return sr_fail(err, status, "%s (HDF5: %s)", text, reason);
 }
 
+int sr_h5_pread(int file, unsigned char *to, size_t bytes, off_t offset) {
+    while (bytes > 0) {
+        const ssize_t n = pread(file, to, bytes, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : ENODATA;
+        to += n;
+        bytes -= (size_t)n;
+        offset += n;
+    }
+    return 0;
+}
+
 const char *sr_data_hdf5_version(void) {
     static char text[32];
     unsigned major = 0, minor = 0, release = 0;

@@ -83,29 +83,14 @@ static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct
     return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
 }
 
-/* 0, or an errno; ENODATA where the file ends. */
-static int read_piece(int file, unsigned char *to, size_t bytes, off_t offset) {
-    while (bytes > 0) {
-        const ssize_t n = pread(file, to, bytes, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : ENODATA;
-        to += n;
-        bytes -= (size_t)n;
-        offset += n;
-    }
-    return 0;
-}
-
 static int read_pieces(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     const size_t row_bytes = m->width * m->value_size, bytes = rows * row_bytes;
     const off_t offset = m->offset + (off_t)(first * row_bytes);
     atomic_int failed = 0;
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (bytes > PIECE)
     for (size_t at = 0; at < bytes; at += PIECE) {
         const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
-        const int reason = read_piece(m->file, (unsigned char *)out + at, n, offset + (off_t)at);
+        const int reason = sr_h5_pread(m->file, (unsigned char *)out + at, n, offset + (off_t)at);
         if (reason)
             atomic_store(&failed, reason);
     }
@@ -197,6 +182,16 @@ static bool is_raw(const struct sr_h5_matrix *m, hid_t file_type) {
            H5Tequal(file_type, H5T_IEEE_F32BE) > 0;
 }
 
+/* Places of chunks do not count a user block in all versions of HDF5. */
+static int chunk_file(hid_t dataset) {
+    hsize_t block = 0;
+    hid_t owner = H5Iget_file_id(dataset), create = H5Fget_create_plist(owner);
+    const bool plain = H5Pget_userblock(create, &block) >= 0 && block == 0;
+    H5Pclose(create);
+    H5Fclose(owner);
+    return plain ? descriptor(dataset) : -1;
+}
+
 /* Looks for a way without HDF5. */
 static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
     hid_t file_type = H5Dget_type(m->dataset);
@@ -206,7 +201,7 @@ static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct s
     if (raw)
         status = find_piece(m, create, rows, err);
     if (raw && status == 0 && m->file < 0)
-        status = sr_h5_chunks_open(&m->chunks, m->dataset, err);
+        status = sr_h5_chunks_open(&m->chunks, m->dataset, chunk_file(m->dataset), err);
     m->swap = swap && (m->file >= 0 || m->chunks || m->stored != SR_FEATURE_FLOAT);
     return status;
 }
@@ -284,6 +279,13 @@ void sr_h5_matrix_close(struct sr_h5_matrix *m) {
 
 const char *sr_h5_matrix_way(const struct sr_h5_matrix *m) {
     return m->file >= 0 ? "in one piece" : m->chunks ? "by chunks" : "through HDF5";
+}
+
+void sr_h5_matrix_forget(struct sr_h5_matrix *m) {
+    pthread_mutex_lock(&m->mutex);
+    if (m->chunks)
+        sr_h5_chunks_forget(m->chunks);
+    pthread_mutex_unlock(&m->mutex);
 }
 
 void sr_h5_matrix_through_hdf5(struct sr_h5_matrix *m) {

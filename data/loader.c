@@ -29,6 +29,9 @@ struct sr_loader {
 
 #define NO_PASS UINT64_MAX
 
+/* Values from which on a batch is shared out: below, threads take longer to begin than to convert. */
+#define SHARED_VALUES ((size_t)1 << 16)
+
 /* How often each item is listed: the weight of its file. */
 static int copies_list(struct sr_loader *l, const uint32_t *rows, size_t n,
                        const struct sr_loader_options *options, struct sr_error *err) {
@@ -157,7 +160,7 @@ static void normalize(const struct sr_loader *l, float *x) {
 static void fill(struct sr_loader *l, size_t to, size_t from, size_t n) {
     const uint32_t *draw = l->sequence.draw + from;
     size_t width = l->d->width;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n * width >= SHARED_VALUES)
     for (size_t i = 0; i < n; i++) {
         float *x = l->x + (to + i) * width;
         sr_feature_to_float(x, sr_reader_row(l->reader, draw[i]), width, l->d->in->type);

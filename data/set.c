@@ -349,6 +349,15 @@ const char *sr_data_feature_type(const struct sr_data *d) {
     return sr_feature_name(d->in->type);
 }
 
+/* One file of a set holds memory for reading on: a thousand of them would hold a thousand strips of chunks.
+ */
+static struct sr_h5_matrix *features_of(const struct sr_data *d, size_t file) {
+    const size_t last = atomic_exchange(&d->in->last, file);
+    if (last != file)
+        sr_h5_matrix_forget(d->in->dump[last]->features);
+    return d->in->dump[file]->features;
+}
+
 int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     unsigned char *to = out;
@@ -356,8 +365,7 @@ int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, s
         size_t f = sr_data_file(d, first), n = d->in->first[f + 1] - first;
         n = n < rows ? n : rows;
         n = n < READ_ROWS ? n : READ_ROWS;
-        status =
-            sr_h5_matrix_read(d->in->dump[f]->features, to, first - d->in->first[f], n, d->in->type, err);
+        status = sr_h5_matrix_read(features_of(d, f), to, first - d->in->first[f], n, d->in->type, err);
         to += n * d->in->row_bytes;
         first += n;
         rows -= n;

@@ -9,6 +9,8 @@
 #ifndef SR_SET_H
 #define SR_SET_H
 
+#include <stdatomic.h>
+
 #include "data/dump.h"
 #include "data/names.h"
 
@@ -20,6 +22,7 @@ struct sr_data_private {
     enum sr_feature type;  /* of stored features */
     size_t row_bytes;
     unsigned char *kept; /* all features, or NULL */
+    atomic_size_t last;  /* the file that was read last */
     struct sr_names sources;
 };
 

@@ -9,6 +9,7 @@ The values are made up from formulas, so the tests know them: row r, column k of
 SPDX-License-Identifier: MIT
 """
 import pathlib
+import struct
 import sys
 import zlib
 
@@ -414,6 +415,21 @@ def forms(folder):
         put_chunk(d, (2, 1), bytes(range(128)) + b"\1\2\3\4")
         d = f.create_dataset("no_sum", data=FORM_X.astype("f2"), **small, fletcher32=True)
         put_chunk(d, (2, 1), b"abc")
+
+    # chunks without filters whose size in the index is not that of their rows: rows 32 to 47
+    for name, chunk, key, size in (
+        ("short", (16, 4), (32, 4), 100),
+        ("long", (16, 4), (32, 4), 5000),
+        ("short_rows", (16, 10), (32, 0), 100),
+        ("long_rows", (16, 10), (32, 0), 5000),
+    ):
+        path = folder / f"bad_index_{name}.h5"
+        with h5py.File(path, "w", libver="earliest") as f:
+            f.create_dataset("features", data=FORM_X.astype("f2"), chunks=chunk)
+        right, wrong = (struct.pack("<IIQQQ", n, 0, *key, 0) for n in (2 * chunk[0] * chunk[1], size))
+        bytes_ = path.read_bytes()
+        assert bytes_.count(right) == 1
+        path.write_bytes(bytes_.replace(right, wrong))
 
     # an address behind the end of the file, which version 1 headers hold without a checksum
     with h5py.File(folder / "half.h5") as f:

@@ -36,8 +36,8 @@ static const struct form {
     {"fletcher_odd", "by chunks", SR_FEATURE_HALF, true},
     {"all_filters", "by chunks", SR_FEATURE_HALF, true},
     {"masked", "by chunks", SR_FEATURE_HALF, true},
-    {"missing", "by chunks", SR_FEATURE_HALF, false},
-    {"missing_zero", "by chunks", SR_FEATURE_HALF, false},
+    {"missing", "through HDF5", SR_FEATURE_HALF, false},
+    {"missing_zero", "through HDF5", SR_FEATURE_HALF, false},
     {"double", "through HDF5", SR_FEATURE_FLOAT, true},
     {"double_gzip", "through HDF5", SR_FEATURE_FLOAT, true},
     {"nothing", "through HDF5", SR_FEATURE_HALF, false},
@@ -182,6 +182,25 @@ Test(data_forms, damaged_chunks_are_named) {
             sr_h5_matrix_close(m);
         }
     sr_h5_close(f, NULL);
+}
+
+/* HDF5 would copy as many bytes as the index says, wherever they are to go. */
+Test(data_forms, sizes_in_the_index_are_not_believed) {
+    static const char *const names[] = {"bad_index_short", "bad_index_long", "bad_index_short_rows",
+                                        "bad_index_long_rows"};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        uint16_t x[ROWS * WIDTH];
+        struct sr_error err = {0};
+        struct sr_h5 *f = open_file(names[i]);
+        struct sr_h5_matrix *m = open_form(f, "features", SR_FEATURE_HALF);
+        cr_expect_str_eq(sr_h5_matrix_way(m), "by chunks");
+        cr_expect_eq(sr_h5_matrix_read(m, x, 0, ROWS, SR_FEATURE_HALF, &err), SR_DATA, "%s", names[i]);
+        cr_expect(strstr(err.text, " rows 32 to 47 ") && strstr(err.text, "another size"), "%s", err.text);
+        read_rows(m, x, 0, 32, SR_FEATURE_HALF);
+        read_rows(m, x, 48, ROWS - 48, SR_FEATURE_HALF);
+        sr_h5_matrix_close(m);
+        sr_h5_close(f, NULL);
+    }
 }
 
 Test(data_forms, rows_behind_the_end_of_the_file) {

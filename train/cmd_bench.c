@@ -52,8 +52,13 @@ static double rows_per_second(const struct sr_bench_reading *b, size_t round) {
     return (double)b->rows / b->seconds[round];
 }
 
+/* Of an even number of rounds between the two in the middle. */
+static double median_of(const struct sr_bench_reading *b) {
+    return (rows_per_second(b, (b->rounds - 1) / 2) + rows_per_second(b, b->rounds / 2)) / 2;
+}
+
 static void print_text(const char *paths, const struct sr_bench_reading *b, int threads) {
-    const double median = rows_per_second(b, b->rounds / 2);
+    const double median = median_of(b);
     printf("%s: %zu rows of %zu %s, read %s by %d thread%s\n", paths, b->rows, b->width, b->type, b->way,
            threads, threads == 1 ? "" : "s");
     printf("reading    %.0f rows/s [%.0f, %.0f], %.0f MB/s of float32; median and range of %zu rounds\n",
@@ -76,7 +81,7 @@ static int print_json(const char *paths, const struct sr_bench_reading *b, int t
     sr_json_set(reading, "way", sr_json_string(b->way));
     sr_json_set(reading, "threads", sr_json_integer(threads));
     sr_json_set(reading, "seconds", seconds);
-    sr_json_set(reading, "rows_per_second", sr_json_number(rows_per_second(b, b->rounds / 2)));
+    sr_json_set(reading, "rows_per_second", sr_json_number(median_of(b)));
     sr_json_set(reading, "checksum", sr_json_string(checksum));
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_json_set(o, "reading", reading);

@@ -86,7 +86,7 @@ void sr_display_epoch(void *user, const struct sr_trainer *t, bool is_best) {
 
 void sr_display_speed(const struct sr_trainer *t) {
     if (t->trained.rows > 0)
-        sr_log_info("speed      %.0f rows/s, %.1f %% of the time waiting for data",
+        sr_log_info("speed      %.0f rows/s, %.1f %% of the time waiting for training rows",
                     (double)t->trained.rows / t->trained.seconds,
                     100 * t->trained.waited / t->trained.seconds);
 }
