@@ -15,7 +15,7 @@
 struct compare_options {
     char *a, *b, *model;
     double threshold, min_cosine;
-    int64_t max_flips, memory, threads;
+    int64_t max_flips, max_missing, memory, threads;
     bool by_row, json;
     struct sr_data_options how;
 };
@@ -32,10 +32,14 @@ static const struct sr_option table[] = {
     {"by_row", SR_OPTION_SWITCH, offsetof(struct compare_options, by_row),
      .help = "join rows by their number, not by /id"},
     {"min_cosine", SR_OPTION_REAL, offsetof(struct compare_options, min_cosine), .min = -1, .max = 1,
-     .metavar = "C", .help = "status 1 if a row's cosine is below C, or it has none"},
+     .metavar = "C", .help = "status 1 if a row's cosine is below C, or a row or all rows have none"},
     {"max_flips", SR_OPTION_INTEGER, offsetof(struct compare_options, max_flips), .max = UINT32_MAX,
      .metavar = "N",
-     .help = "status 1 if more than N rows have another label, guard's verdict or router's decision"},
+     .help = "status 1 if more than N rows have another label, guard's verdict or router's decision, or one "
+             "that is known in one dump only; also if there is nothing to compare"},
+    {"max_missing", SR_OPTION_INTEGER, offsetof(struct compare_options, max_missing), .max = UINT32_MAX,
+     .metavar = "N",
+     .help = "status 1 if more than N rows are in one dump only; 0 where one of the two above is given"},
     {"memory", SR_OPTION_BYTES, offsetof(struct compare_options, memory), .fallback = "auto",
      .metavar = "SIZE", .help = "for rows of B at a time; auto: half of what is free. Never changes results"},
     {"threads", SR_OPTION_INTEGER, offsetof(struct compare_options, threads), .fallback = "0", .max = 1024,
@@ -48,33 +52,36 @@ static const struct sr_option table[] = {
 
 static const struct sr_command command = {
     .name = "data compare",
-    .usage = "usage: saferoute data compare A.h5 B.h5 [--model W] [--json] [--min-cosine C] [--max-flips N]\n"
-             "\n"
-             "Compares two dumps of the same rows: extracted with transformers and with vLLM, say, or with "
-             "two\n"
-             "versions. Rows are joined by /id. Said are\n"
-             "  rows      in both, and in one only\n"
-             "  features  cosine of each pair of rows, the largest differences, and whether one dump is the "
-             "other\n"
-             "            scaled (unit-length rows, a constant factor). Of two widths they are not compared\n"
-             "  columns   how far the guards' probabilities change, and which verdicts and labels do\n"
-             "  router    with --model: how far its prob changes, decisions that flip, rows out of range\n"
-             "  contract  keys that differ\n"
-             "  verdict   the same to the bit: no number differs; the same to rounding: every row's "
-             "difference is\n"
-             "            within what the coarser type of the two rounds away (float16 2^-10 of the row's "
-             "length,\n"
-             "            bfloat16 2^-8, float32 2^-23), no probability changes by more than 0.001, and "
-             "nothing\n"
-             "            flips; or differ, and in what. Rows in one dump only and the contract are named "
-             "apart\n",
+    .usage =
+        "usage: saferoute data compare A.h5 B.h5 [--model W] [--json] [--min-cosine C] [--max-flips N]\n"
+        "                              [--max-missing N]\n"
+        "\n"
+        "Compares two dumps of the same rows: extracted with transformers and with vLLM, say, or with "
+        "two\n"
+        "versions. Rows are joined by /id. Said are\n"
+        "  rows      in both, and in one only\n"
+        "  features  cosine of each pair of rows, the largest differences, and whether one dump is the "
+        "other\n"
+        "            scaled (unit-length rows, a constant factor). Of two widths they are not compared\n"
+        "  columns   how far the guards' probabilities change, and which verdicts and labels do\n"
+        "  router    with --model: how far its prob changes, decisions that flip, rows out of range\n"
+        "  contract  keys that differ\n"
+        "  verdict   the same: every number is, as float32; the same to rounding: every row's difference "
+        "is\n"
+        "            within what the coarser type of the two rounds away (float16 2^-10 of the row's "
+        "length,\n"
+        "            bfloat16 2^-8, float32 2^-23), no probability changes by more than 0.001, and "
+        "nothing\n"
+        "            else differs; or differ, and in what. A row, a column or a value that one dump "
+        "lacks is a\n"
+        "            difference; the contract is named apart\n",
     .notes = "examples:\n"
              "  saferoute data compare transformers.h5 vllm.h5\n"
              "  saferoute data compare old.h5 new.h5 --model best.safetensors --min-cosine 0.999 --max-flips "
              "0\n"
              "\n"
-             "exit status: 0 compared, also where they differ, 1 --min-cosine or --max-flips does not hold,\n"
-             "2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 I/O error\n",
+             "exit status: 0 compared, also where they differ, 1 --min-cosine, --max-flips or --max-missing\n"
+             "does not hold, 2 usage, 65 bad data, 66 no such file, 71 out of memory, 74 I/O error\n",
     .table = table,
     .count = SR_COUNT(table),
 };
@@ -121,9 +128,12 @@ static int route(struct sr_comparison *c, struct sr_data *const d[2], const stru
     if (status < 0)
         return status;
     c->threshold = SR_THRESHOLD_UNSET;
-    sr_router_threshold(r, &c->threshold);
-    if (threshold_given)
+    c->threshold_origin =
+        sr_router_threshold(r, &c->threshold) ? "of the weights" : "the weights have none: the default";
+    if (threshold_given) {
         c->threshold = (float)o->threshold;
+        c->threshold_origin = "given";
+    }
     for (int side = 0; status == 0 && side < 2; side++)
         status = score(&s[side], r, d[side], side ? "B" : "A", c->threshold, err);
     if (status == 0) {
@@ -148,35 +158,64 @@ static int compare_features(struct sr_comparison *c, int64_t memory, struct sr_e
     if (!(c->row = sr_alloc(c->pairs.n, sizeof *c->row, err)))
         return SR_NOMEM;
     struct sr_log_stage stage = sr_log_stage_begin("comparing");
-    const int status = sr_compare_features(c->row, &c->pairs, c->d,
+    double unrelated;
+    const int status = sr_compare_features(c->row, &unrelated, &c->pairs, c->d,
                                            memory < 0 ? sr_memory_available(NULL) / 2 : (size_t)memory,
                                            sr_log_stage_show, &stage, err);
-    return status < 0 ? status : sr_feature_summary_make(&c->features, c->row, c->pairs.n, err);
+    return status < 0 ? status : sr_feature_summary_make(&c->features, c->row, c->pairs.n, unrelated, err);
 }
 
 /* ---- the gate ---- */
 
 static int check_cosine(const struct sr_comparison *c, double least, struct sr_error *err) {
-    const size_t bad = c->features.bad[1] + c->features.bad[2];
+    const size_t *bad = c->features.bad;
     if (!c->same_width)
         return sr_fail(err, SR_NO, "--min-cosine does not hold: rows of two widths have no cosine");
-    if (bad > 0)
+    if (bad[1] + bad[2] + bad[3] > 0)
         return sr_fail(err, SR_NO,
-                       "--min-cosine does not hold: %zu rows have a NaN or an infinity in one dump only",
-                       bad);
-    if (c->features.cosine_min < least)
-        return sr_fail(err, SR_NO, "--min-cosine does not hold: %.6f is below %g", c->features.cosine_min,
+                       "--min-cosine does not hold: rows with a NaN or an infinity have no cosine; %zu in A "
+                       "alone, %zu in B alone, %zu in both",
+                       bad[1], bad[2], bad[3]);
+    if (!(c->features.cosine_min >= least))
+        return sr_fail(err, SR_NO, "--min-cosine does not hold: %.9g is below %.9g", c->features.cosine_min,
                        least);
+    return 0;
+}
+
+static size_t judged(const struct sr_change *change) {
+    return change->verdicts + change->one_sided;
+}
+
+static int check_flips(const struct sr_comparison *c, size_t most, struct sr_error *err) {
+    if (judged(&c->label) + judged(&c->small) + judged(&c->large) + judged(&c->router) == 0)
+        return sr_fail(err, SR_NO,
+                       "--max-flips does not hold: no label or guard's verdict is known in both dumps, so "
+                       "nothing was compared; --model compares a router's decisions");
+    if (c->flips > most)
+        return sr_fail(err, SR_NO,
+                       "--max-flips does not hold: %zu rows have another label, verdict or decision, or one "
+                       "that is known in one dump only",
+                       c->flips);
+    return 0;
+}
+
+static int check_missing(const struct sr_comparison *c, size_t most, struct sr_error *err) {
+    if (sr_comparison_missing(c) > most)
+        return sr_fail(err, SR_NO,
+                       "--max-missing does not hold: %zu rows are in A only, %zu in B only, and were not "
+                       "compared; more than %zu",
+                       c->pairs.only[0], c->pairs.only[1], most);
     return 0;
 }
 
 static int check_gate(const struct sr_comparison *c, const struct compare_options *o,
                       const struct sr_options *given, struct sr_error *err) {
-    const int status = sr_options_given(given, "min_cosine") ? check_cosine(c, o->min_cosine, err) : 0;
-    if (status == 0 && sr_options_given(given, "max_flips") && c->flips > (size_t)o->max_flips)
-        return sr_fail(err, SR_NO,
-                       "--max-flips does not hold: %zu rows have another label, verdict or decision",
-                       c->flips);
+    const bool cosine = sr_options_given(given, "min_cosine"), flips = sr_options_given(given, "max_flips");
+    int status = cosine ? check_cosine(c, o->min_cosine, err) : 0;
+    if (status == 0 && flips)
+        status = check_flips(c, (size_t)o->max_flips, err);
+    if (status == 0 && (cosine || flips || sr_options_given(given, "max_missing")))
+        status = check_missing(c, (size_t)o->max_missing, err);
     return status;
 }
 

@@ -17,7 +17,7 @@ static const char *field_text(const void *of, size_t row) {
 }
 
 static struct sr_ids ids_of(const struct sr_sources *s, size_t table) {
-    return (struct sr_ids){s->table[table]->path, s->id[table].rows, field_text, &s->id[table]};
+    return (struct sr_ids){s->table[table]->path, s->id[table].rows, field_text, &s->id[table], NULL};
 }
 
 static bool same_rows(size_t *row, struct sr_ids a, struct sr_ids b) {

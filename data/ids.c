@@ -8,7 +8,9 @@
 #include "data/ids.h"
 
 #include <stdint.h>
+#include <string.h>
 
+#include "data/data.h"
 #include "data/names.h"
 
 static const char *column_text(const void *of, size_t row) {
@@ -16,13 +18,40 @@ static const char *column_text(const void *of, size_t row) {
 }
 
 struct sr_ids sr_ids_of_column(const char *path, char *const *id, size_t rows) {
-    return (struct sr_ids){path, rows, column_text, id};
+    return (struct sr_ids){path, rows, column_text, id, NULL};
+}
+
+static const char *data_text(const void *of, size_t row) {
+    return ((const struct sr_data *)of)->id[row];
+}
+
+static void locate_in_data(const void *of, size_t row, const char **path, size_t *row_in_file) {
+    sr_data_locate(of, row, path, row_in_file);
+}
+
+struct sr_ids sr_ids_of_data(const struct sr_data *d) {
+    return (struct sr_ids){sr_data_path(d, 0), d->rows, data_text, d, locate_in_data};
+}
+
+static void locate(struct sr_ids ids, size_t row, const char **path, size_t *row_in_file) {
+    *path = ids.path;
+    *row_in_file = row;
+    if (ids.locate)
+        ids.locate(ids.of, row, path, row_in_file);
 }
 
 static int fail_twice(struct sr_ids ids, size_t row, struct sr_error *err) {
+    const char *path, *first_path;
+    size_t at, first_at, first = 0;
+    while (strcmp(sr_ids_at(ids, first), sr_ids_at(ids, row)) != 0)
+        first++;
+    locate(ids, row, &path, &at);
+    locate(ids, first, &first_path, &first_at);
     return sr_fail(err, SR_DATA,
-                   "%s: row %zu: the id \"%.60s\" is there twice, so rows cannot be joined by id", ids.path,
-                   row, sr_ids_at(ids, row));
+                   "%s: row %zu: the id \"%.60s\" is there twice, first in row %zu%s%.80s, so rows cannot be "
+                   "joined by id",
+                   path, at, sr_ids_at(ids, row), first_at, path == first_path ? "" : " of ",
+                   path == first_path ? "" : first_path);
 }
 
 static int number_a(struct sr_ids_match *m, struct sr_names *names, struct sr_ids a, struct sr_error *err) {

@@ -25,6 +25,9 @@ struct rows {
     char *id[N_ROWS];
     float small_prob[N_ROWS], large_prob[N_ROWS];
     uint8_t gold[N_ROWS];
+    bool bare;            /* written without what the guards and people say */
+    float weight[N_ROWS]; /* written where the first is not 0 */
+    const char *model;    /* feature_model, or NULL */
 };
 
 static struct rows *make(void) {
@@ -68,6 +71,13 @@ static const char *path_in(char path[256], const char *folder, const char *name)
     return path;
 }
 
+static int write_opinions(const struct sr_h5 *f, const struct rows *r) {
+    int status = sr_h5_write_column(f, "small_prob", SR_H5_WRITE_F32, r->small_prob, r->n, &err);
+    if (status == 0)
+        status = sr_h5_write_column(f, "large_prob", SR_H5_WRITE_F32, r->large_prob, r->n, &err);
+    return status < 0 ? status : sr_h5_write_column(f, "gold", SR_H5_WRITE_U8, r->gold, r->n, &err);
+}
+
 static void write_rows(const char *folder, const char *name, const struct rows *r, enum sr_feature type) {
     const struct sr_h5_layout layout = {.type = type, .rows = r->n, .width = N_FEATURES};
     struct sr_h5 *f;
@@ -78,11 +88,12 @@ static void write_rows(const char *folder, const char *name, const struct rows *
     int status = sr_h5_write_layout(f, "features", &layout, 256, &err);
     status = status < 0 ? status : sr_h5_write_rows(f, "features", raw, 0, r->n, N_FEATURES, &err);
     status = status < 0 ? status : sr_h5_write_column(f, "id", SR_H5_WRITE_TEXT, r->id, r->n, &err);
-    status =
-        status < 0 ? status : sr_h5_write_column(f, "small_prob", SR_H5_WRITE_F32, r->small_prob, r->n, &err);
-    status =
-        status < 0 ? status : sr_h5_write_column(f, "large_prob", SR_H5_WRITE_F32, r->large_prob, r->n, &err);
-    status = status < 0 ? status : sr_h5_write_column(f, "gold", SR_H5_WRITE_U8, r->gold, r->n, &err);
+    if (status == 0 && !r->bare)
+        status = write_opinions(f, r);
+    if (status == 0 && r->weight[0] > 0)
+        status = sr_h5_write_column(f, "weight", SR_H5_WRITE_F32, r->weight, r->n, &err);
+    if (status == 0 && r->model)
+        status = sr_h5_write_attribute(f, "/", "feature_model", r->model, &err);
     cr_assert_eq(status, 0, "%s", err.text);
     cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
     sr_free(raw);
@@ -135,14 +146,17 @@ Test(data_compare, every_row_meets_its_partner_in_any_memory) {
     cr_expect_gt(p.only[0], 0);
     struct sr_row_difference *whole = sr_alloc(p.n, sizeof *whole, NULL),
                              *bands = sr_alloc(p.n, sizeof *bands, NULL);
-    cr_assert_eq(sr_compare_features(whole, &p, both, (size_t)1 << 30, NULL, NULL, &err), 0);
-    cr_assert_eq(sr_compare_features(bands, &p, both, 0, NULL, NULL, &err), 0);
+    double unrelated[2];
+    cr_assert_eq(sr_compare_features(whole, &unrelated[0], &p, both, (size_t)1 << 30, NULL, NULL, &err), 0);
+    cr_assert_eq(sr_compare_features(bands, &unrelated[1], &p, both, 0, NULL, NULL, &err), 0);
     for (size_t i = 0; i < p.n; i++) {
         cr_assert_str_eq(d[0]->id[p.row[0][i]], d[1]->id[p.row[1][i]]);
         expect_pair(&whole[i], a->x[p.row[0][i]], b->x[p.row[1][i]]);
         cr_expect_eq(whole[i].cosine, bands[i].cosine);
         cr_expect(whole[i].relative == bands[i].relative && whole[i].column == bands[i].column);
     }
+    cr_expect_eq(unrelated[0], unrelated[1]);
+    cr_expect_lt(fabs(unrelated[0]), .3); /* rows of 24 random numbers; those of partners are all alike */
     sr_free(whole);
     sr_free(bands);
     sr_pairs_free(&p);
@@ -159,7 +173,7 @@ Test(data_compare, a_summary_is_of_the_good_pairs) {
     for (size_t i = 0; i < SR_COUNT(row); i++)
         row[i] = (struct sr_row_difference){
             .cosine = (double)i / 100, .length = {2, 4}, .relative = .5f, .largest = i == 40 ? 3 : 1};
-    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), &err), 0);
+    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), (double)NAN, &err), 0);
     cr_expect_eq(s.n, 101);
     cr_expect_eq(s.cosine_min, 0);
     cr_expect_float_eq(s.cosine_1, .01, 1e-15);
@@ -171,7 +185,7 @@ Test(data_compare, a_summary_is_of_the_good_pairs) {
     row[0].bad = 2;
     row[1].bad = 3;
     row[2].cosine = .9;
-    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), &err), 0);
+    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), (double)NAN, &err), 0);
     cr_expect(s.n == 99 && s.bad[2] == 1 && s.bad[3] == 1 && s.bad[1] == 0);
     cr_expect(s.cosine_min == .03 && s.worst[0] == 3);
 }
@@ -181,7 +195,7 @@ static enum sr_scale scale_of(float (*length)(size_t i, int side)) {
     struct sr_feature_summary s;
     for (size_t i = 0; i < SR_COUNT(row); i++)
         row[i] = (struct sr_row_difference){.cosine = .9999, .length = {length(i, 0), length(i, 1)}};
-    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), &err), 0);
+    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), (double)NAN, &err), 0);
     return s.scale;
 }
 
@@ -203,6 +217,11 @@ static float shortened(size_t i, int side) {
 static float varying(size_t i, int side) {
     return side ? 5 : (float)(10 + i);
 }
+static float zero(size_t i, int side) {
+    (void)i;
+    (void)side;
+    return 0;
+}
 
 Test(data_compare, scales_are_told_apart) {
     cr_expect_eq(scale_of(same), SR_SCALE_SAME);
@@ -211,6 +230,19 @@ Test(data_compare, scales_are_told_apart) {
     cr_expect_eq(scale_of(tripled), SR_SCALE_CONSTANT);
     cr_expect_eq(scale_of(shortened), SR_SCALE_CONSTANT);
     cr_expect_eq(scale_of(varying), SR_SCALE_VARIES);
+    cr_expect_eq(scale_of(zero), SR_SCALE_NONE);
+}
+
+/* Where all rows look alike a cosine of .998 says nothing. */
+Test(data_compare, rows_as_far_as_others_point_elsewhere) {
+    struct sr_row_difference row[200];
+    struct sr_feature_summary s;
+    for (size_t i = 0; i < SR_COUNT(row); i++)
+        row[i] = (struct sr_row_difference){.cosine = .998, .length = {1, 2}};
+    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), .9981, &err), 0);
+    cr_expect_eq(s.scale, SR_SCALE_OTHER);
+    cr_assert_eq(sr_feature_summary_make(&s, row, SR_COUNT(row), .2, &err), 0);
+    cr_expect_eq(s.scale, SR_SCALE_UNIT_A);
 }
 
 /* ---- the command ---- */
@@ -283,7 +315,7 @@ Test(data_compare, changes_of_columns_are_counted_and_named) {
     struct run r = run_program(folder, "data compare %s/a.h5 %s/b.h5", folder, folder);
     expect_in(r.out, "\nsmall_verdict      2 of 700 change: 1 to unsafe, 1 to safe\n");
     expect_in(r.out, "at most, row 3 (id-3)\n");
-    expect_in(r.out, "\nlarge_prob         the same in all 700 rows\n");
+    expect_in(r.out, "\nlarge_prob         the same in all 700 rows that have it in both\n");
     expect_in(r.out, "\nverdict            differ: small_prob is off by up to 0.72; ");
     run_end(&r);
     rows_free(a);
@@ -305,7 +337,7 @@ Test(data_compare, the_gate_says_no_with_status_1) {
         const char *word;
     } cases[] = {{"", 0, ""},
                  {"--min-cosine -1", 0, ""},
-                 {"--min-cosine 0.5", 1, "-1.000000 is below 0.5"},
+                 {"--min-cosine 0.5", 1, "-1 is below 0.5"},
                  {"--max-flips 1", 0, ""},
                  {"--max-flips 0", 1, "1 rows have another"}};
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
@@ -319,9 +351,211 @@ Test(data_compare, the_gate_says_no_with_status_1) {
     write_rows(folder, "b.h5", b, SR_FEATURE_FLOAT);
     struct run r = run_program(folder, "data compare %s/a.h5 %s/b.h5 --min-cosine -1", folder, folder);
     cr_expect_eq(r.status, 1);
-    expect_in(r.err, "1 rows have a NaN or an infinity in one dump only");
-    expect_in(r.out, "\nbad_rows           NaN or infinity: 0 in A alone, 1 in B alone, 0 in both\n");
+    expect_in(r.err, "have no cosine; 0 in A alone, 1 in B alone, 0 in both");
+    expect_in(
+        r.out,
+        "\nbad_rows           NaN or infinity: 0 in A alone, 1 in B alone, 0 in both (0 of them the same)\n");
     run_end(&r);
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+/* What the command says of a.h5 and b.h5, and its status. */
+static void expect_compared(const char *folder, const char *more, int status, const char *out,
+                            const char *message) {
+    struct run r = run_program(folder, "data compare %s/a.h5 %s/b.h5 %s", folder, folder, more);
+    cr_expect_eq(r.status, status, "%s: %d %s", more, r.status, r.err);
+    expect_in(r.out, out);
+    expect_in(r.err, message);
+    run_end(&r);
+}
+
+static void write_both(const char *folder, const struct rows *a, const struct rows *b) {
+    write_rows(folder, "a.h5", a, SR_FEATURE_FLOAT);
+    write_rows(folder, "b.h5", b, SR_FEATURE_FLOAT);
+}
+
+/* Rounding of cosines must not make a dump another than itself. */
+Test(data_compare, a_dump_holds_every_gate_against_itself) {
+    char *folder = folder_begin();
+    struct rows *a = make();
+    write_both(folder, a, a);
+    expect_compared(folder, "--min-cosine 1 --max-flips 0 --max-missing 0", 0,
+                    "\nverdict            the same: every number is, as float32\n", "");
+    rows_free(a);
+    folder_end(folder);
+}
+
+Test(data_compare, rows_bad_in_both_are_the_same_only_by_their_bits) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    for (size_t i = 0; i < N_ROWS; i++)
+        a->x[i][3] = b->x[i][3] = NAN;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "\nverdict            the same: ", "");
+    expect_compared(folder, "--min-cosine -1", 1, " 700 in both (700 of them the same)\n",
+                    "0 in A alone, 0 in B alone, 700 in both");
+    b->x[9][4] = 7;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "\nverdict            differ: 1 rows have a NaN or an infinity in both ",
+                    "");
+    for (size_t i = 0; i < N_ROWS; i++)
+        b->x[i][3] = INFINITY;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "differ: 700 rows have a NaN or an infinity in both dumps and are not",
+                    "");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, what_one_dump_does_not_know_is_a_difference) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    b->small_prob[5] = b->small_prob[6] = NAN;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0,
+                    "\nsmall_prob         the same in all 698 rows that have it in both; 2 known", "");
+    expect_compared(folder, "", 0, "\nverdict            differ: 2 values of small_prob are known in one ",
+                    "");
+    expect_compared(folder, "--max-flips 1", 1, "none of 698 changes; 2 known in one only\n", "2 rows have");
+    b->bare = true;
+    write_both(folder, a, b);
+    expect_compared(folder, "--min-cosine 1", 0, "\nsmall_prob         in A only\n", "");
+    expect_compared(folder, "", 0, "\nverdict            differ: in A only: label, gold, small_prob, ", "");
+    expect_compared(folder, "--max-flips 700", 1, "", "nothing was compared");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, rows_in_one_dump_only_fail_a_gate) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    b->n = N_ROWS - 3;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "\nverdict            differ: 3 rows are in one dump only\n", "");
+    expect_compared(folder, "", 0, "\nrows_in_both       the same: every number is, as float32 of 697 rows\n",
+                    "");
+    expect_compared(folder, "--max-flips 0", 1, "", "3 rows are in A only, 0 in B only");
+    expect_compared(folder, "--min-cosine .5", 1, "", "--max-missing does not hold");
+    expect_compared(folder, "--max-missing 2", 1, "", "--max-missing does not hold");
+    expect_compared(folder, "--min-cosine 1 --max-flips 0 --max-missing 3", 0, "", "");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, weights_and_the_contract_are_compared_too) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    for (size_t i = 0; i < N_ROWS; i++)
+        a->weight[i] = b->weight[i] = 2;
+    a->model = b->model = "guard";
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "\nweight             none of 700 changes\n", "");
+    expect_compared(folder, "", 0, "\ncontract           3 keys the same, 7 unknown to both\n", "");
+    b->weight[4] = 3;
+    b->model = "another";
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "\nweight             1 of 700 change, the first is row 4 (id-4)\n", "");
+    expect_compared(folder, "", 0, "\nfeature_model      guard -> another\n", "");
+    expect_compared(folder, "", 0, "\nverdict            differ: 1 weights change\n", "");
+    expect_compared(folder, "", 0, "\nbut_contract       1 key of the contract differs\n", "");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, by_number_ids_that_do_not_agree_are_said) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    snprintf(b->id[8], 16, "stranger");
+    write_both(folder, a, b);
+    expect_compared(folder, "--by-row", 0, "\nother_ids          1 pairs ", "");
+    expect_compared(folder, "--by-row", 0, "(stranger)", "");
+    expect_compared(folder, "--by-row", 0, "differ: 1 pairs of rows have ids that are not the same\n", "");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+/* Numbers below 2^-14 are rounded to multiples of 2^-24 as float16, however short the row is. */
+Test(data_compare, rounding_of_the_smallest_float16_is_rounding) {
+    char *folder = folder_begin();
+    struct rows *a = make();
+    for (size_t i = 0; i < N_ROWS; i++)
+        for (size_t k = 0; k < N_FEATURES; k++)
+            a->x[i][k] *= 0x1p-20f;
+    write_rows(folder, "a.h5", a, SR_FEATURE_FLOAT);
+    write_rows(folder, "b.h5", a, SR_FEATURE_HALF);
+    expect_compared(folder, "", 0, "\nverdict            the same to rounding\n", "");
+    a->x[11][2] += 0x1p-20f;
+    write_rows(folder, "a.h5", a, SR_FEATURE_FLOAT);
+    expect_compared(folder, "", 0, "\nverdict            differ: ", "");
+    rows_free(a);
+    folder_end(folder);
+}
+
+/* Rows of a list of files are named as they are in theirs. */
+Test(data_compare, of_several_files_a_row_is_named_with_its_file) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    for (size_t i = 0; i < 20; i++)
+        snprintf(b->id[i], 16, "other-%zu", i);
+    b->n = 20;
+    b->small_prob[4] = .9f;
+    write_both(folder, a, b);
+    struct run r = run_program(folder, "data compare %s/a.h5,%s/b.h5 %s/a.h5", folder, folder, folder);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    expect_in(r.out, "\nonly_a             20, the first is row 700 (other-0; row 0 of ");
+    run_end(&r);
+    snprintf(b->id[7], 16, "id-3");
+    write_both(folder, a, b);
+    r = run_program(folder, "data compare %s/a.h5,%s/b.h5 %s/a.h5", folder, folder, folder);
+    cr_expect_eq(r.status, 65);
+    expect_in(r.err, "/b.h5: row 7: the id \"id-3\" is there twice, first in row 3 of ");
+    run_end(&r);
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, long_ids_keep_their_ends) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    for (size_t i = 0; i < N_ROWS; i++)
+        for (int side = 0; side < 2; side++) {
+            char **id = &(side ? b : a)->id[i];
+            sr_free(*id);
+            *id = sr_alloc(80, 1, NULL);
+            snprintf(*id, 80, "a-path-that-all-of-the-rows-have-in-common/and/more/row-%zu", i);
+        }
+    b->small_prob[431] += .4f;
+    write_both(folder, a, b);
+    expect_compared(folder, "", 0, "(a-path-that-...", "");
+    expect_compared(folder, "", 0, "/row-431)", "");
+    rows_free(a);
+    rows_free(b);
+    folder_end(folder);
+}
+
+Test(data_compare, the_number_of_threads_changes_nothing) {
+    char *folder = folder_begin();
+    struct rows *a = make(), *b = make();
+    for (size_t i = 0; i < N_ROWS; i++)
+        for (size_t k = 0; k < N_FEATURES; k++)
+            b->x[i][k] += .1f * normal(4, i * N_FEATURES + k);
+    permute(b);
+    write_both(folder, a, b);
+    struct run one = run_program(folder, "data compare %s/a.h5 %s/b.h5 --json --threads 1", folder, folder);
+    struct run three =
+        run_program(folder, "data compare %s/a.h5 %s/b.h5 --json --threads 3 --memory 0", folder, folder);
+    cr_expect_eq(one.status, 0, "%s", one.err);
+    cr_expect_str_eq(one.out, three.out);
+    run_end(&one);
+    run_end(&three);
     rows_free(a);
     rows_free(b);
     folder_end(folder);
@@ -395,6 +629,7 @@ Test(data_compare, what_cannot_be_joined_is_refused) {
     expect_failure(run_program(folder, "data compare %s %s", full, half), 65, "no dataset /id");
     expect_failure(run_program(folder, "data compare %s %s --by-row --threshold .5", half, half), 2,
                    "--model names the router");
+    expect_failure(run_program(folder, "data compare %s %s --max-flips -1", half, half), 2, "--max-flips: ");
     expect_failure(run_program(folder, "data compare %s %s", full, other), 65, "no id in common");
     expect_failure(run_program(folder, "data compare %s /nowhere.h5", half), 66, "/nowhere.h5");
     struct rows *a = make();

@@ -169,15 +169,22 @@ static const char *expected(const struct sr_option *row, char text[256]) {
     return text;
 }
 
+static void swap_letters(char *text, char from, char to) {
+    for (; *text; text++)
+        *text = *text == from ? to : *text;
+}
+
 static int set_row(struct sr_options *o, size_t i, const char *text, enum sr_origin origin,
                    struct sr_error *err) {
-    char what[256];
+    char what[256], name[64];
     if (parse(o, i, text)) {
         o->origins[i] = origin;
         return SR_OK;
     }
-    return sr_fail(err, SR_USAGE, "%s%s: '%.100s' is not %s", origin == SR_ORIGIN_FLAG ? "--" : "",
-                   o->table[i].key, text, expected(&o->table[i], what));
+    snprintf(name, sizeof name, "%s%s", origin == SR_ORIGIN_FLAG ? "--" : "", o->table[i].key);
+    if (origin == SR_ORIGIN_FLAG)
+        swap_letters(name, '_', '-');
+    return sr_fail(err, SR_USAGE, "%s: '%.100s' is not %s", name, text, expected(&o->table[i], what));
 }
 
 /* ---- tables ---- */
@@ -231,11 +238,6 @@ static size_t find(const struct sr_options *o, const char *key, size_t length) {
             return i;
     }
     return o->count;
-}
-
-static void swap_letters(char *text, char from, char to) {
-    for (; *text; text++)
-        *text = *text == from ? to : *text;
 }
 
 /* With the nearest of the keys that could have been meant. */
