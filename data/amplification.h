@@ -1,8 +1,9 @@
 /* amplification.h: how many bytes are read, or unpacked, for the rows that are wanted.
  *
- * HDF5 reads a chunk whole (one of up to the size of its cache, and every compressed one), so that rows cost
- * what their chunks hold: h5py's automatic chunks, such as 782 rows of 32 columns, hand out a row of 2,048
- * numbers from 64 chunks. Said of a file's layout alone; nothing is timed.
+ * Chunks are read whole, and those that lie side by side together (h5_chunks.c), so that rows cost what their
+ * chunks hold: h5py's automatic chunks, such as 782 rows of 32 columns, hand out a row of 2,048 numbers from
+ * 64 chunks. Strips of chunks of more than SR_STRIP_MAX are left to HDF5, which reads of an uncompressed
+ * chunk that its cache cannot hold only what is wanted. Said of a file's layout alone; nothing is timed.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,11 +12,15 @@
 
 #include "data/h5.h"
 
+#define SR_STRIP_MAX   ((double)(256 << 20)) /* bytes; as in h5_chunks.c */
+#define SR_H5CACHE_MAX ((double)(512 << 20)) /* bytes of HDF5's chunk cache; as in h5_matrix.c */
+
 struct sr_amplification {
     double chunks; /* touched for the rows, on average over all places; 0 without chunks */
     double bytes;  /* what these hold; without chunks those wanted */
     double wanted; /* bytes of the rows' values */
-    double ratio;  /* bytes / wanted, of all places together; 1 is best */
+    double ratio;  /* bytes / wanted, of all places together; 1 is best, NaN not known: rows elsewhere */
+    bool is_kept;  /* one strip has all rows, and stays in memory once it is read */
 };
 
 /* Of a dataset of rank 2, shape[0] > 0, read in bands of `band` rows (the last may be shorter) that begin at

@@ -9,22 +9,24 @@
 #include "data/set.h"
 
 #define NEEDS(name)   (1u << SR_NEED_##name)
-#define LABELS        (NEEDS(LABEL) | NEEDS(USABLE))
+#define COLUMNS       (NEEDS(USABLE) | NEEDS(READABLE))
+#define LABELS        (NEEDS(LABEL) | COLUMNS)
 #define THREE_COLUMNS (NEEDS(GOLD) | NEEDS(SMALL) | NEEDS(LARGE))
 
 const struct sr_capability sr_capabilities[SR_CAPABILITIES] = {
     {"train", "", LABELS | NEEDS(CLASSES)},
-    {"eval", "", LABELS},
-    {"sweep", "", LABELS},
+    {"eval", "", LABELS | NEEDS(KNOWN)},
+    {"sweep", "", LABELS | NEEDS(CLASSES)},
     {"infer", "", 0},
-    {"headroom", "eval --headroom", THREE_COLUMNS},
-    {"routed", "eval, sweep: how safe the two guards are with the router between them", THREE_COLUMNS},
-    {"relabel", "data label", THREE_COLUMNS},
-    {"entropy", "eval: the small guard's entropy as a baseline", NEEDS(SMALL_PROB)},
-    {"by_source", "eval: numbers of each source; data split: sources held out", NEEDS(SOURCE)},
-    {"by_group", "train, data split: twins stay on one side", NEEDS(GROUP)},
+    {"headroom", "eval --headroom", THREE_COLUMNS | NEEDS(KNOWN_THREE) | COLUMNS},
+    {"routed", "eval, sweep: how safe the two guards are with the router between them",
+     THREE_COLUMNS | NEEDS(KNOWN_THREE) | COLUMNS},
+    {"relabel", "data label", THREE_COLUMNS | NEEDS(READABLE)},
+    {"entropy", "eval: the small guard's entropy as a baseline", NEEDS(SMALL_PROB) | COLUMNS},
+    {"by_source", "eval: numbers of each source; data split: sources held out", NEEDS(SOURCE) | COLUMNS},
+    {"by_group", "train, data split: twins stay on one side", NEEDS(GROUP) | COLUMNS},
     {"by_id", "data compare, merge, drop: rows are known by their ids", NEEDS(ID)},
-    {"weights", "train: a weight for each row", NEEDS(WEIGHT)},
+    {"weights", "train: a weight for each row", NEEDS(WEIGHT) | COLUMNS},
     {"verdict_head", "data check: the small guard's probabilities follow from the features",
      NEEDS(HEAD) | NEEDS(SMALL_PROB) | NEEDS(POST)},
 };
@@ -42,6 +44,17 @@ static bool has_both_classes(const struct sr_data *d) {
     return d->label && memchr(d->label, 0, d->rows) && memchr(d->label, 1, d->rows);
 }
 
+static bool has_known_label(const struct sr_data *d) {
+    return d->label && d->unknown.label < d->rows;
+}
+
+static bool has_known_three(const struct sr_data *d) {
+    for (size_t i = 0; i < d->rows; i++)
+        if (d->gold[i] != SR_UNKNOWN && d->small_pred[i] != SR_UNKNOWN && d->large_pred[i] != SR_UNKNOWN)
+            return true;
+    return false;
+}
+
 static bool is_post_norm(const struct sr_data *d) {
     for (size_t i = 0; i < d->contract_count; i++)
         if (strcmp(d->contract[i].key, "feature_norm") == 0)
@@ -49,11 +62,16 @@ static bool is_post_norm(const struct sr_data *d) {
     return false;
 }
 
-unsigned sr_capability_lacks(const struct sr_data *d, bool labels_usable) {
+/* Who lacks a column is told of that alone, and not of what would be in it. */
+unsigned sr_capability_lacks(const struct sr_data *d, const struct sr_troubles *troubles) {
+    const bool three = d->gold && d->small_pred && d->large_pred;
     const bool has[SR_NEEDS] = {
         [SR_NEED_LABEL] = d->label,
-        [SR_NEED_USABLE] = labels_usable,
+        [SR_NEED_USABLE] = troubles->disagree == 0,
+        [SR_NEED_READABLE] = troubles->n == troubles->disagree,
+        [SR_NEED_KNOWN] = !d->label || has_known_label(d),
         [SR_NEED_CLASSES] = !d->label || has_both_classes(d),
+        [SR_NEED_KNOWN_THREE] = !three || has_known_three(d),
         [SR_NEED_GOLD] = d->gold,
         [SR_NEED_SMALL] = d->small_pred,
         [SR_NEED_LARGE] = d->large_pred,

@@ -11,7 +11,10 @@
 #define SR_NEED_LIST(X)                                                                                      \
     X(LABEL, "/label (or gold and both guards' verdicts)")                                                   \
     X(USABLE, "labels that can be used (see labels)")                                                        \
+    X(READABLE, "columns that can be used (see labels, trouble)")                                            \
+    X(KNOWN, "a row whose label is known")                                                                   \
     X(CLASSES, "rows of both classes")                                                                       \
+    X(KNOWN_THREE, "a row where gold and both verdicts are known")                                           \
     X(GOLD, "/gold")                                                                                         \
     X(SMALL, "/small_prob or /small_pred")                                                                   \
     X(LARGE, "/large_prob or /large_pred")                                                                   \
@@ -38,9 +41,8 @@ struct sr_capability {
 #define SR_CAPABILITIES 13
 extern const struct sr_capability sr_capabilities[SR_CAPABILITIES];
 
-/* What of enum sr_need d lacks, as bits; labels_usable: nothing is wrong with those it has. Of a set of one
- * dump. */
-unsigned sr_capability_lacks(const struct sr_data *d, bool labels_usable);
+/* What of enum sr_need d, a set of one dump, lacks, as bits; troubles: what opening it met. */
+unsigned sr_capability_lacks(const struct sr_data *d, const struct sr_troubles *troubles);
 
 const char *sr_need_text(enum sr_need need); /* static storage */
 

@@ -243,24 +243,29 @@ static int print(const struct sr_comparison *c, const struct compare_options *o,
     return status;
 }
 
-static int open_both(struct sr_data *d[2], const struct compare_options *o, struct sr_error *err) {
+static int open_both(struct sr_data *d[2], struct sr_troubles troubles[2], const struct compare_options *o,
+                     struct sr_error *err) {
     struct sr_data_options how = o->how;
     how.label_optional = true;
-    const int status = sr_data_open(&d[0], o->a, &how, err);
+    how.troubles = &troubles[0];
+    int status = sr_data_open(&d[0], o->a, &how, err);
+    how.troubles = &troubles[1];
     return status < 0 ? status : sr_data_open(&d[1], o->b, &how, err);
 }
 
 static int run(const struct compare_options *o, const struct sr_options *given, struct sr_error *err) {
     struct sr_data *d[2] = {NULL, NULL};
+    struct sr_troubles troubles[2] = {0};
     struct sr_comparison c = {0};
     if (!o->a || !o->b)
         return sr_fail(err, SR_USAGE, "data compare: two dumps are needed: saferoute data compare A.h5 B.h5");
     if (sr_options_given(given, "threshold") && !o->model)
         return sr_fail(err, SR_USAGE, "--threshold is of a router's decisions; --model names the router");
     sr_cpu_threads((int)o->threads);
-    int status = open_both(d, o, err);
+    int status = open_both(d, troubles, o, err);
     if (status == 0)
         status = sr_comparison_begin(&c, (const struct sr_data *const[]){d[0], d[1]}, o->by_row, err);
+    c.troubles = troubles;
     if (status == 0)
         status = compare_features(&c, o->memory, err);
     if (status == 0 && o->model)

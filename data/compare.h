@@ -116,6 +116,7 @@ struct sr_tag {
 
 struct sr_comparison {
     const struct sr_data *d[2];
+    const struct sr_troubles *troubles; /* [2], of opening them; NULL: none */
     struct sr_pairs pairs;
     bool same_width;
     struct sr_row_difference *row; /* [pairs.n], NULL where widths differ */

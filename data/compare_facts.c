@@ -10,6 +10,7 @@
 
 #include "data/compare.h"
 #include "data/contract.h"
+#include "data/dump_facts.h"
 #include "data/row_name.h"
 
 static const char *name_pair(char text[SR_ROW_NAME], const struct sr_comparison *c, size_t pair) {
@@ -264,6 +265,8 @@ static void add_tag(struct sr_facts *f, const char *key, const struct sr_compari
 
 static void add_columns(struct sr_facts *f, const struct sr_comparison *c) {
     sr_facts_section(f, "columns");
+    for (int side = 0; c->troubles && side < 2; side++)
+        sr_trouble_facts(f, side ? "trouble_b" : "trouble_a", &c->troubles[side]);
     add_prob(f, "small_prob", c, &c->small);
     add_verdict(f, "small_verdict", &c->small, "unsafe", "safe");
     add_prob(f, "large_prob", c, &c->large);

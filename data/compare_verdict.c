@@ -72,9 +72,17 @@ static enum sr_verdict verdict_of_tag(const struct sr_tag *t) {
     return in_one(t->in) || t->changed > 0 ? SR_VERDICT_DIFFER : SR_VERDICT_SAME;
 }
 
+/* Columns, of both dumps together, of which nothing can be said. */
+static size_t left_out(const struct sr_comparison *c) {
+    size_t n = 0;
+    for (int side = 0; c->troubles && side < 2; side++)
+        n += c->troubles[side].n - c->troubles[side].disagree;
+    return n;
+}
+
 enum sr_verdict sr_comparison_verdict(const struct sr_comparison *c) {
     const enum sr_verdict all[] = {
-        c->pairs.strangers > 0 ? SR_VERDICT_DIFFER : SR_VERDICT_SAME,
+        c->pairs.strangers + left_out(c) > 0 ? SR_VERDICT_DIFFER : SR_VERDICT_SAME,
         verdict_of_features(c),
         verdict_of_change(&c->label),
         verdict_of_change(&c->gold),
@@ -184,6 +192,7 @@ static void add_all_reasons(struct reasons *r, const struct sr_comparison *c) {
     add_count(r, c->source.changed, "sources change");
     add_columns(r, c, SR_IN_A);
     add_columns(r, c, SR_IN_B);
+    add_count(r, left_out(c), "columns cannot be used and were not compared");
     add_count(r, sr_comparison_missing(c), "rows are in one dump only");
 }
 

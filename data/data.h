@@ -53,6 +53,14 @@ enum sr_labels {
     SR_LABELS_DERIVED  /* gold and the verdicts, whatever /label says; a dump without is refused */
 };
 
+/* What is wrong with the columns of dumps, for those who look. */
+#define SR_TROUBLES 4
+struct sr_troubles {
+    size_t n;                              /* columns left out, and dumps whose labels disagree */
+    char text[SR_TROUBLES][SR_ERROR_TEXT]; /* of the first ones */
+    size_t disagree;                       /* of n, the latter */
+};
+
 struct sr_data_options {
     struct sr_data_names names;
     /* For scoring: only features, ids and the contract are read; every other column is NULL, and what is
@@ -62,6 +70,10 @@ struct sr_data_options {
     /* For looking at what there is, not for training: a dump with neither /label nor all it follows from is
      * not refused, but has no labels; its other columns are read. */
     bool label_optional;
+    /* For looking too: a column that cannot be used is left out and noted here, behind what is there already;
+     * stored labels that disagree with the verdicts are kept and noted; labels asked for that are not there
+     * are none. A name given must be there all the same. NULL: all that is an error. Borrowed. */
+    struct sr_troubles *troubles;
     /* A guard's verdict is unsafe from this probability on. 0: the dump's root attribute of that name, else
      * .5. One that is given recuts the verdicts from the probabilities, which must be there then, and wins
      * over _pred. Rounded to the type of the file's probabilities, as NumPy rounds a Python float. */
@@ -163,7 +175,8 @@ int sr_data_paths(char **out, const char *list, size_t *files, size_t room, stru
  * is), wrong rank, row counts that differ, labels other than 0, 1 and unknown, labels that disagree with the
  * verdicts (with the count), probabilities outside 0..1, weights below 0, zero rows, D above
  * SR_DATA_WIDTH_MAX or differing between files, contracts that differ, compressed by a filter that is not
- * installed; a threshold given for a guard whose probabilities the dump lacks. options may be NULL. */
+ * installed; a threshold given for a guard whose probabilities the dump lacks. SR_USAGE: a comma that is part
+ * of a file's name. options may be NULL. */
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);

@@ -9,6 +9,7 @@
 #include "data/dump.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "data/column.h"
 #include "data/label.h"
@@ -144,15 +145,68 @@ static int read_weights(struct sr_dump *d, const char *given, struct sr_error *e
 
 /* ---- open and close ---- */
 
-static int read_labels(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
-    int status = sr_label_read(d, options, err);
-    if (status == 0)
-        status = sr_dump_groups(d, options->names.group, err);
-    if (status == 0)
-        status = read_sources(d, options->names.source, err);
-    if (status == 0)
-        status = read_weights(d, options->names.weight, err);
+int sr_dump_forgive(const struct sr_data_options *options, int status, const struct sr_error *err) {
+    struct sr_troubles *t = options->troubles;
+    if (status != SR_DATA || !t)
+        return status;
+    if (t->n < SR_TROUBLES)
+        snprintf(t->text[t->n], sizeof t->text[0], "%s", err ? err->text : "a column cannot be used");
+    t->n++;
+    return 0;
+}
+
+/* Who forgives a column that cannot be used does not forgive a slip of the name. */
+static int check_names(const struct sr_dump *d, const struct sr_data_names *n, struct sr_error *err) {
+    const char *const given[] = {n->label,      n->gold,  n->small_prob, n->small_pred, n->large_prob,
+                                 n->large_pred, n->group, n->source,     n->weight};
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < SR_COUNT(given); i++)
+        status = sr_column_named(d, given[i], err);
     return status;
+}
+
+static int read_groups(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    const int status = sr_dump_groups(d, options->names.group, err);
+    if (status < 0) {
+        sr_free(d->group);
+        d->group = NULL;
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_sources_or_none(struct sr_dump *d, const struct sr_data_options *options,
+                                struct sr_error *err) {
+    const int status = read_sources(d, options->names.source, err);
+    if (status < 0) {
+        sr_free(d->source);
+        sr_free(d->source_list);
+        sr_free(d->source_text);
+        d->source = NULL;
+        d->source_list = d->source_text = NULL;
+        d->sources = 0;
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_weights_or_none(struct sr_dump *d, const struct sr_data_options *options,
+                                struct sr_error *err) {
+    const int status = read_weights(d, options->names.weight, err);
+    if (status < 0) {
+        sr_free(d->weight);
+        d->weight = NULL;
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_labels(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    int status = check_names(d, &options->names, err);
+    if (status == 0)
+        status = sr_label_read(d, options, err);
+    if (status == 0)
+        status = read_groups(d, options, err);
+    if (status == 0)
+        status = read_sources_or_none(d, options, err);
+    return status < 0 ? status : read_weights_or_none(d, options, err);
 }
 
 static int read_dump(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {

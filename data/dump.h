@@ -42,6 +42,10 @@ int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_op
                  struct sr_error *err);
 void sr_dump_close(struct sr_dump *dump);
 
+/* What is wrong with a column: 0, and a note, where the options say so and status is SR_DATA, else status.
+ * Whoever asks leaves the column out. */
+int sr_dump_forgive(const struct sr_data_options *options, int status, const struct sr_error *err);
+
 /* Reads dump->group, where there are groups, of a dump opened with features_only; given: the dataset's name,
  * or NULL. */
 int sr_dump_groups(struct sr_dump *dump, const char *given, struct sr_error *err);

@@ -98,12 +98,31 @@ static void add_amplification(struct sr_facts *f, const char *key, const struct 
     sr_json_set(value, "ratio", sr_json_number(a->ratio));
     sr_size_text(bytes, a->bytes);
     sr_size_text(wanted, a->wanted);
-    if (s->kind == SR_H5_CHUNKS)
-        sr_facts_add(f, key, value, "%.3g chunk%s, %s %s for %s: %.*f times as much", a->chunks,
+    if (s->kind == SR_H5_ELSEWHERE)
+        sr_facts_add(f, key, value, NULL);
+    else if (s->kind == SR_H5_CHUNKS && a->ratio != 1)
+        sr_facts_add(f, key, value, "%.3g chunk%s, %s %s for %s: %.*f times as much%s", a->chunks,
                      a->chunks == 1 ? "" : "s", bytes, s->packed ? "unpacked" : "read", wanted,
-                     a->ratio < 100 ? 2 : 0, a->ratio);
+                     a->ratio < 100 ? 2 : 0, a->ratio, a->is_kept ? ", but kept for all others" : "");
     else
         sr_facts_add(f, key, value, "%s read, which is what is wanted", wanted);
+}
+
+/* Mostly read as zeros without a word. */
+static void add_holes(struct sr_facts *f, const struct sr_h5_storage *s) {
+    char n[SR_COUNT_TEXT], all[SR_COUNT_TEXT];
+    if (*s->absent)
+        sr_facts_add(f, "missing", sr_json_string(s->absent),
+                     "%s, in which rows lie, is not there: through a virtual dataset they are read as zeros, "
+                     "through an external one not at all",
+                     s->absent);
+    else if (s->unwritten > 0 && s->kind == SR_H5_CHUNKS)
+        sr_facts_add(f, "missing", sr_json_integer((int64_t)s->unwritten),
+                     "%s of %s chunks were never written: they are read as zeros, or as the fill value",
+                     sr_count_text(n, s->unwritten), sr_count_text(all, s->pieces));
+    else if (s->unwritten > 0)
+        sr_facts_add(f, "missing", sr_json_integer(1),
+                     "the features were never written: they are read as zeros, or as the fill value");
 }
 
 static int add_storage(struct sr_facts *f, const struct sr_data *d, const char *given, struct sr_error *err) {
@@ -125,7 +144,8 @@ static int add_storage(struct sr_facts *f, const struct sr_data *d, const char *
                  sr_size_text(values, (double)d->rows * (double)d->width * (double)info.size));
     add_amplification(f, "one_row", &row, &s);
     add_amplification(f, "band_of_256", &band, &s);
-    if (band.ratio >= BAD_RATIO)
+    add_holes(f, &s);
+    if (band.ratio >= BAD_RATIO && !band.is_kept)
         sr_facts_add(f, "advice", sr_json_string("repack"),
                      "saferoute data repack: training reads bands of 256 rows, and these lie scattered");
     return 0;
@@ -153,8 +173,8 @@ static void add_use(struct sr_facts *f, const struct sr_capability *c, unsigned 
         sr_facts_add(f, c->key, value, "yes%s%s", gap, c->what);
 }
 
-static void add_uses(struct sr_facts *f, const struct sr_data *d, bool labels_usable) {
-    const unsigned lacks = sr_capability_lacks(d, labels_usable);
+static void add_uses(struct sr_facts *f, const struct sr_data *d, const struct sr_troubles *troubles) {
+    const unsigned lacks = sr_capability_lacks(d, troubles);
     sr_facts_section(f, "uses");
     for (size_t i = 0; i < SR_CAPABILITIES; i++)
         add_use(f, &sr_capabilities[i], lacks);
@@ -168,29 +188,13 @@ static void add_contract(struct sr_facts *f, const struct sr_data *d) {
         sr_facts_text(f, sr_contract_key(k), sr_contract_value(d, k));
 }
 
-/* Opens the dump as it is to be; where its labels are no use, with its other columns; where these are no use
- * either, without (*columns). trouble says what the first way met. */
-static int open_dump(struct sr_data **d, bool *columns, struct sr_error *trouble, const char *path,
-                     const struct sr_data_options *how, struct sr_error *err) {
-    struct sr_data_options options = *how;
-    options.label_optional = *columns = true;
-    *trouble = (struct sr_error){0};
-    int status = sr_data_open(d, path, &options, trouble);
-    if (status == SR_NOMEM)
-        return sr_fail(err, SR_NOMEM, "%s", trouble->text);
-    options.labels = SR_LABELS_STORED;
-    if (status < 0)
-        status = sr_data_open(d, path, &options, NULL);
-    *columns = status == 0;
-    options.features_only = true;
-    return status < 0 ? sr_data_open(d, path, &options, err) : 0;
-}
-
 int sr_dump_facts(struct sr_facts *f, const char **title, struct sr_data **d, const char *path,
                   const struct sr_data_options *how, struct sr_error *err) {
     struct sr_look l;
-    struct sr_error trouble;
-    bool columns;
+    struct sr_troubles troubles = {0};
+    struct sr_data_options options = *how;
+    options.label_optional = true;
+    options.troubles = &troubles;
     *d = NULL;
     int status = sr_look_hdf5(&l, path, err);
     if (status < 0)
@@ -202,14 +206,13 @@ int sr_dump_facts(struct sr_facts *f, const char **title, struct sr_data **d, co
         return 0;
     }
     *title = "feature dump";
-    if ((status = open_dump(d, &columns, &trouble, path, how, err)) < 0)
+    if ((status = sr_data_open(d, path, &options, err)) < 0)
         return status;
     add_rows(f, *d, &l);
     status = add_storage(f, *d, how->names.features, err);
-    sr_label_facts(f, *d, *trouble.text ? trouble.text : NULL, columns);
+    sr_label_facts(f, *d, &troubles);
     add_contract(f, *d);
-    if (columns)
-        add_uses(f, *d, !*trouble.text);
+    add_uses(f, *d, &troubles);
     return status;
 }
 

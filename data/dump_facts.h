@@ -15,8 +15,11 @@
 int sr_dump_facts(struct sr_facts *f, const char **title, struct sr_data **d, const char *path,
                   const struct sr_data_options *how, struct sr_error *err);
 
-/* Sections labels and sources. trouble: why labels cannot be used, or NULL; columns: the others were read. */
-void sr_label_facts(struct sr_facts *f, const struct sr_data *d, const char *trouble, bool columns);
+/* What is wrong with columns, a line each; nothing where all is well. */
+void sr_trouble_facts(struct sr_facts *f, const char *key, const struct sr_troubles *t);
+
+/* Sections labels and sources. */
+void sr_label_facts(struct sr_facts *f, const struct sr_data *d, const struct sr_troubles *troubles);
 
 /* Section scores. */
 void sr_score_facts(struct sr_facts *f, const struct sr_look *l);

@@ -77,7 +77,12 @@ struct sr_h5_storage {
     uint64_t chunk[SR_H5_RANK]; /* the first dimensions, the rest 1; without chunks the shape */
     char filters[64];           /* "shuffle, gzip 4" in the order of writing, cut with "..."; "" for none */
     bool packed;                /* a filter makes it smaller */
+    bool filtered;              /* there is a filter, if only a checksum */
     uint64_t bytes;             /* that it takes in the file */
+    /* Of what is read as the fill value, mostly 0, without an error. */
+    uint64_t unwritten; /* pieces that nobody wrote: chunks, or 1 of a dataset in one piece */
+    uint64_t pieces;    /* of how many; 0 where that is not known */
+    char absent[128];   /* a file, the first, that rows of a dataset elsewhere are in and that is not there */
 };
 
 /* SR_DATA if name is no dataset. */

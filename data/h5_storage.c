@@ -1,12 +1,13 @@
 /* h5_storage.c: how a dataset lies in its file: chunks, filters, bytes. See h5.h.
  *
- * Only what the file's header says is looked at; no chunk is read.
+ * Only what the file's header and its index of chunks say is looked at; no chunk is read.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data/h5.h"
 
@@ -28,6 +29,7 @@ static void filter_text(char *text, size_t size, bool *packs, hid_t create, unsi
 static void look_at_filters(struct sr_h5_storage *s, hid_t create) {
     const int n = H5Pget_nfilters(create);
     size_t used = 0;
+    s->filtered = n > 0;
     for (int i = 0; i < n; i++) {
         char text[80];
         bool packs;
@@ -52,6 +54,69 @@ static void look_at_layout(struct sr_h5_storage *s, hid_t create) {
         s->chunk[i] = chunk[i];
 }
 
+/* ---- what is not there ---- */
+
+static void count_chunks(struct sr_h5_storage *s, hid_t dataset, const struct sr_h5_info *info) {
+    hsize_t written = 0;
+    hid_t space = H5Dget_space(dataset);
+    const bool known = H5Dget_num_chunks(dataset, space, &written) >= 0;
+    H5Sclose(space);
+    uint64_t pieces = 1;
+    for (int i = 0; known && i < info->rank && i < SR_H5_RANK; i++)
+        if (s->chunk[i] == 0 ||
+            __builtin_mul_overflow(pieces, (info->shape[i] + s->chunk[i] - 1) / s->chunk[i], &pieces))
+            return;
+    s->pieces = known ? pieces : 0;
+    s->unwritten = written < s->pieces ? s->pieces - written : 0;
+}
+
+/* A source of a virtual dataset is looked for in the folder of the file, as HDF5 does; a name that is a
+ * pattern (%b) stands for any number of files and is not looked at. */
+static bool is_absent(const char *of, const char *name) {
+    char path[4096];
+    const char *slash = strrchr(of, '/');
+    if (strcmp(name, ".") == 0 || strchr(name, '%') || access(name, F_OK) == 0)
+        return false;
+    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash - of) + 1 : 0, of, name);
+    return access(path, F_OK) < 0;
+}
+
+static void look_for_sources(struct sr_h5_storage *s, const char *of, hid_t create) {
+    size_t n = 0;
+    H5Pget_virtual_count(create, &n);
+    for (size_t i = 0; i < n && !*s->absent; i++) {
+        char name[4096];
+        if (H5Pget_virtual_filename(create, i, name, sizeof name) > 0 && is_absent(of, name))
+            snprintf(s->absent, sizeof s->absent, "%.127s", name);
+    }
+}
+
+static void look_for_external(struct sr_h5_storage *s, const char *of, hid_t create) {
+    const int n = H5Pget_external_count(create);
+    for (int i = 0; i < n && !*s->absent; i++) {
+        char name[4096] = "";
+        off_t offset;
+        hsize_t size;
+        if (H5Pget_external(create, (unsigned)i, sizeof name - 1, name, &offset, &size) >= 0 &&
+            is_absent(of, name))
+            snprintf(s->absent, sizeof s->absent, "%.127s", name);
+    }
+}
+
+static void look_for_holes(struct sr_h5_storage *s, const char *of, hid_t dataset, hid_t create,
+                           const struct sr_h5_info *info) {
+    if (s->kind == SR_H5_CHUNKS) {
+        count_chunks(s, dataset, info);
+    } else if (s->kind == SR_H5_ONE_PIECE) {
+        s->pieces = 1;
+        s->unwritten = s->bytes == 0;
+    } else if (H5Pget_layout(create) == H5D_VIRTUAL) {
+        look_for_sources(s, of, create);
+    } else {
+        look_for_external(s, of, create);
+    }
+}
+
 int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err) {
     struct sr_h5_info info;
     *s = (struct sr_h5_storage){0};
@@ -68,6 +133,7 @@ int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage 
         look_at_layout(s, create);
         look_at_filters(s, create);
         s->bytes = H5Dget_storage_size(dataset);
+        look_for_holes(s, f->path, dataset, create, &info);
         H5Pclose(create);
     }
     if (dataset >= 0)

@@ -17,12 +17,35 @@
 
 /* ---- what labels follow from ---- */
 
-static int read_verdicts(struct sr_dump *d, const struct sr_data_names *n, struct sr_error *err) {
-    int status = sr_column_binary(&d->gold, d, n->gold, "gold", err);
+static int read_gold(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    const int status = sr_column_binary(&d->gold, d, options->names.gold, "gold", err);
+    if (status < 0) {
+        sr_free(d->gold);
+        d->gold = NULL;
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_guard(struct sr_guard *g, const struct sr_dump *d, const char *prob, const char *pred,
+                      const struct sr_data_options *options, struct sr_error *err) {
+    const int status = sr_guard_read(g, d, prob, pred, err);
+    if (status < 0) {
+        sr_free(g->prob);
+        sr_free(g->pred);
+        g->prob = NULL;
+        g->pred = NULL;
+        g->cut = (struct sr_cut){(double)NAN, ""};
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_verdicts(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    const struct sr_data_names *n = &options->names;
+    int status = read_gold(d, options, err);
     if (status == 0)
-        status = sr_guard_read(&d->guard[SR_SMALL], d, n->small_prob, n->small_pred, err);
+        status = read_guard(&d->guard[SR_SMALL], d, n->small_prob, n->small_pred, options, err);
     if (status == 0)
-        status = sr_guard_read(&d->guard[SR_LARGE], d, n->large_prob, n->large_pred, err);
+        status = read_guard(&d->guard[SR_LARGE], d, n->large_prob, n->large_pred, options, err);
     return status;
 }
 
@@ -78,7 +101,7 @@ static int fail_disagreement(const struct sr_dump *d, size_t count, size_t first
         d->path, count, d->rows, small, large, first, d->label[first], derive(d, first));
 }
 
-static int check_stored(struct sr_dump *d, struct sr_error *err) {
+static int check_stored(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     size_t count = 0, first = 0, compared = 0;
     for (size_t i = 0; i < d->rows; i++) {
         const uint8_t derived = derive(d, i);
@@ -89,47 +112,70 @@ static int check_stored(struct sr_dump *d, struct sr_error *err) {
             first = i;
     }
     d->label_agrees = compared > 0 && count == 0;
-    return count ? fail_disagreement(d, count, first, err) : 0;
+    if (count == 0)
+        return 0;
+    const int status = sr_dump_forgive(options, fail_disagreement(d, count, first, err), err);
+    if (status == 0)
+        options->troubles->disagree++;
+    return status;
 }
 
 /* ---- labels ---- */
 
-static int read_checked(struct sr_dump *d, const char *name, bool optional, struct sr_error *err) {
+static int read_column(struct sr_dump *d, const char *name, const struct sr_data_options *options,
+                       struct sr_error *err) {
+    const int status = sr_column_binary(&d->label, d, name, name, err);
+    if (status < 0) {
+        sr_free(d->label);
+        d->label = NULL;
+    }
+    return sr_dump_forgive(options, status, err);
+}
+
+static int read_checked(struct sr_dump *d, const char *name, const struct sr_data_options *options,
+                        struct sr_error *err) {
     if (!name && is_derivable(d))
         return derive_all(d, err);
     if (!name)
-        return optional ? 0
-                        : fail_underivable(d,
-                                           "no dataset /label (nor labels, y, target), nor all it "
-                                           "follows from; missing:",
-                                           err);
-    int status = sr_column_binary(&d->label, d, name, name, err);
-    return status == 0 && is_derivable(d) ? check_stored(d, err) : status;
+        return options->label_optional
+                   ? 0
+                   : fail_underivable(d,
+                                      "no dataset /label (nor labels, y, target), nor all it follows from; "
+                                      "missing:",
+                                      err);
+    const int status = read_column(d, name, options, err);
+    return status == 0 && d->label && is_derivable(d) ? check_stored(d, options, err) : status;
 }
 
-static int read_stored(struct sr_dump *d, const char *name, struct sr_error *err) {
+static int read_stored(struct sr_dump *d, const char *name, const struct sr_data_options *options,
+                       struct sr_error *err) {
     if (!name)
-        return sr_column_missing(d, "label", " (nor labels, y, target), which --labels=stored needs", err);
-    return sr_column_binary(&d->label, d, name, name, err);
+        return options->troubles
+                   ? 0
+                   : sr_column_missing(d, "label", " (nor labels, y, target), which --labels=stored needs",
+                                       err);
+    return read_column(d, name, options, err);
 }
 
-static int read_derived(struct sr_dump *d, const char *given, struct sr_error *err) {
-    int status = sr_column_named(d, given, err);
+static int read_derived(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    int status = sr_column_named(d, options->names.label, err);
     if (status < 0)
         return status;
-    return is_derivable(d) ? derive_all(d, err) : fail_underivable(d, "--labels=derived lacks", err);
+    if (is_derivable(d))
+        return derive_all(d, err);
+    return options->troubles ? 0 : fail_underivable(d, "--labels=derived lacks", err);
 }
 
 int sr_label_read(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
-    int status = read_verdicts(d, &options->names, err);
+    int status = read_verdicts(d, options, err);
     if (status < 0)
         return status;
     if (options->labels == SR_LABELS_DERIVED)
-        return read_derived(d, options->names.label, err);
+        return read_derived(d, options, err);
     status = sr_column_dataset(&name, d, options->names.label, sr_roles[SR_ROLE_LABEL].names, err);
     if (status < 0)
         return status;
-    return options->labels == SR_LABELS_STORED ? read_stored(d, name, err)
-                                               : read_checked(d, name, options->label_optional, err);
+    return options->labels == SR_LABELS_STORED ? read_stored(d, name, options, err)
+                                               : read_checked(d, name, options, err);
 }

@@ -6,40 +6,24 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/dump_facts.h"
+#include "data/quantile.h"
+#include "data/row_name.h"
 #include "data/set.h"
 
 #define SHOWN 5 /* rows named of each kind */
 
-/* ---- rows by name ---- */
-
-/* "17 (id-a)" or "17": behind what text holds. */
-static void name_row(char *text, size_t size, const struct sr_data *d, size_t row) {
-    const size_t used = strlen(text);
-    if (d->id)
-        snprintf(text + used, size - used, "%zu (%.36s)", row, d->id[row]);
-    else
-        snprintf(text + used, size - used, "%zu", row);
-}
-
-static struct sr_json *row_value(const struct sr_data *d, size_t row) {
-    struct sr_json *value = sr_json_object();
-    sr_json_set(value, "row", sr_json_integer((int64_t)row));
-    if (d->id)
-        sr_json_set(value, "id", sr_json_string(d->id[row]));
-    return value;
-}
-
 static void add_bad(struct sr_facts *f, const struct sr_data *d, const struct sr_scan *scan) {
-    char text[SHOWN * 64] = "", bad[SR_COUNT_TEXT];
+    char text[SHOWN * (SR_ROW_NAME + 8)] = "", name[SR_ROW_NAME], bad[SR_COUNT_TEXT];
     struct sr_json *value = sr_json_object(), *first = sr_json_array();
     for (size_t i = 0; i < scan->bad_rows && i < SHOWN; i++) {
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s", i ? ", " : ": row ");
-        name_row(text, sizeof text, d, scan->bad_row[i]);
-        sr_json_append(first, row_value(d, scan->bad_row[i]));
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? ", " : ": row ",
+                 sr_row_name(name, d, scan->bad_row[i]));
+        sr_json_append(first, sr_row_value(d, scan->bad_row[i]));
     }
     sr_json_set(value, "rows", sr_json_integer((int64_t)scan->bad_rows));
     sr_json_set(value, "first", first);
@@ -76,18 +60,17 @@ static int find_copies(uint32_t *original, size_t rows, const struct sr_scan *sc
 
 static void add_copy(char *text, size_t size, struct sr_json *list, const struct sr_data *d, size_t row,
                      size_t original) {
-    struct sr_json *value = row_value(d, row);
-    sr_json_set(value, "of", row_value(d, original));
+    struct sr_json *value = sr_row_value(d, row);
+    sr_json_set(value, "of", sr_row_value(d, original));
     sr_json_append(list, value);
-    snprintf(text + strlen(text), size - strlen(text), "%s", *text ? ", " : ": row ");
-    name_row(text, size, d, row);
-    snprintf(text + strlen(text), size - strlen(text), " of ");
-    name_row(text, size, d, original);
+    char name[SR_ROW_NAME], of[SR_ROW_NAME];
+    snprintf(text + strlen(text), size - strlen(text), "%s%s of %s", *text ? ", " : ": row ",
+             sr_row_name(name, d, row), sr_row_name(of, d, original));
 }
 
 static int add_copies(struct sr_facts *f, const struct sr_data *d, const struct sr_scan *scan,
                       struct sr_error *err) {
-    char text[SHOWN * 128] = "", count[SR_COUNT_TEXT];
+    char text[SHOWN * (2 * SR_ROW_NAME + 16)] = "", count[SR_COUNT_TEXT];
     size_t copies = 0;
     uint32_t *original = sr_alloc(d->rows, sizeof *original, err);
     const int status = original ? find_copies(original, d->rows, scan, err) : SR_NOMEM;
@@ -98,7 +81,7 @@ static int add_copies(struct sr_facts *f, const struct sr_data *d, const struct 
                 add_copy(text, sizeof text, first, d, i, original[i]);
         sr_json_set(value, "rows", sr_json_integer((int64_t)copies));
         sr_json_set(value, "first", first);
-        sr_facts_add(f, "duplicates", value, "%s with the features of an earlier row%s%s",
+        sr_facts_add(f, "duplicates", value, "%s with the features of an earlier row, as float16%s%s",
                      sr_count_text(count, copies), text, copies > SHOWN ? ", ..." : "");
     }
     sr_free(original);
@@ -106,11 +89,6 @@ static int add_copies(struct sr_facts *f, const struct sr_data *d, const struct 
 }
 
 /* ---- moments ---- */
-
-static int by_size(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
 
 static struct sr_json *range_value(double low, double high) {
     struct sr_json *value = sr_json_object();
@@ -147,16 +125,15 @@ static void add_moments(struct sr_facts *f, const struct sr_scan *scan, size_t w
 }
 
 static int add_lengths(struct sr_facts *f, const struct sr_scan *scan, size_t rows, struct sr_error *err) {
-    float *length = sr_alloc(rows, sizeof *length, err);
+    double *length = sr_alloc(rows, sizeof *length, err);
     size_t n = 0;
     if (!length)
         return SR_NOMEM;
     for (size_t i = 0; i < rows; i++)
         if (!isnan(scan->length[i]))
-            length[n++] = scan->length[i];
-    qsort(length, n, sizeof *length, by_size);
-    const double low = (double)length[0], high = (double)length[n - 1],
-                 median = ((double)length[(n - 1) / 2] + (double)length[n / 2]) / 2;
+            length[n++] = (double)scan->length[i];
+    sr_quantile_sort(length, n);
+    const double low = length[0], high = length[n - 1], median = sr_quantile(length, n, .5);
     struct sr_json *value = range_value(low, high);
     sr_json_set(value, "median", sr_json_number(median));
     sr_facts_add(f, "row_lengths", value, "%.4g to %.4g, median %.4g%s", low, high, median,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define READ_ROWS ((size_t)2048) /* rows read at once; bounds how long other readers wait */
 
@@ -241,11 +242,24 @@ static int open_set(struct sr_data *d, char *paths, const struct sr_data_options
     return status < 0 ? status : join_columns(d, err);
 }
 
+/* "a,b.h5" is two files, also where one has that name. */
+static int check_comma(const char *paths, struct sr_error *err) {
+    if (!strchr(paths, ',') || access(paths, F_OK) != 0)
+        return 0;
+    return sr_fail(
+        err, SR_USAGE,
+        "%s: a comma stands between the names of files, so this one cannot be named; rename it, or "
+        "make a link to it",
+        paths);
+}
+
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err) {
     const struct sr_data_options plain = {.features_only = false};
     char *list = NULL;
-    int status = sr_data_paths(&list, paths, NULL, 0, err);
+    int status = check_comma(paths, err);
+    if (status == 0)
+        status = sr_data_paths(&list, paths, NULL, 0, err);
     if (status < 0)
         return status;
     status = SR_NOMEM;

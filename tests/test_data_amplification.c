@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
+
 #include "data/amplification.h"
 #include "data/dump_facts.h"
 #include "tests/dump_fixture.h"
@@ -54,10 +56,37 @@ Test(data_amplification, one_piece_costs_what_is_wanted) {
     }
 }
 
+/* A chunk that HDF5's cache does not hold is not read whole, unless a filter is to be undone. */
+Test(data_amplification, of_a_huge_plain_chunk_a_part_is_read) {
+    const struct sr_h5_info info = matrix(400000, 2048, 2);
+    struct sr_h5_storage s = chunks(400000, 2048);
+    struct sr_amplification a = sr_amplification_of(&info, &s, 256);
+    cr_expect(a.ratio == 1 && !a.is_kept);
+    s.filtered = true;
+    a = sr_amplification_of(&info, &s, 256);
+    cr_expect_gt(a.ratio, 1500);
+    cr_expect_not(a.is_kept);
+}
+
+/* A strip of chunks that is kept serves all bands, if it has all rows. */
+Test(data_amplification, one_strip_with_all_rows_is_kept) {
+    const struct sr_h5_info info = matrix(20000, 2048, 2);
+    const struct sr_h5_storage one = chunks(20000, 32), two = chunks(19999, 32);
+    cr_expect(sr_amplification_of(&info, &one, 256).is_kept);
+    cr_expect_not(sr_amplification_of(&info, &two, 256).is_kept);
+}
+
+Test(data_amplification, of_rows_elsewhere_nothing_is_known) {
+    const struct sr_h5_info info = matrix(1000, 48, 2);
+    const struct sr_h5_storage s = {.kind = SR_H5_ELSEWHERE, .chunk = {1000, 48, 1, 1}};
+    cr_expect(isnan(sr_amplification_of(&info, &s, 256).ratio));
+}
+
 /* Numbers that a file may claim. */
 Test(data_amplification, a_huge_claim_is_a_number_and_takes_no_time) {
     const struct sr_h5_info info = matrix(UINT32_MAX, 65536, 8);
-    const struct sr_h5_storage s = chunks(UINT64_MAX, 1);
+    struct sr_h5_storage s = chunks(UINT64_MAX, 1);
+    s.filtered = true;
     const struct sr_amplification a = sr_amplification_of(&info, &s, 256);
     cr_expect_eq(a.chunks, 65536);
     cr_expect(a.ratio > 1e9 && a.ratio < 1e300);

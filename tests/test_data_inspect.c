@@ -76,7 +76,7 @@ Test(data_inspect, a_scan_finds_bad_rows_and_leaves_them_out) {
     char *folder = folder_begin();
     char *out = inspect(folder, "not_finite", "--scan");
     expect_in(out, "\nbad_rows           2 with a NaN or an infinity: row 3, 7\n");
-    expect_in(out, "\nduplicates         0 with the features of an earlier row\n");
+    expect_in(out, "\nduplicates         0 with the features of an earlier row, as float16\n");
     expect_in(out, "\nconstant_columns   0\n");
     expect_in(out, "\nscanned            in ");
     sr_free(out);
@@ -99,6 +99,8 @@ Test(data_inspect, without_labels_it_says_what_they_need) {
 Test(data_inspect, wrong_usage_and_files_are_refused) {
     char *folder = folder_begin(), path[2048];
     expect_failure(run_program(folder, "data inspect"), 2, "which dump?");
+    expect_failure(run_program(folder, "data inspect %s --weight nosuch", fixture_paths(path, "half")), 65,
+                   "no dataset /nosuch");
     expect_failure(run_program(folder, "data inspect /nowhere.h5"), 66, "/nowhere.h5");
     expect_failure(run_program(folder, "data inspect %s", fixture_paths(path, "bad_truncated")), 65,
                    "bad_truncated.h5");
@@ -106,5 +108,9 @@ Test(data_inspect, wrong_usage_and_files_are_refused) {
                    "no features");
     expect_failure(run_program(folder, "data inspect %s", fixture_paths(path, "bad_filter")), 65,
                    "not installed");
+    char comma[256];
+    snprintf(comma, sizeof comma, "%s/a,b.h5", folder);
+    cr_assert_eq(symlink(fixture_paths(path, "half"), comma), 0);
+    expect_failure(run_program(folder, "data inspect %s", comma), 2, "a comma stands between the names");
     folder_end(folder);
 }

@@ -84,6 +84,11 @@ void sr_facts_hush(struct sr_facts *f) {
         f->fact[f->n - 1].quiet = true;
 }
 
+void sr_facts_screen_only(struct sr_facts *f) {
+    if (f->n > 0)
+        f->fact[f->n - 1].no_json = true;
+}
+
 void sr_facts_free(struct sr_facts *f) {
     for (size_t i = 0; i < f->n; i++) {
         sr_free(f->fact[i].key);
@@ -210,17 +215,23 @@ static struct sr_json *value_copy(const struct sr_json *value) {
     return copy;
 }
 
+/* Keys may be long: those of what differs are names from files. */
+static void set_fact(struct sr_json *section, const struct sr_fact *fact) {
+    const size_t size = strlen(fact->key) + 1;
+    char *key = sr_alloc(size, 1, NULL);
+    if (key)
+        sr_json_set(section, sr_utf8_clean(key, size, fact->key), value_copy(fact->value));
+    sr_free(key);
+}
+
 void sr_facts_json(struct sr_json *to, const struct sr_facts *f) {
     for (size_t i = 0; i < f->n; i++) {
         if (!begins_section(f, i))
             continue;
         struct sr_json *section = sr_json_object();
-        for (size_t k = i; k < f->n; k++) {
-            char key[256];
-            if (strcmp(f->fact[k].section, f->fact[i].section) == 0)
-                sr_json_set(section, sr_utf8_clean(key, sizeof key, f->fact[k].key),
-                            value_copy(f->fact[k].value));
-        }
+        for (size_t k = i; k < f->n; k++)
+            if (!f->fact[k].no_json && strcmp(f->fact[k].section, f->fact[i].section) == 0)
+                set_fact(section, &f->fact[k]);
         sr_json_set(to, f->fact[i].section, section);
     }
 }

@@ -26,7 +26,8 @@ struct sr_fact {
     const char *section; /* static storage */
     char *key, *text;    /* text NULL: unknown */
     struct sr_json *value;
-    bool quiet; /* not on the screen */
+    bool quiet;   /* not on the screen */
+    bool no_json; /* on the screen only */
 };
 
 struct sr_facts {
@@ -51,6 +52,9 @@ void sr_facts_count(struct sr_facts *f, const char *key, uint64_t n);
 /* The last one made is in JSON and is compared, but is not worth a line on the screen. */
 void sr_facts_hush(struct sr_facts *f);
 
+/* The last one made is not in JSON, where a list has what it says. */
+void sr_facts_screen_only(struct sr_facts *f);
+
 void sr_facts_free(struct sr_facts *f);
 
 /* "13,319" into text. Returns text. */
@@ -60,7 +64,7 @@ const char *sr_count_text(char text[SR_COUNT_TEXT], uint64_t n);
 /* Lines of at most SR_HELP_WIDTH columns where words allow it; the sections behind a blank line each. */
 void sr_facts_print(FILE *to, const struct sr_facts *f);
 
-/* Sets one object a section. */
+/* Sets one object a section; every byte of a key that is no UTF-8 becomes '?'. */
 void sr_facts_json(struct sr_json *to, const struct sr_facts *f);
 
 /* Adds to `out` every fact whose text is not the same in a and b, or that one of them lacks. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """data inspect and data compare against h5py and NumPy: layouts as h5py makes them, moments, rates, cosines."""
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -79,11 +80,13 @@ def test_read_amplification_is_that_of_the_chunks(inspect, features, tmp_path, n
         row = touched(dataset, ROWS // 2, 1)
         bands = [touched(dataset, first, min(BAND, ROWS - first)) for first in range(0, ROWS, BAND)]
         wanted = ROWS * WIDTH * dataset.dtype.itemsize
+        dataset_rows = dataset.shape[0]
     assert (said["one_row"]["chunks"], said["one_row"]["bytes"]) == row
     assert said["one_row"]["wanted"] == WIDTH * 2
     assert said["band_of_256"]["chunks"] == pytest.approx(np.mean([c for c, _ in bands]))
     assert said["band_of_256"]["ratio"] == pytest.approx(sum(b for _, b in bands) / wanted)
-    assert ("advice" in said) == (said["band_of_256"]["ratio"] >= 2)
+    # The reader keeps one strip of chunks: where that has all rows nothing is read twice.
+    assert ("advice" in said) == (said["band_of_256"]["ratio"] >= 2 and dataset_rows > said["chunk"][0])
 
 
 def test_filters_are_named(inspect, features, tmp_path):
@@ -129,18 +132,86 @@ def test_rates_and_accuracies_are_those_of_the_columns(inspect, features, tmp_pa
     assert said["labels"]["small_accuracy"] == pytest.approx((small == gold).mean(), rel=1e-12)
     for s in range(3):
         mine = of["source"] == f"source-{s}".encode()
-        got = said["sources"][f"source-{s}"]
+        got = {one["name"]: one for one in said["sources"]["list"]}[f"source-{s}"]
         assert (got["rows"], got["positives"]) == (mine.sum(), label[mine].sum())
         assert got["unsafe"] == pytest.approx(gold[mine].mean(), rel=1e-12)
         assert got["small_accuracy"] == pytest.approx((small == gold)[mine].mean(), rel=1e-12)
         assert got["large_accuracy"] == pytest.approx((large == gold)[mine].mean(), rel=1e-12)
 
 
-def test_of_many_sources_the_first_are_told(inspect, features, tmp_path):
-    of = columns(ROWS, 5) | {"source": np.array([f"s{i % 30}" for i in range(ROWS)], dtype="S")}
-    said = inspect(write(tmp_path / "d.h5", features, of))["sources"]
-    assert len(said) == 25 and said["..."] == 6
-    assert said["s23"]["rows"] == ROWS // 30 and "s24" not in said
+def test_all_sources_are_told_by_size(inspect, saferoute, features, tmp_path):
+    long = "x" * 300
+    names = [f"s{i % 27}" for i in range(ROWS - 40)] + [long + "a"] * 20 + [long + "b"] * 19 + ["..."]
+    of = columns(ROWS, 5) | {"source": np.array(names, dtype="S")}
+    path = write(tmp_path / "d.h5", features, of)
+    said = inspect(path)["sources"]["list"]
+    assert [one["rows"] for one in said] == sorted((names.count(n) for n in set(names)), reverse=True)
+    assert {one["name"]: one["rows"] for one in said} == {n: names.count(n) for n in set(names)}
+    assert "and 6 smaller ones" in saferoute("data", "inspect", path)
+
+
+# What is wrong with a dump, and what cannot be done with it for that. None: the column is not there.
+USES = {
+    "whole": ({}, set()),
+    "unknown_labels": ({"label": np.full(ROWS, -1, "i1"), "gold": None}, {"train", "eval", "sweep", "headroom", "label"}),
+    "one_class": ({"label": np.zeros(ROWS, "i1"), "gold": None}, {"train", "sweep", "headroom", "label"}),
+    "unknown_gold": ({"gold": np.full(ROWS, -1, "i1")}, {"train", "eval", "sweep", "headroom"}),
+    "disagreeing": ({"label": np.arange(ROWS) % 2}, {"train", "eval", "sweep", "headroom"}),
+    "bad_weight": ({"weight": np.full(ROWS, -1.0)}, {"train", "eval", "sweep", "headroom", "label"}),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_uses_are_what_the_commands_say(inspect, program, saferoute, features, tmp_path, name):
+    plain = write(tmp_path / "plain.h5", features, columns(ROWS, 5))
+    saferoute("train", "--train", plain, "--val-fraction", "0.3", "--out", tmp_path / "run", "--epochs", 1, "--hidden", 4)
+    model = tmp_path / "run" / "best.safetensors"
+    change, refused = USES[name]
+    of = {k: v for k, v in (columns(ROWS, 5) | change).items() if v is not None}
+    path = write(tmp_path / "d.h5", features, of)
+    commands = {
+        "train": ["train", "--train", path, "--val-fraction", "0.3", "--out", tmp_path / "again", "--epochs", 1, "--hidden", 4],
+        "eval": ["eval", "--model", model, "--data", path],
+        "sweep": ["sweep", "--model", model, "--data", path, "--rule", "f1"],
+        "infer": ["infer", "--model", model, "--data", path, "--out", tmp_path / "o.csv"],
+        "headroom": ["eval", "--data", path, "--headroom"],
+        "label": ["data", "label", path, "--out", tmp_path / "labelled.h5"],
+    }
+    uses = inspect(path)["uses"]
+    for use, arguments in commands.items():
+        usable = uses["relabel" if use == "label" else use]["usable"]
+        done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
+        assert usable == (use not in refused), use
+        if name == "unknown_labels" and use == "eval" or name == "unknown_gold" and use == "eval":
+            assert "0 labelled" in done.stdout  # there is nothing to say, which is no failure
+        else:
+            assert done.returncode == (0 if usable else 65), (use, done.stderr)
+
+
+def test_rows_that_are_not_there_are_told(inspect, tmp_path):
+    of = columns(ROWS, 5)
+    with h5py.File(tmp_path / "holes.h5", "w") as f:
+        f.create_dataset("features", (ROWS, WIDTH), "f2", chunks=(100, WIDTH), compression="gzip")[:450] = 1
+        f.update(of)
+    assert inspect(tmp_path / "holes.h5")["storage"]["missing"] == 10
+    with h5py.File(tmp_path / "never.h5", "w") as f:
+        f.create_dataset("features", (ROWS, WIDTH), "f2")
+        f.update(of)
+    assert inspect(tmp_path / "never.h5")["storage"]["missing"] == 1
+    layout = h5py.VirtualLayout((ROWS, WIDTH), "f2")
+    layout[:] = h5py.VirtualSource("source.h5", "x", (ROWS, WIDTH))
+    with h5py.File(tmp_path / "virtual.h5", "w") as f:
+        f.create_virtual_dataset("features", layout)
+        f.update(of)
+    said = inspect(tmp_path / "virtual.h5")["storage"]
+    assert said["missing"] == "source.h5" and said["band_of_256"]["ratio"] is None
+    with h5py.File(tmp_path / "source.h5", "w") as f:
+        f["x"] = np.ones((ROWS, WIDTH), "f2")
+    assert "missing" not in inspect(tmp_path / "virtual.h5")["storage"]
+    with h5py.File(tmp_path / "external.h5", "w") as f:
+        f.create_dataset("features", (ROWS, WIDTH), "f2", external=[("values.bin", 0, ROWS * WIDTH * 2)])
+        f.update(of)
+    assert inspect(tmp_path / "external.h5")["storage"]["missing"] == "values.bin"
 
 
 def test_uses_follow_from_the_columns(inspect, features, tmp_path):
@@ -194,3 +265,22 @@ def test_a_scaled_version_is_called_one(compare, features, tmp_path, scale):
     said = compare(*files)
     assert said["features"]["scale"] == scale
     assert said["verdict"]["verdict"] == ("same" if scale == "same" else "differ")
+
+
+@pytest.mark.parametrize("labels", ["checked", "stored", "derived"])
+def test_labels_that_disagree_or_are_not_there_are_compared_all_the_same(compare, features, tmp_path, labels):
+    of = columns(ROWS, 5)
+    bare = write(tmp_path / "bare.h5", features, {"id": of["id"]})
+    apart = write(tmp_path / "apart.h5", features, of | {"label": np.arange(ROWS) % 2})
+    said = compare(bare, apart, "--labels", labels)
+    assert said["features"]["largest_difference"]["value"] == 0
+    assert said["columns"]["label"] is None and "label" in said["verdict"]["reasons"][0]
+    assert ("disagree with gold" in "".join(said["columns"]["trouble_b"])) == (labels == "checked")
+    assert said["columns"]["trouble_a"] == []
+
+
+def test_a_column_that_cannot_be_used_is_not_called_the_same(compare, features, tmp_path):
+    path = write(tmp_path / "d.h5", features, columns(ROWS, 5) | {"weight": np.full(ROWS, -1.0)})
+    said = compare(path, path)["verdict"]
+    assert said["verdict"] == "differ" and said["reasons"] == ["2 columns cannot be used and were not compared"]
+    assert compare(path, path)["columns"]["small_prob"]["rows"] == ROWS
