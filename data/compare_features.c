@@ -18,7 +18,7 @@
 #include "data/set.h"
 
 #define WINDOW_MIN SR_BAND_ROWS       /* rows of the second dump, however little memory there is */
-#define RUN_ROWS   (8 * SR_BAND_ROWS) /* rows of the first dump at a time */
+#define RUN_BYTES  ((size_t)32 << 20) /* of the first dump at a time, if these are WINDOW_MIN rows */
 #define GAP        SR_BAND_ROWS       /* so many rows without partners are not read along */
 #define BLOCK      512                /* features converted at a time: they stay in the first-level cache */
 #define SAMPLE     ((size_t)64)       /* pairs whose rows are held against others */
@@ -28,11 +28,12 @@ struct comparing {
     const struct sr_data *a, *b;
     struct sr_row_difference *out;
     size_t room;           /* rows of a window */
+    size_t run;            /* rows of a run, at most */
     uint32_t *order;       /* [p->n]: pairs, window by window, in each as they were */
     size_t *begin;         /* [windows + 1]: where each begins in order */
     size_t first;          /* first row of b in memory */
     unsigned char *window; /* [room] rows of b, as they are in the file */
-    unsigned char *raw;    /* [RUN_ROWS] rows of a, as they are in the file */
+    unsigned char *raw;    /* [run] rows of a, as they are in the file */
     float *sample[2];      /* [samples, width] rows of a and of their partners */
     size_t samples;
     size_t done; /* pairs */
@@ -113,7 +114,7 @@ static struct sr_row_difference compare_rows(const struct comparing *c, const un
 static size_t run_of(const struct comparing *c, const uint32_t *order, size_t n) {
     const uint32_t *row = c->p->row[0];
     size_t i = 1;
-    while (i < n && row[order[i]] - row[order[0]] < RUN_ROWS && row[order[i]] - row[order[i - 1]] < GAP)
+    while (i < n && row[order[i]] - row[order[0]] < c->run && row[order[i]] - row[order[i - 1]] < GAP)
         i++;
     return i;
 }
@@ -212,7 +213,7 @@ static int allocate(struct comparing *c, size_t windows, struct sr_error *err) {
     c->order = sr_alloc(c->p->n, sizeof *c->order, err);
     c->begin = sr_alloc(windows + 1, sizeof *c->begin, err);
     c->window = sr_alloc(c->room, c->b->in->row_bytes, err);
-    c->raw = sr_alloc(RUN_ROWS, c->a->in->row_bytes, err);
+    c->raw = sr_alloc(c->run, c->a->in->row_bytes, err);
     for (int side = 0; side < 2; side++)
         c->sample[side] = sr_alloc(c->samples * sizeof(float), width, err);
     return c->order && c->begin && c->window && c->raw && c->sample[0] && c->sample[1] ? 0 : SR_NOMEM;
@@ -225,11 +226,14 @@ int sr_compare_features(struct sr_row_difference *out, double *unrelated, const 
     size_t room = memory / d[1]->in->row_bytes;
     room = room < WINDOW_MIN ? WINDOW_MIN : room;
     room = room < rows ? room : rows;
+    size_t run = RUN_BYTES / d[0]->in->row_bytes;
+    run = run < WINDOW_MIN ? WINDOW_MIN : run;
     struct comparing c = {.p = p,
                           .a = d[0],
                           .b = d[1],
                           .out = out,
                           .room = room,
+                          .run = run < d[0]->rows ? run : d[0]->rows,
                           .samples = p->n < SAMPLE ? p->n : SAMPLE,
                           .progress = progress,
                           .user = user};

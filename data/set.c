@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_ROWS ((size_t)2048) /* rows read at once; bounds how long other readers wait */
+#define READ_BYTES ((size_t)32 << 20) /* read at once; bounds how long other readers wait */
 
 /* ---- files ---- */
 
@@ -373,12 +373,13 @@ static struct sr_h5_matrix *features_of(const struct sr_data *d, size_t file) {
 }
 
 int sr_set_read(const struct sr_data *d, void *out, size_t first, size_t rows, struct sr_error *err) {
+    const size_t most = d->in->row_bytes < READ_BYTES ? READ_BYTES / d->in->row_bytes : 1;
     int status = 0;
     unsigned char *to = out;
     while (status == 0 && rows > 0) {
         size_t f = sr_data_file(d, first), n = d->in->first[f + 1] - first;
         n = n < rows ? n : rows;
-        n = n < READ_ROWS ? n : READ_ROWS;
+        n = n < most ? n : most;
         status = sr_h5_matrix_read(features_of(d, f), to, first - d->in->first[f], n, d->in->type, err);
         to += n * d->in->row_bytes;
         first += n;
