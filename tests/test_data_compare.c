@@ -317,6 +317,12 @@ Test(data_compare, decisions_that_flip_are_those_of_the_router) {
     cr_expect_float_eq(number(o, "router.prob.largest.value"), largest, 1e-7);
     cr_expect_eq(number(o, "verdict.flips"), (double)(to_large + to_small));
     sr_json_free(o);
+    struct run r = run_program(folder, "data compare %s/a.h5 %s/b.h5 %s", folder, folder, more);
+    expect_in(r.out, "\nthreshold          0.5 (given)\n");
+    run_end(&r);
+    r = run_program(folder, "data compare %s/a.h5 %s/b.h5 --model %s", folder, folder, weights);
+    expect_in(r.out, "\nthreshold          0.6 (the weights have none: the default)\n");
+    run_end(&r);
     network_end(&n);
     rows_free(a);
     rows_free(b);

@@ -32,6 +32,8 @@ Test(data_inspect, says_what_inspect_says) {
     cr_expect_eq(one.status, 0);
     cr_expect_eq(other.status, 0);
     cr_expect_str_eq(one.out, other.out);
+    expect_in(one.out, "\nlarge_accuracy ");
+    expect_in(one.out, "\nheadroom           yes  eval --headroom\n");
     run_end(&one);
     run_end(&other);
     folder_end(folder);
@@ -80,6 +82,28 @@ Test(data_inspect, a_scan_finds_bad_rows_and_leaves_them_out) {
     expect_in(out, "\nconstant_columns   0\n");
     expect_in(out, "\nscanned            in ");
     sr_free(out);
+    folder_end(folder);
+}
+
+/* But for how long it took. */
+Test(data_inspect, the_number_of_threads_changes_nothing) {
+    char *folder = folder_begin(), path[64], *said[2];
+    make_synth(path, 3000, 40, 5);
+    for (int i = 0; i < 2; i++) {
+        setenv("OMP_NUM_THREADS", i ? "3" : "1", 1);
+        struct run r = run_program(folder, "data inspect %s --scan", path);
+        cr_assert_eq(r.status, 0, "%s", r.err);
+        char *time = strstr(r.out, "\nscanned ");
+        cr_assert_not_null(time);
+        *time = '\0';
+        said[i] = sr_strdup(r.out, NULL);
+        run_end(&r);
+    }
+    expect_in(said[0], "\ndata_id ");
+    cr_expect_str_eq(said[0], said[1]);
+    sr_free(said[0]);
+    sr_free(said[1]);
+    unlink(path);
     folder_end(folder);
 }
 
