@@ -32,7 +32,7 @@ static const struct sr_option table[] = {
     {"by_row", SR_OPTION_SWITCH, offsetof(struct compare_options, by_row),
      .help = "join rows by their number, not by /id"},
     {"min_cosine", SR_OPTION_REAL, offsetof(struct compare_options, min_cosine), .min = -1, .max = 1,
-     .metavar = "C", .help = "status 1 if a row's cosine is below C, or a row or all rows have none"},
+     .metavar = "C", .help = "status 1 if a row's cosine is below C, or a row has none (NaN, infinity)"},
     {"max_flips", SR_OPTION_INTEGER, offsetof(struct compare_options, max_flips), .max = UINT32_MAX,
      .metavar = "N",
      .help = "status 1 if more than N rows have another label, guard's verdict or router's decision, or one "
