@@ -41,5 +41,5 @@ struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
     if (strip > SR_STRIP_MAX && chunk > SR_H5CACHE_MAX && !storage->filtered)
         return (struct sr_amplification){chunks, wanted, wanted, 1, false};
     return (struct sr_amplification){chunks, chunks * chunk, wanted, chunks * chunk / wanted,
-                                     storage->chunk[0] >= rows && strip <= SR_STRIP_MAX};
+                                     storage->chunk[0] >= rows && strip <= SR_H5CACHE_MAX};
 }

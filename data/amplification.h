@@ -12,7 +12,7 @@
 
 #include "data/h5.h"
 
-#define SR_STRIP_MAX   ((double)(256 << 20)) /* bytes; as in h5_chunks.c */
+#define SR_STRIP_MAX   ((double)(64 << 20))  /* bytes; as in h5_chunks.c */
 #define SR_H5CACHE_MAX ((double)(512 << 20)) /* bytes of HDF5's chunk cache; as in h5_matrix.c */
 
 struct sr_amplification {
@@ -20,7 +20,7 @@ struct sr_amplification {
     double bytes;  /* what these hold; without chunks those wanted */
     double wanted; /* bytes of the rows' values */
     double ratio;  /* bytes / wanted, of all places together; 1 is best, NaN not known: rows elsewhere */
-    bool is_kept;  /* one strip has all rows, and stays in memory once it is read */
+    bool is_kept;  /* one strip has all rows, and stays in memory, ours or that of HDF5's cache */
 };
 
 /* Of a dataset of rank 2, shape[0] > 0, read in bands of `band` rows (the last may be shorter) that begin at
