@@ -38,8 +38,8 @@ struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
     const double chunk = (double)storage->chunk[0] * (double)storage->chunk[1] * item,
                  chunks = (double)across * chunk_rows(rows, storage->chunk[0], n) / bands,
                  strip = (double)across * chunk;
-    if (strip > SR_STRIP_MAX && chunk > SR_H5CACHE_MAX && !storage->filtered)
+    if (strip > (double)SR_H5_STRIP_MAX && chunk > (double)SR_H5_CACHE_MAX && !storage->filtered)
         return (struct sr_amplification){chunks, wanted, wanted, 1, false};
     return (struct sr_amplification){chunks, chunks * chunk, wanted, chunks * chunk / wanted,
-                                     storage->chunk[0] >= rows && strip <= SR_H5CACHE_MAX};
+                                     storage->chunk[0] >= rows && strip <= (double)SR_H5_CACHE_MAX};
 }

@@ -2,7 +2,7 @@
  *
  * Chunks are read whole, and those that lie side by side together (h5_chunks.c), so that rows cost what their
  * chunks hold: h5py's automatic chunks, such as 782 rows of 32 columns, hand out a row of 2,048 numbers from
- * 64 chunks. Strips of chunks of more than SR_STRIP_MAX are left to HDF5, which reads of an uncompressed
+ * 64 chunks. Strips of chunks of more than SR_H5_STRIP_MAX are left to HDF5, which reads of an uncompressed
  * chunk that its cache cannot hold only what is wanted. Said of a file's layout alone; nothing is timed.
  *
  * SPDX-License-Identifier: MIT
@@ -11,9 +11,6 @@
 #define SR_AMPLIFICATION_H
 
 #include "data/h5.h"
-
-#define SR_STRIP_MAX   ((double)(64 << 20))  /* bytes; as in h5_chunks.c */
-#define SR_H5CACHE_MAX ((double)(512 << 20)) /* bytes of HDF5's chunk cache; as in h5_matrix.c */
 
 struct sr_amplification {
     double chunks; /* touched for the rows, on average over all places; 0 without chunks */

@@ -131,6 +131,10 @@ int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *
 
 struct sr_h5_matrix;
 
+#define SR_H5_STRIP_MAX                                                                                      \
+    ((size_t)64 << 20) /* bytes of a row of chunks that we unpack; beyond that HDF5 does */
+#define SR_H5_CACHE_MAX ((size_t)512 << 20) /* bytes of HDF5's chunk cache, where HDF5 reads */
+
 /* type: how values of the file are read (the caller has looked at the kind). SR_DATA: a filter that is not
  * installed; rows said to lie behind the end of the file. */
 int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,

@@ -23,7 +23,6 @@
 
 #include "data/chunk.h"
 
-#define STRIP_MAX   ((size_t)64 << 20) /* bytes of a strip that is kept; HDF5 would keep two of them */
 #define WORKERS_MAX ((size_t)64 << 20) /* bytes that all workers have together */
 #define PLACES_MAX  ((size_t)16384)    /* chunks whose places are asked for: 2 s of asking in all */
 #define NO_STRIP    SIZE_MAX
@@ -106,7 +105,7 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
         c->width = shape[1];
         c->row_bytes = c->width * size;
         ours = !__builtin_mul_overflow(c->across * size, chunk[1], &bytes) &&
-               !__builtin_mul_overflow(bytes, chunk[0], &bytes) && bytes <= STRIP_MAX &&
+               !__builtin_mul_overflow(bytes, chunk[0], &bytes) && bytes <= SR_H5_STRIP_MAX &&
                filters_are_ours(&c->form, create);
         c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
     }

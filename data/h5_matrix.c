@@ -6,7 +6,7 @@
  *   - Chunks are read raw and unpacked by ourselves (h5_chunks.c).
  *   - HDF5 reads: float64, filters of others, virtual and external datasets, rows nobody wrote. Its chunk
  *     cache holds the two strips of chunks a block can straddle, so that reading on unpacks each chunk once;
- *     chunks of strips larger than CACHE_MAX are unpacked again for each block that touches them.
+ *     chunks of strips larger than SR_H5_CACHE_MAX are unpacked again for each block that touches them.
  * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
  *
  * SPDX-License-Identifier: MIT
@@ -22,7 +22,6 @@
 
 #include "data/h5_chunks.h"
 
-#define CACHE_MAX   ((size_t)512 << 20)
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
 #define PIECE ((size_t)512 << 10) /* bytes a thread reads at once; a page cache gives them in 50 us */
@@ -116,12 +115,12 @@ static size_t cache_bytes(hid_t dataset) {
         const hsize_t across = (shape[1] + chunk[1] - 1) / chunk[1];
         if (__builtin_mul_overflow(2 * across * chunk[1], chunk[0], &bytes) ||
             __builtin_mul_overflow(bytes, H5Tget_size(type), &bytes))
-            bytes = CACHE_MAX;
+            bytes = SR_H5_CACHE_MAX;
     }
     H5Tclose(type);
     H5Sclose(space);
     H5Pclose(create);
-    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
+    return bytes < SR_H5_CACHE_MAX ? bytes : SR_H5_CACHE_MAX;
 }
 
 /* HDF5 reads the dataset: opens it again, with a chunk cache. */
