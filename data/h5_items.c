@@ -14,8 +14,7 @@
 #include "data/h5_copy.h"
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
-#define CACHE_MAX     ((size_t)512 << 20)
-#define CACHE_SLOTS   12289 /* a prime, far above the chunks held */
+#define CACHE_SLOTS   12289             /* a prime, far above the chunks held */
 
 struct sr_h5_items {
     hid_t dataset, space, type; /* type: of memory and of the file */
@@ -106,12 +105,12 @@ static size_t chunk_row_bytes(hid_t dataset) {
         bool fits = multiply(&bytes, chunk[0]);
         for (int i = 1; i < rank; i++)
             fits = fits && multiply(&bytes, (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i]);
-        bytes = fits ? bytes : CACHE_MAX;
+        bytes = fits ? bytes : SR_H5_CACHE_MAX;
     }
     H5Tclose(type);
     H5Sclose(space);
     H5Pclose(create);
-    return bytes < CACHE_MAX ? bytes : CACHE_MAX;
+    return bytes < SR_H5_CACHE_MAX ? bytes : SR_H5_CACHE_MAX;
 }
 
 static hid_t open_cached(const struct sr_h5 *f, const char *name) {

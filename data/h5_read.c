@@ -11,7 +11,6 @@
 
 #include "data/h5.h"
 
-#define CACHE_MAX   ((size_t)512 << 20)
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
@@ -109,7 +108,7 @@ static hid_t open_cached(const struct sr_h5 *f, const char *name, size_t item) {
     const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS), plain = H5Dopen2(f->id, name, H5P_DEFAULT),
                 create = H5Dget_create_plist(plain);
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 1, &chunk) == 1 &&
-        chunk < CACHE_MAX / item && chunk * item > CACHE_DEFAULT)
+        chunk < SR_H5_CACHE_MAX / item && chunk * item > CACHE_DEFAULT)
         H5Pset_chunk_cache(access_list, CACHE_SLOTS, (size_t)chunk * item, 1.0);
     H5Pclose(create);
     H5Dclose(plain);
