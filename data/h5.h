@@ -218,6 +218,10 @@ void sr_h5_unlock(void);
 /* The type that features of that kind have in a file, a new handle. */
 int64_t sr_h5_feature_type(enum sr_feature type);
 
+/* A filter of the dataset (its handle) that this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not
+ * at the first read: SR_DATA. where: "file.h5: /name". */
+int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err);
+
 /* sr_fail with HDF5's innermost reason behind the message. Call before anything else enters HDF5. */
 int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

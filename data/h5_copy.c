@@ -15,6 +15,7 @@
 
 struct look {
     const struct sr_h5 *file;
+    haddr_t root;
     const char *member; /* of the root; the objects looked at are it and what is below */
     size_t rows;
     bool some;
@@ -81,6 +82,32 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
     return l->status;
 }
 
+static int fail_elsewhere(const struct look *l, const char *name, const char *kind) {
+    return sr_fail(l->err, SR_DATA,
+                   "%s: /%s is %s dataset: its values lie in other files, and where one of them is not there "
+                   "zeros are read in its place; put the values into this file first (h5py, with all files "
+                   "there: v = f[name][...]; del f[name]; f[name] = v)",
+                   l->file->path, name, kind);
+}
+
+static int look_at_storage(struct look *l, hid_t dataset, const char *name) {
+    const hid_t create = H5Dget_create_plist(dataset);
+    if (H5Pget_layout(create) == H5D_VIRTUAL)
+        l->status = fail_elsewhere(l, name, "a virtual");
+    else if (H5Pget_external_count(create) > 0)
+        l->status = fail_elsewhere(l, name, "an external");
+    H5Pclose(create);
+    return l->status;
+}
+
+/* Chunks of a column are unpacked; those of what is copied whole are not. */
+static int look_at_filters(struct look *l, hid_t dataset, const char *name) {
+    char where[512];
+    snprintf(where, sizeof where, "%.250s: /%.250s", l->file->path, name);
+    l->status = sr_h5_check_filters(dataset, where, l->err);
+    return l->status;
+}
+
 static hsize_t first_dimension(hid_t dataset) {
     hsize_t shape[H5S_MAX_RANK] = {0};
     const hid_t space = H5Dget_space(dataset);
@@ -90,10 +117,13 @@ static hsize_t first_dimension(hid_t dataset) {
 }
 
 static int look_at_dataset(struct look *l, hid_t dataset, const char *name, bool inside) {
+    const bool by_rows = first_dimension(dataset) == l->rows;
     const hid_t type = H5Dget_type(dataset);
     if (has_reference(type))
         l->status = fail_reference(l, "the type", name);
-    else if (inside && l->some && first_dimension(dataset) == l->rows)
+    else if (look_at_storage(l, dataset, name) < 0 || (by_rows && look_at_filters(l, dataset, name) < 0))
+        ;
+    else if (inside && l->some && by_rows)
         l->status =
             sr_fail(l->err, SR_DATA,
                     "%s: /%s has %zu rows as the features have, but lies in a group; whether they are "
@@ -108,6 +138,13 @@ static herr_t look_at_object(hid_t member, const char *name, const H5O_info_t *i
     char path[256];
     const bool inside = strcmp(name, ".") != 0;
     snprintf(path, sizeof path, "%.100s%s%.100s", l->member, inside ? "/" : "", inside ? name : "");
+    if (info->addr == l->root) {
+        l->status = sr_fail(l->err, SR_DATA,
+                            "%s: /%s is the file's root once more (a hard link to it), so the file would be "
+                            "copied into itself; remove that link",
+                            l->file->path, path);
+        return 1;
+    }
     const hid_t object = H5Oopen(member, name, H5P_DEFAULT);
     if (info->type == H5O_TYPE_DATASET)
         look_at_dataset(l, object, path, inside);
@@ -189,7 +226,10 @@ int sr_h5_members(struct sr_h5_members *out, const struct sr_h5 *f, size_t rows,
                           .look = {.file = f, .member = "", .rows = rows, .some = some, .err = err}};
     *out = (struct sr_h5_members){0};
     sr_h5_lock();
+    H5O_info_t info = {.addr = HADDR_UNDEF};
     const hid_t root = H5Gopen2(f->id, "/", H5P_DEFAULT);
+    H5Oget_info(root, &info);
+    g.look.root = info.addr;
     look_at_attributes(&g.look, root, "");
     if (g.look.status == 0 && H5Literate(root, H5_INDEX_NAME, H5_ITER_INC, NULL, gather_member, &g) < 0)
         g.look.status = sr_h5_fail(err, SR_DATA, "%s: its members cannot be listed", f->path);

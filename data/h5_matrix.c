@@ -151,26 +151,6 @@ static int read_hdf5(struct sr_h5_matrix *m, void *out, size_t first, size_t row
 
 /* ---- opening and closing ---- */
 
-/* A filter this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not at the first read. */
-static int check_filters(const struct sr_h5_matrix *m, hid_t create, struct sr_error *err) {
-    int status = 0;
-    const int filters = H5Pget_nfilters(create);
-    for (int i = 0; i < filters && status == 0; i++) {
-        char name[40] = "";
-        unsigned flags;
-        size_t values = 0;
-        H5Z_filter_t filter =
-            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        if (H5Zfilter_avail(filter) <= 0)
-            status = sr_fail(
-                err, SR_DATA,
-                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
-                "without compression",
-                m->where, name, filter);
-    }
-    return status;
-}
-
 static bool is_big_endian(hid_t type) {
     return H5Tget_class(type) != H5T_OPAQUE && H5Tget_order(type) == H5T_ORDER_BE;
 }
@@ -220,7 +200,7 @@ static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     if (!m->row)
         return SR_NOMEM;
     hid_t create = H5Dget_create_plist(m->dataset);
-    int status = check_filters(m, create, err);
+    int status = sr_h5_check_filters(m->dataset, m->where, err);
     if (status == 0)
         status = find_way(m, create, shape[0], err);
     H5Pclose(create);

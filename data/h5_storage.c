@@ -141,3 +141,24 @@ int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage 
     sr_h5_unlock();
     return status;
 }
+
+int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err) {
+    const hid_t create = H5Dget_create_plist(dataset);
+    const int filters = H5Pget_nfilters(create);
+    int status = 0;
+    for (int i = 0; i < filters && status == 0; i++) {
+        char name[40] = "";
+        unsigned flags;
+        size_t values = 0;
+        const H5Z_filter_t filter =
+            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        if (H5Zfilter_avail(filter) <= 0)
+            status = sr_fail(
+                err, SR_DATA,
+                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
+                "without compression",
+                where, name, filter);
+    }
+    H5Pclose(create);
+    return status;
+}
