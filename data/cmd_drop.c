@@ -19,7 +19,8 @@ static const struct sr_option table[] = {
     {"out", SR_OPTION_TEXT, offsetof(struct drop_options, out), .metavar = "B.h5",
      .help = "feature dump to write; may be A.h5 itself"},
     {"ids", SR_OPTION_TEXT, offsetof(struct drop_options, ids), .metavar = "F",
-     .help = "ids to drop, one a line; - is standard input"},
+     .help = "ids to drop, one a line; - is standard input; ids that are bytes as hexadecimal digits, with "
+             "dashes or not"},
     {"with_group", SR_OPTION_SWITCH, offsetof(struct drop_options, with_group),
      .help = "drop rows of the same /group too: twins and paraphrases of what is to go"},
     SR_DATA_FEATURE_OPTIONS(struct drop_options, data),
@@ -33,6 +34,8 @@ static const struct sr_command command = {
         "\n"
         "Writes a dump anew without the rows of the ids in F, for requests to delete; everything else stays\n"
         "as it is. Afterwards the ids of the new file are read and compared with F before it gets its name.\n"
+        "Attributes, groups and datasets that have no row for each row of features are copied whole; what\n"
+        "there is of them is listed, for you to look at: they may tell of the rows that went.\n"
         "With --out A.h5 the old file is replaced; copies elsewhere, and weights trained on the rows, are\n"
         "yours to deal with. Ids that are not in A.h5 are counted; they are no failure, since one list may\n"
         "be for several files, unless none of F is there: then nothing is written and the exit status is "
@@ -53,7 +56,9 @@ static void print_dropped(const struct sr_dropped *done, const char *out) {
     printf("%s: %zu rows; %zu dropped for %zu ids", out, done->kept, done->rows, done->found);
     if (done->twins > 0)
         printf(", %zu more of the same groups", done->twins);
-    printf("; none of the ids is left\n");
+    printf("; its column of ids holds none of them\n");
+    if (*done->whole)
+        printf("copied whole, so look whether they tell of those rows: %s\n", done->whole);
     if (done->found == done->ids)
         return;
     printf("%zu ids were not there:", done->ids - done->found);

@@ -6,60 +6,34 @@
  */
 #include "data/drop.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/lines.h"
-#include "data/names.h"
 #include "data/rewrite.h"
+#include "data/table.h"
+#include "data/wanted.h"
 
 struct dropping {
     struct sr_dropped *done;
-    struct sr_names wanted; /* to be dropped */
-    uint8_t *found;         /* [wanted.count] */
+    const char *column;      /* of the ids */
+    struct sr_wanted wanted; /* to be dropped */
+    uint8_t *found;          /* [wanted.names.count] */
     struct sr_dump *from;
     uint8_t *drop;  /* [rows] */
     uint32_t *keep; /* [done->kept] */
 };
-
-/* ---- ids to drop ---- */
-
-/* Blanks around an id are hardly part of it. */
-static char *trim(char *text) {
-    text += strspn(text, " \t");
-    size_t n = strlen(text);
-    while (n > 0 && strchr(" \t\r", text[n - 1]))
-        text[--n] = '\0';
-    return text;
-}
-
-static int read_wanted(struct dropping *d, const char *ids, struct sr_error *err) {
-    struct sr_lines *lines;
-    int32_t number;
-    char *text;
-    int status = sr_lines_open(&lines, strcmp(ids, "-") == 0 ? "/dev/stdin" : ids, err);
-    if (status < 0)
-        return status;
-    while ((status = sr_lines_next(lines, &text, err)) > 0)
-        if (*(text = trim(text)) && (status = sr_names_add(&d->wanted, text, &number, err)) < 0)
-            break;
-    sr_lines_close(lines);
-    d->done->ids = d->wanted.count;
-    if (status == 0 && d->wanted.count == 0)
-        return sr_fail(err, SR_DATA, "%s: holds no ids; one a line is wanted", ids);
-    return status;
-}
 
 /* ---- rows ---- */
 
 static int mark_ids(struct dropping *d, struct sr_error *err) {
     const struct sr_dump *from = d->from;
     d->drop = sr_alloc(from->rows, 1, err);
-    d->found = sr_alloc(d->wanted.count, 1, err);
+    d->found = sr_alloc(d->wanted.names.count, 1, err);
     if (!d->drop || !d->found)
         return SR_NOMEM;
     for (size_t i = 0; i < from->rows; i++) {
-        const int32_t number = sr_names_find(&d->wanted, from->id[i]);
+        const int32_t number = sr_wanted_find(&d->wanted, from->id[i]);
         if (number < 0)
             continue;
         d->drop[i] = 1;
@@ -72,8 +46,8 @@ static int mark_ids(struct dropping *d, struct sr_error *err) {
 
 static int list_missing(struct dropping *d, struct sr_error *err) {
     size_t n = 0;
-    for (size_t i = 0; i < d->wanted.count && n < SR_DROP_LISTED; i++)
-        if (!d->found[i] && !(d->done->missing[n++] = sr_strdup(d->wanted.name[i], err)))
+    for (size_t i = 0; i < d->wanted.names.count && n < SR_DROP_LISTED; i++)
+        if (!d->found[i] && !(d->done->missing[n++] = sr_strdup(d->wanted.names.name[i], err)))
             return SR_NOMEM;
     return 0;
 }
@@ -122,14 +96,16 @@ static int list_kept(struct dropping *d, struct sr_error *err) {
 
 static int choose_rows(struct dropping *d, const char *ids, bool with_group,
                        const struct sr_data_options *options, struct sr_error *err) {
-    int status = read_wanted(d, ids, err);
+    int status = sr_wanted_read(&d->wanted, ids, d->from->file, d->column, err);
+    d->done->ids = d->wanted.names.count;
     if (status == 0)
         status = mark_ids(d, err);
     if (status == 0)
         status = list_missing(d, err);
     if (status == 0 && d->done->found == 0)
-        status = sr_fail(err, SR_NO, "%s has none of the %zu ids of %s, so nothing was written",
-                         d->from->path, d->done->ids, ids);
+        status = sr_fail(
+            err, SR_NO, "%s has none of the %zu ids of %s, so nothing was written; its first id is \"%.60s\"",
+            d->from->path, d->done->ids, ids, d->from->id[0]);
     if (status == 0 && with_group)
         status = mark_twins(d, options->names.group, err);
     return status == 0 ? list_kept(d, err) : status;
@@ -137,21 +113,48 @@ static int choose_rows(struct dropping *d, const char *ids, bool with_group,
 
 /* ---- the file ---- */
 
-/* Reads what was written: a promise to somebody is not kept by a count alone. */
-static int prove(const struct dropping *d, const struct sr_rewrite *w, const struct sr_data_options *options,
-                 struct sr_error *err) {
-    struct sr_data *again;
-    int status = sr_data_open(&again, sr_rewrite_path(w), options, err);
-    if (status < 0)
-        return status;
-    for (size_t i = 0; i < again->rows && status == 0; i++)
-        if (sr_names_find(&d->wanted, again->id[i]) >= 0)
-            status = sr_fail(err, SR_BUG, "%s: row %zu still has the id \"%.60s\"", w->out, i, again->id[i]);
-    if (status == 0 && again->rows != d->done->kept)
-        status =
-            sr_fail(err, SR_BUG, "%s: %zu rows were written, not %zu", w->out, again->rows, d->done->kept);
-    sr_data_close(again);
+/* True if a member has as many rows in both files, or none: then it was not cut, since fewer rows are left.
+ */
+static bool is_whole(const struct sr_h5 *from, const struct sr_h5 *to, const char *name) {
+    struct sr_h5_info was, is;
+    if (sr_h5_info(from, name, &was, NULL) < 0 || sr_h5_info(to, name, &is, NULL) < 0)
+        return true;
+    return was.rank == 0 || was.shape[0] == is.shape[0];
+}
+
+static bool is_contract(const char *name) {
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        if (strcmp(name, sr_contract_key(k)) == 0)
+            return true;
+    return false;
+}
+
+static int list_whole(FILE *list, const struct sr_h5 *from, const struct sr_h5 *to, struct sr_error *err) {
+    struct sr_h5_members members;
+    char **attribute = NULL;
+    size_t n = 0;
+    int status = sr_h5_members(&members, from, 0, false, err);
+    for (size_t i = 0; status == 0 && i < members.n; i++)
+        if (strcmp(members.item[i].name, "verdict_head") != 0 && is_whole(from, to, members.item[i].name))
+            fprintf(list, "%s/%s", ftell(list) > 0 ? ", " : "", members.item[i].name);
+    sr_h5_members_free(&members);
+    if (status == 0)
+        status = sr_h5_attribute_names(from, "/", &attribute, &n, err);
+    for (size_t i = 0; status == 0 && i < n; i++)
+        if (!is_contract(attribute[i]))
+            fprintf(list, "%sthe attribute %s", ftell(list) > 0 ? ", " : "", attribute[i]);
+    sr_free(attribute);
     return status;
+}
+
+/* What may still tell of a row that was dropped. */
+static int name_whole(const struct dropping *d, const struct sr_h5 *to, struct sr_error *err) {
+    size_t size;
+    FILE *list = open_memstream(&d->done->whole, &size);
+    if (!list)
+        return sr_fail(err, SR_NOMEM, "out of memory");
+    const int status = list_whole(list, d->from->file, to, err);
+    return fclose(list) == 0 ? status : sr_fail(err, SR_NOMEM, "out of memory");
 }
 
 static int write_rows(const struct dropping *d, const char *out, const struct sr_data_options *options,
@@ -166,9 +169,11 @@ static int write_rows(const struct dropping *d, const char *out, const struct sr
     if (status == 0)
         status = sr_copy_rows(w.to, d->from->file, &copy, progress, user, err);
     if (status == 0)
-        status = sr_rewrite_check(&w, options, err);
+        status = name_whole(d, w.to, err);
     if (status == 0)
-        status = prove(d, &w, options, err);
+        status = sr_rewrite_check(&w, options, err);
+    if (status == 0) /* a promise to somebody is not kept by a count alone */
+        status = sr_wanted_check_gone(&d->wanted, sr_rewrite_path(&w), w.out, d->done->kept, options, err);
     return sr_rewrite_end(&w, status, err);
 }
 
@@ -176,9 +181,11 @@ int sr_drop_write(struct sr_dropped *done, const char *out, const char *path, co
                   bool with_group, const struct sr_data_options *options,
                   void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     struct sr_data_options looks = *options;
-    struct dropping d = {.done = done};
+    struct dropping d = {.done = done, .column = options->names.id ? options->names.id : "id"};
     looks.features_only = true;
     *done = (struct sr_dropped){0};
+    if (sr_table_same_file(out, ids))
+        return sr_fail(err, SR_USAGE, "--out %s is the list of ids; give the dump another name", out);
     int status = sr_dump_open(&d.from, path, &looks, err);
     if (status == 0 && !d.from->id)
         status =
@@ -188,7 +195,7 @@ int sr_drop_write(struct sr_dropped *done, const char *out, const char *path, co
         status = choose_rows(&d, ids, with_group, options, err);
     if (status == 0)
         status = write_rows(&d, out, &looks, progress, user, err);
-    sr_names_free(&d.wanted);
+    sr_wanted_free(&d.wanted);
     sr_free(d.found);
     sr_free(d.drop);
     sr_free(d.keep);
@@ -199,4 +206,5 @@ int sr_drop_write(struct sr_dropped *done, const char *out, const char *path, co
 void sr_dropped_free(struct sr_dropped *done) {
     for (size_t i = 0; i < SR_DROP_LISTED; i++)
         sr_free(done->missing[i]);
+    free(done->whole);
 }

@@ -109,9 +109,22 @@ int sr_h5_each_double(const struct sr_h5 *f, const char *name,
                       int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
                       void *user, struct sr_error *err);
 
-/* Strings as they are; fixed strings and opaque values of a column that is not all printable UTF-8 as
- * hexadecimal digits; integers in decimal. One block, free with sr_free(*out). */
+/* Strings as they are, but a fixed string that is not printable UTF-8, and opaque values, as hexadecimal
+ * digits; integers in decimal. What a row reads as depends on no other row. One block, free with
+ * sr_free(*out). */
 int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err);
+
+/* How one item of fixed bytes reads as text. */
+struct sr_h5_spelling {
+    size_t bytes; /* an item; 0: the column is not one of fixed strings or opaque values */
+    bool opaque;
+    int pad; /* HDF5's padding of strings */
+};
+
+int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char *name, struct sr_error *err);
+
+/* text [2 * bytes + 1] becomes what sr_h5_read_texts reads the item [bytes] as. */
+void sr_h5_spell(char *text, const struct sr_h5_spelling *how, const void *item);
 
 /* ---- attributes; object: a dataset, or "/" ---- */
 

@@ -228,33 +228,62 @@ static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
     return out;
 }
 
-static char **fixed_texts(const unsigned char *raw, size_t rows, size_t size, H5T_str_t pad,
-                          struct sr_error *err) {
-    bool text = true;
-    for (size_t i = 0; i < rows && text; i++)
-        text = all_printable(raw + i * size, trimmed(raw + i * size, size, pad));
-    char **out = text_block(rows, text ? size : 2 * size, err);
-    for (size_t i = 0; out && i < rows; i++) {
-        const unsigned char *s = raw + i * size;
-        if (text)
-            memcpy(out[i], s, trimmed(s, size, pad));
-        else
-            for (size_t k = 0; k < size; k++)
-                snprintf(out[i] + 2 * k, 3, "%02x", s[k]);
+void sr_h5_spell(char *text, const struct sr_h5_spelling *how, const void *item) {
+    const unsigned char *s = item;
+    const size_t n = trimmed(s, how->bytes, (H5T_str_t)how->pad);
+    if (!how->opaque && all_printable(s, n)) {
+        memcpy(text, s, n);
+        text[n] = '\0';
+        return;
     }
+    for (size_t k = 0; k < how->bytes; k++)
+        snprintf(text + 2 * k, 3, "%02x", s[k]);
+}
+
+static struct sr_h5_spelling spelling_of(hid_t type) {
+    const H5T_class_t class = H5Tget_class(type);
+    const bool fixed = class == H5T_STRING && H5Tis_variable_str(type) == 0;
+    return (struct sr_h5_spelling){.bytes = fixed || class == H5T_OPAQUE ? H5Tget_size(type) : 0,
+                                   .opaque = class == H5T_OPAQUE,
+                                   .pad = fixed ? (int)H5Tget_strpad(type) : (int)H5T_STR_NULLPAD};
+}
+
+int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char *name,
+                   struct sr_error *err) {
+    struct sr_h5_info info;
+    sr_h5_lock();
+    const int status = sr_h5_info(f, name, &info, err);
+    if (status == 0) {
+        const hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT), type = H5Dget_type(dataset);
+        *how = spelling_of(type);
+        H5Tclose(type);
+        H5Dclose(dataset);
+    }
+    sr_h5_unlock();
+    return status;
+}
+
+static char **fixed_texts(const unsigned char *raw, size_t rows, const struct sr_h5_spelling *how,
+                          struct sr_error *err) {
+    const size_t size = how->bytes;
+    bool text = !how->opaque;
+    for (size_t i = 0; i < rows && text; i++)
+        text = all_printable(raw + i * size, trimmed(raw + i * size, size, (H5T_str_t)how->pad));
+    char **out = text_block(rows, text ? size : 2 * size, err);
+    for (size_t i = 0; out && i < rows; i++)
+        sr_h5_spell(out[i], how, raw + i * size);
     return out;
 }
 
 static int read_fixed(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out,
                       size_t rows, struct sr_error *err) {
-    size_t size = H5Tget_size(type);
-    H5T_str_t pad = H5Tget_class(type) == H5T_STRING ? H5Tget_strpad(type) : H5T_STR_NULLPAD;
-    unsigned char *raw = sr_alloc(rows, size, err);
+    const struct sr_h5_spelling how = spelling_of(type);
+    unsigned char *raw = sr_alloc(rows, how.bytes, err);
     if (!raw)
         return SR_NOMEM;
     int status = read_column(f, name, dataset, type, raw, err);
     if (status == 0) {
-        *out = fixed_texts(raw, rows, size, pad, err);
+        *out = fixed_texts(raw, rows, &how, err);
         status = *out ? 0 : SR_NOMEM;
     }
     sr_free(raw);
@@ -293,15 +322,16 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t dataset,
     return status;
 }
 
-static int read_decimals(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
+static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
                          struct sr_error *err) {
+    const bool natural = H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE;
     int64_t *values = sr_alloc(rows, sizeof *values, err);
     int status = values ? sr_h5_read_integers(f, name, values, rows, err) : SR_NOMEM;
     if (status == 0) {
         *out = text_block(rows, 20, err);
         status = *out ? 0 : SR_NOMEM;
         for (size_t i = 0; *out && i < rows; i++)
-            snprintf((*out)[i], 21, "%lld", (long long)values[i]);
+            snprintf((*out)[i], 21, natural ? "%llu" : "%lld", (long long)values[i]);
     }
     sr_free(values);
     return status;
@@ -320,7 +350,7 @@ int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_
     else if (class == H5T_STRING || class == H5T_OPAQUE)
         status = read_fixed(f, name, dataset, type, out, rows, err);
     else
-        status = read_decimals(f, name, out, rows, err);
+        status = read_decimals(f, name, type, out, rows, err);
     H5Tclose(type);
     H5Dclose(dataset);
     sr_h5_unlock();

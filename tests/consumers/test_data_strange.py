@@ -70,3 +70,78 @@ def test_the_file_within_itself(saferoute, tmp_path):
     saferoute("data", "repack", old, "--out", new)
     with h5py.File(new) as f:
         assert f["about/again/again/author"][()] == b"somebody" and len(f["about"]) == 2
+
+
+def with_ids(folder, ids):
+    """A dump whose column of ids is that array."""
+    old = write_dump(folder / "old.h5", rows=len(ids), width=8)
+    with h5py.File(old, "a") as f:
+        del f["id"]
+        f["id"] = ids
+    return old
+
+
+def drop(saferoute, folder, old, lines, status=0):
+    (folder / "ids").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return saferoute("data", "drop", old, "--ids", folder / "ids", "--out", folder / "new.h5", status=status)
+
+
+def kept(folder):
+    with h5py.File(folder / "new.h5") as f:
+        return [x.tobytes() if isinstance(x, np.void) else x for x in f["id"][()]]
+
+
+def test_drop_of_large_unsigned_ids(saferoute, tmp_path):
+    old = with_ids(tmp_path, np.array([5, 2**63 + 7, 2**64 - 1], np.uint64))
+    assert "2 dropped for 2 ids" in drop(saferoute, tmp_path, old, [2**63 + 7, 2**64 - 1])
+    assert kept(tmp_path) == [5]
+
+
+def test_drop_of_bytes_however_they_are_spelled(saferoute, tmp_path):
+    """Two ids are printable, so that as strings they read as text; what a row reads as is its own affair."""
+    names = [bytes([200, i]) + b"-some-bytes-00"[:14] for i in range(10)] + [b"printable-bytes1", b"printable-bytes2"]
+    for kind in "V16", "S16":
+        old = with_ids(tmp_path, np.array(names, kind))
+        plain = names[3].hex()
+        dashed = f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
+        assert "1 dropped for 1 ids" in drop(saferoute, tmp_path, old, [plain, dashed, dashed.upper()])
+        assert kept(tmp_path) == names[:3] + names[4:]
+        assert "1 dropped for 1 ids" in drop(saferoute, tmp_path, old, [names[10].hex()])
+        assert kept(tmp_path) == names[:10] + names[11:]
+        # of the rows that are left every one is printable: they must not read as something else than before
+        assert "11 dropped" in drop(saferoute, tmp_path, old, [n.hex() for n in names[:11]])
+        out = drop(saferoute, tmp_path, tmp_path / "new.h5", [names[10].hex(), names[11].hex().upper()], status=65)
+        assert "no row would be left" in out
+    old = with_ids(tmp_path, np.array(names[10:], "S16"))
+    assert "1 dropped for 1 ids" in drop(saferoute, tmp_path, old, ["printable-bytes2"])
+    assert "first id is \"printable-bytes1\"" in drop(saferoute, tmp_path, old, ["nobody"], status=1)
+
+
+def test_drop_of_ids_with_blanks(saferoute, tmp_path):
+    old = with_ids(tmp_path, [" a", "b ", "c", "A", "ab-cd"])
+    assert "2 dropped for 2 ids" in drop(saferoute, tmp_path, old, ["a", "b", "AB-CD", "abcd"])
+    assert kept(tmp_path) == [b"c", b"A", b"ab-cd"]  # of text, dashes and case are part
+
+
+def test_drop_names_what_it_copied_whole(saferoute, tmp_path):
+    old = with_ids(tmp_path, [f"p{i}" for i in range(6)])
+    out = drop(saferoute, tmp_path, old, ["p1"])
+    assert "its column of ids holds none of them\n" in out
+    assert "look whether they tell of those rows: /about, /empty, /total, the attribute list, the attribute nothing\n" in out
+    with h5py.File(old, "a") as f:
+        f["text_bytes"], f["text_offsets"] = np.arange(99, dtype=np.uint8), np.arange(7)
+        f["features_T"] = np.ones((8, 6), np.float16)
+        f.attrs["note"] = "p1 asked twice"
+    out = drop(saferoute, tmp_path, old, ["p1"])
+    for name in "/features_T, ", "/text_bytes, /text_offsets, ", "the attribute note, ":
+        assert name in out
+    assert "/prompt" not in out and "verdict_head" not in out and "feature_model" not in out
+
+
+def test_drop_does_not_write_over_the_list(saferoute, tmp_path):
+    old = with_ids(tmp_path, ["a", "b"])
+    (tmp_path / "ids").write_text("a\n")
+    for out in tmp_path / "ids", tmp_path / "." / "ids":
+        message = saferoute("data", "drop", old, "--ids", tmp_path / "ids", "--out", out, status=2)
+        assert "is the list of ids" in message
+    assert (tmp_path / "ids").read_text() == "a\n"

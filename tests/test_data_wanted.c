@@ -1,0 +1,83 @@
+/* test_data_wanted.c: ids that somebody asked for: how they may be spelled, and the proof that none is left.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/wanted.h"
+#include "tests/dump_fixture.h"
+
+enum { ROWS = 30, BYTES = 4 };
+
+static char dump[64], list[64];
+static struct sr_error err;
+
+static void begin(void) {
+    make_synth(dump, ROWS, 8, 11);
+    snprintf(list, sizeof list, "/tmp/sr_test_ids_%d", (int)getpid());
+}
+
+static void end(void) {
+    unlink(dump);
+    unlink(list);
+}
+
+TestSuite(wanted, .init = begin, .fini = end);
+
+static void write_list(const char *text) {
+    FILE *f = fopen(list, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+/* The list as the ids of the dump at path spell it. */
+static struct sr_wanted read_list(const char *text, const char *path) {
+    struct sr_wanted w;
+    struct sr_h5 *f;
+    write_list(text);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_wanted_read(&w, list, f, "id", &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    return w;
+}
+
+/* The proof must be able to fail: here nobody has dropped anything. */
+Test(wanted, an_id_that_is_left_is_found) {
+    struct sr_data *d = open_paths(dump, NULL);
+    const struct sr_data_options how = {.features_only = true};
+    char text[128];
+    snprintf(text, sizeof text, "nobody\n%s\n", d->id[17]);
+    struct sr_wanted w = read_list(text, dump);
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS, &how, &err), SR_BUG);
+    snprintf(text, sizeof text, "new.h5: row 17 still has the id \"%.60s\"", d->id[17]);
+    cr_expect_str_eq(err.text, text);
+    sr_wanted_free(&w);
+    w = read_list("nobody\n", dump);
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS, &how, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS - 1, &how, &err), SR_BUG);
+    cr_expect_str_eq(err.text, "new.h5: 30 rows were written, not 29");
+    sr_wanted_free(&w);
+    sr_data_close(d);
+}
+
+Test(wanted, digits_of_bytes_in_several_ways) {
+    char path[64];
+    const char items[2 * BYTES + 1] = "\x01\xab\xcd\xef"
+                                      "abcd";
+    struct sr_h5 *f;
+    snprintf(path, sizeof path, "/tmp/sr_test_bytes_%d.h5", (int)getpid());
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_fixed(f, "id", items, 2, BYTES, &err), 0);
+    cr_assert_eq(sr_h5_close(f, &err), 0);
+    struct sr_wanted w = read_list(" 01abcdef\n01AB-cdEF\r\n01-ab-cd-ef\n61626364\nabcd\n", path);
+    cr_expect_eq(w.names.count, 2);
+    cr_expect_eq(sr_wanted_find(&w, "01abcdef"), 0);
+    cr_expect_eq(sr_wanted_find(&w, "abcd"), 1);
+    cr_expect_eq(sr_wanted_find(&w, "\tabcd "), 1);
+    cr_expect_eq(sr_wanted_find(&w, "abc"), -1);
+    cr_expect_eq(sr_wanted_find(&w, ""), -1);
+    sr_wanted_free(&w);
+    w = read_list("-01abcdef\n01abcdef-\n01abcdef00\n01abcde\n01abcdeg\n", path); /* none is 4 bytes */
+    cr_expect_eq(w.names.count, 5);
+    cr_expect_eq(sr_wanted_find(&w, "01abcdef"), -1);
+    sr_wanted_free(&w);
+    unlink(path);
+}
