@@ -2,7 +2,9 @@
  *
  * The commands live in their topics' folders (train/cmd_train.c, ...); the list of them is SR_COMMAND_LIST. A
  * reader that goes away (saferoute ... | head) must not kill a training run half-way, so SIGPIPE is ignored
- * and a failed write becomes an exit status.
+ * and a failed write becomes an exit status; so does one past the limit of `ulimit -f` (SIGXFSZ). A command
+ * that is stopped takes its half-written files with it; train, which ends with a checkpoint, has handlers of
+ * its own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -88,11 +90,28 @@ static void warn_of_unknown_isa(void) {
                     wanted);
 }
 
+static void on_signal(int number) {
+    sr_temporary_remove_all();
+    raise(number); /* with its default again, once this returns */
+}
+
+/* A signal that whoever started us has switched off (nohup) stays off. */
+static void set_signals(void) {
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, before;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < SR_COUNT(numbers); i++)
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv) {
     struct sr_options none = {0};
     struct sr_error err = {0};
     int status;
-    signal(SIGPIPE, SIG_IGN);
+    set_signals();
     if (argc < 2) {
         status = sr_fail(&err, SR_USAGE, "no command given (saferoute help lists them)");
     } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

@@ -158,7 +158,7 @@ int sr_convert_write(struct sr_converted *done, const char *out, const struct sr
     *done = (struct sr_converted){0};
     int status = sr_sources_open(&c.from, out, how, err);
     if (status == 0)
-        status = sr_atomic_file_open(&target, out, err);
+        status = sr_atomic_file_open_like(&target, out, c.from.of[SR_ROLE_FEATURES]->path, err);
     if (status == 0)
         status = sr_h5_create(&c.to, sr_atomic_file_path(target), out, err);
     if (status == 0)

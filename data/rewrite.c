@@ -4,9 +4,9 @@
  */
 #include "data/rewrite.h"
 
-int sr_rewrite_begin(struct sr_rewrite *w, const char *out, struct sr_error *err) {
+int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const char *like, struct sr_error *err) {
     *w = (struct sr_rewrite){.out = out};
-    const int status = sr_atomic_file_open(&w->target, out, err);
+    const int status = sr_atomic_file_open_like(&w->target, out, like, err);
     return status < 0 ? status : sr_h5_create(&w->to, sr_atomic_file_path(w->target), out, err);
 }
 

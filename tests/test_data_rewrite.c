@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
-#include <signal.h>
 #include <sys/resource.h>
 
 #include "tests/convert_sample.h"
@@ -75,7 +74,6 @@ Test(rewrite, repack_refuses_what_float16_does_not_hold) {
 Test(rewrite, a_full_disk_leaves_the_old_file) {
     const struct rlimit limit = {20000, 20000};
     cr_assert_eq(system("cp a.h5 kept.h5 && cp a.h5 old.h5"), 0);
-    signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &limit);
     expect_failure(run_program(".", "data repack a.h5 --out a.h5 --dtype float32"), 74, "a.h5");
     expect_failure(run_program(".", "data split a.h5 --train t.h5 --test old.h5"), 74, "t.h5");
@@ -83,6 +81,39 @@ Test(rewrite, a_full_disk_leaves_the_old_file) {
     cr_expect(same_bytes("old.h5", "kept.h5"));
     cr_expect_eq(access("t.h5", F_OK), -1);
     cr_expect_eq(system("test $(ls -A | grep -c tmp) = 0"), 0, "a temporary file was left");
+}
+
+static mode_t mode_of(const char *path) {
+    struct stat st;
+    cr_assert_eq(stat(path, &st), 0, "%s", path);
+    return st.st_mode & 0777;
+}
+
+/* A dump that others may not read must not become one they may. */
+Test(rewrite, new_files_are_no_more_open_than_the_old) {
+    static const char *const commands[] = {
+        "repack a.h5 --out new.h5",         "label a.h5 --out new.h5",
+        "drop a.h5 --ids ids --out new.h5", "split a.h5 --train new.h5 --test test.h5",
+        "merge a.h5 score.h5 --out new.h5", "convert features.npy --out new.h5"};
+    struct sr_data *d = open_paths("a.h5", NULL);
+    write_text("ids", d->id[3]);
+    sr_data_close(d);
+    cr_assert_eq(system("cp a.h5 score.h5"), 0);
+    write_features();
+    umask(022);
+    for (size_t i = 0; i < SR_COUNT(commands); i++)
+        for (int strict = 0; strict < 2; strict++) {
+            char command[128];
+            snprintf(command, sizeof command, "data %s", commands[i]);
+            chmod("a.h5", strict ? 0600 : 0664);
+            chmod("features.npy", strict ? 0600 : 0664);
+            unlink("new.h5");
+            run_fine(".", command);
+            cr_expect_eq(mode_of("new.h5"), strict ? 0600 : 0644, "%s", command);
+        }
+    chmod("new.h5", 0640); /* what is replaced keeps its mode */
+    run_fine(".", "data repack a.h5 --out new.h5");
+    cr_expect_eq(mode_of("new.h5"), 0640);
 }
 
 /* ---- drop ---- */

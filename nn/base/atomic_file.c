@@ -1,8 +1,8 @@
 /* atomic_file.c: the old file or the whole new one; see atomic_file.h.
  *
- * The temporary file lies in the target's folder, because rename is atomic only within a file system. Its
- * name holds the process id and the clock, and it is created exclusively, so that no two writers share one
- * and a leftover is in nobody's way. A target that is a symbolic link stays one: its destination is replaced.
+ * The temporary file (temporary.h) lies in the target's folder, because rename is atomic only within a file
+ * system. Its name holds the process id and the clock, and it is created exclusively, so that no two writers
+ * share one. A target that is a symbolic link stays one: its destination is replaced.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,6 +19,7 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/temporary.h"
 
 struct sr_atomic_file {
     FILE *stream;
@@ -33,6 +34,8 @@ static int fail_io(struct sr_error *err, const char *what, const char *path) {
 static void forget(struct sr_atomic_file *f) {
     if (f->stream)
         fclose(f->stream);
+    if (f->temporary)
+        sr_temporary_forget(f->temporary);
     sr_free(f->target);
     sr_free(f->temporary);
     sr_free(f);
@@ -70,56 +73,47 @@ static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
     return copy;
 }
 
-static char *temporary_name(const char *target, struct sr_error *err) {
-    const size_t folder = folder_length(target), size = folder + 256;
-    struct timespec now;
-    char *name = sr_alloc(size, 1, err);
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (name)
-        snprintf(name, size, "%.*s.%.200s.%ld.%lx.tmp", (int)folder, target, target + folder, (long)getpid(),
-                 (unsigned long)now.tv_nsec);
-    return name;
+/* What others may do with a new file: no more than with `like`. */
+static unsigned mode_like(const char *like) {
+    struct stat st;
+    return like && stat(like, &st) == 0 ? (st.st_mode & 0666) | 0600 : 0666;
 }
 
-int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr_error *err) {
+static int open_temporary(struct sr_atomic_file *f, const char *path, const char *like, mode_t mode,
+                          struct sr_error *err) {
+    int fd;
+    sr_temporary_sweep(f->target);
+    if (sr_temporary_create(&f->temporary, &fd, f->target, mode ? 0600 : mode_like(like), err) < 0)
+        return f->temporary ? fail_io(err, "create", path) : SR_NOMEM;
+    if (mode)
+        fchmod(fd, mode);
+    f->stream = fdopen(fd, "w");
+    if (f->stream)
+        return SR_OK;
+    const int status = fail_io(err, "write", path);
+    close(fd);
+    unlink(f->temporary);
+    return status;
+}
+
+int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, const char *like,
+                             struct sr_error *err) {
     mode_t mode;
-    int fd = -1, status = SR_NOMEM;
     *out = NULL;
     struct sr_atomic_file *f = sr_alloc(1, sizeof *f, err);
     if (!f)
         return SR_NOMEM;
     f->target = resolve(path, &mode, err);
-    if (!f->target) {
-        status = err ? err->status : SR_IO;
-        goto out;
-    }
-    for (int attempt = 0; fd < 0 && attempt < 100; attempt++) {
-        sr_free(f->temporary);
-        f->temporary = temporary_name(f->target, err);
-        if (!f->temporary)
-            goto out;
-        fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    if (fd < 0) {
-        status = fail_io(err, "create", path);
-        goto out;
-    }
-    if (mode)
-        fchmod(fd, mode);
-    f->stream = fdopen(fd, "w");
-    if (!f->stream) {
-        status = fail_io(err, "write", path);
-        close(fd);
-        unlink(f->temporary);
-        goto out;
-    }
-    *out = f;
-    return SR_OK;
-out:
-    forget(f);
+    const int status = f->target ? open_temporary(f, path, like, mode, err) : err ? err->status : SR_IO;
+    if (status < 0)
+        forget(f);
+    else
+        *out = f;
     return status;
+}
+
+int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr_error *err) {
+    return sr_atomic_file_open_like(out, path, NULL, err);
 }
 
 FILE *sr_atomic_file_stream(struct sr_atomic_file *f) {

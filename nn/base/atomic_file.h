@@ -2,7 +2,9 @@
  *
  * Bytes go to a temporary file beside the target; commit does fsync, rename over the target, fsync of the
  * folder. Until then, and after any failure, the target is untouched and the temporary file is removed. (A
- * process that is killed leaves its temporary file, named .NAME.PID.xxx.tmp, behind.) A symbolic link stays
+ * process that is killed leaves its temporary file behind, for the next writer of the target to remove; see
+ * temporary.h, also for what a signal's handler can do.) A file that is replaced keeps its mode. A symbolic
+ * link stays
  * one and its destination is replaced; a link that leads nowhere and what is no regular file (a folder, a
  * device) are refused.
  *
@@ -25,6 +27,11 @@
 struct sr_atomic_file;
 
 int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr_error *err);
+
+/* The same; a file that is new may be read by no more people than the file `like` (NULL: the umask decides).
+ */
+int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, const char *like,
+                             struct sr_error *err);
 
 /* The stream to write to. Write errors need not be checked one by one: commit does. */
 FILE *sr_atomic_file_stream(struct sr_atomic_file *f);

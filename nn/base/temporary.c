@@ -1,0 +1,152 @@
+/* temporary.c: the temporary files of a process. See temporary.h.
+ *
+ * The list for the signal's handler is made of fixed places with no lock: a handler may interrupt any thread
+ * anywhere. A place that is taken anew while a handler reads it gives at worst a path that nobody has.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nn/base/alloc.h"
+#include "nn/base/temporary.h"
+
+#define PLACES    32
+#define NAME_MOST 200 /* bytes of the target's name that go into the temporary one */
+
+enum { FREE, FILLING, OPEN };
+
+static struct {
+    atomic_int state;
+    char path[PATH_MAX];
+} place[PLACES];
+
+/* ---- those of this process ---- */
+
+static void note(const char *name) {
+    if (strlen(name) >= PATH_MAX)
+        return;
+    for (size_t i = 0; i < PLACES; i++) {
+        int is = FREE;
+        if (!atomic_compare_exchange_strong(&place[i].state, &is, FILLING))
+            continue;
+        strcpy(place[i].path, name);
+        atomic_store(&place[i].state, OPEN);
+        return;
+    }
+}
+
+void sr_temporary_forget(const char *name) {
+    for (size_t i = 0; i < PLACES; i++)
+        if (atomic_load(&place[i].state) == OPEN && strcmp(place[i].path, name) == 0) {
+            atomic_store(&place[i].state, FREE);
+            return;
+        }
+}
+
+void sr_temporary_remove_all(void) {
+    for (size_t i = 0; i < PLACES; i++)
+        if (atomic_load(&place[i].state) == OPEN)
+            unlink(place[i].path);
+}
+
+/* ---- a new one ---- */
+
+/* Bytes of path up to and with the last '/'. */
+static size_t folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+static char *new_name(const char *target, struct sr_error *err) {
+    const size_t folder = folder_length(target), size = folder + NAME_MOST + 56;
+    struct timespec now;
+    char *name = sr_alloc(size, 1, err);
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (name)
+        snprintf(name, size, "%.*s.%.*s.%ld.%lx.tmp", (int)folder, target, NAME_MOST, target + folder,
+                 (long)getpid(), (unsigned long)now.tv_nsec);
+    return name;
+}
+
+/* A lock of this open file, not of the process: HDF5 opens and closes it by name meanwhile. It says that a
+ * writer is alive, no more, so a file system without locks is no failure. */
+static bool lock(int fd) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err) {
+    *fd = -1;
+    *name = NULL;
+    for (int attempt = 0; *fd < 0 && attempt < 100; attempt++) {
+        sr_free(*name);
+        *name = new_name(target, err);
+        if (!*name)
+            return -1;
+        *fd = open(*name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+        if (*fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (*fd < 0)
+        return -1;
+    lock(*fd);
+    note(*name);
+    return 0;
+}
+
+/* ---- those of others ---- */
+
+/* The process that made the temporary file called entry for a target called name, or 0. */
+static pid_t maker(const char *entry, const char *name) {
+    const size_t n = strlen(name);
+    char *end;
+    if (entry[0] != '.' || strncmp(entry + 1, name, n) != 0 || entry[1 + n] != '.')
+        return 0;
+    const char *number = entry + n + 2;
+    const long pid = isdigit((unsigned char)*number) ? strtol(number, &end, 10) : 0;
+    if (pid <= 0 || pid > INT_MAX || *end != '.')
+        return 0;
+    const size_t digits = strspn(end + 1, "0123456789abcdef");
+    return digits > 0 && strcmp(end + 1 + digits, ".tmp") == 0 ? (pid_t)pid : 0;
+}
+
+static void remove_unlocked(int folder, const char *entry) {
+    struct stat st;
+    const int fd = openat(folder, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock(fd))
+        unlinkat(folder, entry, 0);
+    close(fd);
+}
+
+void sr_temporary_sweep(const char *target) {
+    const size_t length = folder_length(target);
+    const char *name = target + length;
+    char folder[PATH_MAX];
+    if (length >= sizeof folder || strlen(name) > NAME_MOST)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? target : ".");
+    DIR *d = opendir(folder);
+    if (!d)
+        return;
+    for (const struct dirent *entry; (entry = readdir(d));) {
+        const pid_t pid = maker(entry->d_name, name);
+        if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+            remove_unlocked(dirfd(d), entry->d_name);
+    }
+    closedir(d);
+}

@@ -1,0 +1,29 @@
+/* temporary.h: the temporary files of a process, so that none is left where it ends before its time.
+ *
+ * A dump's rows may be somebody's texts: half of a file must not lie about under a hidden name because
+ * somebody pressed Ctrl-C. Names are .NAME.PID.xxx.tmp beside the target. A process that is killed outright
+ * (SIGKILL, a power failure) still leaves its file; the next writer of the same target removes it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_TEMPORARY_H
+#define SR_TEMPORARY_H
+
+#include "nn/base/error.h"
+
+/* Creates a new file beside target and locks it; *name (free with sr_free) and *fd are its. mode as open(2)
+ * takes it. -1 with errno; then *name may be NULL (SR_NOMEM in err). */
+int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
+
+/* To be called once the file has another name or is gone. Any thread. */
+void sr_temporary_forget(const char *name);
+
+/* Removes the files that are created and not forgotten: for a signal's handler, of which it needs no more
+ * than unlink. At most 32 are known at a time; more would be left. */
+void sr_temporary_remove_all(void);
+
+/* Removes what writers of this target that are no more have left: names of its own pattern, whose process is
+ * gone and whose lock is free, so that a writer in another container or on another machine is left alone. */
+void sr_temporary_sweep(const char *target);
+
+#endif
