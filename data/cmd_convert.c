@@ -128,7 +128,7 @@ static void print_columns(const struct sr_data *d) {
 
 /* Reads back what was written, so that the counts are the file's. */
 static int print_dump(const char *path, const struct sr_converted *done, int labels, struct sr_error *err) {
-    const struct sr_data_options how = {.features_only = !done->labelled, .labels = labels};
+    const struct sr_data_options how = {.features_only = !done->labelled, .labels = labels, .one_file = true};
     struct sr_data *d;
     const int status = sr_data_open(&d, path, &how, err);
     if (status < 0)

@@ -2,8 +2,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "data/cmd_data.h"
 #include "data/merge.h"
@@ -72,6 +74,9 @@ static int take_files(struct sr_merge *how, char *list, struct sr_error *err) {
     for (char *path; (path = strsep(&list, ","));) {
         if (how->files == SR_MERGE_FILES)
             return sr_fail(err, SR_USAGE, "data merge: at most %d files at once", SR_MERGE_FILES);
+        if (access(path, F_OK) < 0)
+            return sr_fail(err, SR_NOINPUT, "%s: %s (a comma separates names, so none may have one in it)",
+                           path, strerror(errno));
         how->path[how->files++] = path;
     }
     return how->files > 1 ? 0 : sr_fail(err, SR_USAGE, "data merge: one file alone is nothing to merge");

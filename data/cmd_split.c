@@ -183,16 +183,12 @@ static int run(struct split_options *o, struct sr_error *err) {
         status = take_fractions(&how, &o->fractions, err);
     if (status < 0)
         return status;
-    o->data.label_optional = true;
+    o->data.label_optional = o->data.one_file = true;
     status = sr_data_open(&d, o->from, &o->data, err);
     if (status < 0)
         return status;
-    if (d->files != 1)
-        status =
-            sr_fail(err, SR_USAGE, "data split: %s is %zu files; one at a time is split", o->from, d->files);
-    uint8_t *part = status == 0 ? sr_alloc(d->rows, 1, err) : NULL;
-    if (status == 0)
-        status = part ? split(d, part, &how, o, err) : SR_NOMEM;
+    uint8_t *part = sr_alloc(d->rows, 1, err);
+    status = part ? split(d, part, &how, o, err) : SR_NOMEM;
     sr_free(part);
     sr_data_close(d);
     return status;

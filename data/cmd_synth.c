@@ -37,8 +37,9 @@ static const struct sr_command synth_command = {
 
 /* Reads back what was written, so that the counts are the file's. */
 static int print_dump(const char *path, struct sr_error *err) {
+    const struct sr_data_options how = {.one_file = true};
     struct sr_data *d;
-    int status = sr_data_open(&d, path, NULL, err);
+    int status = sr_data_open(&d, path, &how, err);
     if (status < 0)
         return status;
     printf("%s: %zu rows of %zu float16 features, %zu sources\n", path, d->rows, d->width, d->sources);

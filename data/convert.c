@@ -128,7 +128,8 @@ static void describe(struct conversion *c) {
 
 /* Messages name the file as it will be called. */
 static int check_dump(const struct conversion *c, const char *path, struct sr_error *err) {
-    const struct sr_data_options how = {.features_only = !c->done->labelled, .labels = c->how->labels};
+    const struct sr_data_options how = {
+        .features_only = !c->done->labelled, .labels = c->how->labels, .one_file = true};
     struct sr_error why = {0};
     struct sr_data *d;
     if (sr_data_open(&d, path, &how, &why) < 0)

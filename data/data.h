@@ -82,6 +82,8 @@ struct sr_data_options {
      * float16, float32, float64 (kept as float32) or bfloat16: a 16-bit float type with 8 bits of exponent,
      * or opaque values of 2 bytes. */
     bool uint16_is_bfloat;
+    /* The path is one file's name, whatever is in it: no list, no pattern. */
+    bool one_file;
 };
 
 /* clang-format off */
@@ -149,7 +151,7 @@ struct sr_data {
     int32_t *source; /* index into source_names; files' sources are joined by name */
     char **source_names;
     size_t sources;
-    char **id; /* printable: strings as they are, 16-byte values that are not text as hex */
+    char **id; /* printable: strings as they are, bytes that are not text, and opaque ones, as hex */
 
     /* The feature contract, those of the root attributes feature_model, feature_revision, feature_layer,
      * feature_norm, feature_pooling, feature_template that every file has, as strings; behind it the label
@@ -170,7 +172,7 @@ struct sr_data {
  */
 int sr_data_paths(char **out, const char *list, size_t *files, size_t room, struct sr_error *err);
 
-/* Opens paths (comma-separated, patterns as in sr_data_paths), checks them against the contract of a dump and
+/* Opens paths (comma-separated, patterns as in sr_data_paths, but for one_file), checks them against the contract of a dump and
  * reads the columns. SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there
  * is), wrong rank, row counts that differ, labels other than 0, 1 and unknown, labels that disagree with the
  * verdicts (with the count), probabilities outside 0..1, weights below 0, zero rows, D above

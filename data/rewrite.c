@@ -18,12 +18,14 @@ static int close_file(struct sr_rewrite *w, struct sr_error *err) {
 
 int sr_rewrite_check(struct sr_rewrite *w, const struct sr_data_options *options, struct sr_error *err) {
     const char *path = sr_atomic_file_path(w->target);
+    struct sr_data_options how = *options;
     struct sr_error why = {0};
     struct sr_data *d;
     const int status = close_file(w, err);
+    how.one_file = true;
     if (status < 0)
         return status;
-    if (sr_data_open(&d, path, options, &why) < 0)
+    if (sr_data_open(&d, path, &how, &why) < 0)
         return sr_fail_named(err, &why, path, w->out);
     sr_data_close(d);
     return 0;

@@ -18,6 +18,14 @@
 
 /* ---- files ---- */
 
+static char *next_path(char **rest, bool one_file) {
+    char *path = *rest;
+    if (!one_file)
+        return strsep(rest, ",");
+    *rest = NULL;
+    return path;
+}
+
 /* Opens the dumps of the comma-separated list, which is cut in place. */
 static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_options *options,
                       struct sr_error *err) {
@@ -28,7 +36,7 @@ static int open_dumps(struct sr_data *d, char *paths, const struct sr_data_optio
     d->in->first = sr_alloc(room + 1, sizeof *d->in->first, err);
     if (!d->in->dump || !d->in->first)
         return SR_NOMEM;
-    for (char *path; (path = strsep(&paths, ",")); d->files++) {
+    for (char *path; (path = next_path(&paths, options->one_file)); d->files++) {
         int status = sr_dump_open(&d->in->dump[d->files], path, options, err);
         if (status < 0)
             return status;
@@ -253,13 +261,20 @@ static int check_comma(const char *paths, struct sr_error *err) {
         paths);
 }
 
+/* The files that paths names. */
+static int list_of(char **list, const char *paths, const struct sr_data_options *options,
+                   struct sr_error *err) {
+    if (options && options->one_file)
+        return (*list = sr_strdup(paths, err)) ? 0 : SR_NOMEM;
+    const int status = check_comma(paths, err);
+    return status == 0 ? sr_data_paths(list, paths, NULL, 0, err) : status;
+}
+
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err) {
     const struct sr_data_options plain = {.features_only = false};
     char *list = NULL;
-    int status = check_comma(paths, err);
-    if (status == 0)
-        status = sr_data_paths(&list, paths, NULL, 0, err);
+    int status = list_of(&list, paths, options, err);
     if (status < 0)
         return status;
     status = SR_NOMEM;

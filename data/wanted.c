@@ -113,8 +113,10 @@ int32_t sr_wanted_find(const struct sr_wanted *w, const char *id) {
 
 int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, const char *title, size_t rows,
                          const struct sr_data_options *options, struct sr_error *err) {
+    struct sr_data_options how = *options;
     struct sr_data *d;
-    int status = sr_data_open(&d, path, options, err);
+    how.one_file = true;
+    int status = sr_data_open(&d, path, &how, err);
     if (status < 0)
         return status;
     for (size_t i = 0; i < d->rows && status == 0; i++)

@@ -116,6 +116,31 @@ Test(rewrite, new_files_are_no_more_open_than_the_old) {
     cr_expect_eq(mode_of("new.h5"), 0640);
 }
 
+/* A comma separates the names of a list, but what is one file's name is no list; nor is it a pattern. */
+Test(rewrite, names_with_commas) {
+    static const char *const commands[] = {
+        "repack 'a,*.h5' --out b,c.h5",         "label 'a,*.h5' --out b,c.h5",
+        "drop 'a,*.h5' --ids ids --out b,c.h5", "split 'a,*.h5' --train b,c.h5 --test 'e,[f.h5'",
+        "merge a.h5 score.h5 --out b,c.h5",     "convert features.npy --out b,c.h5",
+        "synth --out b,c.h5 --rows 9 --width 8"};
+    struct sr_data *d = open_paths("a.h5", NULL);
+    write_text("ids", d->id[3]);
+    sr_data_close(d);
+    write_features();
+    cr_assert_eq(system("cp a.h5 score.h5; cp a.h5 'a,*.h5'"), 0);
+    for (size_t i = 0; i < SR_COUNT(commands); i++) {
+        char command[128];
+        snprintf(command, sizeof command, "data %s", commands[i]);
+        unlink("b,c.h5");
+        run_fine(".", command);
+        cr_expect_eq(access("b,c.h5", F_OK), 0, "%s", command);
+    }
+    expect_failure(run_program(".", "data merge 'a,*.h5' score.h5 --out no.h5"), 66,
+                   "none may have one in it");
+    expect_failure(run_program(".", "data split a.h5,score.h5 --train t.h5 --test e.h5"), 66,
+                   "a.h5,score.h5");
+}
+
 /* ---- drop ---- */
 
 Test(rewrite, drop_in_place_and_of_twins) {
