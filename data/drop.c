@@ -165,7 +165,7 @@ static int write_rows(const struct dropping *d, const char *out, const struct sr
                                  .type = SR_CONVERT_KEEP,
                                  .gzip = SR_H5_GZIP_KEEP};
     struct sr_rewrite w;
-    int status = sr_rewrite_begin(&w, out, d->from->path, err);
+    int status = sr_rewrite_begin(&w, out, d->from->file, err);
     if (status == 0)
         status = sr_copy_rows(w.to, d->from->file, &copy, progress, user, err);
     if (status == 0)

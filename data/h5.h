@@ -31,6 +31,11 @@ int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err);
 /* A new file at path, which messages call `title` (the path it will have after a rename). */
 int sr_h5_create(struct sr_h5 **out, const char *path, const char *title, struct sr_error *err);
 
+/* The same, able to hold every attribute that the file `like` (NULL: none) can hold. Not one of a later
+ * format than it needs, for older readers. */
+int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, const struct sr_h5 *like,
+                      struct sr_error *err);
+
 /* Frees f (NULL is fine). SR_IO if what was written does not reach the file. */
 int sr_h5_close(struct sr_h5 *f, struct sr_error *err);
 

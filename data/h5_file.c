@@ -131,10 +131,23 @@ int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
     return status;
 }
 
+/* True if a file has the format of HDF5 1.8 on, in which an attribute may be larger than 64 KB. */
+static bool is_of_18(const struct sr_h5 *f) {
+    H5F_info2_t info;
+    return f && H5Fget_info2(f->id, &info) >= 0 && info.super.version >= 2;
+}
+
 int sr_h5_create(struct sr_h5 **out, const char *path, const char *title, struct sr_error *err) {
+    return sr_h5_create_like(out, path, title, NULL, err);
+}
+
+int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, const struct sr_h5 *like,
+                      struct sr_error *err) {
     int status;
     sr_h5_lock();
     hid_t access_list = without_locks();
+    if (is_of_18(like))
+        H5Pset_libver_bounds(access_list, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access_list);
     if (id < 0)
         status = sr_h5_fail(err, SR_IO, "%s: cannot be created", title);

@@ -302,7 +302,7 @@ static int copy_side(struct merging *m, const struct sr_h5 *to, size_t f, struct
 
 static int write_dump(struct merging *m, const char *out, struct sr_error *err) {
     struct sr_rewrite w;
-    int status = sr_rewrite_begin(&w, out, m->how->path[0], err);
+    int status = sr_rewrite_begin(&w, out, m->side[0].file, err);
     for (size_t f = 0; f < m->how->files && status == 0; f++)
         status = copy_side(m, w.to, f, err);
     if (status == 0)

@@ -84,7 +84,7 @@ static int write_part(struct writing *w, int p, const struct sr_data_options *op
                                  .type = SR_CONVERT_KEEP,
                                  .gzip = SR_H5_GZIP_KEEP,
                                  .but_attributes = stamps};
-    int status = rows ? sr_rewrite_begin(&w->file[p], w->how->out[p], w->from->path, err) : SR_NOMEM;
+    int status = rows ? sr_rewrite_begin(&w->file[p], w->how->out[p], w->from->file, err) : SR_NOMEM;
     if (status == 0)
         status = sr_copy_rows(w->file[p].to, w->from->file, &copy, show, w, err);
     if (status == 0)

@@ -170,7 +170,7 @@ static int write_dump(const struct relabelling *r, void (*progress)(void *user, 
     again.labels = SR_LABELS_CHECKED;
     again.names.label = NULL;
     again.small_threshold = again.large_threshold = 0;
-    int status = sr_rewrite_begin(&w, r->out, r->d->path, err);
+    int status = sr_rewrite_begin(&w, r->out, r->d->file, err);
     if (status == 0)
         status = copy_rest(r, w.to, progress, user, err);
     if (status == 0)

@@ -61,7 +61,7 @@ int sr_repack_write(struct sr_repacked *done, const char *out, const char *path,
     *done = (struct sr_repacked){.rows = d->rows, .width = d->width, .bytes_before = file_bytes(path)};
     status = describe_form(done->before, d->file, d->features_name, err);
     if (status == 0)
-        status = sr_rewrite_begin(&w, out, path, err);
+        status = sr_rewrite_begin(&w, out, d->file, err);
     if (status == 0)
         status = write_rows(&w, done, d, how, options, progress, user, err);
     if (status == 0)

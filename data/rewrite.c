@@ -4,10 +4,10 @@
  */
 #include "data/rewrite.h"
 
-int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const char *like, struct sr_error *err) {
+int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const struct sr_h5 *like, struct sr_error *err) {
     *w = (struct sr_rewrite){.out = out};
-    const int status = sr_atomic_file_open_like(&w->target, out, like, err);
-    return status < 0 ? status : sr_h5_create(&w->to, sr_atomic_file_path(w->target), out, err);
+    const int status = sr_atomic_file_open_like(&w->target, out, like->path, err);
+    return status < 0 ? status : sr_h5_create_like(&w->to, sr_atomic_file_path(w->target), out, like, err);
 }
 
 static int close_file(struct sr_rewrite *w, struct sr_error *err) {

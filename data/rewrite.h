@@ -1,7 +1,7 @@
 /* rewrite.h: a dump written anew: under a passing name until it is complete and was opened as a dump.
  *
  *     struct sr_rewrite w;
- *     int status = sr_rewrite_begin(&w, out, path, err);
+ *     int status = sr_rewrite_begin(&w, out, from, err);
  *     if (status == 0) status = sr_copy_rows(w.to, ...);
  *     if (status == 0) status = sr_rewrite_check(&w, &options, err);
  *     return sr_rewrite_end(&w, status, err);
@@ -20,8 +20,9 @@ struct sr_rewrite {
     struct sr_h5 *to;              /* NULL once it is closed */
 };
 
-/* A new file may be read by no more people than the file `like`, the dump that rows come from. */
-int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const char *like, struct sr_error *err);
+/* A new file may be read by no more people than the file `like`, which rows come from, and can hold all its
+ * attributes. */
+int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const struct sr_h5 *like, struct sr_error *err);
 
 /* Closes what was written, and opens it as every command would. SR_DATA: what is wrong with it, under the
  * name it would have. SR_IO. */

@@ -145,3 +145,19 @@ def test_drop_does_not_write_over_the_list(saferoute, tmp_path):
         message = saferoute("data", "drop", old, "--ids", tmp_path / "ids", "--out", out, status=2)
         assert "is the list of ids" in message
     assert (tmp_path / "ids").read_text() == "a\n"
+
+
+def test_large_attributes(saferoute, tmp_path):
+    """More than 64 KB of an attribute, which only files of the newer format can have."""
+    plain, old, new = write_dump(tmp_path / "plain.h5", rows=ROWS), tmp_path / "old.h5", tmp_path / "new.h5"
+    with h5py.File(plain) as f, h5py.File(old, "w", libver="latest") as g:
+        for name in set(f) - {"source"}:
+            f.copy(name, g)
+        g["source"] = f["source"][()]
+        g.attrs["notes"] = np.arange(40000)
+        g["source"].attrs["names"] = np.array([f"source {i}" for i in range(20000)], "S16")
+    saferoute("data", "repack", old, "--out", new)
+    with h5py.File(new) as f:
+        assert np.array_equal(f.attrs["notes"], np.arange(40000)) and len(f["source"].attrs["names"]) == 20000
+    saferoute("data", "repack", plain, "--out", new)
+    assert new.read_bytes()[8] == 0  # the superblock's version: what older readers know stays what they know
