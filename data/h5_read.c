@@ -15,8 +15,9 @@
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
 
-#define COLUMN_BAND  ((size_t)65536) /* rows of a column at a time */
-#define COLUMN_RATIO 2048            /* gzip makes at most 1032 bytes of one */
+#define COLUMN_BAND  ((size_t)65536)   /* rows of a column at a time */
+#define FIXED_BYTES  ((size_t)4 << 20) /* of fixed strings at a time */
+#define COLUMN_RATIO 2048              /* gzip makes at most 1032 bytes of one */
 
 static void swap_bytes(uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -216,19 +217,8 @@ static size_t trimmed(const unsigned char *s, size_t size, H5T_str_t pad) {
     return size;
 }
 
-/* An empty block of rows strings of up to `longest` bytes. */
-static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
-    size_t each = sizeof(char *) + longest + 1;
-    char **out = each > longest ? sr_alloc(rows, each, err) : NULL;
-    if (!out)
-        return NULL;
-    char *text = (char *)(out + rows);
-    for (size_t i = 0; i < rows; i++)
-        out[i] = text + i * (longest + 1);
-    return out;
-}
-
 void sr_h5_spell(char *text, const struct sr_h5_spelling *how, const void *item) {
+    static const char digits[] = "0123456789abcdef";
     const unsigned char *s = item;
     const size_t n = trimmed(s, how->bytes, (H5T_str_t)how->pad);
     if (!how->opaque && all_printable(s, n)) {
@@ -236,8 +226,11 @@ void sr_h5_spell(char *text, const struct sr_h5_spelling *how, const void *item)
         text[n] = '\0';
         return;
     }
-    for (size_t k = 0; k < how->bytes; k++)
-        snprintf(text + 2 * k, 3, "%02x", s[k]);
+    for (size_t k = 0; k < how->bytes; k++) {
+        text[2 * k] = digits[s[k] >> 4];
+        text[2 * k + 1] = digits[s[k] & 15];
+    }
+    text[2 * how->bytes] = '\0';
 }
 
 static struct sr_h5_spelling spelling_of(hid_t type) {
@@ -263,30 +256,77 @@ int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char
     return status;
 }
 
-static char **fixed_texts(const unsigned char *raw, size_t rows, const struct sr_h5_spelling *how,
-                          struct sr_error *err) {
-    const size_t size = how->bytes;
-    bool text = !how->opaque;
-    for (size_t i = 0; i < rows && text; i++)
-        text = all_printable(raw + i * size, trimmed(raw + i * size, size, (H5T_str_t)how->pad));
-    char **out = text_block(rows, text ? size : 2 * size, err);
-    for (size_t i = 0; out && i < rows; i++)
-        sr_h5_spell(out[i], how, raw + i * size);
-    return out;
+/* Fixed strings on their way to texts: bands of them, since strings are often far shorter than the longest,
+ * for which each has room in the file. */
+struct fixed {
+    hid_t dataset, type, space;
+    struct sr_h5_spelling how;
+    size_t rows, band;
+    unsigned char *raw; /* [band, how.bytes] */
+    char *text;         /* [2 * how.bytes + 1] */
+};
+
+static int read_fixed_band(const struct fixed *x, const struct sr_h5 *f, const char *name, size_t first,
+                           size_t n, struct sr_error *err) {
+    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
+    const int rank = H5Sget_simple_extent_dims(x->space, count, NULL);
+    int status = 0;
+    count[0] = n;
+    const hid_t memory = H5Screate_simple(rank, count, NULL);
+    if (H5Sselect_hyperslab(x->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+        H5Dread(x->dataset, x->type, memory, x->space, H5P_DEFAULT, x->raw) < 0)
+        status = sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
+    H5Sclose(memory);
+    return status;
 }
 
-static int read_fixed(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out,
-                      size_t rows, struct sr_error *err) {
-    const struct sr_h5_spelling how = spelling_of(type);
-    unsigned char *raw = sr_alloc(rows, how.bytes, err);
-    if (!raw)
-        return SR_NOMEM;
-    int status = read_column(f, name, dataset, type, raw, err);
-    if (status == 0) {
-        *out = fixed_texts(raw, rows, &how, err);
-        status = *out ? 0 : SR_NOMEM;
+/* Adds the bytes of all texts up, or (out) writes them one behind the other, to `to`. */
+static int spell_all(const struct fixed *x, const struct sr_h5 *f, const char *name, size_t *bytes,
+                     char **out, char *to, struct sr_error *err) {
+    int status = 0;
+    for (size_t first = 0; first < x->rows && status == 0; first += x->band) {
+        const size_t n = x->rows - first < x->band ? x->rows - first : x->band;
+        status = read_fixed_band(x, f, name, first, n, err);
+        for (size_t i = 0; i < n && status == 0; i++) {
+            sr_h5_spell(x->text, &x->how, x->raw + i * x->how.bytes);
+            *bytes += strlen(x->text) + 1;
+            if (out) {
+                out[first + i] = to;
+                to = stpcpy(to, x->text) + 1;
+            }
+        }
     }
-    sr_free(raw);
+    return status;
+}
+
+static int fixed_texts(const struct fixed *x, const struct sr_h5 *f, const char *name, char ***out,
+                       struct sr_error *err) {
+    size_t bytes = 0, again = 0;
+    const int status = x->raw && x->text ? spell_all(x, f, name, &bytes, NULL, NULL, err) : SR_NOMEM;
+    if (status < 0)
+        return status;
+    *out = sr_alloc(1, x->rows * sizeof **out + bytes, err);
+    return *out ? spell_all(x, f, name, &again, *out, (char *)(*out + x->rows), err) : SR_NOMEM;
+}
+
+static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
+                      struct sr_error *err) {
+    struct fixed x = {.type = type, .how = spelling_of(type), .rows = rows};
+    x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
+    x.band = x.band < rows ? x.band : rows;
+    x.dataset = open_cached(f, name, x.how.bytes);
+    x.space = H5Dget_space(x.dataset);
+    x.raw = sr_alloc(x.band, x.how.bytes, err);
+    x.text = sr_alloc(x.how.bytes + 1, 2, err);
+    const int status = fixed_texts(&x, f, name, out, err);
+    if (status < 0) {
+        sr_free(*out);
+        *out = NULL;
+    }
+    sr_free(x.raw);
+    sr_free(x.text);
+    H5Sclose(x.space);
+    H5Dclose(x.dataset);
     return status;
 }
 
@@ -322,6 +362,18 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t dataset,
     return status;
 }
 
+/* An empty block of rows strings of up to `longest` bytes. */
+static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
+    size_t each = sizeof(char *) + longest + 1;
+    char **out = each > longest ? sr_alloc(rows, each, err) : NULL;
+    if (!out)
+        return NULL;
+    char *text = (char *)(out + rows);
+    for (size_t i = 0; i < rows; i++)
+        out[i] = text + i * (longest + 1);
+    return out;
+}
+
 static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
                          struct sr_error *err) {
     const bool natural = H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE;
@@ -348,7 +400,7 @@ int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_
     if (class == H5T_STRING && H5Tis_variable_str(type) > 0)
         status = read_variable(f, name, dataset, type, out, rows, err);
     else if (class == H5T_STRING || class == H5T_OPAQUE)
-        status = read_fixed(f, name, dataset, type, out, rows, err);
+        status = read_fixed(f, name, type, out, rows, err);
     else
         status = read_decimals(f, name, type, out, rows, err);
     H5Tclose(type);

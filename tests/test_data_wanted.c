@@ -81,3 +81,30 @@ Test(wanted, digits_of_bytes_in_several_ways) {
     sr_wanted_free(&w);
     unlink(path);
 }
+
+/* Fixed strings are read by bands of 4 MB; here there are three, and the last is short. */
+Test(wanted, fixed_strings_of_many_bands) {
+    enum { ITEMS = 2500, SIZE = 4096 };
+    char path[64], wanted[32], **text;
+    char *items = sr_alloc(ITEMS, SIZE, &err);
+    struct sr_h5 *f;
+    for (int i = 0; i < ITEMS; i++)
+        if (i % 7 == 3)
+            items[i * SIZE] = (char)0xff;
+        else
+            snprintf(items + i * SIZE, SIZE, "row %d", i);
+    snprintf(path, sizeof path, "/tmp/sr_test_bands_%d.h5", (int)getpid());
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_fixed(f, "id", items, ITEMS, SIZE, &err), 0);
+    cr_assert_eq(sr_h5_read_texts(f, "id", &text, ITEMS, &err), 0, "%s", err.text);
+    for (int i = 0; i < ITEMS; i++) {
+        snprintf(wanted, sizeof wanted, "row %d", i);
+        cr_expect(i % 7 == 3 ? strlen(text[i]) == 2 * SIZE && strncmp(text[i], "ff00", 4) == 0
+                             : strcmp(text[i], wanted) == 0,
+                  "row %d: %.60s", i, text[i]);
+    }
+    sr_free(text);
+    sr_free(items);
+    cr_assert_eq(sr_h5_close(f, &err), 0);
+    unlink(path);
+}

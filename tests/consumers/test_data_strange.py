@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Strange dumps that the `saferoute data` commands write anew, or refuse to: values that lie elsewhere, filters of others."""
+import os
+
 import pytest
 
 from test_data_commands import write_dump
@@ -161,3 +163,15 @@ def test_large_attributes(saferoute, tmp_path):
         assert np.array_equal(f.attrs["notes"], np.arange(40000)) and len(f["source"].attrs["names"]) == 20000
     saferoute("data", "repack", plain, "--out", new)
     assert new.read_bytes()[8] == 0  # the superblock's version: what older readers know stays what they know
+
+
+def test_long_strings_take_the_memory_of_short_ones(program, tmp_path):
+    """Room for 50,000 bytes an id, of which 5 are used: 200 MB in the file, were it not compressed."""
+    with h5py.File(tmp_path / "a.h5", "w") as f:
+        f["features"], f["label"] = np.eye(4000, 4, dtype=np.float16), np.arange(4000) % 2
+        f.create_dataset("id", (4000,), "S50000", chunks=(50,), compression="gzip", compression_opts=1)
+        for i in range(0, 4000, 50):
+            f["id"][i : i + 50] = np.array([f"p{k}" for k in range(i, i + 50)], "S50000")
+    pid = os.posix_spawn(program, [str(program), "data", "inspect", str(tmp_path / "a.h5")], os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0 and usage.ru_maxrss < 100 << 10  # KB; 200 MB were read at once, and copied
