@@ -35,7 +35,10 @@ static const struct sr_command command = {
         "Writes a dump anew without the rows of the ids in F, for requests to delete; everything else stays\n"
         "as it is. Afterwards the ids of the new file are read and compared with F before it gets its name.\n"
         "Attributes, groups and datasets that have no row for each row of features are copied whole; what\n"
-        "there is of them is listed, for you to look at: they may tell of the rows that went.\n"
+        "there is of them is listed, for you to look at: they may tell of the rows that went. Other columns "
+        "of\n"
+        "strings, and attributes of the file, in which an id of F stands as a value or a word are named "
+        "too.\n"
         "With --out A.h5 the old file is replaced; copies elsewhere, and weights trained on the rows, are\n"
         "yours to deal with. Ids that are not in A.h5 are counted; they are no failure, since one list may\n"
         "be for several files, unless none of F is there: then nothing is written and the exit status is "
@@ -57,6 +60,8 @@ static void print_dropped(const struct sr_dropped *done, const char *out) {
     if (done->twins > 0)
         printf(", %zu more of the same groups", done->twins);
     printf("; its column of ids holds none of them\n");
+    if (*done->mentions)
+        printf("still named in: %s\n", done->mentions);
     if (*done->whole)
         printf("copied whole, so look whether they tell of those rows: %s\n", done->whole);
     if (done->found == done->ids)

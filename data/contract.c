@@ -37,6 +37,13 @@ const char *sr_contract_key(int k) {
     return key[k].name;
 }
 
+bool sr_contract_is_key(const char *name) {
+    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
+        if (strcmp(name, sr_contract_key(k)) == 0)
+            return true;
+    return false;
+}
+
 const char *sr_contract_value(const struct sr_data *d, int k) {
     for (size_t i = 0; i < d->contract_count; i++)
         if (strcmp(d->contract[i].key, key[k].name) == 0)

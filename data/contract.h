@@ -23,6 +23,9 @@ int sr_contract_read(struct sr_dump *d, struct sr_error *err);
  * which looks at no label, a pair of labels is left out instead. */
 int sr_contract_join(struct sr_data *d, bool features_only, struct sr_error *err);
 
+/* True if an attribute of that name is one of the contract's. */
+bool sr_contract_is_key(const char *name);
+
 /* What the set says of key k, or NULL. */
 const char *sr_contract_value(const struct sr_data *d, int k);
 

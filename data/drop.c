@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/mention.h"
 #include "data/rewrite.h"
 #include "data/table.h"
 #include "data/wanted.h"
@@ -122,13 +123,6 @@ static bool is_whole(const struct sr_h5 *from, const struct sr_h5 *to, const cha
     return was.rank == 0 || was.shape[0] == is.shape[0];
 }
 
-static bool is_contract(const char *name) {
-    for (int k = 0; k < SR_CONTRACT_KEYS; k++)
-        if (strcmp(name, sr_contract_key(k)) == 0)
-            return true;
-    return false;
-}
-
 static int list_whole(FILE *list, const struct sr_h5 *from, const struct sr_h5 *to, struct sr_error *err) {
     struct sr_h5_members members;
     char **attribute = NULL;
@@ -141,20 +135,28 @@ static int list_whole(FILE *list, const struct sr_h5 *from, const struct sr_h5 *
     if (status == 0)
         status = sr_h5_attribute_names(from, "/", &attribute, &n, err);
     for (size_t i = 0; status == 0 && i < n; i++)
-        if (!is_contract(attribute[i]))
+        if (!sr_contract_is_key(attribute[i]))
             fprintf(list, "%sthe attribute %s", ftell(list) > 0 ? ", " : "", attribute[i]);
     sr_free(attribute);
     return status;
 }
 
 /* What may still tell of a row that was dropped. */
-static int name_whole(const struct dropping *d, const struct sr_h5 *to, struct sr_error *err) {
+static int list_rest(const struct dropping *d, const struct sr_h5 *to, struct sr_error *err) {
     size_t size;
-    FILE *list = open_memstream(&d->done->whole, &size);
-    if (!list)
-        return sr_fail(err, SR_NOMEM, "out of memory");
-    const int status = list_whole(list, d->from->file, to, err);
-    return fclose(list) == 0 ? status : sr_fail(err, SR_NOMEM, "out of memory");
+    FILE *whole = open_memstream(&d->done->whole, &size),
+         *mentions = open_memstream(&d->done->mentions, &size);
+    int status = whole && mentions ? 0 : sr_fail(err, SR_NOMEM, "out of memory");
+    if (status == 0)
+        status = list_whole(whole, d->from->file, to, err);
+    if (status == 0)
+        status = sr_mention_list(mentions, &d->wanted, to, d->column, d->done->kept, err);
+    for (int i = 0; i < 2; i++) {
+        FILE *list = i == 0 ? whole : mentions;
+        if (list && fclose(list) != 0 && status == 0)
+            status = sr_fail(err, SR_NOMEM, "out of memory");
+    }
+    return status;
 }
 
 static int write_rows(const struct dropping *d, const char *out, const struct sr_data_options *options,
@@ -169,7 +171,7 @@ static int write_rows(const struct dropping *d, const char *out, const struct sr
     if (status == 0)
         status = sr_copy_rows(w.to, d->from->file, &copy, progress, user, err);
     if (status == 0)
-        status = name_whole(d, w.to, err);
+        status = list_rest(d, w.to, err);
     if (status == 0)
         status = sr_rewrite_check(&w, options, err);
     if (status == 0) /* a promise to somebody is not kept by a count alone */
@@ -207,4 +209,5 @@ void sr_dropped_free(struct sr_dropped *done) {
     for (size_t i = 0; i < SR_DROP_LISTED; i++)
         sr_free(done->missing[i]);
     free(done->whole);
+    free(done->mentions);
 }

@@ -16,6 +16,7 @@ struct sr_dropped {
     size_t twins; /* dropped because of their group */
     size_t kept;
     char *missing[SR_DROP_LISTED]; /* the first ids that are not in the dump; the rest NULL */
+    char *mentions;                /* where the ids stand besides, see sr_mention_list; "" */
     char *whole; /* what was copied whole and may tell of the rows: "/about, the attribute note"; "" */
 };
 

@@ -271,6 +271,8 @@ static int read_fixed_band(const struct fixed *x, const struct sr_h5 *f, const c
     hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
     const int rank = H5Sget_simple_extent_dims(x->space, count, NULL);
     int status = 0;
+    if (rank == 0) /* one value, or none */
+        return read_column(f, name, x->dataset, x->type, x->raw, err);
     count[0] = n;
     const hid_t memory = H5Screate_simple(rank, count, NULL);
     if (H5Sselect_hyperslab(x->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||

@@ -140,6 +140,46 @@ def test_drop_names_what_it_copied_whole(saferoute, tmp_path):
     assert "/prompt" not in out and "verdict_head" not in out and "feature_model" not in out
 
 
+def test_drop_names_where_the_ids_still_are(saferoute, tmp_path):
+    """In strings of fixed and variable length, as a value of a column or as a word of what is copied whole."""
+    names = [f"p{i}" for i in range(5000)]  # more than a band
+    old = with_ids(tmp_path, names)
+    gone = ["p1", "p4998"]
+    out = drop(saferoute, tmp_path, old, gone)
+    assert "still named" not in out
+
+    def named(make, where):
+        with h5py.File(old, "r+") as f:
+            name = make(f)
+        out = drop(saferoute, tmp_path, old, gone)
+        assert f"still named in: {where}\n" in out, out
+        with h5py.File(old, "r+") as f:
+            for holder in f, f.attrs:
+                if name in holder:
+                    del holder[name]
+
+    def put(name, value, attribute=False):
+        def make(f):
+            (f.attrs if attribute else f)[name] = value
+            return name
+        return make
+
+    other = ["-"] * 4999
+    named(put("parent", other[:4990] + ["p4998"] + other[4991:] + ["-"]), "/parent")
+    named(put("parent", np.array(other[:4990] + [" p1"] + other[4991:] + ["-"], "S9")), "/parent")
+    named(put("pairs", np.array([["-", "p1"]] * 7, "S3")), "/pairs")
+    named(put("asked", "rows p1, p7"), "/asked")
+    named(put("asked", np.bytes_("p4998")), "/asked")
+    named(put("log", ["p2", '{"id": "p1"}']), "/log")
+    named(put("note", "about (p4998)", attribute=True), "the attribute note")
+    named(put("notes", ["p2", "p1"], attribute=True), "the attribute notes")
+    with h5py.File(old, "r+") as f:
+        f["said"] = ["p1 is what somebody wrote"] * 5000  # a word of a text of another row names nobody
+        f["longer"], f["nothing"] = "p10 xp1 p1x p1-p4998", h5py.Empty("S3")
+        f.attrs["feature_model"] = "p1"
+    assert "still named" not in drop(saferoute, tmp_path, old, gone)
+
+
 def test_drop_does_not_write_over_the_list(saferoute, tmp_path):
     old = with_ids(tmp_path, ["a", "b"])
     (tmp_path / "ids").write_text("a\n")
