@@ -172,13 +172,13 @@ struct sr_data {
  */
 int sr_data_paths(char **out, const char *list, size_t *files, size_t room, struct sr_error *err);
 
-/* Opens paths (comma-separated, patterns as in sr_data_paths, but for one_file), checks them against the contract of a dump and
- * reads the columns. SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing (named, with what there
- * is), wrong rank, row counts that differ, labels other than 0, 1 and unknown, labels that disagree with the
- * verdicts (with the count), probabilities outside 0..1, weights below 0, zero rows, D above
- * SR_DATA_WIDTH_MAX or differing between files, contracts that differ, compressed by a filter that is not
- * installed; a threshold given for a guard whose probabilities the dump lacks. SR_USAGE: a comma that is part
- * of a file's name. options may be NULL. */
+/* Opens paths (comma-separated, patterns as in sr_data_paths, but for one_file), checks them against the
+ * contract of a dump and reads the columns. SR_NOINPUT: no such file. SR_DATA: not HDF5, a dataset missing
+ * (named, with what there is), wrong rank, row counts that differ, labels other than 0, 1 and unknown, labels
+ * that disagree with the verdicts (with the count), probabilities outside 0..1, weights below 0, zero rows, D
+ * above SR_DATA_WIDTH_MAX or differing between files, contracts that differ, compressed by a filter that is
+ * not installed; a threshold given for a guard whose probabilities the dump lacks. SR_USAGE: a
+ * comma that is part of a file's name. options may be NULL. */
 int sr_data_open(struct sr_data **out, const char *paths, const struct sr_data_options *options,
                  struct sr_error *err);
 void sr_data_close(struct sr_data *d);
