@@ -31,14 +31,14 @@ static const struct sr_option table[] = {
      .help = "dump of the rows to measure on; may be left out"},
     {"fractions", SR_OPTION_REALS, offsetof(struct split_options, fractions), .max = 1, .metavar = "A,B,..",
      .help = "shares of the parts named, in the order train, calibration, test; default 0.15 for "
-             "calibration and for test, the rest for training"},
+             "calibration and for test, the rest for training; with --hold-out-source none for test"},
     {"seed", SR_OPTION_INTEGER, offsetof(struct split_options, seed), .fallback = "1", .max = 1e15,
      .metavar = "S", .help = "which split; the same options give the same rows"},
     {"hold_out_source", SR_OPTION_TEXT, offsetof(struct split_options, hold_out), .metavar = "NAME,..",
      .repeats = true,
      .help = "the rows of these sources are the test rows, with their twins, and no others are"},
     {"near_duplicates", SR_OPTION_SWITCH, offsetof(struct split_options, near_duplicates),
-     .help = "rows with nearly the same features stay together too"},
+     .help = "rows found to have nearly the same features stay together too"},
     {"cosine", SR_OPTION_REAL, offsetof(struct split_options, cosine), .fallback = "0.95",
      .min = SR_NEAR_COSINE_MIN, .max = 1,
      .help = "what is nearly the same, for --near-duplicates: cosine of standardised features"},
@@ -52,13 +52,14 @@ static const struct sr_command command = {
         "usage: saferoute data split A.h5 --train X.h5 [--calibration Y.h5] [--test Z.h5] [options]\n"
         "\n"
         "Writes the rows of a dump as two or three dumps. Every part gets its share of label 1, 0 and\n"
-        "unknown, and of every source as far as groups allow. Rows of one /group (twins, paraphrases) are\n"
-        "never apart, nor, with --near-duplicates, are rows whose features are nearly the same. The parts\n"
-        "keep the order of the rows and everything else in the file; their root attributes split and\n"
-        "split_seed say what they are. With --hold-out-source the test rows are of sources that training "
-        "has\n"
-        "never seen; the fractions of the other parts are of what is left. Existing files are replaced once\n"
-        "all parts are complete.\n",
+        "unknown, of twins, and of every source as far as groups allow; a source with too few rows for that\n"
+        "goes where the seed says. Rows of one /group (twins, paraphrases; -1: none) are never apart. With\n"
+        "--near-duplicates nor are rows whose features are nearly the same, as far as they are found: those\n"
+        "with the same features all are, of pairs at the default cosine about 98 in 100. The parts keep the\n"
+        "order of the rows and everything else in the file; their root attributes split and split_seed say\n"
+        "what they are. With --hold-out-source the test rows are of sources that training has never seen;\n"
+        "the fractions of the other parts are of what is left. Existing files are replaced once all parts\n"
+        "are complete.\n",
     .notes =
         "examples:\n"
         "  saferoute data split all.h5 --train train.h5 --calibration calibration.h5 --test test.h5\n"
@@ -125,16 +126,29 @@ static void print_parts(const struct sr_data *d, const uint8_t *part, const stru
 
 /* ---- the command ---- */
 
+/* Parts that get a share: test does not where its rows are those of sources held out. */
+static bool has_share(const struct sr_parting *how, int part) {
+    return how->out[part] && !(part == SR_PART_TEST && how->hold_out);
+}
+
 static int take_fractions(struct sr_parting *how, const struct sr_reals *given, struct sr_error *err) {
     size_t parts = 0;
     double rest = 1;
     for (int p = 0; p < SR_PARTS; p++)
-        parts += how->out[p] != NULL;
+        parts += has_share(how, p);
+    if (given->n > 0 && how->hold_out && given->n != parts)
+        return sr_fail(
+            err, SR_USAGE,
+            "--fractions has %zu numbers, but with --hold-out-source the rows of those sources are "
+            "the test rows; %s",
+            given->n,
+            parts > 1 ? "give two, for train and calibration, of the rows that are left"
+                      : "all that are left are training rows, so leave it out");
     if (given->n > 0 && given->n != parts)
         return sr_fail(err, SR_USAGE, "--fractions has %zu numbers for %zu parts; one for each part named",
                        given->n, parts);
     for (int p = SR_PARTS, k = (int)parts; p-- > 0;) {
-        if (!how->out[p])
+        if (!has_share(how, p))
             continue;
         how->fraction[p] = given->n > 0 ? given->v[--k] : p == SR_PART_TRAIN ? rest : .15;
         rest -= how->fraction[p];

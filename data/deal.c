@@ -44,6 +44,14 @@ void sr_deal_end(struct sr_deal *deal) {
     *deal = (struct sr_deal){0};
 }
 
+uint32_t sr_deal_row(const struct sr_deal *deal, size_t member) {
+    return deal->member[member].row;
+}
+
+bool sr_deal_same(const struct sr_deal *deal, size_t a, size_t b) {
+    return deal->member[a].group == deal->member[b].group;
+}
+
 /* Members begin .. end are a group. Adds their rows to a part's counts, or takes them away again. */
 static void count_group(size_t *taken, const struct sr_deal_member *member, size_t begin, size_t end,
                         const uint32_t *stratum, size_t by) {

@@ -27,6 +27,10 @@ int sr_deal_begin(struct sr_deal *deal, const uint32_t *rows, size_t n, const in
                   struct sr_error *err);
 void sr_deal_end(struct sr_deal *deal);
 
+/* Of members in their order: the row of one; whether two are of one group. */
+uint32_t sr_deal_row(const struct sr_deal *deal, size_t member);
+bool sr_deal_same(const struct sr_deal *deal, size_t a, size_t b);
+
 /* Groups that are in part 0 now go, in their order, to the first part p >= 1 in which no stratum gets more
  * than quota[p * strata + s] rows with what the part has; where there is none they stay in 0. part[row] <
  * parts and stratum[row] < strata of every row that takes part; a group is whole in one part. */

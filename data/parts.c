@@ -1,7 +1,6 @@
 /* parts.c: which row goes to which part. See parts.h.
  *
- * Shares are met in two rounds (deal.h): first by label and source, then, with what groups left open, by
- * label alone.
+ * Who belongs together, who is held out, and what is refused; the shares of the rest are met by shares.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/deal.h"
 #include "data/near.h"
-
-#define LABELS ((size_t)3) /* 0, 1, unknown */
+#include "data/shares.h"
 
 const char *sr_part_name(int part) {
     static const char *const names[] = {"train", "calibration", "test"};
@@ -119,100 +116,31 @@ static int hold_out(uint8_t *part, const struct sr_data *d, const int64_t *group
 
 /* ---- shares ---- */
 
-/* Strata are label by label, sources within. */
-struct shares {
-    size_t sources, strata;
-    uint32_t *stratum; /* [rows] */
-    size_t *count;     /* [strata], of rows to deal */
-    size_t *quota;     /* [SR_PARTS, strata] */
-    size_t class_quota[SR_PARTS][LABELS];
-};
-
-static size_t label_of(const struct sr_data *d, size_t row) {
-    return !d->label || d->label[row] == SR_UNKNOWN ? LABELS - 1 : d->label[row];
+/* With sources held out they are what the test rows are, and it gets no others. */
+static bool has_share(const struct sr_parting *how, int part) {
+    return how->out[part] && !(part == SR_PART_TEST && how->hold_out);
 }
 
-static int count_rows(struct shares *s, const struct sr_data *d, const uint8_t *part, struct sr_error *err) {
-    s->sources = d->source ? d->sources : 1;
-    s->strata = LABELS * s->sources;
-    s->stratum = sr_alloc(d->rows, sizeof *s->stratum, err);
-    s->count = sr_alloc(s->strata, sizeof *s->count, err);
-    s->quota = sr_alloc(SR_PARTS * s->strata, sizeof *s->quota, err);
-    if (!s->stratum || !s->count || !s->quota)
-        return SR_NOMEM;
-    for (size_t i = 0; i < d->rows; i++) {
-        s->stratum[i] = (uint32_t)(label_of(d, i) * s->sources + (d->source ? (size_t)d->source[i] : 0));
-        s->count[s->stratum[i]] += part[i] == SR_PART_TRAIN;
-    }
-    return 0;
-}
-
-/* The quotas of one label in one part: whole rows of every source, and what is missing to the share of the
- * label to the sources that lost most by rounding (largest remainder, the first of equals). */
-static void share_out(struct shares *s, int part, size_t label, double fraction) {
-    const size_t *count = s->count + label * s->sources;
-    size_t *quota = s->quota + (size_t)part * s->strata + label * s->sources, all = 0, given = 0;
-    for (size_t i = 0; i < s->sources; i++) {
-        quota[i] = (size_t)floor(fraction * (double)count[i]);
-        all += count[i];
-        given += quota[i];
-    }
-    const size_t wanted = (size_t)llround(fraction * (double)all);
-    for (; given < wanted; given++) {
-        size_t best = 0;
-        double most = -1;
-        for (size_t i = 0; i < s->sources; i++) {
-            const double left = fraction * (double)count[i] - (double)quota[i];
-            if (left > most) {
-                most = left;
-                best = i;
-            }
-        }
-        quota[best]++;
-    }
-    s->class_quota[part][label] = wanted;
-}
-
-static void choose_quotas(struct shares *s, const struct sr_parting *how) {
-    double all = 0;
+static int deal_rest(uint8_t *part, const struct sr_data *d, const int64_t *group,
+                     const struct sr_parting *how, struct sr_error *err) {
+    double share[SR_PARTS];
     for (int p = 0; p < SR_PARTS; p++)
-        all += how->out[p] && !(p == SR_PART_TEST && how->hold_out) ? how->fraction[p] : 0;
-    for (int p = SR_PART_CALIBRATION; p < SR_PARTS; p++)
-        for (size_t label = 0; label < LABELS; label++)
-            if (how->out[p] && !(p == SR_PART_TEST && how->hold_out))
-                share_out(s, p, label, how->fraction[p] / all);
-}
-
-/* First by label and source, then by label. */
-static int deal_rows(uint8_t *part, struct shares *s, size_t rows, const int64_t *group, uint64_t seed,
-                     struct sr_error *err) {
-    uint32_t *row = sr_alloc(rows, sizeof *row, err);
-    struct sr_deal deal = {0};
-    size_t n = 0;
-    for (size_t i = 0; row && i < rows; i++)
-        if (part[i] == SR_PART_TRAIN)
-            row[n++] = (uint32_t)i;
-    int status = row ? sr_deal_begin(&deal, row, n, group, seed, err) : SR_NOMEM;
-    if (status == 0)
-        status = sr_deal_fill(&deal, part, SR_PARTS, s->stratum, s->strata, s->quota, err);
-    for (size_t i = 0; i < rows && status == 0; i++)
-        s->stratum[i] /= (uint32_t)s->sources;
-    if (status == 0)
-        status = sr_deal_fill(&deal, part, SR_PARTS, s->stratum, LABELS, &s->class_quota[0][0], err);
-    sr_deal_end(&deal);
-    sr_free(row);
-    return status;
+        share[p] = has_share(how, p) ? how->fraction[p] : 0;
+    return sr_shares_deal(part, d, group, share, how->seed, err);
 }
 
 /* ---- all of it ---- */
 
 static int check_fractions(const struct sr_parting *how, struct sr_error *err) {
+    const bool alone = how->hold_out && !how->out[SR_PART_CALIBRATION];
     double all = 0;
     for (int p = 0; p < SR_PARTS; p++) {
-        if (how->out[p] && !(how->fraction[p] > 0 && how->fraction[p] < 1))
+        if (!has_share(how, p))
+            continue;
+        if (!(how->fraction[p] > 0 && (alone || how->fraction[p] < 1)))
             return sr_fail(err, SR_USAGE, "the fraction of %s is %g, but must be between 0 and 1",
                            sr_part_name(p), how->fraction[p]);
-        all += how->out[p] ? how->fraction[p] : 0;
+        all += how->fraction[p];
     }
     if (fabs(all - 1) > 1e-6)
         return sr_fail(err, SR_USAGE, "the fractions of the parts add up to %g, not to 1", all);
@@ -235,7 +163,6 @@ static int check_parts(const uint8_t *part, size_t rows, const struct sr_parting
 
 int sr_parts_choose(uint8_t *part, struct sr_data *d, const struct sr_parting *how,
                     void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
-    struct shares s = {0};
     int status = check_fractions(how, err);
     if (status < 0)
         return status;
@@ -245,16 +172,9 @@ int sr_parts_choose(uint8_t *part, struct sr_data *d, const struct sr_parting *h
     if (status == 0 && how->hold_out)
         status = hold_out(part, d, group, how->hold_out, err);
     if (status == 0)
-        status = count_rows(&s, d, part, err);
-    if (status == 0) {
-        choose_quotas(&s, how);
-        status = deal_rows(part, &s, d->rows, group, how->seed, err);
-    }
+        status = deal_rest(part, d, group, how, err);
     if (status == 0)
         status = check_parts(part, d->rows, how, err);
-    sr_free(s.stratum);
-    sr_free(s.count);
-    sr_free(s.quota);
     sr_free(group);
     return status;
 }

@@ -13,16 +13,18 @@ const char *sr_part_name(int part); /* "train" */
 
 struct sr_parting {
     const char *out[SR_PARTS]; /* dumps to write; NULL: no such part. Training rows there always are */
-    double fraction[SR_PARTS]; /* of the rows, of each part with a name; they add up to 1 */
+    /* Of each part with a name; they add up to 1. With hold_out they are of the rows not held out, and that
+     * of test counts for nothing. */
+    double fraction[SR_PARTS];
     uint64_t seed;
     const char *hold_out; /* comma-separated sources whose rows are the test rows, or NULL */
     double near;          /* rows whose features have this cosine are twins; 0: not looked at */
 };
 
-/* part[row] of every row: rows of one group, and (near) of one cluster of near-duplicates, in one part;
- * shares by label, and where groups allow it by source. A pure function of columns, features where near asks
- * for them, and how. SR_USAGE: fractions that do not add up, a source that is not there. SR_DATA: a part
- * would be empty. */
+/* part[row] of every row: rows of one group, and (near) of one cluster of the near-duplicates that are found
+ * (near.h), in one part; shares by label, by size of group, and where groups allow it by source. A pure
+ * function of columns, features where near asks for them, and how. SR_USAGE: fractions that do not add up, a
+ * source that is not there. SR_DATA: a part would be empty. */
 int sr_parts_choose(uint8_t *part, struct sr_data *d, const struct sr_parting *how,
                     void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 

@@ -216,8 +216,33 @@ Test(rewrite, split_refuses_what_cannot_be) {
                    "test would have no rows");
     expect_failure(run_program(".", "data split a.h5 --train t.h5 --calibration c.h5 --hold-out-source x"), 2,
                    "so --test is needed");
+    const char *const held =
+        "data split a.h5 --train t.h5 --test e.h5 --hold-out-source source-0 --fractions";
+    expect_failure(run_program(".", "%s 0.8,0.2", held), 2, "all that are left are training rows");
+    expect_failure(run_program(".", "%s 0.6,0.2,0.2 --calibration c.h5", held), 2, "give two, for train");
     expect_failure(run_program(".", "data split a.h5 --train t.h5 --test gone/e.h5"), 74, "gone/e.h5");
     cr_expect_eq(access("t.h5", F_OK), -1); /* although it was complete */
+}
+
+Test(rewrite, fractions_beside_sources_held_out_are_of_the_rest) {
+    struct sr_data *d = open_paths("a.h5", NULL);
+    char command[300];
+    size_t held = 0;
+    for (size_t i = 0; i < ROWS; i++)
+        held += d->source[i] == d->source[0];
+    snprintf(command, sizeof command,
+             "data split a.h5 --train t.h5 --calibration c.h5 --test e.h5 --hold-out-source '%s' "
+             "--fractions 0.5,0.5",
+             d->source_names[d->source[0]]);
+    sr_data_close(d);
+    run_fine(".", command);
+    d = open_paths("e.h5", NULL);
+    const size_t test = d->rows; /* with twins of other sources */
+    sr_data_close(d);
+    cr_expect_geq(test, held);
+    d = open_paths("c.h5", NULL); /* half of each label, rounded */
+    cr_expect_float_eq((double)d->rows, .5 * (double)(ROWS - test), 2);
+    sr_data_close(d);
 }
 
 /* ---- label ---- */

@@ -1,0 +1,130 @@
+/* test_data_parts.c: rows into training, calibration and test: shares, groups, seeds.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/parts.h"
+#include "tests/dump_fixture.h"
+
+enum { ROWS = 6000 };
+
+/* A set of columns only: nothing here reads features. Every fifth row is positive. */
+struct columns {
+    struct sr_data d;
+    uint8_t label[ROWS], part[ROWS];
+    int64_t group[ROWS];
+    int32_t source[ROWS];
+};
+
+static struct columns *make_columns(size_t sources) {
+    struct columns *c = sr_alloc(1, sizeof *c, NULL);
+    for (size_t i = 0; i < ROWS; i++) {
+        c->label[i] = i % 5 == 0;
+        c->source[i] = (int32_t)(i * sources / ROWS); /* in order, as files put together are */
+        c->group[i] = (int64_t)i;
+    }
+    c->d = (struct sr_data){
+        .rows = ROWS, .label = c->label, .source = c->source, .sources = sources, .group = c->group};
+    return c;
+}
+
+static void choose(struct columns *c, uint64_t seed) {
+    const struct sr_parting how = {.out = {"t", "c", "e"}, .fraction = {.7, .15, .15}, .seed = seed};
+    struct sr_error err = {0};
+    cr_assert_eq(sr_parts_choose(c->part, &c->d, &how, NULL, NULL, &err), 0, "%s", err.text);
+}
+
+static size_t rows_in(const struct columns *c, int part, size_t begin, size_t end) {
+    size_t n = 0;
+    for (size_t i = begin; i < end; i++)
+        n += c->part[i] == part;
+    return n;
+}
+
+/* With a source a row no source can have its share; the seed alone decides whose rows are taken. 1500 rows at
+ * .15 are 225 with a deviation of 13 or less: 5 of them. */
+Test(data_parts, rare_sources_are_drawn_from_the_whole_file) {
+    struct columns *c = make_columns(ROWS);
+    static uint8_t first[ROWS];
+    choose(c, 1);
+    memcpy(first, c->part, ROWS);
+    for (int p = SR_PART_CALIBRATION; p < SR_PARTS; p++) {
+        cr_expect_eq(rows_in(c, p, 0, ROWS), 900, "%s", sr_part_name(p));
+        for (size_t i = 0; i < ROWS; i += 1500) {
+            const size_t n = rows_in(c, p, i, i + 1500);
+            cr_expect(n > 225 - 65 && n < 225 + 65, "%s: %zu rows from %zu on", sr_part_name(p), n, i);
+        }
+    }
+    choose(c, 2);
+    size_t same = 0; /* 900 * 900 / 6000 = 135 by chance, with a deviation of 10 */
+    for (size_t i = 0; i < ROWS; i++)
+        same += first[i] == SR_PART_CALIBRATION && c->part[i] == SR_PART_CALIBRATION;
+    cr_expect(same > 85 && same < 185, "%zu of 900 calibration rows are those of the other seed", same);
+    choose(c, 1);
+    cr_expect_arr_eq(first, c->part, ROWS);
+    sr_free(c);
+}
+
+Test(data_parts, sources_with_enough_rows_have_their_share) {
+    struct columns *c = make_columns(7);
+    choose(c, 3);
+    for (size_t s = 0; s < 7; s++)
+        for (int p = SR_PART_CALIBRATION; p < SR_PARTS; p++) {
+            size_t n = 0, all = 0;
+            for (size_t i = 0; i < ROWS; i++) {
+                n += c->source[i] == (int32_t)s && c->part[i] == p;
+                all += c->source[i] == (int32_t)s;
+            }
+            /* a row or two of each of two labels, by rounding */
+            cr_expect_float_eq((double)n, .15 * (double)all, 4, "%zu of source %zu in %s", n, s,
+                               sr_part_name(p));
+        }
+    sr_free(c);
+}
+
+/* Half of the rows are twins: groups of 2 to 6 rows, the rest alone. */
+static void pair_up(struct columns *c) {
+    for (size_t i = 0, size = 2; i + size < ROWS; size = size == 6 ? 2 : size + 1) {
+        for (size_t k = 0; k < size; k++)
+            c->group[i + k] = -(int64_t)i - 10;
+        i += 2 * size; /* as many rows alone */
+    }
+}
+
+static size_t twins_in(const struct columns *c, int part) {
+    size_t n = 0;
+    for (size_t i = 0; i < ROWS; i++)
+        n += c->group[i] < 0 && (part == SR_PARTS || c->part[i] == part);
+    return n;
+}
+
+/* Whatever the number of sources, a part has as many twins as the whole: a part with fewer would be easier
+ * than traffic. 15 % of 3000 are 450; a group more or less of each size and set of labels is allowed. */
+Test(data_parts, every_part_has_its_share_of_twins) {
+    const size_t sources[] = {1, 7, 300, ROWS};
+    for (size_t s = 0; s < SR_COUNT(sources); s++) {
+        struct columns *c = make_columns(sources[s]);
+        pair_up(c);
+        choose(c, 4);
+        const double share = .15 * (double)twins_in(c, SR_PARTS);
+        for (int p = SR_PART_CALIBRATION; p < SR_PARTS; p++) {
+            cr_expect_float_eq((double)twins_in(c, p), share, 20, "%zu sources: %zu twins in %s, not %g",
+                               sources[s], twins_in(c, p), sr_part_name(p), share);
+            cr_expect_eq(rows_in(c, p, 0, ROWS), 900, "%zu sources: %zu rows in %s", sources[s],
+                         rows_in(c, p, 0, ROWS), sr_part_name(p));
+        }
+        for (size_t i = 1; i < ROWS; i++)
+            cr_expect(c->group[i] != c->group[i - 1] || c->part[i] == c->part[i - 1], "row %zu", i);
+        sr_free(c);
+    }
+}
+
+/* One group of most rows fits nowhere but in training. */
+Test(data_parts, a_group_too_large_for_the_small_parts_is_trained_on) {
+    struct columns *c = make_columns(3);
+    for (size_t i = 0; i < ROWS / 2; i++)
+        c->group[i] = -7;
+    choose(c, 1);
+    cr_expect_eq(rows_in(c, SR_PART_TRAIN, 0, ROWS / 2), ROWS / 2);
+    cr_expect_eq(rows_in(c, SR_PART_CALIBRATION, 0, ROWS), 900);
+    sr_free(c);
+}
