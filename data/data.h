@@ -147,7 +147,7 @@ struct sr_data {
     float *weight;   /* of the row's loss, finite and >= 0; rows of a file without weights have 1; NULL where
                         every file lacks them */
     int64_t *group;  /* integers as they are, strings as 64-bit hashes; rows of a file without groups and
-                        rows whose string is empty are groups of their own */
+                        rows whose group is -1 or an empty string are groups of their own */
     int32_t *source; /* index into source_names; files' sources are joined by name */
     char **source_names;
     size_t sources;

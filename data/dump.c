@@ -77,8 +77,16 @@ static int read_ids(struct sr_dump *d, const char *given, struct sr_error *err) 
     return sr_h5_read_texts(d->file, c.name, &d->id, d->rows, err);
 }
 
-/* Integers as they are; text, because a set of files compares groups, as 64-bit hashes, so that the empty
- * string becomes SR_GROUP_NONE. */
+static int read_group_numbers(struct sr_dump *d, const char *name, struct sr_error *err) {
+    const int status = sr_h5_read_integers(d->file, name, d->group, d->rows, err);
+    for (size_t i = 0; status == 0 && i < d->rows; i++)
+        if (d->group[i] == -1)
+            d->group[i] = SR_GROUP_NONE;
+    return status;
+}
+
+/* Integers as they are, but for -1; text, because a set of files compares groups, as 64-bit hashes, so that
+ * the empty string becomes SR_GROUP_NONE. */
 int sr_dump_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
     struct sr_column c;
     char **text = NULL;
@@ -91,7 +99,7 @@ int sr_dump_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
     if (!d->group)
         return SR_NOMEM;
     if (c.info.kind == SR_H5_INTEGER)
-        return sr_h5_read_integers(d->file, c.name, d->group, d->rows, err);
+        return read_group_numbers(d, c.name, err);
     status = sr_h5_read_texts(d->file, c.name, &text, d->rows, err);
     for (size_t i = 0; status == 0 && i < d->rows; i++)
         d->group[i] = (int64_t)sr_names_hash(text[i]);

@@ -9,7 +9,7 @@
 #include "data/guard.h"
 #include "data/h5.h"
 
-/* Group of a row that has none: the hash of the empty string. */
+/* Group of a row that has none, -1 or the empty string in the file: the hash of the latter. */
 #define SR_GROUP_NONE ((int64_t)0xcbf29ce484222325u)
 
 struct sr_dump {

@@ -6,7 +6,7 @@
 #include "tests/dump_fixture.h"
 
 /* A dump of FIXTURE_ROWS rows with these groups, if any; remove it with unlink. */
-static const char *make_grouped(char path[64], const char *name, char *const *group) {
+static const char *make_grouped(char path[64], const char *name, enum sr_h5_type kind, const void *group) {
     static const uint16_t half[FIXTURE_ROWS];
     static const uint8_t label[FIXTURE_ROWS];
     struct sr_error err = {0};
@@ -17,7 +17,7 @@ static const char *make_grouped(char path[64], const char *name, char *const *gr
     cr_assert_eq(sr_h5_write_rows(f, "features", half, 0, FIXTURE_ROWS, 1, &err), 0, "%s", err.text);
     cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_U8, label, FIXTURE_ROWS, &err), 0);
     if (group)
-        cr_assert_eq(sr_h5_write_column(f, "group", SR_H5_WRITE_TEXT, group, FIXTURE_ROWS, &err), 0);
+        cr_assert_eq(sr_h5_write_column(f, "group", kind, group, FIXTURE_ROWS, &err), 0);
     cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
     return path;
 }
@@ -111,8 +111,8 @@ Test(data_set, groups_survive_a_file_without_them) {
 Test(data_set, an_empty_string_is_no_group) {
     char path[2][64], paths[160], a[] = "a", none[] = "";
     char *const groups[FIXTURE_ROWS] = {a, none, a, none, a, none, a, none, a, none, a, none};
-    snprintf(paths, sizeof paths, "%s,%s", make_grouped(path[0], "grouped", groups),
-             make_grouped(path[1], "ungrouped", NULL));
+    snprintf(paths, sizeof paths, "%s,%s", make_grouped(path[0], "grouped", SR_H5_WRITE_TEXT, groups),
+             make_grouped(path[1], "ungrouped", SR_H5_WRITE_TEXT, NULL));
     struct sr_data *d = open_paths(paths, NULL);
     cr_assert_not_null(d->group);
     for (size_t i = 0; i < d->rows; i++)
@@ -120,6 +120,16 @@ Test(data_set, an_empty_string_is_no_group) {
     sr_data_close(d);
     unlink(path[0]);
     unlink(path[1]);
+}
+
+Test(data_set, minus_one_is_no_group) {
+    char path[64];
+    const int64_t groups[FIXTURE_ROWS] = {5, -1, 5, -1, -2, -1, -2, -1, 0, -1, 0, -1};
+    struct sr_data *d = open_paths(make_grouped(path, "numbered", SR_H5_WRITE_I64, groups), NULL);
+    for (size_t i = 0; i < d->rows; i++)
+        cr_expect_eq(group_size(d, i), groups[i] == -1 ? 1 : 2, "row %zu", i);
+    sr_data_close(d);
+    unlink(path);
 }
 
 Test(data_set, weights_are_joined) {

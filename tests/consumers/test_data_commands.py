@@ -223,7 +223,7 @@ def test_split_holds_sources_out(saferoute, tmp_path):
     if held & {0, 1}:
         held |= {0, 1}
     assert set(test) == held
-    assert abs(len(calibration) / (len(train) + len(calibration)) - 0.15 / 0.85) < 0.005
+    assert abs(len(calibration) / (len(train) + len(calibration)) - 0.15) < 0.005
     assert "did you mean red team?" in split(saferoute, old, tmp_path, "--hold-out-source", "red tem", status=2)[1]
     assert parts_of(old, paths)[2].tolist() == test.tolist()
 
