@@ -40,8 +40,9 @@ static const struct sr_command command = {
         "\n"
         "Puts the columns of several files side by side, joined by /id: the rows of A.h5 in their order,\n"
         "every column from the first file that has it. So two passes of extraction, of the small guard and\n"
-        "of the large one, become one dump; only one file needs features. A column that two files have must\n"
-        "hold the same values in both, and what they say of models, layers and thresholds must not differ.\n"
+        "of the large one, become one dump; only one file needs features. A column that two files have,\n"
+        "label and labels being one, must hold the same values in both but for the rounding of the coarser\n"
+        "type, and what they say of models, layers and thresholds must not differ.\n"
         "Ids that one file lacks are counted and refused, unless --common says to leave their rows out.\n"
         "Without a /label the labels follow from gold and both guards' verdicts when the dump is read.\n",
     .notes =

@@ -35,6 +35,11 @@ void sr_h5_members_free(struct sr_h5_members *m);
 int sr_h5_copy_whole(const struct sr_h5 *to, const struct sr_h5 *from, const char *name,
                      struct sr_error *err);
 
+/* 1 where both files have an object of that name, and the two are groups with the same members or datasets of
+ * one type, shape and values, with the same attributes; 0 where not, or where nobody can say; SR_NOMEM.
+ * Values are read whole, so for what is small. */
+int sr_h5_same(const struct sr_h5 *a, const struct sr_h5 *b, const char *name, struct sr_error *err);
+
 /* A second name for a member of the file itself. */
 int sr_h5_link(const struct sr_h5 *f, const char *existing, const char *name, struct sr_error *err);
 

@@ -119,9 +119,14 @@ static int match_rows(struct merging *m, struct sr_error *err) {
 
 /* ---- members ---- */
 
+/* Two names of one column: labels of one file and label of the other. */
+static bool is_same_column(const char *a, const char *b) {
+    return strcmp(a, b) == 0 || (sr_role_of(a) != SR_ROLES && sr_role_of(a) == sr_role_of(b));
+}
+
 static const struct sr_h5_member *find_member(const struct side *s, const char *name) {
     for (size_t i = 0; i < s->members.n; i++)
-        if (strcmp(s->members.item[i].name, name) == 0)
+        if (is_same_column(s->members.item[i].name, name))
             return &s->members.item[i];
     return NULL;
 }
@@ -137,48 +142,46 @@ static void overrule(struct merging *m, const char *name, size_t f) {
     append(m->done->differs, name, m->how->path[f]);
 }
 
-/* A column that files e < f both have. */
-static int compare_columns(struct merging *m, const char *name, size_t e, size_t f, struct sr_error *err) {
+/* Columns x of file e and y of file f > e, which are to be the same. */
+static int compare_columns(struct merging *m, const char *x, size_t e, const char *y, size_t f,
+                           struct sr_error *err) {
     const struct side *a = &m->side[e], *b = &m->side[f];
-    const struct sr_merge_side of_a = {a->file, a->file_rows, a->rows},
-                               of_b = {b->file, b->file_rows, b->rows};
+    const struct sr_merge_side of_a = {a->file, x, a->file_rows, a->rows},
+                               of_b = {b->file, y, b->file_rows, b->rows};
     struct sr_merge_difference d;
     struct sr_error why = {0};
-    const int status = sr_merge_compare_rows(&d, name, &of_a, &of_b, m->n, &why);
+    const int status = sr_merge_compare_rows(&d, &of_a, &of_b, m->n, &why);
     if (status == 0 && d.count == 0)
         return 0;
     if (m->how->prefer_first && (status == 0 || status == SR_DATA)) {
-        overrule(m, name, f);
+        overrule(m, y, f);
         return 0;
     }
     if (status < 0)
         return sr_fail(err, status, "%s", why.text);
-    return sr_fail(
-        err, SR_DATA,
-        "/%s of %s and of %s differ in %zu of %zu rows, first id \"%.60s\" (rows %u and %u); --prefer-first "
-        "takes the first file's",
-        name, m->how->path[e], m->how->path[f], d.count, m->n, m->side[0].id[m->side[0].rows[d.first]],
-        a->rows[d.first], b->rows[d.first]);
+    return sr_fail(err, SR_DATA,
+                   "/%s of %s and /%s of %s differ in %zu of %zu rows, first id \"%.60s\" (rows %u and %u); "
+                   "--prefer-first takes the first file's",
+                   x, m->how->path[e], y, m->how->path[f], d.count, m->n,
+                   m->side[0].id[m->side[0].rows[d.first]], a->rows[d.first], b->rows[d.first]);
 }
 
 static int compare_members(struct merging *m, const struct sr_h5_member *x, size_t e,
                            const struct sr_h5_member *y, size_t f, struct sr_error *err) {
-    int same;
+    int same = 0;
     if (strcmp(x->name, m->id) == 0)
         return 0;
     if (x->by_rows && y->by_rows)
-        return compare_columns(m, x->name, e, f, err);
-    same =
-        x->by_rows || y->by_rows ? 0 : sr_merge_compare_whole(x->name, m->side[e].file, m->side[f].file, err);
+        return compare_columns(m, x->name, e, y->name, f, err);
+    if (!x->by_rows && !y->by_rows && strcmp(x->name, y->name) == 0)
+        same = sr_merge_compare_whole(x->name, m->side[e].file, m->side[f].file, err);
     if (same != 0)
         return same < 0 ? same : 0;
     if (!m->how->prefer_first)
-        return sr_fail(
-            err, SR_DATA,
-            "/%s of %s and of %s are not the same, or are groups, which are not compared; --prefer-first "
-            "takes the first file's",
-            x->name, m->how->path[e], m->how->path[f]);
-    overrule(m, x->name, f);
+        return sr_fail(err, SR_DATA,
+                       "/%s of %s and /%s of %s are not the same; --prefer-first takes the first file's",
+                       x->name, m->how->path[e], y->name, m->how->path[f]);
+    overrule(m, y->name, f);
     return 0;
 }
 

@@ -44,4 +44,7 @@ struct sr_role_info {
 
 extern const struct sr_role_info sr_roles[SR_ROLES];
 
+/* The role of a dataset of that name, the contract's or an alias; SR_ROLES for any other name. */
+enum sr_role sr_role_of(const char *name);
+
 #endif
