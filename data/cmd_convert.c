@@ -171,6 +171,9 @@ static void warn(const struct sr_converted *done, const char *features) {
             "%zu of %zu rows have a NaN or an infinity among their features, the first is row %zu; they "
             "were kept, and training leaves them out",
             done->bad_rows, done->rows, done->first_bad);
+    if (done->underflows > 0)
+        sr_log_warn("%zu feature values are so small that %s made them 0, the first in row %zu",
+                    done->underflows, done->type, done->first_underflow);
 }
 
 /* ---- the command ---- */

@@ -37,10 +37,14 @@ static const struct sr_command command = {
     .usage =
         "usage: saferoute data repack A.h5 --out B.h5 [options]\n"
         "\n"
-        "Writes a dump anew in another form, with every row, column, attribute and whatever else is in the\n"
-        "file. What is read fastest is float16 in one piece, which is what --dtype float16 alone gives;\n"
+        "Writes a dump anew in another form, with every row, column, group and attribute. Not kept: room to\n"
+        "grow (maxshape), chunks where nothing is compressed, of [rows, width] datasets other filters than\n"
+        "gzip (lzf, fletcher32), and the order of creation. What is read fastest is float16 in one piece, "
+        "which is what --dtype float16 alone gives;\n"
         "float16 of a network's hidden states hardly shrinks. Values that the type does not hold (beyond\n"
-        "65504 for float16) are counted and refused. The data_id of a run stays the same unless values were\n"
+        "65504 for float16) are counted and refused; those that become 0 (below 3e-8) are counted, and a "
+        "row\n"
+        "of which nothing else is left is refused. The data_id of a run stays the same unless values were\n"
         "rounded. Soft and external links and references are refused, since they would lead elsewhere.\n",
     .notes =
         "examples:\n"
@@ -60,6 +64,14 @@ static void print_sizes(const struct sr_repacked *done, const char *from, const 
            100 * (double)done->bytes_after / (double)done->bytes_before);
 }
 
+static void warn(const struct sr_copied *c) {
+    if (c->underflows > 0)
+        sr_log_warn("%zu values are so small that --dtype made them 0, the first in row %zu of /%s",
+                    c->underflows, c->underflow_row, c->underflow_of);
+    if (*c->untouched)
+        sr_log_warn("not [rows, width] of floats, so --dtype leaves their type as it is: %s", c->untouched);
+}
+
 static int run(const struct repack_options *o, bool band_given, struct sr_error *err) {
     const struct sr_repack how = {
         .type = o->dtype, .gzip = (int)o->gzip, .band = (size_t)o->band, .chunked = band_given};
@@ -71,8 +83,10 @@ static int run(const struct repack_options *o, bool band_given, struct sr_error 
     struct sr_log_stage stage = sr_log_stage_begin("repacking");
     const int status =
         sr_repack_write(&done, o->out, o->from, &how, &o->data, sr_log_stage_show, &stage, err);
-    if (status == 0)
+    if (status == 0) {
+        warn(&done.copied);
         print_sizes(&done, o->from, o->out);
+    }
     return status;
 }
 

@@ -178,10 +178,14 @@ static int split(struct sr_data *d, uint8_t *part, const struct sr_parting *how,
     uint8_t *seen = sr_alloc(d->sources, 1, err);
     if (!seen)
         return SR_NOMEM;
+    struct sr_copied copied;
     struct sr_log_stage writing = sr_log_stage_begin("writing");
-    status = sr_parts_write(part, d, how, &o->data, sr_log_stage_show, &writing, err);
-    if (status == 0)
+    status = sr_parts_write(&copied, part, d, how, &o->data, sr_log_stage_show, &writing, err);
+    if (status == 0) {
         print_parts(d, part, how, seen);
+        if (*copied.by_length)
+            printf("taken for columns of rows, since they have as many: %s\n", copied.by_length);
+    }
     sr_free(seen);
     return status;
 }

@@ -121,6 +121,8 @@ static void describe(struct conversion *c) {
     c->done->labelled = is_labelled(&c->from);
     c->done->bad_rows = c->features.narrow.bad_rows;
     c->done->first_bad = c->features.narrow.first_bad;
+    c->done->underflows = c->features.narrow.underflows;
+    c->done->first_underflow = c->features.narrow.underflow_row;
     const struct sr_table *t = c->from.of[SR_ROLE_FEATURES];
     if (t->ops->left)
         t->ops->left(t, c->done->left, sizeof c->done->left);

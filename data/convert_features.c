@@ -50,5 +50,5 @@ int sr_convert_features_put(struct sr_convert_features *c, const struct sr_field
 }
 
 int sr_convert_features_end(const struct sr_convert_features *c, struct sr_error *err) {
-    return sr_narrow_end(&c->narrow, c->from, err);
+    return sr_narrow_end(&c->narrow, true, c->from, err);
 }

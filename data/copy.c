@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/gather.h"
+#include "data/members.h"
 #include "data/narrow.h"
 
 /* One dataset on its way. */
@@ -30,23 +31,16 @@ struct stream {
 struct copying {
     const struct sr_copy *how;
     const struct sr_h5 *to, *from;
-    size_t rows; /* of the file */
-    size_t n;    /* written */
+    size_t rows, width; /* of the file */
+    size_t n;           /* written */
     struct sr_h5_members members;
     double done, all; /* bytes */
     void (*progress)(void *user, double fraction);
     void *user;
 };
 
-static bool is_listed(const char *const *list, const char *name) {
-    for (; list && *list; list++)
-        if (strcmp(*list, name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_wanted(const struct sr_copy *how, const char *name) {
-    return !is_listed(how->but, name) && (!how->only || is_listed(how->only, name));
+    return !sr_members_listed(how->but, name) && (!how->only || sr_members_listed(how->only, name));
 }
 
 /* ---- one dataset ---- */
@@ -75,8 +69,14 @@ static int copy_blocks(struct copying *c, struct stream *s, struct sr_error *err
     return status;
 }
 
-static bool is_layer(const struct sr_copy *how, const char *name) {
-    return strcmp(name, how->features) == 0 || strncmp(name, "features_layer_", 15) == 0;
+static void append(char list[SR_COPY_NAMES], const char *name) {
+    const size_t used = strlen(list);
+    snprintf(list + used, SR_COPY_NAMES - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Whether the type asked for is meant for the dataset. */
+static bool is_retyped(const struct sr_copy *how, const char *name) {
+    return how->type != SR_CONVERT_KEEP && (strcmp(name, how->features) == 0 || sr_members_layer(name));
 }
 
 /* What a dataset's values become, and who reads them. */
@@ -89,10 +89,13 @@ static int choose_values(struct stream *s, const struct sr_h5 *from, const struc
     const bool pattern = info->size == 2 && (info->kind == SR_H5_OPAQUE ||
                                              (info->kind == SR_H5_INTEGER && s->how->uint16_is_bfloat));
     const bool bfloat = info->kind == SR_H5_BFLOAT || pattern, native = sr_h5_items_native(s->from);
-    if (info->rank != 2 || info->shape[1] == 0 || !(half || whole || bfloat))
+    if (info->rank != 2 || info->shape[1] == 0 || !(half || whole || bfloat)) {
+        if (s->how->done && is_retyped(s->how, s->name))
+            append(s->how->done->untouched, s->name);
         return 0;
+    }
     s->stored = half ? SR_FEATURE_HALF : bfloat ? SR_FEATURE_BFLOAT : SR_FEATURE_FLOAT;
-    s->typed = is_layer(s->how, s->name) && s->how->type != SR_CONVERT_KEEP;
+    s->typed = is_retyped(s->how, s->name);
     const bool as_double = info->size == sizeof(double) && native;
     s->dtype = as_double ? SR_F64 : sr_narrow_dtype(s->stored);
     if (as_double || !(s->typed || (native && info->size < sizeof(double))))
@@ -141,9 +144,17 @@ static int copy_values(struct copying *c, struct stream *s, struct sr_error *err
 /* The features are named by their file alone, as data convert does. */
 static int end_narrowing(const struct stream *s, const struct copying *c, struct sr_error *err) {
     char where[4096 + 256];
+    struct sr_copied *done = c->how->done;
     const bool main = strcmp(s->name, c->how->features) == 0;
+    if (done && s->narrow.underflows > 0) {
+        if (done->underflows == 0) {
+            snprintf(done->underflow_of, sizeof done->underflow_of, "%s", s->name);
+            done->underflow_row = s->narrow.underflow_row;
+        }
+        done->underflows += s->narrow.underflows;
+    }
     snprintf(where, sizeof where, "%s%s%s", c->from->path, main ? "" : ": /", main ? "" : s->name);
-    return sr_narrow_end(&s->narrow, where, err);
+    return sr_narrow_end(&s->narrow, main, where, err);
 }
 
 static int copy_stream(struct copying *c, struct stream *s, struct sr_error *err) {
@@ -180,7 +191,9 @@ static int copy_member(struct copying *c, size_t i, struct sr_error *err) {
         return 0;
     if (same != m && is_wanted(c->how, same->name))
         return sr_h5_link(c->to, same->name, m->name, err);
-    if (m->by_rows && strcmp(m->name, "verdict_head") != 0)
+    if (m->by_rows && c->how->done && c->how->rows && sr_members_unknown(m->name, c->how->features))
+        append(c->how->done->by_length, m->name);
+    if (m->by_rows)
         return copy_dataset(c, m->name, err);
     return sr_h5_copy_whole(c->to, c->from, m->name, err);
 }
@@ -203,7 +216,8 @@ static int add_up(struct copying *c, struct sr_error *err) {
 }
 
 static int copy_members(struct copying *c, struct sr_error *err) {
-    int status = sr_h5_members(&c->members, c->from, c->rows, c->how->rows != NULL, err);
+    int status =
+        sr_members_find(&c->members, c->from, c->how->features, c->rows, c->width, c->how->rows != NULL, err);
     if (status == 0)
         status = add_up(c, err);
     for (size_t i = 0; i < c->members.n && status == 0; i++)
@@ -224,6 +238,9 @@ int sr_copy_rows(const struct sr_h5 *to, const struct sr_h5 *from, const struct 
                         .to = to,
                         .from = from,
                         .rows = info.shape[0],
+                        .width = how->width      ? how->width
+                                 : info.rank > 1 ? info.shape[1]
+                                                 : 0,
                         .n = how->rows ? how->n : info.shape[0],
                         .progress = progress,
                         .user = user};

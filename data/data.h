@@ -326,10 +326,11 @@ struct sr_convert {
 
 struct sr_converted {
     size_t rows, width;
-    const char *type;           /* of the features as written: "float16"; static storage */
-    bool labelled;              /* there are labels or all they follow from */
-    size_t bad_rows, first_bad; /* with a NaN or an infinity among the features, kept as they are */
-    struct {                    /* what was given and what the files say is another */
+    const char *type;                   /* of the features as written: "float16"; static storage */
+    bool labelled;                      /* there are labels or all they follow from */
+    size_t bad_rows, first_bad;         /* with a NaN or an infinity among the features, kept as they are */
+    size_t underflows, first_underflow; /* values other than 0 that the type made 0; the first one's row */
+    struct {                            /* what was given and what the files say is another */
         const char *key;
         char given[SR_CONTRACT_TEXT], found[SR_CONTRACT_TEXT];
     } differs[SR_CONTRACT_KEYS];
@@ -344,7 +345,8 @@ struct sr_converted {
  * by every command. progress (may be NULL) as in sr_data_scan. SR_USAGE: no features named; out is one of the
  * sources or the contract's file; --layer that is not there. SR_NOINPUT, SR_DATA: a source missing or
  * damaged; row counts that differ (all are listed); ids that do not meet; a value that its column may not
- * hold (file, line or row); features beyond what the type holds (counted); no row without NaN or infinity. */
+ * hold (file, line or row); features beyond what the type holds (counted), a row of which it holds
+ * nothing; no row without NaN or infinity. */
 int sr_convert_write(struct sr_converted *done, const char *out, const struct sr_convert *how,
                      void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 

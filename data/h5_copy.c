@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/members.h"
+
 /* ---- what cannot be carried over ---- */
 
 struct look {
@@ -275,13 +277,6 @@ struct attribute_copy {
     int status;
 };
 
-static bool is_listed(const char *const *list, const char *name) {
-    for (; list && *list; list++)
-        if (strcmp(*list, name) == 0)
-            return true;
-    return false;
-}
-
 static int fail_attribute(const struct attribute_copy *c, const char *name) {
     return sr_h5_fail(c->err, SR_IO, "%s: attribute %s of %s cannot be copied from %s", c->to->path, name,
                       c->object, c->from->path);
@@ -311,7 +306,7 @@ static int copy_value(const struct attribute_copy *c, const char *name, hid_t fr
 static herr_t copy_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
     struct attribute_copy *c = user;
     (void)info;
-    if (is_listed(c->but, name))
+    if (sr_members_listed(c->but, name))
         return 0;
     const hid_t from = H5Aopen(object, name, H5P_DEFAULT), stored = H5Aget_type(from),
                 space = H5Aget_space(from), type = H5Tcopy(stored);
@@ -328,12 +323,17 @@ static herr_t copy_attribute(hid_t object, const char *name, const H5A_info_t *i
 
 int sr_h5_copy_attributes(const struct sr_h5 *to, const struct sr_h5 *from, const char *object,
                           const char *const *but, struct sr_error *err) {
+    return sr_h5_copy_attributes_to(to, object, from, object, but, err);
+}
+
+int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const struct sr_h5 *from,
+                             const char *object, const char *const *but, struct sr_error *err) {
     sr_h5_lock();
     const hid_t source = H5Oopen(from->id, object, H5P_DEFAULT);
     struct attribute_copy c = {.to = to,
                                .from = from,
                                .object = object,
-                               .target = H5Oopen(to->id, object, H5P_DEFAULT),
+                               .target = H5Oopen(to->id, target, H5P_DEFAULT),
                                .but = but,
                                .err = err};
     if (H5Aiterate2(source, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &c) < 0 && c.status == 0)

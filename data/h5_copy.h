@@ -48,6 +48,10 @@ int sr_h5_link(const struct sr_h5 *f, const char *existing, const char *name, st
 int sr_h5_copy_attributes(const struct sr_h5 *to, const struct sr_h5 *from, const char *object,
                           const char *const *but, struct sr_error *err);
 
+/* To an object of another name. */
+int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const struct sr_h5 *from,
+                             const char *object, const char *const *but, struct sr_error *err);
+
 /* Names of an object's attributes, rising: one block, free with sr_free(*names). */
 int sr_h5_attribute_names(const struct sr_h5 *f, const char *object, char ***names, size_t *n,
                           struct sr_error *err);

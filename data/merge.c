@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/ids.h"
+#include "data/members.h"
 #include "data/merge_compare.h"
 #include "data/rewrite.h"
 #include "data/table.h"
@@ -31,7 +32,8 @@ struct merging {
     const struct sr_data_options *options;
     const char *id; /* name of the column */
     struct side side[SR_MERGE_FILES];
-    size_t n; /* rows of the result */
+    size_t n;     /* rows of the result */
+    size_t width; /* features a row, or 0 */
     struct sr_merged *done;
     size_t file; /* being copied, for the progress */
     void (*progress)(void *user, double fraction);
@@ -213,10 +215,31 @@ static int choose_members(struct merging *m, size_t f, struct sr_error *err) {
     return status;
 }
 
+static const char *features_of(const struct merging *m) {
+    const char *given = m->options->names.features;
+    return given ? given : sr_roles[SR_ROLE_FEATURES].names[0];
+}
+
+/* Of the first file that has features. */
+static size_t find_width(const struct merging *m) {
+    struct sr_h5_info info;
+    const char *const *names = sr_roles[SR_ROLE_FEATURES].names;
+    for (size_t f = 0; f < m->how->files; f++)
+        for (int k = -1; k < SR_ROLE_NAMES && (k < 0 || names[k]); k++) {
+            const char *name = k < 0 ? features_of(m) : names[k];
+            if (sr_h5_has(m->side[f].file, name) && sr_h5_info(m->side[f].file, name, &info, NULL) == 0 &&
+                info.rank == 2)
+                return info.shape[1];
+        }
+    return 0;
+}
+
 static int look_at_members(struct merging *m, struct sr_error *err) {
     int status = 0;
+    m->width = find_width(m);
     for (size_t f = 0; f < m->how->files && status == 0; f++)
-        status = sr_h5_members(&m->side[f].members, m->side[f].file, m->side[f].file_rows, true, err);
+        status = sr_members_find(&m->side[f].members, m->side[f].file, features_of(m), m->side[f].file_rows,
+                                 m->width, true, err);
     for (size_t f = 0; f < m->how->files && status == 0; f++)
         status = choose_members(m, f, err);
     return status;
@@ -293,6 +316,7 @@ static void show(void *user, double fraction) {
 static int copy_side(struct merging *m, const struct sr_h5 *to, size_t f, struct sr_error *err) {
     const struct side *s = &m->side[f];
     const struct sr_copy copy = {.features = m->id,
+                                 .width = m->width,
                                  .rows = s->rows,
                                  .n = m->n,
                                  .type = SR_CONVERT_KEEP,

@@ -16,6 +16,9 @@ struct sr_narrow {
     size_t overflows, overflow_row;
     double overflow;
     bool float_overflows; /* one of them is beyond float32 too */
+    /* Values other than 0 that became 0: how many and the first's row; rows of which nothing else is left. */
+    size_t underflows, underflow_row;
+    size_t vanished_rows, first_vanished;
 };
 
 /* Free with sr_narrow_free, also after a failure. */
@@ -26,8 +29,9 @@ void sr_narrow_free(struct sr_narrow *n);
 void sr_narrow_rows(struct sr_narrow *n, void *out, const void *raw, size_t rows, enum sr_dtype dtype);
 
 /* After the last row; from: the file, for the message. SR_DATA: there were values that the type does not
- * hold; no good row; no row at all. */
-int sr_narrow_end(const struct sr_narrow *n, const char *from, struct sr_error *err);
+ * hold; no row at all; and, of the features of a dump (`features`), a row whose values all became 0, or no
+ * good row. */
+int sr_narrow_end(const struct sr_narrow *n, bool features, const char *from, struct sr_error *err);
 
 enum sr_dtype sr_narrow_dtype(enum sr_feature type); /* SR_F16 of SR_FEATURE_HALF */
 

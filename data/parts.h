@@ -5,7 +5,7 @@
 #ifndef SR_PARTS_H
 #define SR_PARTS_H
 
-#include "data/data.h"
+#include "data/copy.h"
 
 enum sr_part { SR_PART_TRAIN, SR_PART_CALIBRATION, SR_PART_TEST, SR_PARTS };
 
@@ -29,10 +29,11 @@ int sr_parts_choose(uint8_t *part, struct sr_data *d, const struct sr_parting *h
                     void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 
 /* Writes the parts of a set of one file, each with the root attributes split ("train", ...) and split_seed.
- * All of them are complete before the first gets its name. SR_USAGE: two of the files are one, or one is the
+ * All of them are complete before the first gets its name. *done: what there is to say of what was copied.
+ * SR_USAGE: two of the files are one, or one is the
  * dump read. */
-int sr_parts_write(const uint8_t *part, struct sr_data *d, const struct sr_parting *how,
-                   const struct sr_data_options *options, void (*progress)(void *user, double fraction),
-                   void *user, struct sr_error *err);
+int sr_parts_write(struct sr_copied *done, const uint8_t *part, struct sr_data *d,
+                   const struct sr_parting *how, const struct sr_data_options *options,
+                   void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 
 #endif

@@ -48,6 +48,7 @@ static int check_names(const char *from, const struct sr_parting *how, struct sr
 /* ---- one part ---- */
 
 struct writing {
+    struct sr_copied *done; /* of the training rows: the same is to be said of every part */
     const uint8_t *part;
     const struct sr_dump *from;
     const struct sr_parting *how;
@@ -79,6 +80,7 @@ static int write_part(struct writing *w, int p, const struct sr_data_options *op
         if (w->part[i] == p)
             rows[w->here++] = (uint32_t)i;
     const struct sr_copy copy = {.features = w->from->features_name,
+                                 .done = p == SR_PART_TRAIN ? w->done : NULL,
                                  .rows = rows,
                                  .n = w->here,
                                  .type = SR_CONVERT_KEEP,
@@ -96,10 +98,12 @@ static int write_part(struct writing *w, int p, const struct sr_data_options *op
     return status;
 }
 
-int sr_parts_write(const uint8_t *part, struct sr_data *d, const struct sr_parting *how,
-                   const struct sr_data_options *options, void (*progress)(void *user, double fraction),
-                   void *user, struct sr_error *err) {
-    struct writing w = {.part = part,
+int sr_parts_write(struct sr_copied *done, const uint8_t *part, struct sr_data *d,
+                   const struct sr_parting *how, const struct sr_data_options *options,
+                   void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
+    *done = (struct sr_copied){.underflows = 0};
+    struct writing w = {.done = done,
+                        .part = part,
                         .from = d->in->dump[0],
                         .how = how,
                         .rows = d->rows,

@@ -124,6 +124,11 @@ static int write_threshold(const struct sr_h5 *to, const char *name, double valu
     return value > 0 ? sr_h5_write_attribute(to, "/", name, sr_decimal(text, value), err) : 0;
 }
 
+/* Labels stored under an alias, which /label takes the place of. */
+static bool is_alias(const struct relabelling *r) {
+    return r->stored && !r->options->names.label && strcmp(r->stored, r->name[LABEL]) != 0;
+}
+
 static int write_columns(const struct relabelling *r, const struct sr_h5 *to, struct sr_error *err) {
     const struct sr_dump *d = r->d;
     int status = write_binary(r, to, r->name[LABEL], d->label, err);
@@ -136,6 +141,8 @@ static int write_columns(const struct relabelling *r, const struct sr_h5 *to, st
     for (int c = 0; c < COLUMNS && status == 0; c++)
         if (r->name[c] && sr_h5_has(d->file, r->name[c]))
             status = sr_h5_copy_attributes(to, d->file, r->name[c], NULL, err);
+    if (status == 0 && is_alias(r))
+        status = sr_h5_copy_attributes_to(to, r->name[LABEL], d->file, r->stored, NULL, err);
     if (status == 0)
         status = write_threshold(to, "small_threshold", r->options->small_threshold, err);
     return status == 0 ? write_threshold(to, "large_threshold", r->options->large_threshold, err) : status;
@@ -149,7 +156,7 @@ static int copy_rest(const struct relabelling *r, const struct sr_h5 *to,
     for (int c = 0; c < COLUMNS; c++)
         if (r->name[c])
             but[n++] = r->name[c];
-    if (r->stored && !r->options->names.label)
+    if (is_alias(r))
         but[n++] = r->stored;
     if (r->options->small_threshold > 0)
         attributes[a++] = "small_threshold";

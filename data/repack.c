@@ -37,6 +37,7 @@ static int write_rows(struct sr_rewrite *w, struct sr_repacked *done, const stru
                       const struct sr_repack *how, const struct sr_data_options *options,
                       void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     const struct sr_copy copy = {.features = d->features_name,
+                                 .done = &done->copied,
                                  .uint16_is_bfloat = options->uint16_is_bfloat,
                                  .type = how->type,
                                  .gzip = how->gzip,

@@ -5,7 +5,7 @@
 #ifndef SR_REPACK_H
 #define SR_REPACK_H
 
-#include "data/data.h"
+#include "data/copy.h"
 
 struct sr_repack {
     int type;     /* enum sr_convert_type; KEEP: as they are */
@@ -20,6 +20,7 @@ struct sr_repacked {
     size_t rows, width;
     uint64_t bytes_before, bytes_after;                 /* of the files */
     char before[SR_REPACK_FORM], after[SR_REPACK_FORM]; /* "float16 in chunks of [256, 2048], gzip 4" */
+    struct sr_copied copied;
 };
 
 /* Writes the dump at path anew as out, which may be path; options say how its features are found, and nothing

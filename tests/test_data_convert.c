@@ -182,6 +182,24 @@ Test(convert, float16_passes_bit_by_bit) {
         cr_expect_eq(half_at(i), x[i], "value %zu", i);
 }
 
+/* Half of 2^-24, the smallest half, is 2.98e-8; what is not above it becomes 0. */
+Test(convert, what_float16_makes_zero_is_counted) {
+    const float x[6] = {1e-9f, -1e-9f, 1, 0, 4e-8f, 1};
+    write_npy("x.npy", "<f4", "(2, 3)", x, sizeof x);
+    struct run r = convert_fine("--features x.npy");
+    expect_in(r.err, "2 feature values are so small that float16 made them 0, the first in row 0");
+    run_end(&r);
+    r = convert_fine("--features x.npy --dtype bfloat16");
+    cr_expect_null(strstr(r.err, "made them 0"));
+    run_end(&r);
+    const float gone[6] = {1, 2, 3, 1e-9f, 0, -1e-9f};
+    write_npy("y.npy", "<f4", "(2, 3)", gone, sizeof gone);
+    convert_refuses(65,
+                    "y.npy: 1 rows would have no feature but 0, since float16 holds none of their values, "
+                    "first row 1; use --dtype float32",
+                    "--features y.npy");
+}
+
 /* 65519.99 still rounds to 65504, the largest half; 65520 does not. */
 Test(convert, what_float16_cannot_hold_is_counted_and_refused) {
     const float x[6] = {65519.99f, 1, 1, 65520, -1e30f, FLT_MAX};
