@@ -56,6 +56,8 @@ static const struct sr_command command = {
 
 static void print_dropped(const struct sr_dropped *done, const char *out) {
     char text[128];
+    if (*done->copied.by_length)
+        printf("taken for columns of rows, since they have as many: %s\n", done->copied.by_length);
     printf("%s: %zu rows; %zu dropped for %zu ids", out, done->kept, done->rows, done->found);
     if (done->twins > 0)
         printf(", %zu more of the same groups", done->twins);

@@ -162,6 +162,7 @@ static int list_rest(const struct dropping *d, const struct sr_h5 *to, struct sr
 static int write_rows(const struct dropping *d, const char *out, const struct sr_data_options *options,
                       void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     const struct sr_copy copy = {.features = d->from->features_name,
+                                 .done = &d->done->copied,
                                  .rows = d->keep,
                                  .n = d->done->kept,
                                  .type = SR_CONVERT_KEEP,

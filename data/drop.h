@@ -5,11 +5,12 @@
 #ifndef SR_DROP_H
 #define SR_DROP_H
 
-#include "data/data.h"
+#include "data/copy.h"
 
 #define SR_DROP_LISTED 5
 
 struct sr_dropped {
+    struct sr_copied copied;
     size_t ids;   /* different ones asked for */
     size_t found; /* of them in the dump */
     size_t rows;  /* dropped because of their id: more than found where an id is there twice */

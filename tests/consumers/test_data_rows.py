@@ -43,6 +43,16 @@ def test_as_many_rows_as_features(saferoute, tmp_path):
     assert "taken for columns of rows, since they have as many: note, square\n" in out
 
 
+def test_drop_names_what_it_took_for_rows(saferoute, tmp_path):
+    old = write(tmp_path / "old.h5", 20, 8, note=[f"note {i}" for i in range(20)])
+    (tmp_path / "ids").write_text("p2\n")
+    new = tmp_path / "new.h5"
+    out = saferoute("data", "drop", old, "--ids", tmp_path / "ids", "--out", new)
+    assert "taken for columns of rows, since they have as many: note\n" in out
+    with h5py.File(new) as f:
+        assert "note 2" not in f["note"].asstr()[()]
+
+
 def test_two_rows_keep_the_verdict_head(saferoute, tmp_path):
     head = np.arange(12, dtype=np.float32).reshape(2, 6)
     old = write(tmp_path / "old.h5", 4, 6, verdict_head=head)
