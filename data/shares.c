@@ -84,13 +84,17 @@ static void shares_end(struct shares *s) {
 /* Members begin .. begin + size of the deal. */
 struct block {
     size_t begin, size;
+    uint64_t place; /* random, the same for groups whose first rows have the same label and source */
 };
 
-/* As large ones first; their order is random already. */
+/* Large ones first. Those of one source follow each other, so that it too is dealt out by shares; the order
+ * of sources, and within one, is random. */
 static int compare_blocks(const void *pa, const void *pb) {
     const struct block *a = pa, *b = pb;
     if (a->size != b->size)
         return a->size > b->size ? -1 : 1;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
     return a->begin < b->begin ? -1 : a->begin > b->begin;
 }
 
@@ -100,10 +104,12 @@ static size_t list_blocks(struct block *out, struct shares *s, const struct sr_d
     for (size_t begin = 0, end; begin < deal->n; begin = end) {
         for (end = begin; end < deal->n && sr_deal_same(deal, begin, end); end++)
             ;
+        const uint32_t stratum = s->stratum[sr_deal_row(deal, begin)];
         if (end - begin > 1)
-            out[n++] = (struct block){begin, end - begin};
+            out[n++] = (struct block){begin, end - begin,
+                                      sr_random_bits(s->seed, sr_stream(SR_STREAM_SPLIT, 4, 0), stratum)};
         else
-            s->alone[s->stratum[sr_deal_row(deal, begin)]]++;
+            s->alone[stratum]++;
     }
     qsort(out, n, sizeof *out, compare_blocks);
     return n;
@@ -164,29 +170,25 @@ static void deal_block(uint8_t *part, struct shares *s, struct progress_of_group
     }
 }
 
-/* *rows: those that are to be dealt, of which those that are alone are left; *n of them. */
-static int deal_groups(uint8_t *part, struct shares *s, uint32_t *rows, size_t *n, const int64_t *group,
-                       struct sr_error *err) {
-    struct sr_deal deal = {0};
+/* Rows that are alone, to rows; returns how many. */
+static size_t list_alone(uint32_t *rows, const struct sr_deal *deal) {
+    size_t n = 0;
+    for (size_t i = 0; i < deal->n; i++)
+        if ((i == 0 || !sr_deal_same(deal, i - 1, i)) && (i + 1 == deal->n || !sr_deal_same(deal, i, i + 1)))
+            rows[n++] = sr_deal_row(deal, i);
+    return n;
+}
+
+static int deal_groups(uint8_t *part, struct shares *s, const struct sr_deal *deal, struct sr_error *err) {
     struct progress_of_groups g = {.dealt = {0}};
-    int status = sr_deal_begin(&deal, rows, *n, group, s->seed, err);
-    struct block *block = status == 0 ? sr_alloc(*n / 2 + 1, sizeof *block, err) : NULL;
-    if (status == 0 && !block)
-        status = SR_NOMEM;
-    if (status == 0) {
-        const size_t blocks = list_blocks(block, s, &deal);
-        for (size_t b = 0; b < blocks; b++)
-            deal_block(part, s, &g, &deal, &block[b]);
-        size_t alone = 0;
-        for (size_t i = 0; i < deal.n; i++)
-            if ((i == 0 || !sr_deal_same(&deal, i - 1, i)) &&
-                (i + 1 == deal.n || !sr_deal_same(&deal, i, i + 1)))
-                rows[alone++] = sr_deal_row(&deal, i);
-        *n = alone;
-    }
+    struct block *block = sr_alloc(deal->n / 2 + 1, sizeof *block, err);
+    if (!block)
+        return SR_NOMEM;
+    const size_t blocks = list_blocks(block, s, deal);
+    for (size_t b = 0; b < blocks; b++)
+        deal_block(part, s, &g, deal, &block[b]);
     sr_free(block);
-    sr_deal_end(&deal);
-    return status;
+    return 0;
 }
 
 /* ---- rows alone ---- */
@@ -205,6 +207,19 @@ static void round_all(size_t *out, const double *x, const uint32_t *order, size_
         out[order[i]] = upto - given;
         given = upto;
     }
+}
+
+/* Takes a row each from sources in their order until there are at most `most`: a calibration that groups have
+ * filled leaves more for test than its share. */
+static void cut_down(size_t *quota, const uint32_t *order, size_t n, size_t most) {
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        all += quota[i];
+    for (size_t i = 0; all > most; i = i + 1 < n ? i + 1 : 0)
+        if (quota[order[i]] > 0) {
+            quota[order[i]]--;
+            all--;
+        }
 }
 
 /* What a part still lacks of a stratum. */
@@ -238,8 +253,10 @@ static void choose_quotas(struct shares *s, size_t label, double *x, size_t *bot
     }
     size_t *of_c = s->quota + SR_PART_CALIBRATION * s->strata + first;
     round_all(of_c, x, order, s->sources, missing_of(s, SR_PART_CALIBRATION, label));
+    size_t *of_e = s->quota + SR_PART_TEST * s->strata + first;
     for (size_t i = 0; i < s->sources; i++)
-        s->quota[SR_PART_TEST * s->strata + first + i] = both[i] > of_c[i] ? both[i] - of_c[i] : 0;
+        of_e[i] = both[i] > of_c[i] ? both[i] - of_c[i] : 0;
+    cut_down(of_e, order, s->sources, missing_of(s, SR_PART_TEST, label));
 }
 
 static int choose_all_quotas(struct shares *s, struct sr_error *err) {
@@ -280,9 +297,20 @@ static int deal_alone(uint8_t *part, struct shares *s, const uint32_t *rows, siz
     return status;
 }
 
+/* Where hardly a row is alone, groups of training rows close what gaps they fit. */
+static int deal_all(uint8_t *part, struct shares *s, const struct sr_deal *deal, uint32_t *rows, size_t all,
+                    struct sr_error *err) {
+    int status = deal_groups(part, s, deal, err);
+    if (status == 0)
+        status = deal_alone(part, s, rows, list_alone(rows, deal), all, err);
+    return status == 0 ? sr_deal_fill(deal, part, SR_PARTS, s->stratum, LABELS, &s->wanted[0][0], err)
+                       : status;
+}
+
 int sr_shares_deal(uint8_t *part, const struct sr_data *d, const int64_t *group,
                    const double fraction[SR_PARTS], uint64_t seed, struct sr_error *err) {
     struct shares s = {.fraction = fraction, .seed = seed};
+    struct sr_deal deal = {0};
     size_t n = 0;
     uint32_t *rows = sr_alloc(d->rows, sizeof *rows, err);
     for (size_t i = 0; rows && i < d->rows; i++)
@@ -290,9 +318,10 @@ int sr_shares_deal(uint8_t *part, const struct sr_data *d, const int64_t *group,
             rows[n++] = (uint32_t)i;
     int status = rows ? shares_begin(&s, d, part, err) : SR_NOMEM;
     if (status == 0)
-        status = deal_groups(part, &s, rows, &n, group, err);
+        status = sr_deal_begin(&deal, rows, n, group, seed, err);
     if (status == 0)
-        status = deal_alone(part, &s, rows, n, d->rows, err);
+        status = deal_all(part, &s, &deal, rows, d->rows, err);
+    sr_deal_end(&deal);
     shares_end(&s);
     sr_free(rows);
     return status;

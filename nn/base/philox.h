@@ -24,7 +24,8 @@ enum sr_stream_purpose {
     SR_STREAM_BANDS,      /* b: pass */
     SR_STREAM_WINDOW,     /* a: window (low 16 bits of it), b: pass and the rest */
     SR_STREAM_SPLIT,      /* rows into parts; a: 0 order, 1 groups of rows without one, 2 order of
-                             sources of label b, 3 which of two parts that lag alike */
+                             sources of label b, 3 which of two parts that lag alike, 4 order
+                             of labels and sources of groups */
     SR_STREAM_SYNTH,      /* a: which column of the synthetic dump */
     SR_STREAM_BOOTSTRAP,  /* b: draw */
     SR_STREAM_STATS,      /* the first directions of stats.c */
