@@ -135,6 +135,40 @@ Test(data_parts, every_part_has_its_share_of_twins) {
     }
 }
 
+/* Random labels (unknown ones too), sources and groups: whatever comes, groups stay whole and no part but
+ * training has more of a label than its share, rounded. */
+Test(data_parts, no_part_has_more_than_its_share) {
+    struct columns *c = make_columns(ROWS);
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        const uint64_t sources = 1 + sr_random_below(seed, sr_stream(SR_STREAM_TEST, 0, 0), 0, seed * 40 + 1);
+        const uint64_t groups = 1 + sr_random_below(seed, sr_stream(SR_STREAM_TEST, 1, 0), 0, ROWS);
+        size_t all[256] = {0}, n[SR_PARTS][256] = {{0}};
+        static uint8_t part_of[ROWS];
+        for (size_t i = 0; i < ROWS; i++) {
+            const uint64_t draw = sr_random_below(seed, sr_stream(SR_STREAM_TEST, 2, 0), i, 9);
+            c->label[i] = draw == 0 ? SR_UNKNOWN : draw < 3;
+            c->source[i] = (int32_t)sr_random_below(seed, sr_stream(SR_STREAM_TEST, 3, 0), i, sources);
+            c->group[i] = (int64_t)sr_random_below(seed, sr_stream(SR_STREAM_TEST, 4, 0), i, groups);
+            all[c->label[i]]++;
+        }
+        c->d.sources = sources;
+        choose(c, seed);
+        memset(part_of, SR_PARTS, sizeof part_of);
+        for (size_t i = 0; i < ROWS; i++) {
+            uint8_t *of = &part_of[c->group[i]];
+            cr_assert(*of == SR_PARTS || *of == c->part[i], "seed %d, row %zu", (int)seed, i);
+            *of = c->part[i];
+            n[c->part[i]][c->label[i]]++;
+        }
+        const uint8_t labels[] = {0, 1, SR_UNKNOWN};
+        for (int p = SR_PART_CALIBRATION; p < SR_PARTS; p++)
+            for (size_t k = 0; k < SR_COUNT(labels); k++)
+                cr_expect_leq((double)n[p][labels[k]], .15 * (double)all[labels[k]] + .5,
+                              "seed %d: %zu of %zu", (int)seed, n[p][labels[k]], all[labels[k]]);
+    }
+    sr_free(c);
+}
+
 /* One group of most rows fits nowhere but in training. */
 Test(data_parts, a_group_too_large_for_the_small_parts_is_trained_on) {
     struct columns *c = make_columns(3);
