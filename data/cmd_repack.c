@@ -38,14 +38,13 @@ static const struct sr_command command = {
         "usage: saferoute data repack A.h5 --out B.h5 [options]\n"
         "\n"
         "Writes a dump anew in another form, with every row, column, group and attribute. Not kept: room to\n"
-        "grow (maxshape), chunks where nothing is compressed, of [rows, width] datasets other filters than\n"
-        "gzip (lzf, fletcher32), and the order of creation. What is read fastest is float16 in one piece, "
-        "which is what --dtype float16 alone gives;\n"
-        "float16 of a network's hidden states hardly shrinks. Values that the type does not hold (beyond\n"
-        "65504 for float16) are counted and refused; those that become 0 (below 3e-8) are counted, and a "
-        "row\n"
-        "of which nothing else is left is refused. The data_id of a run stays the same unless values were\n"
-        "rounded. Soft and external links and references are refused, since they would lead elsewhere.\n",
+        "grow (maxshape), chunks where nothing is compressed, filters of [rows, width] datasets other than\n"
+        "gzip (lzf, fletcher32), the order of creation. What is read fastest is float16 in one piece, which\n"
+        "is what --dtype float16 alone gives; float16 of a network's hidden states hardly shrinks. Values\n"
+        "that the type does not hold (beyond 65504 for float16) are counted and refused. Those that become\n"
+        "0 (below 3e-8 for float16) are counted, and refused where nothing else is left of a row. The\n"
+        "data_id of a run stays the same unless values were rounded. Links, references and values that lead\n"
+        "to other places or files are refused.\n",
     .notes =
         "examples:\n"
         "  saferoute data repack all.h5 --out all.h5 --dtype float16\n"
