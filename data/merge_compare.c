@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/gather.h"
+#include "data/role.h"
 #include "data/values.h"
 
 static void note(struct sr_merge_difference *d, size_t row) {
@@ -73,6 +74,13 @@ static void round_values(double *x, size_t n, enum sr_dtype to) {
     }
 }
 
+/* Labels and verdicts are unknown as -1 or as NaN. */
+static void unify_unknown(double *x, size_t n, const char *name) {
+    const enum sr_role role = sr_role_of(name);
+    for (size_t i = 0; role != SR_ROLES && sr_roles[role].form == SR_FORM_BINARY && i < n; i++)
+        x[i] = x[i] == -1 ? (double)NAN : x[i];
+}
+
 static bool same_number(double a, double b) {
     return a == b || (isnan(a) && isnan(b));
 }
@@ -89,6 +97,10 @@ static int compare_doubles(struct sr_merge_difference *out, const struct sr_merg
     if (status == 0 && find_dtype(&p, of_x) && find_dtype(&q, of_y)) {
         round_values(x, a->file_rows, coarser(p, q));
         round_values(y, b->file_rows, coarser(p, q));
+    }
+    if (status == 0) {
+        unify_unknown(x, a->file_rows, a->name);
+        unify_unknown(y, b->file_rows, b->name);
     }
     for (size_t i = 0; i < n && status == 0; i++)
         if (!same_number(x[a->rows[i]], y[b->rows[i]]))

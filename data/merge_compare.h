@@ -20,8 +20,9 @@ struct sr_merge_difference {
 };
 
 /* A column of n rows on both sides. Numbers are compared as numbers, those of the finer of two float types
- * rounded to the other's, NaN being the same as NaN; strings, and sources with a list of names, as text;
- * anything else bit by bit. SR_DATA: kinds or shapes that cannot be the same. */
+ * rounded to the other's, NaN being the same as NaN, and of labels and verdicts as -1; strings, and sources
+ * with a list of names, as text; anything else bit by bit. SR_DATA: kinds or shapes that cannot be the same.
+ */
 int sr_merge_compare_rows(struct sr_merge_difference *out, const struct sr_merge_side *a,
                           const struct sr_merge_side *b, size_t n, struct sr_error *err);
 

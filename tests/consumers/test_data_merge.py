@@ -42,6 +42,14 @@ def test_an_alias_is_the_same_column(saferoute, tmp_path, features, label):
         assert set(f) == {"id", "features", "label"}
 
 
+def test_unknown_is_unknown_however_it_is_written(saferoute, tmp_path, features, label):
+    a = write(tmp_path / "a.h5", features=features, gold=np.where(label, -1, 1).astype(np.int8), label=label)
+    b = write(tmp_path / "b.h5", gold=np.where(label, np.nan, 1).astype(np.float32))
+    saferoute("data", "merge", a, b, "--out", tmp_path / "new.h5")
+    b = write(tmp_path / "b.h5", gold=np.where(label, 0, 1).astype(np.float32))
+    assert "differ in 100 of 300 rows" in saferoute("data", "merge", a, b, "--out", tmp_path / "new.h5", status=65)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_values_that_differ_by_rounding_are_the_same(saferoute, tmp_path, features, label, dtype):
     new = tmp_path / "new.h5"
