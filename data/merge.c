@@ -247,7 +247,11 @@ static int look_at_members(struct merging *m, struct sr_error *err) {
 
 /* ---- attributes ---- */
 
-static bool is_contract(const char *name) {
+/* Attributes that parts of one dump have alike: the contract, and the hash of ids and texts that the
+ * extraction states, without which rows of other texts under the same ids would be joined. */
+static bool must_agree(const char *name) {
+    if (strcmp(name, "prompts_sha256") == 0)
+        return true;
     for (int k = 0; k < SR_CONTRACT_KEYS; k++)
         if (strcmp(sr_contract_key(k), name) == 0)
             return true;
@@ -268,7 +272,7 @@ static int compare_attribute(struct merging *m, const struct sr_h5 *to, const ch
     if (status == 0)
         status = sr_h5_attribute(m->side[f].file, "/", name, &b, err);
     if (status == 0 && !(a && b && same_value(a, b))) {
-        if (!is_contract(name)) {
+        if (!must_agree(name)) {
             if (a && b)
                 append(m->done->attributes, name, NULL);
         } else if (m->how->prefer_first)

@@ -89,3 +89,15 @@ def test_groups_and_scalars_that_are_equal(saferoute, tmp_path, features, label)
         notes(b, **change)
         assert f"/about of {a} and /about of {b} are not the same" in saferoute(
             "data", "merge", a, b, "--out", new, status=65)
+
+
+def test_passes_over_other_prompts_do_not_belong_together(saferoute, tmp_path, features, label):
+    a, b = write(tmp_path / "a.h5", features=features), write(tmp_path / "b.h5", label=label)
+    for path, prompts in ((a, "12ab"), (b, "34cd")):
+        with h5py.File(path, "r+") as f:
+            f.attrs["prompts_sha256"] = prompts
+    text = saferoute("data", "merge", a, b, "--out", tmp_path / "new.h5", status=65)
+    assert 'root attribute prompts_sha256 is "12ab", but "34cd"' in text
+    with h5py.File(b, "r+") as f:
+        f.attrs["prompts_sha256"] = "12ab"
+    saferoute("data", "merge", a, b, "--out", tmp_path / "new.h5")
