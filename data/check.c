@@ -208,7 +208,7 @@ void sr_check_free(struct sr_check *check) {
         return;
     struct sr_check_private *c = check->in;
     for (size_t i = 0; i < check->findings; i++)
-        sr_free(check->finding[i]);
+        sr_check_finding_free(check->finding[i]);
     sr_free(check->finding);
     for (size_t i = 0; c && i < c->files; i++)
         free_file(&c->file[i]);

@@ -40,6 +40,8 @@ struct sr_finding {
         const char *id;   /* or NULL */
     } row[SR_CHECK_ROWS]; /* the first that are concerned; of pairs, the two rows behind each other */
     size_t rows;
+    uint32_t *extra; /* [extras] rows of `path`, ascending, that would have to go; NULL: none are named */
+    size_t extras;
 };
 
 /* What a run's settings do against few positive rows. */
@@ -68,6 +70,9 @@ struct sr_check {
 int sr_check_run(struct sr_check **out, const char *paths, const struct sr_check_options *how,
                  void (*progress)(void *user, double fraction), void *user, struct sr_error *err);
 void sr_check_free(struct sr_check *check);
+
+/* The id of a row of a file by its path, or NULL: it has none. */
+const char *sr_check_id(const struct sr_check *check, const char *path, size_t row);
 
 /* Kinds, in their order: name and what is looked for; NULL behind the last. Static storage. */
 const char *sr_check_kind(size_t i, const char **what);

@@ -67,6 +67,38 @@ void sr_check_row(struct sr_finding *f, const struct sr_check_file *file, size_t
     f->row[f->rows++].id = file->data->id ? file->data->id[row] : NULL;
 }
 
+static bool is_power_of_two(size_t n) {
+    return (n & (n - 1)) == 0;
+}
+
+void sr_check_extra(struct sr_check_private *c, struct sr_finding *f, size_t row) {
+    const size_t n = f->extras;
+    if (f == &c->spare)
+        return;
+    if (is_power_of_two(n)) { /* where the block is full, or there is none */
+        uint32_t *grown = sr_realloc(f->extra, n * sizeof *grown, (n ? 2 * n : 1) * sizeof *grown, c->err);
+        if (!grown) {
+            c->status = SR_NOMEM;
+            return;
+        }
+        f->extra = grown;
+    }
+    f->extra[f->extras++] = (uint32_t)row;
+}
+
+void sr_check_finding_free(struct sr_finding *f) {
+    sr_free(f->extra);
+    sr_free(f);
+}
+
+const char *sr_check_id(const struct sr_check *check, const char *path, size_t row) {
+    const struct sr_check_private *c = check->in;
+    for (size_t i = 0; i < c->files; i++)
+        if (strcmp(c->file[i].path, path) == 0)
+            return c->file[i].data->id ? c->file[i].data->id[row] : NULL;
+    return NULL;
+}
+
 void *sr_check_alloc(struct sr_check_private *c, size_t count, size_t size) {
     void *block = sr_alloc(count, size, c->err);
     if (!block)

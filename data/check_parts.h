@@ -75,6 +75,10 @@ void sr_check_advise(struct sr_finding *f, const char *format, ...) __attribute_
 void sr_check_number(struct sr_finding *f, const char *name, double value); /* name: static storage */
 void sr_check_row(struct sr_finding *f, const struct sr_check_file *file, size_t row);
 
+/* Notes that a row of the finding's file would have to go. */
+void sr_check_extra(struct sr_check_private *c, struct sr_finding *f, size_t row);
+void sr_check_finding_free(struct sr_finding *f);
+
 /* A block for a kind's work; NULL sets c->status. */
 void *sr_check_alloc(struct sr_check_private *c, size_t count, size_t size);
 

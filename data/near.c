@@ -66,7 +66,8 @@ static int begin(struct sr_near *near, struct sr_error *err) {
     near->good = sr_alloc(near->rows, 1, err);
     near->same = sr_alloc(near->rows, sizeof *near->same, err);
     near->root = sr_alloc(near->rows, sizeof *near->root, err);
-    if (!near->hash || !near->good || !near->same || !near->root)
+    near->twin = sr_alloc(near->rows, sizeof *near->twin, err);
+    if (!near->hash || !near->good || !near->same || !near->root || !near->twin)
         return SR_NOMEM;
     if (!sr_near_wanted(near))
         return 0;
@@ -151,13 +152,15 @@ static void connect(uint32_t *root, uint32_t a, uint32_t b) {
         root[a] = b;
 }
 
-static void connect_all(struct sr_near *near) {
+/* Through exact duplicates and pairs from a cosine on. */
+static void connect_all(uint32_t *root, const struct sr_near *near, double cosine) {
     for (size_t i = 0; i < near->rows; i++)
-        near->root[i] = near->same[i];
+        root[i] = near->same[i];
     for (size_t i = 0; i < near->pairs; i++)
-        connect(near->root, near->pair[i].a, near->pair[i].b);
+        if (near->pair[i].cosine >= (float)cosine)
+            connect(root, near->pair[i].a, near->pair[i].b);
     for (size_t i = 0; i < near->rows; i++)
-        near->root[i] = find_root(near->root, (uint32_t)i);
+        root[i] = find_root(root, (uint32_t)i);
 }
 
 /* ---- finish ---- */
@@ -183,9 +186,11 @@ int sr_near_finish(struct sr_near *near, void (*progress)(void *user, double fra
         status = sr_near_tables(near, show_part, &tables, err);
     if (status == 0 && near->bits)
         status = sr_near_exact(near, show_part, &exact, err);
-    if (status == 0)
-        connect_all(near);
-    return status;
+    if (status < 0)
+        return status;
+    connect_all(near->root, near, near->cosine);
+    connect_all(near->twin, near, SR_NEAR_TWIN);
+    return 0;
 }
 
 const struct sr_near_pair *sr_near_pairs(const struct sr_near *near, size_t *count) {
@@ -201,12 +206,16 @@ const uint32_t *sr_near_same(const struct sr_near *near) {
     return near->same;
 }
 
+const uint32_t *sr_near_twin(const struct sr_near *near) {
+    return near->twin;
+}
+
 void sr_near_free(struct sr_near *near) {
     if (!near)
         return;
     void *blocks[] = {near->first, near->visitor, near->feed, near->shift, near->scale,
                       near->fold,  near->sign,    near->hash, near->good,  near->bits,
-                      near->same,  near->root,    near->pair};
+                      near->same,  near->root,    near->twin, near->pair};
     for (size_t i = 0; i < SR_COUNT(blocks); i++)
         sr_free(blocks[i]);
     sr_free(near);

@@ -32,6 +32,9 @@
 #define SR_NEAR_COSINE     .95
 #define SR_NEAR_COSINE_MIN .8
 
+/* From here on two rows are one text: what bfloat16 arithmetic in another order of the batch leaves. */
+#define SR_NEAR_TWIN .999
+
 /* With fewer features rows that have nothing to do with each other come near by chance, so that only exact
  * duplicates are looked for. */
 #define SR_NEAR_WIDTH_MIN 64
@@ -67,6 +70,10 @@ const uint32_t *sr_near_root(const struct sr_near *near);
 /* [rows of all sets]: the first row that is exactly the same, often the row itself. Rows with a NaN or an
  * infinity are the same as no other. */
 const uint32_t *sr_near_same(const struct sr_near *near);
+
+/* [rows of all sets]: the first row of those that it is connected to through exact duplicates and pairs from
+ * SR_NEAR_TWIN on: the same row but for rounding. */
+const uint32_t *sr_near_twin(const struct sr_near *near);
 
 void sr_near_free(struct sr_near *near);
 

@@ -42,7 +42,7 @@ struct sr_near {
     uint64_t *hash;                  /* [rows] */
     uint8_t *good;                   /* [rows]: all features finite */
     struct sr_near_signature *bits;  /* [rows], NULL where only exact duplicates are wanted */
-    uint32_t *same, *root;           /* [rows] */
+    uint32_t *same, *root, *twin;    /* [rows] */
     struct sr_near_pair *pair;
     size_t pairs;
 };
