@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "data/check_parts.h"
+#include "data/progress.h"
 
 #define SHARE_PASS .85 /* of the time, about; the rest is looking for near duplicates */
 
@@ -100,22 +101,9 @@ static void add_head(void *user, const struct sr_scan_block *block) {
     sr_check_head_add(user, block);
 }
 
-/* A part of the way of the run's progress. */
-struct part {
-    void (*progress)(void *user, double fraction);
-    void *user;
-    double from, to;
-};
-
-static void show_part(void *user, double fraction) {
-    const struct part *p = user;
-    if (p->progress)
-        p->progress(p->user, p->from + fraction * (p->to - p->from));
-}
-
 /* set: number of the file's rows in near, if they are there. */
-static int pass_file(struct sr_check_private *c, struct sr_check_file *f, size_t set, struct part *part,
-                     struct sr_error *err) {
+static int pass_file(struct sr_check_private *c, struct sr_check_file *f, size_t set,
+                     struct sr_progress_part *part, struct sr_error *err) {
     struct sr_scan_visitor visitor[3] = {{add_lengths, f}, {add_head, f}};
     size_t n = 2;
     if (f->in_near)
@@ -124,23 +112,23 @@ static int pass_file(struct sr_check_private *c, struct sr_check_file *f, size_t
     if (status == 0)
         status = sr_check_head_begin(f, err);
     if (status == 0)
-        status = sr_scan_visit(f->data, &f->scan, visitor, n, show_part, part, err);
+        status = sr_scan_visit(f->data, &f->scan, visitor, n, sr_progress_part_show, part, err);
     return status == 0 ? sr_check_lengths_finish(f, err) : status;
 }
 
 static int pass_all(struct sr_check_private *c, void (*progress)(void *user, double fraction), void *user,
                     struct sr_error *err) {
     const double all = (double)c->check->rows;
-    struct part finish = {progress, user, SHARE_PASS, 1};
+    struct sr_progress_part finish = {progress, user, SHARE_PASS, 1};
     int status = begin_near(c, err);
     for (size_t i = 0, set = 0; status == 0 && i < c->files; i++) {
         struct sr_check_file *f = &c->file[i];
-        struct part part = {progress, user, SHARE_PASS * (double)f->first / all,
-                            SHARE_PASS * (double)(f->first + f->data->rows) / all};
+        struct sr_progress_part part = {progress, user, SHARE_PASS * (double)f->first / all,
+                                        SHARE_PASS * (double)(f->first + f->data->rows) / all};
         status = pass_file(c, f, set, &part, err);
         set += f->in_near;
     }
-    return status == 0 ? sr_near_finish(c->near, show_part, &finish, err) : status;
+    return status == 0 ? sr_near_finish(c->near, sr_progress_part_show, &finish, err) : status;
 }
 
 /* ---- the run ---- */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data/near_parts.h"
+#include "data/progress.h"
 
 #define SHARE_SCAN   .85 /* of the time of sr_near_groups, about */
 #define SHARE_TABLES .4  /* of the time of sr_near_finish */
@@ -165,27 +166,15 @@ static void connect_all(uint32_t *root, const struct sr_near *near, double cosin
 
 /* ---- finish ---- */
 
-/* A part of the way, from..to, of somebody's progress. */
-struct part {
-    void (*progress)(void *user, double fraction);
-    void *user;
-    double from, to;
-};
-
-static void show_part(void *user, double fraction) {
-    const struct part *p = user;
-    if (p->progress)
-        p->progress(p->user, p->from + fraction * (p->to - p->from));
-}
-
 int sr_near_finish(struct sr_near *near, void (*progress)(void *user, double fraction), void *user,
                    struct sr_error *err) {
-    struct part tables = {progress, user, 0, SHARE_TABLES}, exact = {progress, user, SHARE_TABLES, 1};
+    struct sr_progress_part tables = {progress, user, 0, SHARE_TABLES},
+                            exact = {progress, user, SHARE_TABLES, 1};
     int status = find_same(near, err);
     if (status == 0 && near->bits)
-        status = sr_near_tables(near, show_part, &tables, err);
+        status = sr_near_tables(near, sr_progress_part_show, &tables, err);
     if (status == 0 && near->bits)
-        status = sr_near_exact(near, show_part, &exact, err);
+        status = sr_near_exact(near, sr_progress_part_show, &exact, err);
     if (status < 0)
         return status;
     connect_all(near->root, near, near->cosine);
@@ -238,14 +227,14 @@ static int join_groups(uint32_t *root, const struct sr_data *d, struct sr_error 
     return 0;
 }
 
-static int group_rows(int64_t *group, struct sr_near *near, struct sr_data *d, struct part parts[2],
-                      struct sr_error *err) {
+static int group_rows(int64_t *group, struct sr_near *near, struct sr_data *d,
+                      struct sr_progress_part parts[2], struct sr_error *err) {
     struct sr_scan scan;
-    int status = sr_scan_visit(d, &scan, sr_near_visitor(near, 0), 1, show_part, &parts[0], err);
+    int status = sr_scan_visit(d, &scan, sr_near_visitor(near, 0), 1, sr_progress_part_show, &parts[0], err);
     if (status < 0)
         return status;
     sr_scan_free(&scan);
-    status = sr_near_finish(near, show_part, &parts[1], err);
+    status = sr_near_finish(near, sr_progress_part_show, &parts[1], err);
     if (status == 0 && d->group)
         status = join_groups(near->root, d, err);
     for (size_t i = 0; status == 0 && i < d->rows; i++)
@@ -255,7 +244,7 @@ static int group_rows(int64_t *group, struct sr_near *near, struct sr_data *d, s
 
 int sr_near_groups(int64_t *group, struct sr_data *d, double cosine,
                    void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
-    struct part parts[2] = {{progress, user, 0, SHARE_SCAN}, {progress, user, SHARE_SCAN, 1}};
+    struct sr_progress_part parts[2] = {{progress, user, 0, SHARE_SCAN}, {progress, user, SHARE_SCAN, 1}};
     struct sr_near *near;
     int status = sr_near_begin(&near, &d, 1, cosine, err);
     if (status < 0)
