@@ -16,64 +16,110 @@
 #include "data/progress.h"
 
 #define SHARE_SCAN   .85 /* of the time of sr_near_groups, about */
-#define SHARE_TABLES .4  /* of the time of sr_near_finish */
+#define SHARE_TABLES .4  /* of the time of a round */
+#define SHARE_ROUND  .8  /* of the time that is left behind the rounds before */
+#define ROUNDS_MAX   8   /* each at least halves the components that are near another, behind full lists */
 
 /* ---- begin ---- */
 
-static int check_sets(struct sr_near *near, struct sr_error *err) {
-    for (size_t s = 0; s < near->n; s++) {
-        if (near->sets[s]->width != near->width)
-            return sr_fail(err, SR_DATA,
-                           "%s has %zu features a row, %s has %zu; near duplicates are looked for among rows "
-                           "of one width",
-                           sr_data_path(near->sets[0], 0), near->width, sr_data_path(near->sets[s], 0),
-                           near->sets[s]->width);
+static int count_rows(struct sr_near *near, struct sr_error *err) {
+    for (size_t s = 0; s < near->n; s++)
         near->first[s + 1] = near->first[s] + near->sets[s]->rows;
-    }
     near->rows = near->first[near->n];
     if (near->rows > UINT32_MAX)
         return sr_fail(err, SR_DATA, "%zu rows in all; at most 2^32 - 1 can be compared", near->rows);
     return 0;
 }
 
+static void find_spaces(struct sr_near *near) {
+    for (size_t s = 0; s < near->n; s++) {
+        const size_t width = near->sets[s]->width;
+        size_t p = 0;
+        while (p < near->spaces && near->space[p].width != width)
+            p++;
+        near->spaces += p == near->spaces;
+        near->space[p].width = width;
+        near->space_of[s] = p;
+    }
+}
+
 static void take_block(void *user, const struct sr_scan_block *block) {
     const struct sr_near_feed *feed = user;
     struct sr_near *near = feed->near;
+    const struct sr_data *d = near->sets[feed->set];
+    const struct sr_near_space *space = &near->space[near->space_of[feed->set]];
     const size_t first = near->first[feed->set] + block->first;
+    const bool values = near->value && d->in->type != SR_FEATURE_HALF;
+    const bool sketches = sr_near_wanted(near, feed->set);
     memcpy(near->hash + first, block->hash, block->rows * sizeof *near->hash);
     memcpy(near->good + first, block->good, block->rows);
-    if (!near->bits)
+    if (!values && !sketches)
         return;
 #pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < block->rows; r++)
-        if (block->good[r])
-            sr_near_sketch(&near->bits[first + r], near, block->x + r * near->width);
+    for (size_t r = 0; r < block->rows; r++) {
+        if (values)
+            near->value[first + r] = sr_near_value_hash(block->x + r * d->width, d->width);
+        if (sketches && block->good[r])
+            sr_near_sketch(&near->bits[first + r], near, space, block->x + r * d->width);
+    }
 }
 
-static int begin(struct sr_near *near, struct sr_error *err) {
+static int allocate_sets(struct sr_near *near, struct sr_error *err) {
     near->first = sr_alloc(near->n + 1, sizeof *near->first, err);
     near->visitor = sr_alloc(near->n, sizeof *near->visitor, err);
     near->feed = sr_alloc(near->n, sizeof *near->feed, err);
-    if (!near->first || !near->visitor || !near->feed)
-        return SR_NOMEM;
-    const int status = check_sets(near, err);
-    if (status < 0)
-        return status;
-    for (size_t s = 0; s < near->n; s++) {
-        near->feed[s] = (struct sr_near_feed){near, s};
-        near->visitor[s] = (struct sr_scan_visitor){take_block, &near->feed[s]};
-    }
+    near->space = sr_alloc(near->n, sizeof *near->space, err);
+    near->space_of = sr_alloc(near->n, sizeof *near->space_of, err);
+    near->own = sr_alloc(near->n, sizeof *near->own, err);
+    return near->first && near->visitor && near->feed && near->space && near->space_of && near->own
+               ? 0
+               : SR_NOMEM;
+}
+
+static bool any_wanted(const struct sr_near *near) {
+    for (size_t s = 0; s < near->n; s++)
+        if (sr_near_wanted(near, s))
+            return true;
+    return false;
+}
+
+static bool all_half(const struct sr_near *near) {
+    for (size_t s = 0; s < near->n; s++)
+        if (near->sets[s]->in->type != SR_FEATURE_HALF)
+            return false;
+    return true;
+}
+
+static int allocate_rows(struct sr_near *near, struct sr_error *err) {
+    const bool values = !all_half(near), sketches = any_wanted(near);
     near->hash = sr_alloc(near->rows, sizeof *near->hash, err);
+    near->value = values ? sr_alloc(near->rows, sizeof *near->value, err) : NULL;
     near->good = sr_alloc(near->rows, 1, err);
     near->same = sr_alloc(near->rows, sizeof *near->same, err);
     near->root = sr_alloc(near->rows, sizeof *near->root, err);
     near->twin = sr_alloc(near->rows, sizeof *near->twin, err);
-    if (!near->hash || !near->good || !near->same || !near->root || !near->twin)
+    near->bits = sketches ? sr_alloc(near->rows, sizeof *near->bits, err) : NULL;
+    near->open = sketches ? sr_alloc(near->rows, 1, err) : NULL;
+    if (!near->hash || (values && !near->value) || !near->good || !near->same || !near->root || !near->twin)
         return SR_NOMEM;
-    if (!sr_near_wanted(near))
-        return 0;
-    near->bits = sr_alloc(near->rows, sizeof *near->bits, err);
-    return near->bits ? sr_near_sketch_begin(near, err) : SR_NOMEM;
+    return !sketches || (near->bits && near->open) ? 0 : SR_NOMEM;
+}
+
+static int begin(struct sr_near *near, struct sr_error *err) {
+    int status = allocate_sets(near, err);
+    if (status == 0)
+        status = count_rows(near, err);
+    if (status < 0)
+        return status;
+    find_spaces(near);
+    for (size_t s = 0; s < near->n; s++) {
+        near->feed[s] = (struct sr_near_feed){near, s};
+        near->visitor[s] = (struct sr_scan_visitor){take_block, &near->feed[s]};
+    }
+    status = allocate_rows(near, err);
+    if (status == 0 && near->bits)
+        status = sr_near_sample(near, err);
+    return status == 0 && near->bits ? sr_near_sketch_begin(near, err) : status;
 }
 
 int sr_near_begin(struct sr_near **out, struct sr_data *const *sets, size_t n, double cosine,
@@ -87,7 +133,6 @@ int sr_near_begin(struct sr_near **out, struct sr_data *const *sets, size_t n, d
         return SR_NOMEM;
     near->sets = sets;
     near->n = n;
-    near->width = sets[0]->width;
     near->cosine = cosine;
     const int status = begin(near, err);
     if (status < 0)
@@ -99,38 +144,6 @@ int sr_near_begin(struct sr_near **out, struct sr_data *const *sets, size_t n, d
 
 const struct sr_scan_visitor *sr_near_visitor(struct sr_near *near, size_t i) {
     return &near->visitor[i];
-}
-
-/* ---- exact duplicates ---- */
-
-struct hashed {
-    uint64_t hash;
-    uint32_t row;
-};
-
-static int compare_hashed(const void *pa, const void *pb) {
-    const struct hashed *a = pa, *b = pb;
-    if (a->hash != b->hash)
-        return a->hash < b->hash ? -1 : 1;
-    return a->row < b->row ? -1 : a->row > b->row;
-}
-
-static int find_same(struct sr_near *near, struct sr_error *err) {
-    struct hashed *h = sr_alloc(near->rows, sizeof *h, err);
-    size_t n = 0;
-    if (!h)
-        return SR_NOMEM;
-    for (size_t i = 0; i < near->rows; i++) {
-        near->same[i] = (uint32_t)i;
-        if (near->good[i])
-            h[n++] = (struct hashed){near->hash[i], (uint32_t)i};
-    }
-    qsort(h, n, sizeof *h, compare_hashed);
-    for (size_t i = 1; i < n; i++)
-        if (h[i].hash == h[i - 1].hash)
-            near->same[h[i].row] = near->same[h[i - 1].row];
-    sr_free(h);
-    return 0;
 }
 
 /* ---- connections ---- */
@@ -164,17 +177,68 @@ static void connect_all(uint32_t *root, const struct sr_near *near, double cosin
         root[i] = find_root(root, (uint32_t)i);
 }
 
+/* ---- rounds ---- */
+
+static int append(struct sr_near *near, const struct sr_near_pair *pair, size_t pairs, struct sr_error *err) {
+    struct sr_near_pair *grown =
+        sr_realloc(near->pair, near->pairs * sizeof *pair, (near->pairs + pairs) * sizeof *pair, err);
+    if (!grown)
+        return SR_NOMEM;
+    memcpy(grown + near->pairs, pair, pairs * sizeof *pair);
+    near->pair = grown;
+    near->pairs += pairs;
+    return 0;
+}
+
+/* Candidates found and compared. *found: how many are near. */
+static int search_round(size_t *found, struct sr_near *near, size_t round, struct sr_progress_part *way,
+                        struct sr_error *err) {
+    const double middle = way->from + SHARE_TABLES * (way->to - way->from);
+    struct sr_progress_part tables = *way, exact = *way;
+    struct sr_near_pair *pair = NULL;
+    tables.to = exact.from = middle;
+    int status = sr_near_tables(&pair, found, near, round, sr_progress_part_show, &tables, err);
+    if (status == 0)
+        status = sr_near_exact(pair, found, near, sr_progress_part_show, &exact, err);
+    if (status == 0 && *found > 0)
+        status = append(near, pair, *found, err);
+    sr_free(pair);
+    return status;
+}
+
+static bool any_open(const struct sr_near *near) {
+    for (size_t i = 0; i < near->rows; i++)
+        if (near->open[i])
+            return true;
+    return false;
+}
+
+/* Until no row whose list was full is near to one that it is not connected to. */
+static int search(struct sr_near *near, void (*progress)(void *user, double fraction), void *user,
+                  struct sr_error *err) {
+    for (size_t i = 0; i < near->rows; i++)
+        near->open[i] = near->good[i] && near->same[i] == i && sr_near_wanted(near, sr_near_set(near, i));
+    double done = 0;
+    for (size_t round = 0, found = 1; found > 0 && round < ROUNDS_MAX && any_open(near); round++) {
+        struct sr_progress_part way = {progress, user, done, done + SHARE_ROUND * (1 - done)};
+        const int status = search_round(&found, near, round, &way, err);
+        if (status < 0)
+            return status;
+        connect_all(near->root, near, near->cosine);
+        done = way.to;
+    }
+    if (near->pairs > 0)
+        qsort(near->pair, near->pairs, sizeof *near->pair, sr_near_compare_pairs);
+    return 0;
+}
+
 /* ---- finish ---- */
 
 int sr_near_finish(struct sr_near *near, void (*progress)(void *user, double fraction), void *user,
                    struct sr_error *err) {
-    struct sr_progress_part tables = {progress, user, 0, SHARE_TABLES},
-                            exact = {progress, user, SHARE_TABLES, 1};
-    int status = find_same(near, err);
+    int status = sr_near_same_find(near, err);
     if (status == 0 && near->bits)
-        status = sr_near_tables(near, sr_progress_part_show, &tables, err);
-    if (status == 0 && near->bits)
-        status = sr_near_exact(near, sr_progress_part_show, &exact, err);
+        status = search(near, progress, user, err);
     if (status < 0)
         return status;
     connect_all(near->root, near, near->cosine);
@@ -199,12 +263,23 @@ const uint32_t *sr_near_twin(const struct sr_near *near) {
     return near->twin;
 }
 
+static void free_scale(struct sr_near_scale *scale) {
+    sr_free(scale->shift);
+    sr_free(scale->scale);
+}
+
 void sr_near_free(struct sr_near *near) {
     if (!near)
         return;
-    void *blocks[] = {near->first, near->visitor, near->feed, near->shift, near->scale,
-                      near->fold,  near->sign,    near->hash, near->good,  near->bits,
-                      near->same,  near->root,    near->twin, near->pair};
+    for (size_t p = 0; near->space && p < near->spaces; p++) {
+        free_scale(&near->space[p].all);
+        sr_free(near->space[p].fold);
+    }
+    for (size_t s = 0; near->own && s < near->n; s++)
+        free_scale(&near->own[s]);
+    void *blocks[] = {near->first, near->visitor, near->feed,  near->space, near->space_of, near->own,
+                      near->sign,  near->hash,    near->value, near->good,  near->bits,     near->open,
+                      near->same,  near->root,    near->twin,  near->pair};
     for (size_t i = 0; i < SR_COUNT(blocks); i++)
         sr_free(blocks[i]);
     sr_free(near);
@@ -212,18 +287,30 @@ void sr_near_free(struct sr_near *near) {
 
 /* ---- groups ---- */
 
-/* Rows of one group of the data are one: like exact duplicates, with the group in place of the hash. */
+struct grouped {
+    int64_t group;
+    uint32_t row;
+};
+
+static int compare_groups(const void *pa, const void *pb) {
+    const struct grouped *a = pa, *b = pb;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* Rows of one group of the data are one. */
 static int join_groups(uint32_t *root, const struct sr_data *d, struct sr_error *err) {
-    struct hashed *h = sr_alloc(d->rows, sizeof *h, err);
-    if (!h)
+    struct grouped *g = sr_alloc(d->rows, sizeof *g, err);
+    if (!g)
         return SR_NOMEM;
     for (size_t i = 0; i < d->rows; i++)
-        h[i] = (struct hashed){(uint64_t)d->group[i], (uint32_t)i};
-    qsort(h, d->rows, sizeof *h, compare_hashed);
+        g[i] = (struct grouped){d->group[i], (uint32_t)i};
+    qsort(g, d->rows, sizeof *g, compare_groups);
     for (size_t i = 1; i < d->rows; i++)
-        if (h[i].hash == h[i - 1].hash)
-            connect(root, h[i].row, h[i - 1].row);
-    sr_free(h);
+        if (g[i].group == g[i - 1].group)
+            connect(root, g[i].row, g[i - 1].row);
+    sr_free(g);
     return 0;
 }
 
@@ -245,7 +332,7 @@ static int group_rows(int64_t *group, struct sr_near *near, struct sr_data *d,
 int sr_near_groups(int64_t *group, struct sr_data *d, double cosine,
                    void (*progress)(void *user, double fraction), void *user, struct sr_error *err) {
     struct sr_progress_part parts[2] = {{progress, user, 0, SHARE_SCAN}, {progress, user, SHARE_SCAN, 1}};
-    struct sr_near *near;
+    struct sr_near *near = NULL;
     int status = sr_near_begin(&near, &d, 1, cosine, err);
     if (status < 0)
         return status;

@@ -15,7 +15,7 @@
 #define PIECE ((size_t)1024) /* features of a row at a time, on the stack */
 
 struct exact {
-    struct sr_near *near;
+    const struct sr_near *near;
     size_t row_bytes;     /* of the widest set */
     unsigned char *first; /* [room] rows a of the block at work, raw */
     uint32_t *a;          /* [room] their numbers, ascending */
@@ -51,13 +51,9 @@ static const unsigned char *band_row(const struct exact *e, size_t first, size_t
 
 /* ---- a pair ---- */
 
-/* Features at .. at+n of a raw row, standardised. */
-static void standardise(float *z, const struct sr_near *near, const unsigned char *raw, size_t row, size_t at,
-                        size_t n) {
-    const enum sr_feature type = near->sets[sr_near_set(near, row)]->in->type;
-    sr_feature_to_float(z, raw + at * sr_feature_size(type), n, type);
-    for (size_t k = 0; k < n; k++)
-        z[k] = (z[k] - near->shift[at + k]) * near->scale[at + k];
+/* Features at .. at+n of a raw row of a set. */
+static void widen(float *x, const struct sr_data *d, const unsigned char *raw, size_t at, size_t n) {
+    sr_feature_to_float(x, raw + at * sr_feature_size(d->in->type), n, d->in->type);
 }
 
 /* Lanes make the sums short as well as fast. */
@@ -75,20 +71,41 @@ static double dot(const float *x, const float *y, size_t n) {
     return sum;
 }
 
+/* A row of a set, as read. */
+struct row {
+    const struct sr_data *d;
+    const unsigned char *raw;
+};
+
 /* Of a row without a length (it is the mean) NaN, which is near to none. */
-static float cosine(const struct sr_near *near, const struct sr_near_pair *pair, const unsigned char *a,
-                    const unsigned char *b) {
+static float cosine_by(const struct sr_near_scale *by, struct row a, struct row b) {
     float x[PIECE], y[PIECE];
     double xy = 0, xx = 0, yy = 0;
-    for (size_t at = 0; at < near->width; at += PIECE) {
-        const size_t n = near->width - at < PIECE ? near->width - at : PIECE;
-        standardise(x, near, a, pair->a, at, n);
-        standardise(y, near, b, pair->b, at, n);
+    for (size_t at = 0; at < a.d->width; at += PIECE) {
+        const size_t n = a.d->width - at < PIECE ? a.d->width - at : PIECE;
+        widen(x, a.d, a.raw, at, n);
+        widen(y, b.d, b.raw, at, n);
+        sr_near_standardise(x, x, by->shift + at, by->scale + at, n);
+        sr_near_standardise(y, y, by->shift + at, by->scale + at, n);
         xy += dot(x, y, n);
         xx += dot(x, x, n);
         yy += dot(y, y, n);
     }
     return (float)(xy / sqrt(xx * yy));
+}
+
+static const struct sr_near_scale *scale_of(const struct sr_near *near, size_t set) {
+    return near->own[set].shift ? &near->own[set] : &near->space[near->space_of[set]].all;
+}
+
+/* Of rows of two sets by the mean of either, the greater one: where a set is little more than a crowd around
+ * its mean, only the other's tells that they are near. */
+static float cosine(const struct sr_near *near, const struct sr_near_pair *pair, const unsigned char *a,
+                    const unsigned char *b) {
+    const size_t s = sr_near_set(near, pair->a), t = sr_near_set(near, pair->b);
+    const struct row x = {near->sets[s], a}, y = {near->sets[t], b};
+    const float first = cosine_by(scale_of(near, s), x, y);
+    return scale_of(near, s) == scale_of(near, t) ? first : fmaxf(first, cosine_by(scale_of(near, t), x, y));
 }
 
 static const unsigned char *held_row(const struct exact *e, uint32_t row) {
@@ -160,49 +177,51 @@ static int compare_block(struct exact *e, struct sr_near_pair *pair, size_t n, s
 
 /* ---- all pairs ---- */
 
-static int allocate(struct exact *e, struct sr_error *err) {
+static int allocate(struct exact *e, size_t pairs, struct sr_error *err) {
     for (size_t s = 0; s < e->near->n; s++) {
         const size_t bytes = e->near->sets[s]->in->row_bytes;
         e->row_bytes = bytes > e->row_bytes ? bytes : e->row_bytes;
     }
     e->room = SR_NEAR_BYTES / e->row_bytes;
     e->room = e->room < SR_BAND_ROWS ? SR_BAND_ROWS : e->room;
-    e->room = e->room < e->near->pairs ? e->room : e->near->pairs;
+    e->room = e->room < pairs ? e->room : pairs;
     e->first = sr_alloc(e->room, e->row_bytes, err);
     e->a = sr_alloc(e->room, sizeof *e->a, err);
     e->band = sr_alloc(SR_BAND_ROWS, e->row_bytes, err);
     return e->first && e->a && e->band ? 0 : SR_NOMEM;
 }
 
-static int compare_a(const void *pa, const void *pb) {
+int sr_near_compare_pairs(const void *pa, const void *pb) {
     const struct sr_near_pair *x = pa, *y = pb;
     if (x->a != y->a)
         return x->a < y->a ? -1 : 1;
     return x->b < y->b ? -1 : x->b > y->b;
 }
 
-static void drop_far(struct sr_near *near) {
+/* Returns how many are left. */
+static size_t drop_far(struct sr_near_pair *pair, size_t pairs, double cosine) {
     size_t n = 0;
-    for (size_t i = 0; i < near->pairs; i++)
-        if (near->pair[i].cosine >= (float)near->cosine)
-            near->pair[n++] = near->pair[i];
-    near->pairs = n;
-    qsort(near->pair, n, sizeof *near->pair, compare_a);
+    for (size_t i = 0; i < pairs; i++)
+        if (pair[i].cosine >= (float)cosine)
+            pair[n++] = pair[i];
+    qsort(pair, n, sizeof *pair, sr_near_compare_pairs);
+    return n;
 }
 
-int sr_near_exact(struct sr_near *near, void (*done)(void *user, double fraction), void *user,
-                  struct sr_error *err) {
+int sr_near_exact(struct sr_near_pair *pair, size_t *pairs, const struct sr_near *near,
+                  void (*done)(void *user, double fraction), void *user, struct sr_error *err) {
     struct exact e = {.near = near};
-    int status = allocate(&e, err);
-    for (size_t at = 0, taken; status == 0 && at < near->pairs; at += taken) {
-        status = hold_rows(&taken, &e, near->pair + at, near->pairs - at, err);
+    const size_t n = *pairs;
+    int status = allocate(&e, n, err);
+    for (size_t at = 0, taken; status == 0 && at < n; at += taken) {
+        status = hold_rows(&taken, &e, pair + at, n - at, err);
         if (status == 0)
-            status = compare_block(&e, near->pair + at, taken, err);
+            status = compare_block(&e, pair + at, taken, err);
         if (done)
-            done(user, (double)(at + taken) / (double)near->pairs);
+            done(user, (double)(at + taken) / (double)n);
     }
     if (status == 0)
-        drop_far(near);
+        *pairs = drop_far(pair, n, near->cosine);
     sr_free(e.first);
     sr_free(e.a);
     sr_free(e.band);

@@ -8,9 +8,12 @@
  *
  * Rows of a crowd (templates, one topic, padding) fall into one bucket by the thousand. A row is then held
  * against the WINDOW behind it in the order of the signatures only, another order in each table, and keeps
- * the SR_NEAR_KEPT nearest: time and memory grow with the rows, never with their pairs. A bucket is looked
- * through by one thread, and a row is in one bucket of a table, so the lists need no lock and do not depend
- * on the threads.
+ * the SR_NEAR_KEPT nearest: time and memory grow with the rows, never with their pairs. So that a crowd does
+ * not hide what it is near to, rows of other sets have a window and a list of their own, and rows whose list
+ * was full are looked at again, in the next round, without those that they are connected to by then.
+ *
+ * A bucket is looked through by one thread, and a row is in one bucket of a table, so the lists need no lock
+ * and do not depend on the threads.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/near_list.h"
 #include "data/near_parts.h"
 
 #define WINDOW      ((size_t)64)
@@ -38,9 +42,12 @@ struct entry {
 
 struct tables {
     struct sr_near *near;
-    struct sr_near_list *list;   /* [rows] */
-    struct entry *entry, *other; /* [entries] */
-    size_t entries;              /* rows that take part: good ones, of exact duplicates the first */
+    size_t round;
+    struct sr_near_list *list[2]; /* [rows] of the own set; of other sets, NULL where there is one only */
+    struct entry *entry, *other;  /* [entries] */
+    uint32_t *run;                /* [entries]: in a bucket, the next entry of another class */
+    uint32_t *class;              /* [rows]: the set, in the first round; then the root */
+    size_t entries;               /* rows that take part: open ones */
     size_t count, bits;
     uint32_t limit; /* of the bits that differ */
     size_t table;   /* at work */
@@ -69,8 +76,9 @@ static void draw_mask(struct sr_near_signature *mask, const struct tables *t) {
         mask->word[bit[i] / 64] |= (uint64_t)1 << bit[i] % 64;
 }
 
-static uint32_t key_of(const struct sr_near_signature *s, const struct sr_near_signature *mask) {
-    uint64_t key = 0;
+static uint32_t key_of(const struct sr_near_signature *s, const struct sr_near_signature *mask,
+                       size_t space) {
+    uint64_t key = space;
     for (size_t i = 0; i < SR_NEAR_WORDS; i++) {
         key = (key ^ (s->word[i] & mask->word[i])) * SIGNATURE_0;
         key ^= key >> 32;
@@ -79,11 +87,14 @@ static uint32_t key_of(const struct sr_near_signature *s, const struct sr_near_s
 }
 
 static void fill(struct tables *t) {
+    const struct sr_near *near = t->near;
     struct sr_near_signature mask;
     draw_mask(&mask, t);
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < t->entries; i++)
-        t->entry[i].key = key_of(&t->near->bits[t->entry[i].row], &mask);
+    for (size_t i = 0; i < t->entries; i++) {
+        const uint32_t row = t->entry[i].row;
+        t->entry[i].key = key_of(&near->bits[row], &mask, near->space_of[sr_near_set(near, row)]);
+    }
 }
 
 /* Stable: entries of one key stay in the order of the table before, which hides no pair. */
@@ -124,23 +135,6 @@ static uint32_t distance(const struct sr_near_signature *a, const struct sr_near
     return (uint32_t)((bytes * 0x0001000100010001u) >> 48);
 }
 
-static bool is_nearer(struct sr_near_candidate a, struct sr_near_candidate b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.row < b.row;
-}
-
-static void keep(struct sr_near_list *list, uint32_t row, uint32_t apart) {
-    const struct sr_near_candidate c = {row, apart};
-    if (list->count == SR_NEAR_KEPT && !is_nearer(c, list->nearest[SR_NEAR_KEPT - 1]))
-        return;
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->nearest[i].row == row)
-            return;
-    uint32_t at = list->count < SR_NEAR_KEPT ? list->count++ : SR_NEAR_KEPT - 1;
-    for (; at > 0 && is_nearer(c, list->nearest[at - 1]); at--)
-        list->nearest[at] = list->nearest[at - 1];
-    list->nearest[at] = c;
-}
-
 /* Another word of the signature comes first in each table. */
 static int compare_signatures(const void *pa, const void *pb, void *user) {
     const struct tables *t = user;
@@ -154,18 +148,67 @@ static int compare_signatures(const void *pa, const void *pb, void *user) {
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static void search_bucket(struct tables *t, struct entry *e, size_t n) {
-    const struct sr_near_signature *bits = t->near->bits;
-    if (n > WINDOW + 1)
-        qsort_r(e, n, sizeof *e, compare_signatures, t);
+static uint32_t class_of(const struct tables *t, const struct entry *e) {
+    return t->class[e->row];
+}
+
+static int compare_classes(const void *pa, const void *pb, void *user) {
+    const uint32_t a = class_of(user, pa), b = class_of(user, pb);
+    return a != b ? (a < b ? -1 : 1) : compare_signatures(pa, pb, user);
+}
+
+static void look_at_pair(struct tables *t, uint32_t a, uint32_t b) {
+    const uint32_t apart = distance(&t->near->bits[a], &t->near->bits[b]);
+    if (apart > t->limit)
+        return;
+    const size_t s = sr_near_set(t->near, a), u = sr_near_set(t->near, b);
+    if (t->near->space_of[s] != t->near->space_of[u])
+        return; /* keys of both spaces may be the same by chance */
+    struct sr_near_list *list = t->list[s != u];
+    sr_near_list_offer(&list[a], (struct sr_near_candidate){b, (uint16_t)apart, (uint16_t)u});
+    sr_near_list_offer(&list[b], (struct sr_near_candidate){a, (uint16_t)apart, (uint16_t)s});
+}
+
+static void look_at_all(struct tables *t, const struct entry *e, size_t n) {
     for (size_t i = 0; i < n; i++)
-        for (size_t j = i + 1; j < n && j - i <= WINDOW; j++) {
-            const uint32_t apart = distance(&bits[e[i].row], &bits[e[j].row]);
-            if (apart > t->limit)
+        for (size_t j = i + 1; j < n; j++)
+            if (t->round == 0 || class_of(t, &e[i]) != class_of(t, &e[j]))
+                look_at_pair(t, e[i].row, e[j].row);
+}
+
+static void look_at_own(struct tables *t, struct entry *e, size_t n) {
+    qsort_r(e, n, sizeof *e, compare_classes, t);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n && j - i <= WINDOW && class_of(t, &e[i]) == class_of(t, &e[j]); j++)
+            look_at_pair(t, e[i].row, e[j].row);
+}
+
+/* Of other classes as many as of the own: a crowd of its own does not hide them. */
+static void look_at_others(struct tables *t, struct entry *e, size_t n) {
+    uint32_t *run = t->run + (e - t->entry);
+    qsort_r(e, n, sizeof *e, compare_signatures, t);
+    for (size_t i = n; i-- > 0;)
+        run[i] = i + 1 < n && class_of(t, &e[i]) == class_of(t, &e[i + 1]) ? run[i + 1] : (uint32_t)i + 1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = run[i], seen = 0; j < n && seen < WINDOW;) {
+            if (class_of(t, &e[j]) == class_of(t, &e[i])) {
+                j = run[j];
                 continue;
-            keep(&t->list[e[i].row], e[j].row, apart);
-            keep(&t->list[e[j].row], e[i].row, apart);
+            }
+            look_at_pair(t, e[i].row, e[j++].row);
+            seen++;
         }
+}
+
+static void search_bucket(struct tables *t, struct entry *e, size_t n) {
+    if (n <= WINDOW + 1) {
+        look_at_all(t, e, n);
+        return;
+    }
+    if (t->round == 0)
+        look_at_own(t, e, n);
+    if (t->round > 0 || t->near->n > 1)
+        look_at_others(t, e, n);
 }
 
 /* Buckets that begin in entries begin .. end. */
@@ -192,20 +235,13 @@ static void search(struct tables *t) {
 
 /* ---- pairs ---- */
 
-static bool has(const struct sr_near_list *list, uint32_t row) {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->nearest[i].row == row)
-            return true;
-    return false;
-}
-
 /* A pair that both rows keep is one pair: the first row's. */
-static size_t list_pairs(const struct tables *t, struct sr_near_pair *out) {
+static size_t list_pairs(const struct sr_near_list *list, size_t rows, struct sr_near_pair *out) {
     size_t n = 0;
-    for (size_t i = 0; i < t->near->rows; i++)
-        for (uint32_t k = 0; k < t->list[i].count; k++) {
-            const uint32_t row = (uint32_t)i, other = t->list[i].nearest[k].row;
-            if (other < row && has(&t->list[other], row))
+    for (size_t i = 0; list && i < rows; i++)
+        for (uint32_t k = 0; k < list[i].count; k++) {
+            const uint32_t row = (uint32_t)i, other = list[i].nearest[k].row;
+            if (other < row && sr_near_list_has(&list[other], row))
                 continue;
             if (out)
                 out[n] = (struct sr_near_pair){row < other ? row : other, row < other ? other : row, 0};
@@ -214,44 +250,53 @@ static size_t list_pairs(const struct tables *t, struct sr_near_pair *out) {
     return n;
 }
 
-static int compare_pairs(const void *pa, const void *pb) {
-    const struct sr_near_pair *x = pa, *y = pb;
-    if (x->a != y->a)
-        return x->a < y->a ? -1 : 1;
-    return x->b < y->b ? -1 : x->b > y->b;
-}
-
-static int collect(struct tables *t, struct sr_error *err) {
-    const size_t n = list_pairs(t, NULL);
-    t->near->pair = sr_alloc(n, sizeof *t->near->pair, err);
-    if (!t->near->pair)
+static int collect(struct sr_near_pair **pair, size_t *pairs, const struct tables *t, struct sr_error *err) {
+    const size_t rows = t->near->rows, own = list_pairs(t->list[0], rows, NULL);
+    *pairs = own + list_pairs(t->list[1], rows, NULL);
+    *pair = sr_alloc(*pairs, sizeof **pair, err);
+    if (!*pair)
         return SR_NOMEM;
-    t->near->pairs = list_pairs(t, t->near->pair);
-    qsort(t->near->pair, n, sizeof *t->near->pair, compare_pairs);
+    list_pairs(t->list[0], rows, *pair);
+    list_pairs(t->list[1], rows, *pair + own);
+    qsort(*pair, *pairs, sizeof **pair, sr_near_compare_pairs);
+    for (size_t i = 0; i < rows; i++)
+        t->near->open[i] = t->list[0][i].full || (t->list[1] && t->list[1][i].full);
     return 0;
 }
 
 /* ---- all tables ---- */
 
+static int allocate(struct tables *t, struct sr_error *err) {
+    const size_t rows = t->near->rows;
+    t->list[0] = sr_alloc(rows, sizeof *t->list[0], err);
+    t->list[1] = t->near->n > 1 ? sr_alloc(rows, sizeof *t->list[1], err) : NULL;
+    t->entry = sr_alloc(t->entries, sizeof *t->entry, err);
+    t->other = sr_alloc(t->entries, sizeof *t->other, err);
+    t->run = sr_alloc(t->entries, sizeof *t->run, err);
+    t->class = sr_alloc(rows, sizeof *t->class, err);
+    return t->list[0] && (t->list[1] || t->near->n == 1) && t->entry && t->other && t->run && t->class
+               ? 0
+               : SR_NOMEM;
+}
+
 static int prepare(struct tables *t, struct sr_error *err) {
     const struct sr_near *near = t->near;
     for (size_t i = 0; i < near->rows; i++)
-        t->entries += near->good[i] && near->same[i] == i;
-    t->list = sr_alloc(near->rows, sizeof *t->list, err);
-    t->entry = sr_alloc(t->entries, sizeof *t->entry, err);
-    t->other = sr_alloc(t->entries, sizeof *t->other, err);
-    if (!t->list || !t->entry || !t->other)
+        t->entries += near->open[i];
+    if (allocate(t, err) < 0)
         return SR_NOMEM;
-    for (size_t i = 0, n = 0; i < near->rows; i++)
-        if (near->good[i] && near->same[i] == i)
+    for (size_t i = 0, n = 0; i < near->rows; i++) {
+        t->class[i] = t->round == 0 ? (uint32_t)sr_near_set(near, i) : near->root[i];
+        if (near->open[i])
             t->entry[n++].row = (uint32_t)i;
+    }
     plan(t);
     return 0;
 }
 
-int sr_near_tables(struct sr_near *near, void (*done)(void *user, double fraction), void *user,
-                   struct sr_error *err) {
-    struct tables t = {.near = near};
+int sr_near_tables(struct sr_near_pair **pair, size_t *pairs, struct sr_near *near, size_t round,
+                   void (*done)(void *user, double fraction), void *user, struct sr_error *err) {
+    struct tables t = {.near = near, .round = round};
     int status = prepare(&t, err);
     for (; status == 0 && t.table < t.count; t.table++) {
         fill(&t);
@@ -261,9 +306,9 @@ int sr_near_tables(struct sr_near *near, void (*done)(void *user, double fractio
             done(user, (double)(t.table + 1) / (double)t.count);
     }
     if (status == 0)
-        status = collect(&t, err);
-    sr_free(t.list);
-    sr_free(t.entry);
-    sr_free(t.other);
+        status = collect(pair, pairs, &t, err);
+    void *blocks[] = {t.list[0], t.list[1], t.entry, t.other, t.run, t.class};
+    for (size_t i = 0; i < SR_COUNT(blocks); i++)
+        sr_free(blocks[i]);
     return status;
 }
