@@ -22,6 +22,7 @@ struct sr_near_signature {
 /* z = (x - shift) * scale, within SR_NEAR_CLIP; both [width]. */
 struct sr_near_scale {
     float *shift, *scale;
+    double spread; /* of a set: variances as shares of those of the space's scale, summed */
 };
 
 /* The sets of one width. Rows of different spaces are never compared. */

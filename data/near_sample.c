@@ -18,6 +18,7 @@
 #define DEVIATION_MIN (1. / 256)
 /* The share of the columns that has to be left by it: else the features lie far from zero as a whole. */
 #define SHARE_LEFT .5
+#define RATIO_MAX  4.
 
 struct sample {
     unsigned char *raw;
@@ -131,6 +132,16 @@ static int make_scale(struct sr_near_scale *out, const struct sample *s, struct 
     return 0;
 }
 
+/* What a single column adds is limited: a rare one of the set can be nearly constant elsewhere. */
+static double spread_of(const struct sr_near_scale *own, const struct sr_near_scale *all, size_t width) {
+    double sum = 0;
+    for (size_t k = 0; own->shift && k < width; k++) {
+        const double ratio = own->scale[k] > 0 ? (double)all->scale[k] / (double)own->scale[k] : 0;
+        sum += fmin(ratio * ratio, RATIO_MAX);
+    }
+    return sum;
+}
+
 static int sample_space(struct sr_near *near, size_t space, struct sample *s, struct sample *all,
                         struct sr_error *err) {
     int status = 0;
@@ -142,7 +153,13 @@ static int sample_space(struct sr_near *near, size_t space, struct sample *s, st
             status = make_scale(&near->own[i], s, err);
         merge(all, s, (double)near->sets[i]->rows);
     }
-    return status == 0 ? make_scale(&near->space[space].all, all, err) : status;
+    struct sr_near_scale *whole = &near->space[space].all;
+    if (status == 0)
+        status = make_scale(whole, all, err);
+    for (size_t i = 0; status == 0 && i < near->n; i++)
+        if (near->space_of[i] == space)
+            near->own[i].spread = spread_of(&near->own[i], whole, all->width);
+    return status;
 }
 
 int sr_near_sample(struct sr_near *near, struct sr_error *err) {

@@ -34,6 +34,7 @@
 #define RADIX_BITS  11
 #define RADIX       ((size_t)1 << RADIX_BITS)
 #define KEY_PASSES  3                   /* of RADIX_BITS cover 32 */
+#define TURN        13                  /* bits; odd, so that all 64 come first in their turn */
 #define SIGNATURE_0 0x9E3779B97F4A7C15u /* odd constants: any will do */
 
 struct entry {
@@ -135,15 +136,20 @@ static uint32_t distance(const struct sr_near_signature *a, const struct sr_near
     return (uint32_t)((bytes * 0x0001000100010001u) >> 48);
 }
 
-/* Another word of the signature comes first in each table. */
+static uint64_t rotate(uint64_t x, size_t by) {
+    return by % 64 == 0 ? x : x << by % 64 | x >> (64 - by % 64);
+}
+
+/* Other bits of the signature come first in each table. */
 static int compare_signatures(const void *pa, const void *pb, void *user) {
     const struct tables *t = user;
     const struct entry *a = pa, *b = pb;
     const uint64_t *x = t->near->bits[a->row].word, *y = t->near->bits[b->row].word;
+    const size_t turn = t->table / SR_NEAR_WORDS * TURN;
     for (size_t i = 0; i < SR_NEAR_WORDS; i++) {
         const size_t w = (t->table + i) % SR_NEAR_WORDS;
         if (x[w] != y[w])
-            return x[w] < y[w] ? -1 : 1;
+            return rotate(x[w], turn) < rotate(y[w], turn) ? -1 : 1;
     }
     return a->row < b->row ? -1 : a->row > b->row;
 }
@@ -183,10 +189,8 @@ static void look_at_own(struct tables *t, struct entry *e, size_t n) {
             look_at_pair(t, e[i].row, e[j].row);
 }
 
-/* Of other classes as many as of the own: a crowd of its own does not hide them. */
-static void look_at_others(struct tables *t, struct entry *e, size_t n) {
-    uint32_t *run = t->run + (e - t->entry);
-    qsort_r(e, n, sizeof *e, compare_signatures, t);
+/* The WINDOW of other classes that are next in the order, behind each. */
+static void look_behind(struct tables *t, const struct entry *e, uint32_t *run, size_t n) {
     for (size_t i = n; i-- > 0;)
         run[i] = i + 1 < n && class_of(t, &e[i]) == class_of(t, &e[i + 1]) ? run[i + 1] : (uint32_t)i + 1;
     for (size_t i = 0; i < n; i++)
@@ -198,6 +202,20 @@ static void look_at_others(struct tables *t, struct entry *e, size_t n) {
             look_at_pair(t, e[i].row, e[j++].row);
             seen++;
         }
+}
+
+/* A crowd does not hide what it is near to. Before each as well: one row may be the only other that all of a
+ * crowd have, and lie before them. */
+static void look_at_others(struct tables *t, struct entry *e, size_t n) {
+    uint32_t *run = t->run + (e - t->entry);
+    qsort_r(e, n, sizeof *e, compare_signatures, t);
+    look_behind(t, e, run, n);
+    for (size_t i = 0; i < n / 2; i++) {
+        const struct entry swap = e[i];
+        e[i] = e[n - 1 - i];
+        e[n - 1 - i] = swap;
+    }
+    look_behind(t, e, run, n);
 }
 
 static void search_bucket(struct tables *t, struct entry *e, size_t n) {

@@ -36,20 +36,21 @@ static void plant(float *x, size_t from, size_t to, double cosine) {
     }
 }
 
-static const char *write_rows(char path[64], const char *name, const float *x, size_t n, const int64_t *group,
-                              bool half) {
+/* x: [n, width]. */
+static const char *write_matrix(char path[64], const char *name, const float *x, size_t n, size_t width,
+                                const int64_t *group, bool half) {
     struct sr_error err = {0};
     struct sr_h5 *f;
     const struct sr_h5_layout layout = {
-        .type = half ? SR_FEATURE_HALF : SR_FEATURE_FLOAT, .rows = n, .width = WIDTH};
+        .type = half ? SR_FEATURE_HALF : SR_FEATURE_FLOAT, .rows = n, .width = width};
     uint8_t *label = sr_alloc(n, 1, NULL);
-    void *raw = sr_alloc(n, WIDTH * sizeof(float), NULL);
+    void *raw = sr_alloc(n, width * sizeof(float), NULL);
     snprintf(path, 64, "/tmp/sr_near_%d_%s.h5", (int)getpid(), name);
     label[0] = 1;
-    sr_feature_from_float(raw, x, n * WIDTH, layout.type);
+    sr_feature_from_float(raw, x, n * width, layout.type);
     cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
     cr_assert_eq(sr_h5_write_layout(f, "features", &layout, 0, &err), 0, "%s", err.text);
-    cr_assert_eq(sr_h5_write_rows(f, "features", raw, 0, n, WIDTH, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_rows(f, "features", raw, 0, n, width, &err), 0, "%s", err.text);
     cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_U8, label, n, &err), 0);
     if (group)
         cr_assert_eq(sr_h5_write_column(f, "group", SR_H5_WRITE_I64, group, n, &err), 0);
@@ -57,6 +58,11 @@ static const char *write_rows(char path[64], const char *name, const float *x, s
     sr_free(label);
     sr_free(raw);
     return path;
+}
+
+static const char *write_rows(char path[64], const char *name, const float *x, size_t n, const int64_t *group,
+                              bool half) {
+    return write_matrix(path, name, x, n, WIDTH, group, half);
 }
 
 static struct sr_near *near_of(struct sr_data **sets, size_t n, double cosine) {
@@ -261,4 +267,192 @@ Test(data_near, groups_join_what_is_near_and_what_has_one_group) {
     sr_free(x);
     sr_free(group);
     sr_free(out);
+}
+
+/* ---- what hid near duplicates, or made some up ---- */
+
+/* The pairs of n matrices of rows, float16 ones: how many, and root of all rows (free with sr_free). */
+static size_t pairs_of(uint32_t **root, const float *const *x, const size_t *rows, size_t n) {
+    char path[4][64], name[8];
+    struct sr_data *sets[4];
+    size_t count, all = 0;
+    for (size_t s = 0; s < n; s++) {
+        snprintf(name, sizeof name, "set%zu", s);
+        sets[s] = open_paths(write_rows(path[s], name, x[s], rows[s], NULL, true), NULL);
+        all += rows[s];
+    }
+    struct sr_near *near = near_of(sets, n, SR_NEAR_COSINE);
+    sr_near_pairs(near, &count);
+    *root = sr_alloc(all, sizeof **root, NULL);
+    memcpy(*root, sr_near_root(near), all * sizeof **root);
+    sr_near_free(near);
+    for (size_t s = 0; s < n; s++) {
+        sr_data_close(sets[s]);
+        unlink(path[s]);
+    }
+    return count;
+}
+
+enum { FAMILIES = 20, MEMBERS = 20 };
+
+/* Family i, MEMBERS rows from row first + i MEMBERS on, lies around row base + i. */
+static void plant_families(float *x, size_t first, size_t base) {
+    for (size_t i = 0; i < FAMILIES * MEMBERS; i++)
+        plant(x, base + i / MEMBERS, first + i, .9985);
+}
+
+/* Families of more rows than a list keeps from row 0 on, and from n/2 on one near each of them (members at
+ * .972, sd .004): every row's list is full of its own family. */
+static float *twin_families(size_t n) {
+    float *x = random_rows(n);
+    const size_t base = n - FAMILIES, other = base - FAMILIES;
+    for (size_t i = 0; i < FAMILIES; i++)
+        plant(x, base + i, other + i, .975);
+    plant_families(x, 0, base);
+    plant_families(x, n / 2, other);
+    for (size_t i = other; i < n; i++) /* nothing else is left that connects them */
+        plant(x, 0, i, 0);
+    return x;
+}
+
+Test(data_near, families_in_one_set_are_connected) {
+    enum { N = 3000 };
+    float *x = twin_families(N);
+    uint32_t *root;
+    pairs_of(&root, (const float *const[]){x}, (const size_t[]){N}, 1);
+    size_t connected = 0;
+    for (size_t i = 0; i < FAMILIES * MEMBERS; i++)
+        connected += root[N / 2 + i] == i / MEMBERS * MEMBERS;
+    cr_expect_eq(connected, FAMILIES * MEMBERS);
+    sr_free(root);
+    sr_free(x);
+}
+
+Test(data_near, each_row_of_a_family_is_near_one_of_the_other_set) {
+    enum { N = 3000 };
+    char path[2][64];
+    float *x = twin_families(N);
+    struct sr_data *sets[2] = {
+        open_paths(write_rows(path[0], "a", x, N / 2, NULL, true), NULL),
+        open_paths(write_rows(path[1], "b", x + N / 2 * WIDTH, N / 2, NULL, true), NULL)};
+    struct sr_near *near = near_of(sets, 2, SR_NEAR_COSINE);
+    uint8_t *seen = sr_alloc(N, 1, NULL);
+    size_t count, found = 0;
+    const struct sr_near_pair *pair = sr_near_pairs(near, &count);
+    for (size_t i = 0; i < count; i++)
+        if (pair[i].a < N / 2 && pair[i].b >= N / 2)
+            seen[pair[i].b] = 1;
+    for (size_t i = 0; i < N; i++)
+        found += seen[i];
+    cr_expect_eq(found, FAMILIES * MEMBERS);
+    sr_near_free(near);
+    for (size_t s = 0; s < 2; s++) {
+        sr_data_close(sets[s]);
+        unlink(path[s]);
+    }
+    sr_free(seen);
+    sr_free(x);
+}
+
+/* 100 deviations of one column are more than all other columns have together. */
+Test(data_near, one_column_far_out_makes_no_rows_alike) {
+    enum { N = 8000 };
+    float *x = random_rows(N);
+    uint32_t *root;
+    for (size_t i = 100; i < 140; i++)
+        x[i * WIDTH + 9] = 100;
+    cr_expect_eq(pairs_of(&root, (const float *const[]){x}, (const size_t[]){N}, 1), 0);
+    sr_free(root);
+    sr_free(x);
+}
+
+/* By a mean between the two all rows of one set would be alike; a copy of a row is found across nevertheless.
+ */
+Test(data_near, sets_that_lie_apart_have_a_mean_of_their_own) {
+    enum { N = 1500 };
+    float *x = random_rows(2 * N);
+    uint32_t *root;
+    for (size_t i = N; i < 2 * N; i++)
+        for (size_t k = 0; k < WIDTH; k++)
+            x[i * WIDTH + k] += k % 7 == 0 ? 300 : 10;
+    for (size_t k = 0; k < WIDTH; k++)
+        x[(N + 7) * WIDTH + k] = x[5 * WIDTH + k] + (k % 7 == 0 ? 3 : .1f) * (float)normal(1, 0, k);
+    const float *const sets[] = {x, x + (size_t)N * WIDTH};
+    cr_expect_eq(pairs_of(&root, sets, (const size_t[]){N, N}, 2), 1);
+    cr_expect_eq(root[N + 7], 5);
+    sr_free(root);
+    sr_free(x);
+}
+
+/* A column of ones that is 1.001 in 20 rows has 12 deviations there; it is rounding all the same. */
+Test(data_near, a_step_of_rounding_in_a_constant_column_hides_nothing) {
+    enum { N = 3000 };
+    float *x = random_rows(N);
+    uint32_t *root;
+    for (size_t i = 0; i < N; i++)
+        x[i * WIDTH + 9] = 1;
+    for (size_t i = 0; i < 20; i++) {
+        plant(x, i, 100 + i, .99);
+        x[(100 + i) * WIDTH + 9] = 1.001f;
+    }
+    cr_expect_eq(pairs_of(&root, (const float *const[]){x}, (const size_t[]){N}, 1), 20);
+    sr_free(root);
+    sr_free(x);
+}
+
+/* float16 has steps of 8 at 10,000: it would round all rows to one or two. */
+Test(data_near, rows_of_float32_are_the_same_only_in_all_bits) {
+    enum { N = 500 };
+    char path[64];
+    float *x = random_rows(N);
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < WIDTH; k++)
+            x[i * WIDTH + k] = (float)(10000 + normal(0, i, k));
+    memcpy(x + 400 * WIDTH, x + 3 * WIDTH, WIDTH * sizeof *x);
+    struct sr_data *d = open_paths(write_rows(path, "offset", x, N, NULL, false), NULL);
+    struct sr_near *near = near_of(&d, 1, 0);
+    for (size_t i = 0; i < N; i++)
+        cr_expect_eq(sr_near_same(near)[i], i == 400 ? 3 : i);
+    sr_near_free(near);
+    sr_data_close(d);
+    unlink(path);
+    sr_free(x);
+}
+
+Test(data_near, sets_of_two_widths_are_searched_side_by_side) {
+    enum { N = 1000, NARROW = 96 };
+    char path[3][64];
+    float *x = random_rows(3 * N);
+    plant(x, N + 5, 2 * N + 9, .99);
+    memcpy(x + (2 * N + 20) * WIDTH, x + (N + 8) * WIDTH, WIDTH * sizeof *x);
+    struct sr_data *sets[3] = {
+        open_paths(write_matrix(path[0], "narrow", x, N, NARROW, NULL, true), NULL),
+        open_paths(write_rows(path[1], "wide1", x + (size_t)N * WIDTH, N, NULL, true), NULL),
+        open_paths(write_rows(path[2], "wide2", x + (size_t)2 * N * WIDTH, N, NULL, true), NULL)};
+    struct sr_near *near = near_of(sets, 3, SR_NEAR_COSINE);
+    cr_expect_eq(sr_near_root(near)[2 * N + 9], N + 5);
+    cr_expect_eq(sr_near_same(near)[2 * N + 20], N + 8);
+    sr_near_free(near);
+    for (size_t s = 0; s < 3; s++) {
+        sr_data_close(sets[s]);
+        unlink(path[s]);
+    }
+    sr_free(x);
+}
+
+/* By the mean of the second set, which is the crowd, noise is all there is. */
+Test(data_near, a_set_that_is_one_crowd_is_near_its_original) {
+    enum { N = 1500 };
+    float *x = random_rows(2 * N);
+    uint32_t *root;
+    for (size_t i = N; i < 2 * N - 100; i++)
+        plant(x, 5, i, .99);
+    const float *const sets[] = {x, x + (size_t)N * WIDTH};
+    pairs_of(&root, sets, (const size_t[]){N, N}, 2);
+    size_t found = 0;
+    for (size_t i = N; i < 2 * N - 100; i++)
+        found += root[i] == 5;
+    cr_expect_eq(found, N - 100);
+    sr_free(root);
+    sr_free(x);
 }
