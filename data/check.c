@@ -82,9 +82,6 @@ static int begin_near(struct sr_check_private *c, struct sr_error *err) {
     size_t rows = 0;
     for (size_t i = 0; i < c->files; i++) {
         struct sr_check_file *f = &c->file[i];
-        f->in_near = f->data->width == c->file[0].data->width;
-        if (!f->in_near)
-            continue;
         f->near_first = rows;
         rows += f->data->rows;
         c->near_file[c->near_sets] = (uint32_t)i;
@@ -101,13 +98,12 @@ static void add_head(void *user, const struct sr_scan_block *block) {
     sr_check_head_add(user, block);
 }
 
-/* set: number of the file's rows in near, if they are there. */
+/* set: number of the file's rows in near. */
 static int pass_file(struct sr_check_private *c, struct sr_check_file *f, size_t set,
                      struct sr_progress_part *part, struct sr_error *err) {
     struct sr_scan_visitor visitor[3] = {{add_lengths, f}, {add_head, f}};
     size_t n = 2;
-    if (f->in_near)
-        visitor[n++] = *sr_near_visitor(c->near, set);
+    visitor[n++] = *sr_near_visitor(c->near, set);
     int status = sr_check_lengths_begin(f, err);
     if (status == 0)
         status = sr_check_head_begin(f, err);
@@ -126,7 +122,7 @@ static int pass_all(struct sr_check_private *c, void (*progress)(void *user, dou
         struct sr_progress_part part = {progress, user, SHARE_PASS * (double)f->first / all,
                                         SHARE_PASS * (double)(f->first + f->data->rows) / all};
         status = pass_file(c, f, set, &part, err);
-        set += f->in_near;
+        set++;
     }
     return status == 0 ? sr_near_finish(c->near, sr_progress_part_show, &finish, err) : status;
 }

@@ -43,7 +43,6 @@ struct sr_check_file {
     char refused[SR_ERROR_TEXT]; /* why labels could not be taken as asked for, or "" */
     struct sr_scan scan;
     size_t near_first; /* its first row in near */
-    bool in_near;      /* has the width of the first file */
     struct sr_check_lengths lengths;
     struct sr_check_head head;
 };
