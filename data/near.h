@@ -1,22 +1,31 @@
 /* near.h: rows that are nearly the same, within one set of rows and across several.
  *
  * Hidden states share a large common part and have columns of very different spread, so what is compared is
- * z = (x - mean) / deviation, column by column, with mean and deviation of a sample of the rows; two rows are
- * near duplicates where the cosine of their z is at least the given one. Rows that are the same after
- * rounding to float16 are exact duplicates whatever their cosine.
+ * z = (x - mean) / deviation, column by column, within six deviations, with mean and deviation of a sample of
+ * the rows of the set; two rows are near duplicates where the cosine of their z is at least the given one,
+ * rows of two sets where it is by the mean of either. The deviation is at least 1/256 of the mean (the step
+ * of bfloat16) unless that is most columns' case.
+ *
+ * Exact duplicates, whatever their cosine, are rows with the same features: in all bits, or after rounding to
+ * float16 where one of the two is stored so.
  *
  *     sr_near_begin(&near, sets, n, cosine, err);            // reads the sample
  *     sr_scan_visit(sets[i], &scan, sr_near_visitor(near, i), 1, ...);   // for each set: the one pass
  *     sr_near_finish(near, progress, user, err);             // candidates; those are read again and compared
  *     ... sr_near_pairs(near, &count), sr_near_root(near) ...
  *
- * Memory: about 140 bytes a row and SR_NEAR_BYTES for candidates that are read again, whatever the width.
+ * Memory: about 55 bytes a row, 160 more while candidates are looked for (95 with one set), then 12 for each
+ * of at most 2 SR_NEAR_KEPT candidates a row (SR_NEAR_KEPT with one set), and SR_NEAR_BYTES for rows that are
+ * read again, whatever the width. Time: candidates are read again, those of different bands once for each
+ * SR_NEAR_BYTES of first rows of pairs; a file that is all crowds is so read several times.
  * The same result for any number of threads, and for features kept or streamed.
  *
  * What is found: every exact duplicate. Of isolated pairs at a cosine of .95, where that is asked for, 98.5 %
  * among 13,000 rows and 97.5 % among a million; at .975 99.9 % (signatures differ in a random number of bits;
  * see near_tables.c). Where .8 is asked for, 97 and 65 % at .8. Of rows that have many near duplicates each
- * keeps the SR_NEAR_KEPT that look nearest. Nothing is reported that was not compared exactly.
+ * keeps the SR_NEAR_KEPT that look nearest in its set and as many in others, one of each set at least where
+ * there are that few; rows that have more are looked at again until nothing is left to connect. Nothing is
+ * reported that was not compared exactly.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,7 +49,7 @@
 #define SR_NEAR_WIDTH_MIN 64
 
 #define SR_NEAR_KEPT  8
-#define SR_NEAR_BYTES ((size_t)256 << 20)
+#define SR_NEAR_BYTES ((size_t)384 << 20)
 
 struct sr_near;
 
@@ -49,8 +58,9 @@ struct sr_near_pair {
     float cosine;  /* of a and b, at least the given one */
 };
 
-/* Sets have the same width and, in all, at most 2^32 - 1 rows (else SR_DATA); they and the array are borrowed
- * until sr_near_free. cosine: SR_NEAR_COSINE_MIN to 1, or 0: exact duplicates only. */
+/* Sets have, in all, at most 2^32 - 1 rows (else SR_DATA); they and the array are borrowed until
+ * sr_near_free. Rows of sets of different widths are never near. cosine: SR_NEAR_COSINE_MIN to 1, or 0: exact
+ * duplicates only. */
 int sr_near_begin(struct sr_near **out, struct sr_data *const *sets, size_t n, double cosine,
                   struct sr_error *err);
 
