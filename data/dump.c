@@ -238,6 +238,7 @@ int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_op
     struct sr_dump *d = sr_alloc(1, sizeof *d, err);
     if (!d)
         return SR_NOMEM;
+    d->skip = options->skip;
     d->path = sr_strdup(path, err);
     int status = d->path ? read_dump(d, options, err) : SR_NOMEM;
     if (status < 0)
