@@ -145,8 +145,7 @@ static void put_clean(FILE *to, const char *text, size_t n) {
     }
 }
 
-/* From column `at`, broken before words that pass the right edge; lines begin at that column. */
-static void put_text(FILE *to, const char *text, int at) {
+void sr_facts_wrap(FILE *to, const char *text, int at) {
     size_t column = (size_t)at;
     while (*text) {
         size_t columns;
@@ -183,7 +182,7 @@ static void put_label(FILE *to, const char *key) {
 
 static void put_fact(FILE *to, const struct sr_fact *fact) {
     put_label(to, fact->key);
-    put_text(to, fact->text ? fact->text : "unknown", LABEL);
+    sr_facts_wrap(to, fact->text ? fact->text : "unknown", LABEL);
 }
 
 void sr_facts_print(FILE *to, const struct sr_facts *f) {

@@ -64,6 +64,10 @@ const char *sr_count_text(char text[SR_COUNT_TEXT], uint64_t n);
 /* Lines of at most SR_HELP_WIDTH columns where words allow it; the sections behind a blank line each. */
 void sr_facts_print(FILE *to, const struct sr_facts *f);
 
+/* text from column `at`, where the caller has come to, broken before words that pass SR_HELP_WIDTH, and a
+ * line end. Lines begin at that column; what does not print is shown as '?'. */
+void sr_facts_wrap(FILE *to, const char *text, int at);
+
 /* Sets one object a section; every byte of a key that is no UTF-8 becomes '?'. */
 void sr_facts_json(struct sr_json *to, const struct sr_facts *f);
 
