@@ -21,13 +21,15 @@
 
 #define SR_CHECK_ROWS    6
 #define SR_CHECK_NUMBERS 8
-#define SR_CHECK_TEXT    480
+#define SR_CHECK_TEXT    1024
+#define SR_CHECK_LETTER  4
 
 struct sr_finding {
     const char *kind;           /* a name of checks.def */
     bool serious;               /* else a remark: it may be meant, or does little harm */
+    bool unchecked;             /* neither: the kind could not look, and the text says what it needs */
     const char *path;           /* the file it is about, or NULL: all of them */
-    char text[SR_CHECK_TEXT];   /* what was found, with numbers; no full stop */
+    char text[SR_CHECK_TEXT];   /* what was found, with numbers; no full stop; files by letter */
     char advice[SR_CHECK_TEXT]; /* what to do */
     struct {
         const char *name;
@@ -57,10 +59,18 @@ struct sr_check_options {
     const struct sr_check_imbalance *imbalance; /* or NULL */
 };
 
+/* What texts call a file: A the first, Z the 26th, AA the next. */
+struct sr_check_name {
+    char letter[SR_CHECK_LETTER];
+    const char *path;
+};
+
 struct sr_check {
-    size_t rows, files, serious;
-    struct sr_finding **finding; /* serious ones first, then in the order of checks.def */
-    size_t findings;
+    size_t rows, files;         /* that were looked through */
+    struct sr_check_name *name; /* [names]: of all files that were given, also those that cannot be read */
+    size_t names;
+    struct sr_finding **finding; /* serious ones, remarks, what was not checked; in the order of checks.def */
+    size_t findings, serious, unchecked;
     struct sr_check_private *in;
 };
 

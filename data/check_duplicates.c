@@ -80,7 +80,7 @@ static void look_for_twins(struct sr_check_private *c, const struct sr_check_fil
                  rounded ? "%zu of %zu %s the features of a row of %s, %zu but for rounding (cosine of "
                            "standardised features %g and more)"
                          : "%zu of %zu %s the features of a row of %s",
-                 n, f->data->rows, rows_have(f->data->rows), other->path, rounded, SR_NEAR_TWIN);
+                 n, f->data->rows, rows_have(f->data->rows), other->letter, rounded, SR_NEAR_TWIN);
     advise_across(found, "what was trained on measures nothing");
     sr_check_number(found, "rows", (double)n);
     sr_check_number(found, "share", (double)n / (double)f->data->rows);
@@ -193,7 +193,7 @@ static void look_across(struct near_search *s, const struct sr_check_file *f,
     if (!found)
         return;
     found->serious = (double)n.rows >= NEAR_SERIOUS * (double)f->data->rows;
-    say_near(s->c, found, &n, f, "of ", other->path);
+    say_near(s->c, found, &n, f, "of ", other->letter);
     advise_across(found, "look at a few; if they are twins");
 }
 

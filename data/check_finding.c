@@ -38,17 +38,42 @@ struct sr_finding *sr_check_add(struct sr_check_private *c, const char *kind, bo
     return f;
 }
 
+struct sr_finding *sr_check_skip(struct sr_check_private *c, const char *kind,
+                                 const struct sr_check_file *file) {
+    struct sr_finding *f = sr_check_add(c, kind, false, file);
+    f->unchecked = true;
+    return f;
+}
+
+/* Cuts half a character at the end. */
+static void mend_end(char *text) {
+    size_t at = 0, n;
+    while (text[at]) {
+        n = sr_utf8_length(text + at);
+        if (n == 0 && strlen(text + at) < 4) {
+            text[at] = '\0';
+            return;
+        }
+        at += n ? n : 1;
+    }
+}
+
+static void put(char text[SR_CHECK_TEXT], const char *format, va_list list) {
+    if (vsnprintf(text, SR_CHECK_TEXT, format, list) >= SR_CHECK_TEXT)
+        mend_end(text);
+}
+
 void sr_check_say(struct sr_finding *f, const char *format, ...) {
     va_list list;
     va_start(list, format);
-    vsnprintf(f->text, sizeof f->text, format, list);
+    put(f->text, format, list);
     va_end(list);
 }
 
 void sr_check_advise(struct sr_finding *f, const char *format, ...) {
     va_list list;
     va_start(list, format);
-    vsnprintf(f->advice, sizeof f->advice, format, list);
+    put(f->advice, format, list);
     va_end(list);
 }
 

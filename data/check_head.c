@@ -20,11 +20,16 @@
 #define FAR     .05
 #define LANES   16
 
+/* Where both are sure to the last digit any features agree: rows that can tell have a margin below this. */
+#define MARGIN_TELLS 4.0
+#define ROWS_TO_TELL 20
+
 /* ---- reading ---- */
 
-static int read_rows(struct sr_check_head *h, const struct sr_h5 *file, size_t width, struct sr_error *err) {
+static int read_rows(struct sr_check_head *h, const struct sr_h5 *file, size_t width, enum sr_feature type,
+                     struct sr_error *err) {
     struct sr_h5_matrix *m;
-    int status = sr_h5_matrix_open(&m, file, DATASET, SR_FEATURE_FLOAT, err);
+    int status = sr_h5_matrix_open(&m, file, DATASET, type, err);
     if (status < 0)
         return status;
     h->row = sr_alloc(2 * sizeof *h->row, width, err);
@@ -33,22 +38,43 @@ static int read_rows(struct sr_check_head *h, const struct sr_h5 *file, size_t w
     return status;
 }
 
+/* Widened to float either way. */
+static bool feature_of(const struct sr_h5_info *info, enum sr_feature *type) {
+    *type = info->kind == SR_H5_HALF ? SR_FEATURE_HALF
+            : info->kind == SR_H5_BFLOAT || (info->kind == SR_H5_OPAQUE && info->size == 2)
+                ? SR_FEATURE_BFLOAT
+                : SR_FEATURE_FLOAT;
+    return *type != SR_FEATURE_FLOAT || info->kind == SR_H5_FLOAT;
+}
+
+static void describe_wrong(char *text, size_t size, const struct sr_h5_info *info, size_t width) {
+    char shape[80];
+    if (info->rank == 1)
+        snprintf(shape, sizeof shape, "[%llu]", (unsigned long long)info->shape[0]);
+    else if (info->rank == 2)
+        snprintf(shape, sizeof shape, "[%llu, %llu]", (unsigned long long)info->shape[0],
+                 (unsigned long long)info->shape[1]);
+    else
+        snprintf(shape, sizeof shape, "of rank %d", info->rank);
+    snprintf(text, size, "/" DATASET " is %s %s, not [2, %zu] floats", shape, info->type, width);
+}
+
 int sr_check_head_begin(struct sr_check_file *f, struct sr_error *err) {
     const struct sr_h5 *file = f->data->in->dump[0]->file;
     struct sr_check_head *h = &f->head;
     struct sr_h5_info info;
+    enum sr_feature type;
     if (!sr_h5_has(file, DATASET))
         return 0;
     int status = sr_h5_info(file, DATASET, &info, err);
     if (status < 0)
         return status;
-    if (info.rank != 2 || info.shape[0] != 2 || info.shape[1] != f->data->width || info.kind != SR_H5_FLOAT) {
-        snprintf(h->wrong, sizeof h->wrong, "/" DATASET " is [%llu, %llu] %s, not [2, %zu] float32",
-                 (unsigned long long)info.shape[0], (unsigned long long)info.shape[1], info.type,
-                 f->data->width);
+    if (info.rank != 2 || info.shape[0] != 2 || info.shape[1] != f->data->width ||
+        !feature_of(&info, &type)) {
+        describe_wrong(h->wrong, sizeof h->wrong, &info, f->data->width);
         return 0;
     }
-    status = read_rows(h, file, f->data->width, err);
+    status = read_rows(h, file, f->data->width, type, err);
     if (status == 0 && !sr_vec()->all_finite(h->row, 2 * f->data->width)) {
         snprintf(h->wrong, sizeof h->wrong, "/" DATASET " has a NaN or an infinity");
         sr_free(h->row);
@@ -73,9 +99,10 @@ static double margin(const float *x, const float *safe, const float *unsafe, siz
     return sum;
 }
 
-static void compare(struct sr_check_head *h, double made, double stored, size_t row) {
-    const double apart = fabs(made - stored);
+static void compare(struct sr_check_head *h, double margin, double stored, size_t row) {
+    const double made = 1 / (1 + exp(-margin)), apart = fabs(made - stored);
     h->compared++;
+    h->telling += fabs(margin) < MARGIN_TELLS;
     h->largest = apart > h->largest ? apart : h->largest;
     h->off += apart > OFF;
     if (apart <= FAR)
@@ -83,25 +110,25 @@ static void compare(struct sr_check_head *h, double made, double stored, size_t 
     if (h->far < SR_CHECK_ROWS)
         h->far_row[h->far] = row;
     h->far++;
-    h->swapped += fabs(1 - made - stored) <= OFF;
+    h->swapped += fabs(1 - made - stored) <= FAR;
 }
 
 void sr_check_head_add(struct sr_check_file *f, const struct sr_scan_block *block) {
     struct sr_check_head *h = &f->head;
     const float *stored = f->data->small_prob;
     const size_t width = f->data->width;
-    double made[SR_CHECK_BLOCK];
+    double found[SR_CHECK_BLOCK];
     if (!h->row || !stored)
         return;
     for (size_t at = 0; at < block->rows; at += SR_CHECK_BLOCK) {
         const size_t n = block->rows - at < SR_CHECK_BLOCK ? block->rows - at : SR_CHECK_BLOCK;
 #pragma omp parallel for schedule(static)
         for (size_t r = 0; r < n; r++)
-            made[r] = 1 / (1 + exp(-margin(block->x + (at + r) * width, h->row, h->row + width, width)));
+            found[r] = margin(block->x + (at + r) * width, h->row, h->row + width, width);
         for (size_t r = 0; r < n; r++) {
             const size_t row = block->first + at + r;
             if (block->good[at + r] && !isnan(stored[row]))
-                compare(h, made[r], (double)stored[row], row);
+                compare(h, found[r], (double)stored[row], row);
         }
     }
 }
@@ -131,8 +158,8 @@ static void add_far(struct sr_check_private *c, const struct sr_check_file *f, c
     if (h->swapped == h->far)
         sr_check_advise(found, "with its two rows exchanged it would: row 0 is safe, row 1 unsafe");
     else if (norm && strcmp(norm, "post") != 0)
-        sr_check_advise(
-            found, "feature_norm is '%.40s', and the head reads features behind the final norm only", norm);
+        sr_check_advise(found, "feature_norm is '%s', and the head reads features behind the final norm only",
+                        norm);
     else
         sr_check_advise(found,
                         "features are of another token, layer, side of the norm, template or model than the "
@@ -154,11 +181,13 @@ static void add_off(struct sr_check_private *c, const struct sr_check_file *f) {
 /* It gives the probabilities: so features are what the head reads. */
 static void add_post(struct sr_check_private *c, const struct sr_check_file *f, const char *norm) {
     struct sr_finding *found = add_numbers(c, f, norm != NULL);
-    sr_check_say(found,
-                 "/" DATASET " gives /small_prob in all %zu rows, so features are behind the final norm",
-                 f->head.compared);
+    sr_check_say(
+        found,
+        "/" DATASET
+        " gives /small_prob in all %zu rows, %zu of them unsure, so features are behind the final norm",
+        f->head.compared, f->head.telling);
     if (norm)
-        sr_check_advise(found, "but feature_norm says '%.40s': it is 'post'", norm);
+        sr_check_advise(found, "but feature_norm says '%s': it is 'post'", norm);
     else
         sr_check_advise(found, "feature_norm is not said: write 'post' as a root attribute");
 }
@@ -174,11 +203,11 @@ static void look(struct sr_check_private *c, const struct sr_check_file *f) {
                         "it is of another model than the features, or was written wrongly: extract anew");
     } else if (h->row && h->compared == 0) {
         struct sr_finding *found = sr_check_add(c, "verdict_head", false, f);
-        sr_check_say(found, "there is /" DATASET ", but no /small_prob to hold it against");
+        sr_check_say(found, "there is /" DATASET ", but no /small_prob that is known to hold it against");
         sr_check_advise(found, "store /small_prob: the two prove that features are those of the verdict");
     } else if (h->far > 0) {
         add_far(c, f, norm);
-    } else if (h->row && !post) {
+    } else if (h->row && !post && h->telling >= ROWS_TO_TELL) {
         add_post(c, f, norm);
     } else if (h->off > 0) {
         add_off(c, f);

@@ -6,11 +6,11 @@
 #include <math.h>
 
 #include "data/check_parts.h"
-#include "data/role.h"
 
 #define UNKNOWN_REMARK  .01 /* of the rows */
 #define UNKNOWN_SERIOUS .5
 #define GUARD_ROWS      100 /* fewer judge no guard */
+#define DEVIATIONS      3.0 /* below one half by more than these: no chance */
 
 /* ---- labels ---- */
 
@@ -45,42 +45,29 @@ static void add_contradicted(struct sr_check_private *c, const struct sr_check_f
     sr_check_number(found, "compared", (double)compared);
 }
 
-static bool has_role(const struct sr_check_file *f, enum sr_role role) {
-    const struct sr_h5 *file = f->data->in->dump[0]->file;
-    for (const char *const *name = sr_roles[role].names; *name; name++)
-        if (sr_h5_has(file, *name))
-            return true;
-    return false;
+static void add_wrong(struct sr_check_private *c, const struct sr_check_file *f, const char *text) {
+    struct sr_finding *found = sr_check_add(c, "labels", true, f);
+    sr_check_say(found, "a column was left out: %s", sr_check_without_path(f, text));
+    sr_check_advise(found, "mend the column, or name another one; what follows from it was not looked at");
 }
 
-/* Either there is nothing that labels could be made of, or what there is cannot be read. */
 static void add_unlabelled(struct sr_check_private *c, const struct sr_check_file *f) {
-    const bool gold = has_role(f, SR_ROLE_GOLD),
-               small = has_role(f, SR_ROLE_SMALL_PROB) || has_role(f, SR_ROLE_SMALL_PRED),
-               large = has_role(f, SR_ROLE_LARGE_PROB) || has_role(f, SR_ROLE_LARGE_PRED);
-    const bool damaged = has_role(f, SR_ROLE_LABEL) || (gold && small && large);
-    struct sr_finding *found = sr_check_add(c, "labels", damaged, f);
-    if (damaged) {
-        sr_check_say(found, "labels cannot be read: %s", f->refused);
-        sr_check_advise(found,
-                        "mend the column, or name another one; until then only features were looked at");
-        return;
-    }
+    const bool gold = f->data->gold, small = f->data->small_pred, large = f->data->large_pred;
+    struct sr_finding *found = sr_check_add(c, "labels", false, f);
     sr_check_say(found, "there are no labels, and not all they follow from: missing%s%s%s",
                  gold ? "" : " gold", small ? "" : " small_prob", large ? "" : " large_prob");
-    sr_check_advise(found, "rows like these can be scored, not trained on or evaluated; only features were "
-                           "looked at");
+    sr_check_advise(found, "rows like these can be scored, not trained on or evaluated");
 }
 
 void sr_check_labels(struct sr_check_private *c) {
     for (size_t i = 0; i < c->files; i++) {
         const struct sr_check_file *f = &c->file[i];
         const struct sr_data *d = f->data;
-        if (!*f->refused)
-            continue;
-        if (f->labelled && d->label && d->gold && d->small_pred && d->large_pred)
+        for (size_t k = 0; k < f->wrongs; k++)
+            add_wrong(c, f, f->wrong[k]);
+        if (f->contradicted && d->label && d->gold && d->small_pred && d->large_pred)
             add_contradicted(c, f);
-        else
+        else if (!d->label && f->wrongs == 0)
             add_unlabelled(c, f);
     }
 }
@@ -105,8 +92,28 @@ static void look_at_classes(struct sr_check_private *c, const struct sr_check_fi
     sr_check_number(found, "rows", (double)known);
 }
 
+/* Rows of weight 0 are as good as none. */
+static void look_at_weights(struct sr_check_private *c, const struct sr_check_file *f) {
+    const struct sr_data *d = f->data;
+    size_t rows[2] = {0, 0}, heavy[2] = {0, 0};
+    for (size_t i = 0; d->label && d->weight && i < d->rows; i++)
+        if (d->label[i] != SR_UNKNOWN) {
+            rows[d->label[i]]++;
+            heavy[d->label[i]] += d->weight[i] > 0;
+        }
+    if (rows[0] == 0 || rows[1] == 0 || (heavy[0] > 0 && heavy[1] > 0))
+        return;
+    struct sr_finding *found = sr_check_add(c, "classes", true, f);
+    sr_check_say(found, "/weight is 0 in all %s",
+                 heavy[0] + heavy[1] == 0 ? "rows"
+                 : heavy[0] == 0          ? "rows of label 0"
+                                          : "rows of label 1");
+    sr_check_advise(found, "rows without weight teach nothing: look at how weights were made");
+}
+
 void sr_check_classes(struct sr_check_private *c) {
     for (size_t i = 0; i < c->files; i++) {
+        look_at_weights(c, &c->file[i]);
         look_at_classes(c, &c->file[i], "label", c->file[i].data->label, true);
         look_at_classes(c, &c->file[i], "gold", c->file[i].data->gold, false);
     }
@@ -148,8 +155,9 @@ void sr_check_unknown(struct sr_check_private *c) {
 
 /* ---- guards ---- */
 
+/* Rows by gold: how many, and how many the guard is right in. */
 struct judged {
-    size_t rows, right, unsafe;
+    size_t rows[2], right[2];
 };
 
 static struct judged judge(const struct sr_data *d, const uint8_t *verdict) {
@@ -157,31 +165,51 @@ static struct judged judge(const struct sr_data *d, const uint8_t *verdict) {
     for (size_t i = 0; d->gold && verdict && i < d->rows; i++) {
         if (d->gold[i] == SR_UNKNOWN || verdict[i] == SR_UNKNOWN)
             continue;
-        j.rows++;
-        j.right += verdict[i] == d->gold[i];
-        j.unsafe += d->gold[i];
+        j.rows[d->gold[i]]++;
+        j.right[d->gold[i]] += verdict[i] == d->gold[i];
     }
     return j;
 }
 
-/* By more than chance: one-sided at three deviations. */
+/* Mean of the two rates of being right, which no share of unsafe rows makes better or worse than chance; its
+ * deviation with two rows added to each class, one of them right, so that none is nothing (Agresti and Coull
+ * 1998). */
+static double balanced_accuracy(const struct judged *j, double *deviation) {
+    double sum = 0, variance = 0;
+    for (int gold = 0; gold < 2; gold++) {
+        const double n = (double)j->rows[gold], right = (double)j->right[gold];
+        const double p = (right + 1) / (n + 2);
+        sum += right / n;
+        variance += p * (1 - p) / (n + 2);
+    }
+    *deviation = sqrt(variance) / 2;
+    return sum / 2;
+}
+
 static void look_at_guard(struct sr_check_private *c, const struct sr_check_file *f, const char *name,
                           const uint8_t *verdict) {
     const struct judged j = judge(f->data, verdict);
-    const double n = (double)j.rows, accuracy = (double)j.right / n, unsafe = (double)j.unsafe / n;
-    const double majority = unsafe > .5 ? unsafe : 1 - unsafe;
-    if (j.rows < GUARD_ROWS || accuracy + 3 * sqrt(accuracy * (1 - accuracy) / n) >= majority)
+    const size_t rows = j.rows[0] + j.rows[1];
+    double deviation;
+    if (rows < GUARD_ROWS || j.rows[0] == 0 || j.rows[1] == 0)
         return;
-    struct sr_finding *found = sr_check_add(c, "guards", false, f);
+    const double balanced = balanced_accuracy(&j, &deviation),
+                 accuracy = ((double)j.right[0] + (double)j.right[1]) / (double)rows;
+    if (balanced + DEVIATIONS * deviation >= .5)
+        return;
+    struct sr_finding *found = sr_check_add(c, "guards", true, f);
     sr_check_say(found,
-                 "the %s guard is right in %.1f %% of %zu rows; always saying %s would be right in %.1f %%",
-                 name, 100 * accuracy, j.rows, unsafe > .5 ? "unsafe" : "safe", 100 * majority);
+                 "the %s guard is wrong more often than chance: right in %.1f %% of %zu rows, in %.1f %% of "
+                 "the unsafe and %.1f %% of the safe ones",
+                 name, 100 * accuracy, rows, 100 * (double)j.right[1] / (double)j.rows[1],
+                 100 * (double)j.right[0] / (double)j.rows[0]);
     sr_check_advise(found,
-                    "are its verdicts the right way round (1 is unsafe), at the right threshold, and of "
-                    "these rows?");
+                    "are its verdicts the right way round (1 is unsafe, %s_prob is P(unsafe)), and of these "
+                    "rows?",
+                    name);
     sr_check_number(found, "accuracy", accuracy);
-    sr_check_number(found, "majority", majority);
-    sr_check_number(found, "rows", n);
+    sr_check_number(found, "balanced_accuracy", balanced);
+    sr_check_number(found, "rows", (double)rows);
 }
 
 void sr_check_guards(struct sr_check_private *c) {

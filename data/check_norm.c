@@ -8,10 +8,14 @@
  * conjugate gradients on the normal equations (Hestenes and Stiefel 1952) to two thirds of a sample of rows
  * and tried on the rest; the relative deviation there is the `spread`. Measured on rounding to bfloat16 and
  * float16, widths 64 to 2048, with and without channels a hundred times the others: outputs of an RMSNorm,
- * also of a Qwen3-shaped model with random weights, at most .005; a LayerNorm's with bias .013 to .03; the
- * residual stream before the norm .2 to .6; other activations .13 and more. So below SPREAD_POST it is a
- * norm's output, above SPREAD_OTHER it is none, and between nothing is said. A stream whose lengths hardly
- * vary anyway could pass for one: the fit must beat the plain lengths by far, too.
+ * also of a Qwen3-shaped model with random weights, at most .005; a LayerNorm's with bias .013 to .5; the
+ * residual stream before the norm .2 to .6; other activations .13 and more. So below SPREAD_POST it may be a
+ * norm's output, above SPREAD_OTHER it is no RMSNorm's, and between nothing is said.
+ *
+ * Sums of many columns are nearly the same in every row anyway, and so is one column that hardly varies. What
+ * only a norm does is to make columns answer for each other. So the spread is held against the `alone` one,
+ * which the same sum would have if its columns had nothing to do with each other: by concentration, or by one
+ * column, the two are alike; columns that hardly vary at all are left out of the fit.
  *
  * Needs three times as many rows as features, to fit a without fitting anything.
  *
@@ -23,10 +27,10 @@
 #include "data/check_parts.h"
 
 #define UNIT_TOLERANCE .004 /* bfloat16 rounds by 2^-9 at most, and a length by no more */
-#define SAME_TOLERANCE .004 /* relative spread of lengths: all the same, but for rounding */
+#define NEARLY         .004 /* relative deviation of a column's squares: it hardly varies, but for rounding */
 #define SPREAD_POST    .008
 #define SPREAD_OTHER   .05
-#define SPREAD_GAIN    4 /* plain spread over fitted spread */
+#define SPREAD_GAIN    4 /* of columns alone over that of the fit */
 #define STEPS          60
 #define WIDTH_MIN      ((size_t)16)
 #define WIDTH_MAX      ((size_t)4096) /* 200 MB of sample */
@@ -40,7 +44,7 @@ int sr_check_lengths_begin(struct sr_check_file *f, struct sr_error *err) {
     struct sr_check_lengths *l = &f->lengths;
     const size_t width = f->data->width, wanted = SAMPLE_ROWS * width;
     l->least = INFINITY;
-    l->spread = (double)NAN;
+    l->spread = l->alone = (double)NAN;
     if (width < WIDTH_MIN || width > WIDTH_MAX || f->data->rows < wanted)
         return 0;
     l->every = f->data->rows / wanted;
@@ -166,8 +170,9 @@ static void scale_block(float *a, size_t rows, size_t width, size_t at, size_t n
             squares[i] += v * v;
         }
     for (size_t i = 0; i < n; i++) {
-        const double mean = sum[i] / (double)rows, variance = squares[i] / (double)rows - mean * mean;
-        inverse[i] = variance > 0 ? (float)(1 / sqrt(variance)) : 0;
+        const double shift = sum[i] / (double)rows, variance = squares[i] / (double)rows - shift * shift,
+                     mean = shift + (double)a[at + i];
+        inverse[i] = variance > NEARLY * NEARLY * mean * mean ? (float)(1 / sqrt(variance)) : 0;
         inverse[i] = isfinite(inverse[i]) ? inverse[i] : 0;
     }
     for (size_t r = 0; r < rows; r++)
@@ -182,8 +187,9 @@ static void scale_columns(float *a, size_t rows, size_t width) {
         scale_block(a, rows, width, at, width - at < COLUMNS ? width - at : COLUMNS);
 }
 
-/* Relative deviation of the fitted length on rows that it was not fitted to. */
-static double spread_of(const struct fit *f, const float *others, size_t rows) {
+/* Relative deviations of the fitted sum on rows that it was not fitted to. Columns are scaled to a variance
+ * of one. */
+static void measure(struct sr_check_lengths *l, const struct fit *f, const float *others, size_t rows) {
     double sum = 0, squares = 0;
     for (size_t r = 0; r < rows; r++) {
         const double y = (double)dot(others + r * f->width, f->x, f->width);
@@ -191,7 +197,8 @@ static double spread_of(const struct fit *f, const float *others, size_t rows) {
         squares += y * y;
     }
     const double n = (double)rows, mean = sum / n, variance = squares / n - mean * mean;
-    return sqrt(variance > 0 ? variance : 0) / fabs(mean);
+    l->spread = sqrt(variance > 0 ? variance : 0) / fabs(mean);
+    l->alone = sqrt(square_sum(f->x, f->width)) / fabs(mean);
 }
 
 int sr_check_lengths_finish(struct sr_check_file *file, struct sr_error *err) {
@@ -213,7 +220,7 @@ int sr_check_lengths_finish(struct sr_check_file *file, struct sr_error *err) {
     }
     scale_columns(l->sample, l->sampled, width);
     solve(&f);
-    l->spread = spread_of(&f, l->sample + fitted * width, l->sampled - fitted);
+    measure(l, &f, l->sample + fitted * width, l->sampled - fitted);
 out:
     sr_free(arena.base);
     sr_free(l->sample);
@@ -231,18 +238,17 @@ static double plain_spread(const struct sr_check_lengths *l) {
 }
 
 static enum made judge(const struct sr_check_lengths *l) {
-    const double plain = plain_spread(l);
     if (fabs(l->least - 1) <= UNIT_TOLERANCE && fabs(l->most - 1) <= UNIT_TOLERANCE)
         return UNIT;
-    if (plain <= SAME_TOLERANCE || (l->spread <= SPREAD_POST && SPREAD_GAIN * l->spread <= plain))
+    if (l->spread <= SPREAD_POST && SPREAD_GAIN * l->spread <= l->alone)
         return POST;
     return l->spread > SPREAD_OTHER ? OTHER : OPEN;
 }
 
 static void describe(struct sr_finding *f, const struct sr_check_lengths *l, enum made made) {
-    const char *said = made == UNIT ? "every row has length 1"
-                       : made == POST
-                           ? "rows lie where an RMSNorm puts them: one weighted length is the same in all"
+    const char *said = made == UNIT   ? "every row has length 1"
+                       : made == POST ? "rows lie where an RMSNorm puts them: one weighted sum of squares is "
+                                        "the same in all"
                        : made == OTHER ? "no weights of an RMSNorm make the rows' lengths the same"
                                        : "rows do not have length 1";
     if (isnan(l->spread))
@@ -254,36 +260,70 @@ static void describe(struct sr_finding *f, const struct sr_check_lengths *l, enu
     sr_check_number(f, "most", l->most);
     sr_check_number(f, "length_spread", plain_spread(l));
     sr_check_number(f, "weighted_spread", l->spread);
+    sr_check_number(f, "spread_alone", l->alone);
 }
 
+static bool is(const char *norm, const char *which) {
+    return norm && strcmp(norm, which) == 0;
+}
+
+/* What is said cannot be. */
 static bool contradicts(const char *norm, enum made made) {
-    if (strcmp(norm, "unit") == 0)
+    if (is(norm, "unit"))
         return made != UNIT;
-    if (strcmp(norm, "post") == 0)
-        return made == UNIT || made == OTHER;
-    return strcmp(norm, "pre") == 0 && (made == UNIT || made == POST);
+    return (is(norm, "post") && made == UNIT) || (is(norm, "pre") && (made == UNIT || made == POST));
+}
+
+static void add_contradicted(struct sr_check_private *c, const struct sr_check_file *file, enum made made) {
+    struct sr_finding *f = sr_check_add(c, "norm", true, file);
+    describe(f, &file->lengths, made);
+    sr_check_advise(f,
+                    "feature_norm says '%s': find out which of the two is wrong before anything is trained; "
+                    "infer/vectors.md says which stack gives which vector",
+                    sr_check_contract_value(file, "feature_norm"));
+}
+
+/* Said to be post, but of no RMSNorm: a LayerNorm's, or from before the norm. */
+static void add_other(struct sr_check_private *c, const struct sr_check_file *file) {
+    struct sr_finding *f = sr_check_add(c, "norm", false, file);
+    describe(f, &file->lengths, OTHER);
+    sr_check_advise(f, "feature_norm says 'post': right if the model's final norm is a LayerNorm (GPT-2 and "
+                       "the like); else features are from before the norm, or of another layer");
+}
+
+static void add_guess(struct sr_check_private *c, const struct sr_check_file *file, enum made made) {
+    struct sr_finding *f = sr_check_add(c, "norm", false, file);
+    describe(f, &file->lengths, made);
+    sr_check_advise(f, "feature_norm is not said; it looks like '%s': write it as a root attribute",
+                    made == UNIT ? "unit" : "post");
+}
+
+/* Only where there is something to hold it against. */
+static void add_unchecked(struct sr_check_private *c, const struct sr_check_file *file) {
+    const size_t width = file->data->width;
+    struct sr_finding *f = sr_check_skip(c, "norm", file);
+    if (width < WIDTH_MIN || width > WIDTH_MAX)
+        sr_check_say(f, "needs %zu to %zu features a row, not %zu", WIDTH_MIN, WIDTH_MAX, width);
+    else
+        sr_check_say(f, "needs %zu rows without NaN, %d times the features, not %zu", SAMPLE_ROWS * width,
+                     SAMPLE_ROWS, file->lengths.rows);
+}
+
+static void look(struct sr_check_private *c, const struct sr_check_file *file) {
+    const char *norm = sr_check_contract_value(file, "feature_norm");
+    const enum made made = judge(&file->lengths);
+    if (contradicts(norm, made))
+        add_contradicted(c, file, made);
+    else if (is(norm, "post") && made == OTHER)
+        add_other(c, file);
+    else if (!norm && (made == UNIT || made == POST))
+        add_guess(c, file, made);
+    else if ((is(norm, "post") || is(norm, "pre")) && isnan(file->lengths.spread))
+        add_unchecked(c, file);
 }
 
 void sr_check_norm(struct sr_check_private *c) {
-    for (size_t i = 0; i < c->files; i++) {
-        const struct sr_check_file *file = &c->file[i];
-        const char *norm = sr_check_contract_value(file, "feature_norm");
-        if (file->lengths.rows < 2)
-            continue;
-        const enum made made = judge(&file->lengths);
-        if (norm && contradicts(norm, made)) {
-            struct sr_finding *f = sr_check_add(c, "norm", true, file);
-            describe(f, &file->lengths, made);
-            sr_check_advise(
-                f,
-                "feature_norm says '%.40s': find out which of the two is wrong before anything is "
-                "trained; infer/vectors.md says which stack gives which vector",
-                norm);
-        } else if (!norm && (made == UNIT || made == POST)) {
-            struct sr_finding *f = sr_check_add(c, "norm", false, file);
-            describe(f, &file->lengths, made);
-            sr_check_advise(f, "feature_norm is not said; it looks like '%s': write it as a root attribute",
-                            made == UNIT ? "unit" : "post");
-        }
-    }
+    for (size_t i = 0; i < c->files; i++)
+        if (c->file[i].lengths.rows >= 2)
+            look(c, &c->file[i]);
 }

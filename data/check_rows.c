@@ -8,6 +8,8 @@
 #include "data/check_parts.h"
 #include "data/names.h"
 
+#define COUNTED_SHARE .3 /* of all groups in more than one file: hardly by chance */
+
 /* A row of any file under a key: its group, or the hash of its id. */
 struct keyed {
     uint64_t key;
@@ -56,28 +58,45 @@ static size_t show_spread(const struct sr_check_private *c, struct sr_finding *f
     return rows;
 }
 
+struct shared {
+    size_t groups, spread; /* all, and those in more than one file */
+    size_t rows;           /* of the latter, beyond the first file */
+    bool counted;          /* all are numbers that rows could be counted with */
+};
+
+static void say_shared(struct sr_finding *f, const struct shared *n) {
+    sr_check_say(f, "%zu of %zu groups %s rows in more than one file, %zu of them beyond the first",
+                 n->spread, n->groups, n->spread == 1 ? "has" : "have", n->rows);
+    if (n->counted && (double)n->spread >= COUNTED_SHARE * (double)n->groups)
+        sr_check_advise(f,
+                        "were groups counted from 0 in every file? then a number is another group in each: "
+                        "make them unique; else they are twins of training rows, which measure nothing: "
+                        "split the dump they come from anew (saferoute data split)");
+    else
+        sr_check_advise(f, "twins of training rows measure nothing: split the dump they come from anew by "
+                           "group (saferoute data split)");
+    sr_check_number(f, "groups", (double)n->spread);
+    sr_check_number(f, "rows", (double)n->rows);
+}
+
 void sr_check_groups(struct sr_check_private *c) {
     struct keyed *k = sr_check_alloc(c, c->check->rows, sizeof *k);
     struct sr_finding *found = NULL;
-    size_t groups = 0, rows = 0;
+    struct shared count = {.counted = true};
     const size_t n = k ? key_groups(k, c) : 0;
     for (size_t begin = 0, end; begin < n; begin = end) {
         end = key_end(k, begin, n);
+        count.groups++;
+        count.counted = count.counted && k[begin].key < c->check->rows;
         if (k[begin].file == k[end - 1].file)
             continue;
         found = found ? found : sr_check_add(c, "groups", true, NULL);
-        groups++;
-        rows += show_spread(c, found, k + begin, end - begin);
+        count.spread++;
+        count.rows += show_spread(c, found, k + begin, end - begin);
     }
     sr_free(k);
-    if (!found)
-        return;
-    sr_check_say(found, "%zu groups have rows in more than one file, %zu of them beyond the first", groups,
-                 rows);
-    sr_check_advise(found,
-                    "twins of training rows measure nothing: split anew by group (saferoute data split)");
-    sr_check_number(found, "groups", (double)groups);
-    sr_check_number(found, "rows", (double)rows);
+    if (found)
+        say_shared(found, &count);
 }
 
 /* ---- ids ---- */
@@ -139,12 +158,14 @@ void sr_check_ids(struct sr_check_private *c) {
     }
     sr_free(k);
     if (f.within) {
-        sr_check_say(f.within, "%zu rows have an id that a row before in the same file has", f.n_within);
+        sr_check_say(f.within, "%zu row%s an id that a row before in the same file has", f.n_within,
+                     f.n_within == 1 ? " has" : "s have");
         sr_check_advise(f.within, "make ids unique: drop, merge and compare go by them");
         sr_check_number(f.within, "rows", (double)f.n_within);
     }
     if (f.across) {
-        sr_check_say(f.across, "%zu rows have an id that a row of another file has", f.n_across);
+        sr_check_say(f.across, "%zu row%s an id that a row of another file has", f.n_across,
+                     f.n_across == 1 ? " has" : "s have");
         sr_check_advise(f.across,
                         "the same texts on both sides of a split measure memory: drop them from one "
                         "(saferoute data drop); if they are other texts, make ids unique");

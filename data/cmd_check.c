@@ -3,14 +3,16 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "data/check.h"
+#include "data/cmd_check.h"
 #include "data/cmd_data.h"
 #include "data/near.h"
 
 struct check_options {
-    char *data, *config;
+    char *data, *config, *ids_out;
     double near;
     bool json;
     struct sr_data_options dump;
@@ -20,11 +22,15 @@ static const struct sr_option table[] = {
     {"data", SR_OPTION_TEXT, offsetof(struct check_options, data), .metavar = "F.h5", .operand = true,
      .repeats = true,
      .help = "dumps, the one to train on first; patterns (*, ?) stand for the files they match"},
-    {"config", SR_OPTION_TEXT, offsetof(struct check_options, config), .metavar = "RUN/config.yaml",
-     .help = "settings of a run, held against the classes and weights of the first dump"},
+    {"config", SR_OPTION_TEXT, offsetof(struct check_options, config), .metavar = "RUN",
+     .help = "settings of a run (its folder, or a config.yaml), held against the classes and weights of the "
+             "first dump"},
     {"near", SR_OPTION_REAL, offsetof(struct check_options, near), .fallback = "0.95", .max = 1,
      .metavar = "COSINE",
      .help = "rows are near duplicates from here on (0.8 to 1); 0: exact duplicates only"},
+    {"ids_out", SR_OPTION_TEXT, offsetof(struct check_options, ids_out), .metavar = "F",
+     .help = "ids of the rows that would have to go, one a line, as saferoute data drop takes them: of "
+             "duplicates and twins the later row, and rows with a NaN"},
     {"json", SR_OPTION_SWITCH, offsetof(struct check_options, json), .help = "the findings as JSON"},
     SR_DATA_FEATURE_OPTIONS(struct check_options, dump),
     SR_DATA_LABEL_OPTIONS(struct check_options, dump),
@@ -34,17 +40,18 @@ static const struct sr_option table[] = {
 static const struct sr_command command = {
     .name = "data check",
     .usage =
-        "usage: saferoute data check TRAIN.h5 [VAL.h5 ..] [--config RUN/config.yaml] [--json]\n\n"
+        "usage: saferoute data check TRAIN.h5 [VAL.h5 ..] [--config RUN] [--ids-out F] [--json]\n\n"
         "Looks through dumps for what makes wrong routers. Features are read once; rows that may be near\n"
         "duplicates are read again. What is looked for:\n"
 #include "data/checks.def"
     ,
     .notes =
-        "example:\n"
-        "  saferoute data check train.h5 calibration.h5 test.h5\n"
+        "examples:\n"
+        "  saferoute data check train.h5 calibration.h5 test.h5 --ids-out twins.txt\n"
+        "  saferoute data drop test.h5 --ids twins.txt --out test.h5\n"
         "\n"
-        "exit status: 0 nothing serious, 1 something serious was found, 2 usage, 65 a file whose features\n"
-        "cannot be read, 66 no such file, 71 out of memory\n",
+        "exit status: 0 nothing serious, 1 something serious was found, 2 usage, 65 no file whose features\n"
+        "can be read, 66 no such file, 71 out of memory, 74 the ids could not be written\n",
     .table = table,
     .count = SR_COUNT(table),
 };
@@ -68,108 +75,101 @@ static const struct sr_option run_table[] = {
      .max = 1e6},
 };
 
+/* A run's folder stands for its settings. */
+static int find_settings(char **out, const char *path, struct sr_error *err) {
+    static const char name[] = "/config.yaml";
+    struct stat is;
+    const bool folder = stat(path, &is) == 0 && S_ISDIR(is.st_mode);
+    const size_t size = strlen(path) + sizeof name;
+    *out = sr_alloc(size, 1, err);
+    if (!*out)
+        return SR_NOMEM;
+    snprintf(*out, size, "%s%s", path, folder ? name : "");
+    return 0;
+}
+
 static int read_run(struct sr_check_imbalance *out, const char *path, struct sr_error *err) {
     struct run_options run;
     struct sr_options o;
+    char *file = NULL;
     int status = sr_options_begin(&o, run_table, SR_COUNT(run_table), &run, err);
     if (status == 0)
-        status = sr_option_file_read(&o, path, true, err);
+        status = find_settings(&file, path, err);
+    if (status == 0)
+        status = sr_option_file_read(&o, file, true, err);
     if (status == 0)
         *out = (struct sr_check_imbalance){.balanced = run.sampler == 0,
                                            .alpha = run.loss == 0 ? run.alpha : .5,
                                            .pos_weight = run.pos_weight};
+    if (status == SR_DATA) /* larger than any settings */
+        status = err->status = SR_USAGE;
+    sr_free(file);
     sr_options_end(&o);
     return status;
 }
 
-/* ---- for people ---- */
+/* ---- rows that would have to go ---- */
 
-static void print_rows(const struct sr_finding *f) {
-    char text[256];
-    for (size_t i = 0; i < f->rows; i++) {
-        const bool elsewhere = !f->path || strcmp(f->path, f->row[i].path) != 0;
-        printf("%s%s%srow %zu", i == 0 ? "         e.g. " : ", ", elsewhere ? f->row[i].path : "",
-               elsewhere ? " " : "", f->row[i].row);
-        if (f->row[i].id)
-            printf(" (%s)", sr_utf8_clean(text, sizeof text, f->row[i].id));
+struct extra {
+    const char *id, *path;
+    size_t row;
+};
+
+static int compare_extra(const void *pa, const void *pb) {
+    const struct extra *a = pa, *b = pb;
+    const int order = strcmp(a->id, b->id);
+    return order ? order : a->row < b->row ? -1 : a->row > b->row;
+}
+
+static int collect_extra(struct extra *extra, const struct sr_check *c, struct sr_error *err) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->findings; i++) {
+        const struct sr_finding *f = c->finding[i];
+        for (size_t k = 0; k < f->extras; k++) {
+            const char *id = sr_check_id(c, f->path, f->extra[k]);
+            if (!id)
+                return sr_fail(err, SR_DATA,
+                               "%s has no ids, so that --ids-out cannot name its rows; give it /id", f->path);
+            extra[n++] = (struct extra){id, f->path, f->extra[k]};
+        }
     }
-    if (f->rows)
-        putchar('\n');
-}
-
-static void print_finding(const struct sr_finding *f) {
-    char text[SR_CHECK_TEXT];
-    printf("%s  %s: %s%s", f->serious ? "SERIOUS" : "remark ", f->kind, f->path ? f->path : "",
-           f->path ? ": " : "");
-    puts(sr_utf8_clean(text, sizeof text, f->text));
-    print_rows(f);
-    printf("         %s\n", sr_utf8_clean(text, sizeof text, f->advice));
-}
-
-static void print_verdict(const struct sr_check *c) {
-    const size_t remarks = c->findings - c->serious;
-    char rows[SR_COUNT_TEXT];
-    if (c->serious)
-        printf("%zu serious finding%s%s", c->serious, c->serious > 1 ? "s" : "", remarks ? ", " : "");
-    if (remarks)
-        printf("%zu remark%s", remarks, remarks > 1 ? "s" : "");
-    printf("%s in %s rows of %zu file%s\n", c->findings ? "" : "nothing found", sr_count_text(rows, c->rows),
-           c->files, c->files > 1 ? "s" : "");
-}
-
-/* ---- for programs ---- */
-
-static struct sr_json *finding_json(const struct sr_finding *f) {
-    struct sr_json *o = sr_json_object(), *numbers = sr_json_object(), *rows = sr_json_array();
-    sr_json_set(o, "kind", sr_json_string(f->kind));
-    sr_json_set(o, "severity", sr_json_string(f->serious ? "serious" : "remark"));
-    sr_json_set(o, "file", sr_json_string(f->path));
-    sr_json_set(o, "text", sr_json_string(f->text));
-    sr_json_set(o, "advice", sr_json_string(f->advice));
-    for (size_t i = 0; i < f->numbers; i++)
-        sr_json_set(numbers, f->number[i].name, sr_json_number(f->number[i].value));
-    for (size_t i = 0; i < f->rows; i++) {
-        struct sr_json *row = sr_json_object();
-        sr_json_set(row, "file", sr_json_string(f->row[i].path));
-        sr_json_set(row, "row", sr_json_integer((int64_t)f->row[i].row));
-        sr_json_set(row, "id", sr_json_string(f->row[i].id));
-        sr_json_append(rows, row);
-    }
-    sr_json_set(o, "numbers", numbers);
-    sr_json_set(o, "rows", rows);
-    return o;
-}
-
-static int print_json(const struct sr_check *c, struct sr_error *err) {
-    struct sr_json *o = sr_json_object(), *findings = sr_json_array();
-    sr_json_set(o, "schema_version", sr_json_integer(1));
-    sr_json_set(o, "rows", sr_json_integer((int64_t)c->rows));
-    sr_json_set(o, "files", sr_json_integer((int64_t)c->files));
-    sr_json_set(o, "serious", sr_json_integer((int64_t)c->serious));
-    sr_json_set(o, "remarks", sr_json_integer((int64_t)(c->findings - c->serious)));
-    for (size_t i = 0; i < c->findings; i++)
-        sr_json_append(findings, finding_json(c->finding[i]));
-    sr_json_set(o, "findings", findings);
-    char *text = sr_json_text(o, 2, err);
-    sr_json_free(o);
-    if (!text)
-        return SR_NOMEM;
-    puts(text);
-    sr_free(text);
+    qsort(extra, n, sizeof *extra, compare_extra);
     return 0;
+}
+
+/* Each id once: a row may be in several findings. */
+static int write_extra(const char *path, const struct extra *extra, size_t n, struct sr_error *err) {
+    struct sr_atomic_file *f;
+    int status = sr_atomic_file_open(&f, path, err);
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || strcmp(extra[i].id, extra[i - 1].id) != 0)
+            fprintf(sr_atomic_file_stream(f), "%s\n", extra[i].id);
+    return sr_atomic_file_commit(f, err);
+}
+
+static int write_ids(const struct sr_check *c, const char *path, struct sr_error *err) {
+    size_t n = 0;
+    for (size_t i = 0; i < c->findings; i++)
+        n += c->finding[i]->extras;
+    struct extra *extra = sr_alloc(n + 1, sizeof *extra, err);
+    int status = extra ? collect_extra(extra, c, err) : SR_NOMEM;
+    if (status == 0)
+        status = write_extra(path, extra, n, err);
+    sr_free(extra);
+    return status;
 }
 
 /* ---- the command ---- */
 
-static int print(const struct sr_check *c, bool json, struct sr_error *err) {
-    const int status = json ? print_json(c, err) : 0;
-    for (size_t i = 0; !json && i < c->findings; i++)
-        print_finding(c->finding[i]);
-    if (!json)
-        print_verdict(c);
-    if (status < 0 || c->serious == 0)
-        return status;
-    return sr_fail(err, SR_NO, "%zu serious finding%s", c->serious, c->serious > 1 ? "s" : "");
+static int print(const struct sr_check *c, const struct check_options *o, struct sr_error *err) {
+    int status = o->ids_out ? write_ids(c, o->ids_out, err) : 0;
+    if (status == 0 && o->json)
+        status = sr_check_print_json(c, err);
+    else if (status == 0)
+        sr_check_print(c);
+    return status == 0 && c->serious ? SR_NO : status;
 }
 
 static int run(const struct check_options *o, struct sr_error *err) {
@@ -187,7 +187,7 @@ static int run(const struct check_options *o, struct sr_error *err) {
     status = sr_check_run(&check, o->data, &how, sr_log_stage_show, &stage, err);
     if (status < 0)
         return status;
-    status = print(check, o->json, err);
+    status = print(check, o, err);
     sr_check_free(check);
     return status;
 }
@@ -199,5 +199,7 @@ int sr_cmd_data_check(int argc, char **argv) {
     int status = sr_command_begin(&o, &command, &opts, argc, argv, &err);
     if (status > 0)
         status = run(&opts, &err);
-    return sr_command_end(&o, status, &err);
+    const bool no = status == SR_NO; /* what was printed says it already */
+    const int exit_status = sr_command_end(&o, no ? 0 : status, &err);
+    return no && exit_status == 0 ? sr_status_exit(SR_NO) : exit_status;
 }

@@ -27,7 +27,8 @@ struct check_dump {
     char (*id)[24];
     float head[2 * CHECK_WIDTH];
     size_t head_width;
-    bool no_label;
+    enum sr_feature head_type;
+    bool no_label, no_large, no_id;
     struct sr_pair attribute[6];
 };
 
@@ -88,6 +89,7 @@ static inline void check_dump_begin(struct check_dump *d, const char *name, uint
     memset(d, 0, sizeof *d);
     d->rows = CHECK_ROWS;
     d->head_width = CHECK_WIDTH;
+    d->head_type = SR_FEATURE_FLOAT;
     snprintf(d->path, sizeof d->path, "/tmp/sr_check_%d_%s.h5", (int)getpid(), name);
     d->x = sr_alloc(d->rows, CHECK_WIDTH * sizeof(float), NULL);
     d->label = sr_alloc(d->rows, 1, NULL);
@@ -115,9 +117,11 @@ static inline void check_dump_columns(const struct check_dump *d, const struct s
     const size_t n = d->rows;
     cr_assert_eq(sr_h5_write_column(f, "gold", SR_H5_WRITE_I8, d->gold, n, NULL), 0);
     cr_assert_eq(sr_h5_write_column(f, "small_prob", SR_H5_WRITE_F32, d->small_prob, n, NULL), 0);
-    cr_assert_eq(sr_h5_write_column(f, "large_prob", SR_H5_WRITE_F32, d->large_prob, n, NULL), 0);
+    if (!d->no_large)
+        cr_assert_eq(sr_h5_write_column(f, "large_prob", SR_H5_WRITE_F32, d->large_prob, n, NULL), 0);
     cr_assert_eq(sr_h5_write_column(f, "group", SR_H5_WRITE_I64, d->group, n, NULL), 0);
-    cr_assert_eq(sr_h5_write_fixed(f, "id", d->id[0], n, sizeof d->id[0], NULL), 0);
+    if (!d->no_id)
+        cr_assert_eq(sr_h5_write_fixed(f, "id", d->id[0], n, sizeof d->id[0], NULL), 0);
     if (!d->no_label)
         cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_I8, d->label, n, NULL), 0);
     if (d->weight)
@@ -140,7 +144,7 @@ static inline const char *check_dump_write(const struct check_dump *d) {
     cr_assert_eq(sr_h5_create(&f, d->path, d->path, NULL), 0);
     check_dump_matrix(f, "features", d->x, d->rows, CHECK_WIDTH, SR_FEATURE_HALF);
     if (d->head_width)
-        check_dump_matrix(f, "verdict_head", d->head, 2, d->head_width, SR_FEATURE_FLOAT);
+        check_dump_matrix(f, "verdict_head", d->head, 2, d->head_width, d->head_type);
     check_dump_columns(d, f);
     for (size_t i = 0; i < SR_COUNT(d->attribute); i++)
         if (d->attribute[i].value)
@@ -165,6 +169,7 @@ struct plan {
     struct sr_check_imbalance imbalance;
     bool serious;     /* what was planted should be */
     const char *also; /* other kinds that are found with it, or NULL */
+    char more[80];    /* ",PATH" of a third file, which goes with the others, or "" */
 };
 
 static inline void plan_begin(struct plan *p) {
@@ -176,10 +181,10 @@ static inline void plan_begin(struct plan *p) {
 }
 
 static inline struct sr_check *plan_run(struct plan *p) {
-    char paths[160];
+    char paths[240];
     struct sr_error err = {0};
     struct sr_check *check;
-    snprintf(paths, sizeof paths, "%s,%s", check_dump_write(&p->a), check_dump_write(&p->b));
+    snprintf(paths, sizeof paths, "%s,%s%s", check_dump_write(&p->a), check_dump_write(&p->b), p->more);
     cr_assert_eq(sr_check_run(&check, paths, &p->how, NULL, NULL, &err), 0, "%s", err.text);
     return check;
 }
@@ -188,6 +193,25 @@ static inline void plan_end(struct plan *p, struct sr_check *check) {
     sr_check_free(check);
     check_dump_end(&p->a);
     check_dump_end(&p->b);
+    if (p->more[0])
+        unlink(p->more + 1);
+}
+
+/* ---- what was found ---- */
+
+static inline const struct sr_finding *check_find(const struct sr_check *check, const char *kind) {
+    for (size_t i = 0; i < check->findings; i++)
+        if (strcmp(check->finding[i]->kind, kind) == 0)
+            return check->finding[i];
+    return NULL;
+}
+
+static inline double check_number(const struct sr_finding *f, const char *name) {
+    for (size_t i = 0; i < f->numbers; i++)
+        if (strcmp(f->number[i].name, name) == 0)
+            return f->number[i].value;
+    cr_assert_fail("%s has no number %s", f->kind, name);
+    return 0;
 }
 
 #endif
