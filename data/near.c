@@ -18,6 +18,7 @@
 #define SHARE_SCAN   .85 /* of the time of sr_near_groups, about */
 #define SHARE_TABLES .4  /* of the time of a round */
 #define SHARE_ROUND  .8  /* of the time that is left behind the rounds before */
+#define SPEAKERS     64  /* of a component, in the rounds behind the first */
 #define ROUNDS_MAX   8   /* each at least halves the components that are near another, behind full lists */
 
 /* ---- begin ---- */
@@ -213,6 +214,24 @@ static bool any_open(const struct sr_near *near) {
     return false;
 }
 
+/* Of the open rows of a component at most SPEAKERS stay so, spread over them: two crowds are near by many of
+ * their pairs or hardly at all. */
+static int choose_speakers(struct sr_near *near, struct sr_error *err) {
+    uint32_t *count = sr_alloc(near->rows, sizeof *count, err),
+             *seen = sr_alloc(near->rows, sizeof *seen, err);
+    for (size_t i = 0; count && i < near->rows; i++)
+        count[near->root[i]] += near->open[i];
+    for (size_t i = 0; count && seen && i < near->rows; i++) {
+        const uint32_t root = near->root[i], step = (count[root] + SPEAKERS - 1) / SPEAKERS;
+        if (near->open[i])
+            near->open[i] = seen[root]++ % step == 0;
+    }
+    const int status = count && seen ? 0 : SR_NOMEM;
+    sr_free(count);
+    sr_free(seen);
+    return status;
+}
+
 /* Until no row whose list was full is near to one that it is not connected to. */
 static int search(struct sr_near *near, void (*progress)(void *user, double fraction), void *user,
                   struct sr_error *err) {
@@ -221,10 +240,13 @@ static int search(struct sr_near *near, void (*progress)(void *user, double frac
     double done = 0;
     for (size_t round = 0, found = 1; found > 0 && round < ROUNDS_MAX && any_open(near); round++) {
         struct sr_progress_part way = {progress, user, done, done + SHARE_ROUND * (1 - done)};
-        const int status = search_round(&found, near, round, &way, err);
+        int status = search_round(&found, near, round, &way, err);
         if (status < 0)
             return status;
         connect_all(near->root, near, near->cosine);
+        status = choose_speakers(near, err);
+        if (status < 0)
+            return status;
         done = way.to;
     }
     if (near->pairs > 0)
