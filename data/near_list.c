@@ -34,7 +34,17 @@ static size_t find_victim(const struct sr_near_list *list, struct sr_near_candid
     return is_nearer(c, list->nearest[SR_NEAR_KEPT - 1]) ? SR_NEAR_KEPT - 1 : SR_NEAR_KEPT;
 }
 
+/* Most of a crowd are: farther than the last, which is of the same set. */
+static bool is_behind(const struct sr_near_list *list, struct sr_near_candidate c) {
+    const struct sr_near_candidate last = list->nearest[SR_NEAR_KEPT - 1];
+    return list->count == SR_NEAR_KEPT && last.set == c.set && is_nearer(last, c);
+}
+
 void sr_near_list_offer(struct sr_near_list *list, struct sr_near_candidate c) {
+    if (is_behind(list, c)) {
+        list->full = 1;
+        return;
+    }
     if (sr_near_list_has(list, c.row))
         return;
     if (list->count == SR_NEAR_KEPT) {

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "data/near.h"
+#include "data/near_list.h"
 #include "data/h5.h"
 #include "tests/dump_fixture.h"
 
@@ -455,4 +456,31 @@ Test(data_near, a_set_that_is_one_crowd_is_near_its_original) {
     cr_expect_eq(found, N - 100);
     sr_free(root);
     sr_free(x);
+}
+
+/* ---- a list ---- */
+
+static void offer(struct sr_near_list *list, uint32_t row, uint16_t distance, uint16_t set) {
+    sr_near_list_offer(list, (struct sr_near_candidate){row, distance, set});
+}
+
+Test(data_near, a_list_keeps_the_nearest_and_one_of_each_set) {
+    struct sr_near_list list = {.count = 0};
+    for (uint32_t i = 0; i < SR_NEAR_KEPT; i++)
+        offer(&list, 100 + i, (uint16_t)(10 + i), 0);
+    offer(&list, 100, 10, 0);
+    cr_expect_eq(list.full, 0, "a row that is there already takes no room");
+    offer(&list, 300, 40, 1); /* the farthest, but the only one of its set */
+    cr_expect(sr_near_list_has(&list, 300));
+    cr_expect(!sr_near_list_has(&list, 100 + SR_NEAR_KEPT - 1), "the farthest of the other set went");
+    cr_expect_eq(list.full, 1);
+    offer(&list, 200, 5, 0);
+    cr_expect(sr_near_list_has(&list, 300));
+    cr_expect(!sr_near_list_has(&list, 100 + SR_NEAR_KEPT - 2));
+    offer(&list, 301, 30, 1); /* a nearer one of that set */
+    cr_expect(sr_near_list_has(&list, 301) && !sr_near_list_has(&list, 300));
+    offer(&list, 201, 50, 0);
+    cr_expect(!sr_near_list_has(&list, 201));
+    for (uint32_t i = 1; i < SR_NEAR_KEPT; i++)
+        cr_expect_leq(list.nearest[i - 1].distance, list.nearest[i].distance);
 }
