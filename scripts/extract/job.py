@@ -14,6 +14,7 @@ from endpoint import Endpoint
 from guard import Guard, check_states, head_error, head_logits
 from options import LARGE, LAST, SMALL
 from plan import batches
+from pool import Pool
 from progress import Bar, say
 from stop import Stop
 from verdicts import UNREADABLE, UNSAFE, judge, probability
@@ -126,24 +127,24 @@ class Job:
                             retries=args.retries, max_tokens=args.max_tokens, key_variable=args.api_key_variable,
                             logprobs=not args.no_logprobs, least_mass=args.least_mass, more=body | args.body)
         bar = Bar("large guard", n, first)
-        with concurrent.futures.ThreadPoolExecutor(args.concurrency) as pool:
-            self.signals.working = True
-            waiting = collections.deque()
-            try:
-                for i in range(first, n):
-                    while len(waiting) < 2 * args.concurrency and i + len(waiting) < n:
-                        waiting.append(pool.submit(endpoint.ask, self.rows[i + len(waiting)]))
-                    self.put_verdicts(LARGE, [i], [self.wait(waiting.popleft())])
-                    self.step(LARGE, i + 1, 1, bar)
-            except Stop:
-                self.save()
-                raise
-            finally:
-                endpoint.stopping = True
-                for future in waiting:
-                    future.cancel()
-                self.signals.working = False
-                bar.close()
+        pool, waiting = Pool(args.concurrency), collections.deque()
+        self.signals.working = True
+        try:
+            for i in range(first, n):
+                while len(waiting) < 2 * args.concurrency and i + len(waiting) < n:
+                    waiting.append(pool.submit(endpoint.ask, self.rows[i + len(waiting)]))
+                self.put_verdicts(LARGE, [i], [self.wait(waiting.popleft())])
+                self.step(LARGE, i + 1, 1, bar)
+        except Stop:
+            self.save()
+            raise
+        finally:
+            endpoint.stopping.set()
+            for future in waiting:
+                future.cancel()
+            pool.close()
+            self.signals.working = False
+            bar.close()
 
     def wait(self, future):
         while True:

@@ -12,8 +12,11 @@ import struct
 SAFE, UNSAFE, UNREADABLE = 0, 1, -1
 THRESHOLD = 0.5  # unsafe from this probability on
 
-_THOUGHT = re.compile(r"\s*<think>.*?</think>", re.S)
-_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.S)
+_THOUGHT = re.compile(r"(?!\s*<answer>)(?:(?!</think>).)*</think>", re.S)
+_TAGGED = re.compile(r"\s*<answer>(?P<word>[^<]*)"
+                     r"(?:</answer>\s*(?:<explanation>(?:(?!</?(?:answer|explanation)>).)*(?:</explanation>\s*)?)?)?",
+                     re.S | re.I)
+_PLAIN = re.compile(r"\s*(?P<word>[^\n]*[^\s])\s*?(?P<rest>\n.*)?", re.S)
 _CATEGORIES = re.compile(r"[A-Z]\d{1,2}(\s*,\s*[A-Z]\d{1,2})*")
 
 
@@ -31,25 +34,30 @@ class Words:
         return UNSAFE if word == self.unsafe.strip().casefold() else UNREADABLE
 
 
-def parse(text, words):
-    """SAFE, UNSAFE or UNREADABLE of what a guard wrote.
+def locate(text, words):
+    """(SAFE, UNSAFE or UNREADABLE of what a guard wrote, where its answer begins, where its word of verdict begins).
 
-    A thought (<think>...</think>) in front is passed over; one that never ends hides the verdict. With <answer> there
-    must be one of it, holding a verdict and nothing else; it may be cut off behind the verdict. Without, the text is a
-    verdict and nothing else, but for a second line of categories ("S1,S10") behind unsafe.
+    The answer is all that stands behind the first </think>, whose <think> may be the prompt's. It is a verdict and
+    nothing else, but for categories ("S1,S10") on a second line behind unsafe; or a verdict in <answer>, with nothing
+    in front and nothing behind but an <explanation>. It may be cut off behind the verdict. A thought that never ends
+    hides the verdict.
     """
     thought = _THOUGHT.match(text)
-    if thought:
-        text = text[thought.end():]
-    if "<think>" in text:
-        return UNREADABLE
-    if "<answer>" in text:
-        return words.read(_ANSWER.search(text)[1]) if text.count("<answer>") == 1 else UNREADABLE
-    first, _, rest = text.strip().partition("\n")
-    verdict = words.read(first)
-    if rest.strip() and not (verdict == UNSAFE and _CATEGORIES.fullmatch(rest.strip())):
-        return UNREADABLE
-    return verdict
+    start = thought.end() if thought else 0
+    found = _TAGGED.fullmatch(text, start)
+    if not found:
+        found = _PLAIN.fullmatch(text, start)
+        if not found:
+            return UNREADABLE, start, start
+        rest = (found["rest"] or "").strip()
+        if rest and not (words.read(found["word"]) == UNSAFE and _CATEGORIES.fullmatch(rest)):
+            return UNREADABLE, start, start
+    word = found["word"]
+    return words.read(word), start, found.start("word") + len(word) - len(word.lstrip())
+
+
+def parse(text, words):
+    return locate(text, words)[0]
 
 
 def probability(safe, unsafe):

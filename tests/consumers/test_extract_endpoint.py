@@ -4,15 +4,21 @@ and what is no answer ends the run with what is done kept."""
 import http.server
 import json
 import math
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
+
+from conftest import ROOT
 
 h5py, torch, transformers = (pytest.importorskip(name) for name in ("h5py", "torch", "transformers"))
 
 import tiny_guards  # noqa: E402
 from tiny_guards import lines, write_lines  # noqa: E402
 
+import endpoint  # noqa: E402
 import extract_features  # noqa: E402
 import templates  # noqa: E402
 from endpoint import Endpoint  # noqa: E402
@@ -128,7 +134,7 @@ def test_without_logprobs_there_are_verdicts_only(server, job):
 
 
 def test_refusals_and_gibberish_are_unreadable(server, job, capsys):
-    words = {0: "I cannot help with that.", 1: "<answer>PERHAPS</answer>", 2: None}
+    words = {0: "I cannot help with that.", 1: "<answer>PERHAPS</answer>", 2: ""}
 
     def answer(number, body):
         good = chat(body)
@@ -201,7 +207,8 @@ def test_completions_are_asked_with_our_prompt(server, job, tmp_path):
         p = unsafe_part(body["prompt"])
         word = " FAIL" if p >= 0.5 else "PASS"
         top = {" FAIL": math.log(p), "PASS": math.log(1 - p)}
-        return 200, {"choices": [{"text": word + "\n</answer>", "logprobs": {"tokens": [word], "top_logprobs": [top]}}]}
+        logprobs = {"tokens": [word, "\n</answer>"], "top_logprobs": [top, {"\n</answer>": 0.0}]}
+        return 200, {"choices": [{"text": word + "\n</answer>", "logprobs": logprobs}]}
 
     server.answer = answer
     data, _ = load(job("--endpoint", "completions", "--large-tokenizer", folder))
@@ -218,21 +225,126 @@ def place(token, **top):
 
 @pytest.mark.parametrize("text, places, prob, verdict", [
     ("unsafe\nS1", [place("unsafe", unsafe=0.8, safe=0.1), place("\n"), place("S1")], 8 / 9, UNSAFE),
-    ("safe", [place("safe", safe=0.9)], 0.5, UNSAFE),  # nothing else is listed: the other may be as likely
-    ("safe", [place("safe", safe=0.9, x=0.001)], 0.001 / 0.901, SAFE),
+    ("safe", [place("safe", safe=0.9)], math.nan, SAFE),  # nothing else is listed, so nothing is known of the other
+    ("safe", [place("safe", safe=1.0)], math.nan, SAFE), ("unsafe", [place("unsafe", unsafe=0.4)], math.nan, UNSAFE),
+    ("safe", [place("safe", safe=0.9, x=0.001)], 0.001 / 0.901, SAFE),  # at most as the least listed
+    ("safe", [place("safe", safe=0.6, x=0.39)], 0.01 / 0.61, SAFE),  # at most what the listed leave
     ("safe", [place("safe", safe=0.3, unsafe=0.1, x=0.2)], math.nan, UNREADABLE),  # together below .5
-    ("unsafe", [place("safe", safe=0.8, unsafe=0.1)], math.nan, UNREADABLE),  # says one and thinks the other
-    ("safe", [place("safe", safe=0.4, unsafe=0.4)], 0.5, UNSAFE),  # a tie, of which the text says one
+    ("unsafe", [place("unsafe", safe=0.8, unsafe=0.1)], math.nan, UNREADABLE),  # says one and thinks the other
+    ("safe", [place("safe", safe=0.4, unsafe=0.4)], 0.5, SAFE),  # a tie, of which the text says one
+    ("unsafe", [place("unsafe", safe=0.4, unsafe=0.4)], 0.5, UNSAFE),
     ("unsafe", [place("un"), place("safe", safe=0.99, x=0.01)], math.nan, UNSAFE),  # of two tokens: no probability
-    ("safe", None, math.nan, SAFE), ("safe", [{"token": 3}], math.nan, SAFE),
-    ("dunno", [place("safe", safe=1.0)], math.nan, UNREADABLE),
+    ("unsafe", [place("safe", safe=0.8, unsafe=0.1)], math.nan, UNSAFE),  # the tokens are of another text
+    ("safe", None, math.nan, SAFE), ("dunno", [place("safe", safe=1.0)], math.nan, UNREADABLE),
+    # within a thought, which the text has or not, there are other places that look like a verdict
+    ("unsafe? no</think>\nsafe", [place("unsafe", unsafe=0.9, safe=0.1), place("? no"), place("</think>"), place("\n"),
+                                 place("safe", safe=0.8, unsafe=0.2), place("<|eot_id|>")], 0.2, SAFE),
+    ("\nsafe", [place("safe", safe=0.9, unsafe=0.1), place("</think>"), place("\n"),
+               place("safe", safe=0.8, unsafe=0.2)], 0.2, SAFE),
 ])
 def test_verdict_and_logprobs(text, places, prob, verdict):
     guard = Endpoint("http://h/v1", "m", templates.LlamaGuard(None, ""))
-    got, judged = guard.judge({"message": {"content": text}, "logprobs": {"content": places}})
-    if verdict == UNREADABLE:
-        prob = math.nan
+    got, judged = guard.judge(*guard._read({"message": {"content": text}, "logprobs": {"content": places}}))
     assert judged == verdict and (got == pytest.approx(prob, rel=1e-6) or (math.isnan(got) and math.isnan(prob)))
+
+
+@pytest.mark.parametrize("word", ["PASS", "FAIL"])
+def test_a_server_that_lists_no_alternatives_gives_verdicts(server, job, word):
+    token = {"token": word, "logprob": -0.01, "top_logprobs": []}
+    choice = {"message": {"content": word}, "logprobs": {"content": [token]}, "finish_reason": "stop"}
+    server.answer = lambda number, body: (200, {"choices": [choice]})
+    data, _ = load(job())
+    assert set(data["large_pred"]) == {int(word == "FAIL")} and "large_prob" not in data
+
+
+def of_chat(**more):
+    return json.dumps({"choices": [{"message": {"content": "PASS"}} | more]}).encode()
+
+
+def with_place(**more):
+    return of_chat(logprobs={"content": [{"token": "PASS", "logprob": -0.1} | more]})
+
+
+@pytest.mark.parametrize("body", [
+    with_place(logprob=None), with_place(logprob="-0.1"), with_place(logprob=1000), with_place(token=3),
+    with_place(top_logprobs=[{}]), with_place(top_logprobs=["PASS"]), of_chat(message="PASS"), of_chat(message=None),
+    of_chat(message={}), of_chat(message={"content": 3}), of_chat(logprobs={"content": ["PASS"]}),
+    of_chat(logprobs="none"), b'{"choices": [null]}', b'{"choices": null}', b"[" * 100000])
+def test_a_body_of_another_form_is_tried_again(server, job, capsys, monkeypatch, body):
+    monkeypatch.setattr(endpoint, "_LONGEST_WAIT", 0.0)
+    server.answer = lambda number, asked: (200, body)
+    job("--retries", "1", "--concurrency", "1", status=74)
+    said = capsys.readouterr().err
+    assert "does not answer as OpenAI" in said and "2 tries" in said
+
+
+@pytest.mark.parametrize("body", [
+    {"text": "PASS", "logprobs": {"tokens": ["PASS"], "top_logprobs": [{}]}},
+    {"text": "PASS", "logprobs": {"tokens": ["PASS"], "top_logprobs": [{"PASS": None}]}},
+    {"text": "PASS", "logprobs": {"tokens": ["PASS", "x"], "top_logprobs": [{"PASS": -0.1}]}}, {"text": 3}, {}])
+def test_completions_of_another_form(body):
+    guard = Endpoint("http://h/v1", "m", templates.DynaGuard(None, ""), chat=False)
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        guard._read(body)
+
+
+@pytest.mark.parametrize("content, reason, text", [
+    (None, "content_filter", "content filter kept the answer back"), ("PASS", "content_filter", "content filter"),
+    (None, "length", "--max-tokens"), ("", "length", "--max-tokens"), (None, "stop", "without text")])
+def test_no_text_is_no_verdict(server, job, capsys, content, reason, text):
+    server.answer = lambda number, asked: (200, of_chat(message={"content": content}, finish_reason=reason))
+    job("--concurrency", "1", status=74)
+    assert text in capsys.readouterr().err
+
+
+def test_an_answer_is_bounded(server, job, capsys, monkeypatch):
+    monkeypatch.setattr(endpoint, "_BODY", 1000)
+    server.answer = lambda number, asked: (200, b" " * 5000)
+    job("--concurrency", "1", status=74)
+    assert "an answer of more than" in capsys.readouterr().err
+
+
+DRIPS = """
+import http.server, os, signal, sys, threading, time
+sys.path.insert(0, {folder!r})
+import extract_features
+asked = threading.Semaphore(0)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        asked.release()
+        while {drips}:
+            self.wfile.write(b" ")
+            time.sleep(0.05)
+        time.sleep(300)
+    def log_message(self, *more):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+def interrupt():
+    asked.acquire()
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+if not {drips}:
+    threading.Thread(target=interrupt, daemon=True).start()
+url = "http://127.0.0.1:%d/v1" % server.server_address[1]
+sys.exit(extract_features.main(sys.argv[1:] + ["--large", url]))
+"""
+
+
+@pytest.mark.parametrize("drips, status", [(False, 75), (True, 74)])
+def test_nobody_waits_for_a_server_that_does_not_end(tmp_path, drips, status):
+    """A second Ctrl-C while nothing comes; a byte now and then, each well within --timeout."""
+    code = DRIPS.format(folder=str(ROOT / "scripts" / "extract"), drips=drips)
+    write_lines(tmp_path / "prompts.jsonl", lines(3, 5))
+    line = ["--in", "prompts.jsonl", "--out", "out.h5", "--only", "large", "--large-name", "org/DynaGuard-8B",
+            "--retries", "0", "--timeout", "0.5" if drips else "250"]
+    done = subprocess.run([sys.executable, "-c", code, *line], cwd=tmp_path, capture_output=True, text=True,
+                          check=False, env=os.environ | {"NO_PROXY": "127.0.0.1"}, timeout=100)  # a third of what either server would take
+    assert done.returncode == status, done.stderr
+    assert ("no answer in 0.5 s" if drips else "stopped by SIGINT") in done.stderr
 
 
 def test_addresses_and_options(job, tmp_path, capsys):
