@@ -4,9 +4,10 @@ by what settings and how far.
 
 Everything that is not a number of a row is written when the file is made, so a process that is killed leaves a file
 that is whole but for rows, and the .json, replaced after every flush, knows which. The same command goes on; another
-one is refused. The dump gets its name when it is complete, and it does not show where it was interrupted.
+one is refused. The dump gets its name when it is complete, and it does not show where it was interrupted. A disk that
+is too small is told when the file is made: HDF5 does not survive one that becomes full.
 """
-import hashlib
+import errno
 import json
 import os
 
@@ -16,13 +17,11 @@ import numpy as np
 from stop import DATA, IO, USAGE, Stop
 from verdicts import THRESHOLD, UNREADABLE
 
-SETTINGS = "extraction_settings"  # attribute: a hash of all that decides what is in the dump
+SETTINGS = ("small_settings", "large_settings")  # attributes: hashes of all that decides what a guard's part is
+_ABANDONED = []  # files that could not be written; held, for letting them go closes them
+_BROKEN = (OSError, RuntimeError)  # what h5py makes of a failure to read or write
 BAND = 256  # rows a chunk, as the program reads them
 LARGEST = {"float16": 65504.0, "float32": float(np.finfo(np.float32).max)}
-
-
-def hash_settings(settings):
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _sync(path):
@@ -31,6 +30,25 @@ def _sync(path):
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _reserve(path, size):
+    """Takes space for the file, so that it is lacking now or never. OSError."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except AttributeError:  # not every system has it
+        pass
+    except OSError as e:
+        if e.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):  # nor every file system
+            raise
+    finally:
+        os.close(fd)
+
+
+def _remove(path):
+    if os.path.exists(path):
+        os.remove(path)
 
 
 def _make(file, name, shape, dtype, fill):
@@ -61,22 +79,27 @@ def _differences(there, now):
             if there.get(key) != now.get(key)]
 
 
+def _verdicts(prob):
+    return np.where(np.isnan(prob), UNREADABLE, prob >= np.float32(THRESHOLD)).astype(np.int8)
+
+
 class Dump:
     """Use: begin(), make() if it says that there is nothing yet, put() and save() as rows come, finish()."""
 
-    def __init__(self, out, settings):
+    def __init__(self, out, settings, hashes):
         self.out, self.part, self.note = out, out + ".part", out + ".part.json"
-        self.settings, self.file, self.done = settings, None, {}
+        self.settings, self.hashes, self.file, self.done = settings, hashes, None, {}
 
     # ---- beginning ----
 
     def is_complete(self, overwrite):
-        """Whether OUT is there and what these settings make. Stop where it is something else."""
+        """Whether OUT is there and what these settings make: no more either, as a merged file has for one guard's
+        pass. Stop where it is something else."""
         if not os.path.exists(self.out):
             return False
         try:
             with h5py.File(self.out) as file:
-                if file.attrs.get(SETTINGS) == hash_settings(self.settings):
+                if {name: file.attrs[name] for name in SETTINGS if name in file.attrs} == self.hashes:
                     return True
         except OSError:
             pass  # no HDF5 file: not ours
@@ -113,12 +136,14 @@ class Dump:
     def make(self, rows, attributes, arrays, texts, columns):
         """arrays {name: (values, attributes)} and texts {name: values} are written now; columns {name: (shape, dtype,
         fill, attributes)} as rows come."""
-        for path in (self.note, self.part):
-            if os.path.exists(path):
-                os.remove(path)
+        size = sum(rows * int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype, _, _ in columns.values())
         try:
+            _remove(self.note)
+            _remove(self.part)
+            _reserve(self.part, max(1, size))
+            _remove(self.part)
             self.file = h5py.File(self.part, "w-")
-            for key, value in {**attributes, SETTINGS: hash_settings(self.settings)}.items():
+            for key, value in {**attributes, **self.hashes}.items():
                 self.file.attrs[key] = value
             for name, values in texts.items():
                 _texts(self.file, name, values)
@@ -126,9 +151,14 @@ class Dump:
                 self._set(self.file.create_dataset(name, data=values), more)
             for name, (shape, dtype, fill, more) in columns.items():
                 self._set(_make(self.file, name, (rows, *shape), dtype, fill), more)
+            self.file.flush()
+            _reserve(self.part, os.path.getsize(self.part))  # what was not filled is a hole
             self.save({})
-        except OSError as e:
-            raise Stop(IO, f"{self.part}: cannot be written: {e}") from None
+        except _BROKEN as e:
+            if self.file is None:
+                _remove(self.part)
+            self._abandon()
+            raise Stop(IO, f"{self.part}: cannot be written, with about {size:,} bytes: {e}") from None
 
     @staticmethod
     def _set(dataset, attributes):
@@ -147,7 +177,8 @@ class Dump:
             else:
                 for row, value in zip(rows, values):
                     dataset[row] = value
-        except OSError as e:
+        except _BROKEN as e:
+            self._abandon()
             raise Stop(IO, f"{self.part}: cannot be written: {e}; what was saved before is kept") from None
 
     def save(self, done):
@@ -160,7 +191,8 @@ class Dump:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(self.note + ".new", self.note)
-        except OSError as e:
+        except _BROKEN as e:
+            self._abandon()
             raise Stop(IO, f"{self.note}: cannot be written: {e}; what was saved before is kept") from None
         self.done = done
 
@@ -168,7 +200,7 @@ class Dump:
         return self.file[name][:] if name in self.file else None
 
     def finish(self):
-        """Closes it and gives it its name."""
+        """Closes it and gives it its name. What was interrupted here is finished by another call, after begin()."""
         try:
             for which in ("small", "large"):
                 self._drop_idle(f"{which}_prob", f"{which}_pred")
@@ -178,25 +210,39 @@ class Dump:
             os.replace(self.part, self.out)
             _sync(os.path.dirname(os.path.abspath(self.out)))
             os.remove(self.note)
-        except OSError as e:
-            raise Stop(IO, f"{self.out}: cannot be written: {e}; {self.part} is kept") from None
+        except _BROKEN as e:
+            self._abandon()
+            raise Stop(IO, f"{self.out}: cannot be written: {e}; {self.part} is kept, and the same command goes "
+                           "on") from None
 
     def _drop_idle(self, prob_name, pred_name):
         """Takes away probabilities without any, and verdicts that are what the probabilities say: stored verdicts win
         over a threshold, so they would hide where it was."""
-        if prob_name not in self.file:
+        if prob_name not in self.file or pred_name not in self.file:
             return
         prob, pred = self.file[prob_name][:], self.file[pred_name][:]
-        unknown = np.isnan(prob)
-        if unknown.all():
+        if np.isnan(prob).all():
             del self.file[prob_name]
-        elif np.array_equal(pred, np.where(unknown, UNREADABLE, prob >= np.float32(THRESHOLD))):
+        elif np.array_equal(pred, _verdicts(prob)):
             del self.file[pred_name]
 
+    def verdicts(self, which):
+        """/small_pred or /large_pred, or where that was dropped what the probabilities say."""
+        pred = self.column(f"{which}_pred")
+        return pred if pred is not None else _verdicts(self.column(f"{which}_prob"))
+
+    def _abandon(self):
+        """After a failed write: closing the file would try it again, say so, and crash."""
+        _ABANDONED.append(self.file)
+        self.file = None
+
     def close(self):
-        if self.file is not None:
-            self.file.close()
-            self.file = None
+        file, self.file = self.file, None
+        try:
+            if file is not None:
+                file.close()
+        except _BROKEN:  # what was saved is what counts
+            pass
 
 
 def as_stored(values, dtype, name, ids):

@@ -4,35 +4,50 @@
 The vector is what the output layer reads at the position whose logits give the verdict: last_hidden_state, which is
 after the final norm (infer/vectors.md). One forward pass gives it and the model's own logits; nothing is generated.
 """
+import errno
 import gc
 import hashlib
 import inspect
+import math
 import os
+import re
 
 import numpy as np
 import torch
 import transformers
 
-from stop import DATA, NO_INPUT, NO_MEMORY, USAGE, Stop
+from progress import Bar
+from stop import DATA, IO, NO_INPUT, NO_MEMORY, USAGE, Stop, is_memory
 from templates import Unfit
 
 LAST = "last"
-_WHAT = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
+_TWINS = (".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf", ".ot")  # weights, if there are safetensors
+_ABOUT = (".md", ".gitattributes", ".gitignore")
 _SCALED = ("final_logit_softcapping", "logit_softcapping", "logits_scaling", "logit_scale", "lm_head_multiplier",
            "output_multiplier_scale")
+
+
+def _short(error):
+    return " ".join(str(error).split())[:400] or type(error).__name__
 
 
 def _load(kind, name, what, **more):
     if not os.path.isdir(name) and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
         raise Stop(NO_INPUT, f"{name}: no such folder")  # or the Hub would be asked for a while
+    if os.path.isdir(name) and not os.listdir(name):
+        raise Stop(NO_INPUT, f"{name}: its {what} cannot be loaded: the folder is empty")
     try:
-        return kind.from_pretrained(name, **more)
-    except torch.OutOfMemoryError:
-        raise
+        return kind.from_pretrained(name, trust_remote_code=False, **more)  # nor ask whether to run a model's code
     except Exception as e:  # transformers raises OSError, ValueError, KeyError and more for a model it cannot have
-        text = " ".join(str(e).split())[:400]
-        raise Stop(NO_INPUT, f"{name}: its {what} cannot be loaded: {text}\n"
-                             "It takes a folder of a model or a name on the Hugging Face Hub.") from None
+        if is_memory(e):
+            raise Stop(NO_MEMORY, f"{name}: its {what} does not fit into memory: {_short(e)}") from None
+        if isinstance(e, ImportError):
+            raise
+        status = IO if getattr(e, "errno", None) in (errno.ENOSPC, errno.EIO, errno.EDQUOT) else \
+            NO_INPUT if isinstance(e, OSError) else DATA
+        raise Stop(status, f"{name}: its {what} cannot be loaded: {_short(e)}\n"
+                           "It takes a folder of a model or a name on the Hugging Face Hub; code that comes with a "
+                           "model is not run.") from None
 
 
 def load_tokenizer(name, revision=None):
@@ -52,8 +67,12 @@ def _hash_file(path):
 
 
 def _hash_folder(folder):
+    """Of all files at its top: any may be part of a tokenizer or a template. Not of what is about it, nor of the same
+    weights in another format."""
+    names = [n for n in os.listdir(folder) if os.path.isfile(os.path.join(folder, n)) and not n.endswith(_ABOUT)]
+    twins = _TWINS if any(n.endswith(".safetensors") for n in names) else ()
     digest = hashlib.sha256()
-    for name in sorted(n for n in os.listdir(folder) if n in _WHAT or n.endswith((".safetensors", ".bin"))):
+    for name in sorted(n for n in names if not n.endswith(twins)):
         digest.update(f"{name}\0".encode() + _hash_file(os.path.join(folder, name)))
     return f"sha256:{digest.hexdigest()}"
 
@@ -101,13 +120,33 @@ def verdict_tokens(tokenizer, text, words, name):
     return out
 
 
-def encode(tokenizer, form, rows):
+def control_tokens(tokenizer):
+    """A pattern of the texts that this tokenizer reads as control tokens, such as <|im_start|>."""
+    tokens = {str(t) for t in tokenizer.all_special_tokens}
+    tokens |= {t.content for t in tokenizer.added_tokens_decoder.values() if t.special}
+    return re.compile("|".join(re.escape(t) for t in sorted(tokens, key=len, reverse=True) if t.strip()) or r"(?!)")
+
+
+def refuse_control(pattern, row):
+    """Unfit where a row would speak to the guard as the template around it does."""
+    for text in (row.policy, row.transcript, *(m["content"] for m in row.messages or ())):
+        found = pattern.search(text)
+        if found:
+            raise Unfit(f"holds {found[0]}, which is a control token of the guard: it could end its own turn or begin "
+                        "another; --allow-special-tokens asks it all the same, as most servers do")
+
+
+def encode(tokenizer, form, rows, title="tokens", allow=False):
     """[int32 tokens of each row's prompt, or None], [(row, why not)], one of the texts."""
-    tokens, problems, sample = [], [], None
+    tokens, problems, sample, bar = [], [], None, Bar(title, len(rows), 0)
+    control = control_tokens(tokenizer)
     for i in range(0, len(rows), 256):
         texts = []
+        bar.add(len(rows[i:i + 256]))
         for row in rows[i:i + 256]:
             try:
+                if not allow:
+                    refuse_control(control, row)
                 texts.append(form.text(row))
             except Unfit as e:
                 problems.append((row, str(e)))
@@ -116,6 +155,7 @@ def encode(tokenizer, form, rows):
         ids = iter(tokenizer(found, add_special_tokens=False)["input_ids"] if found else ())
         tokens += [None if t is None else np.asarray(next(ids), np.int32) for t in texts]
         sample = sample or (found[0] if found else None)
+    bar.close()
     return tokens, problems, sample
 
 
@@ -130,7 +170,9 @@ class Guard:
         try:
             self.model = _load(transformers.AutoModelForCausalLM, name, "model", revision=revision, dtype=dtype)
             self.model = self.model.to(device).eval()
-        except torch.OutOfMemoryError:
+        except RuntimeError as e:
+            if not is_memory(e):
+                raise
             raise Stop(NO_MEMORY, f"{name}: its weights do not fit into the memory of {device}") from None
         self.takes = inspect.signature(self.model.forward).parameters
         self.head = self.model.get_output_embeddings()
@@ -196,7 +238,9 @@ class Guard:
         self._last = mask.shape[1] - 1 - mask.flip(1).to(torch.int).argmax(1)
         try:
             logits = self._forward(ids, mask).float()
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as e:
+            if not is_memory(e):
+                raise
             raise Stop(NO_MEMORY, f"{self.name}: a batch of {len(prompts)} prompts of {ids.shape[1]} tokens does not "
                                   f"fit into the memory of {self.device}; --batch-tokens {ids.numel() // 2} --restart "
                                   "makes batches half as large") from None
@@ -245,10 +289,11 @@ def head_logits(features, rows):
 
 def head_error(features, rows, own, eps, stored_eps):
     """[n]: how far the model's own logits are from features x rows, in roundings: of the compute type on the sum and on
-    its terms, of the stored type on the terms. Above about 4 it is no rounding."""
+    its terms, of the stored type on the terms, and of float32, in which sums are made, on each step of the sum. Above
+    about 4 it is no rounding."""
     x, w = features.astype(np.float64), rows.astype(np.float64)
     spread = np.sqrt((x ** 2) @ (w ** 2).T)
-    rounding = eps * (np.abs(own) / 2 + spread) + stored_eps * spread + 1e-12
+    rounding = eps * (np.abs(own) / 2 + spread) + (stored_eps + 2.0 ** -24 * math.sqrt(x.shape[1])) * spread + 1e-12
     return (np.abs(head_logits(features, rows) - own) / rounding).max(1)
 
 

@@ -25,9 +25,9 @@ SAVE_SECONDS = 60.0
 class Job:
     """What is being extracted: rows, guards and the dump."""
 
-    def __init__(self, args, sides, prompts, dump, signals, device):
+    def __init__(self, args, sides, prompts, dump, signals, device, prompts_sha256):
         self.args, self.sides, self.rows, self.dump = args, {side.which: side for side in sides}, prompts.rows, dump
-        self.has, self.signals, self.device = prompts.has, signals, device
+        self.has, self.signals, self.device, self.prompts_sha256 = prompts.has, signals, device, prompts_sha256
         self.ids = [row.id for row in self.rows]
         self.head, self.done = None, {}
         self.saved_rows, self.saved_at = 0, time.monotonic()
@@ -63,7 +63,7 @@ class Job:
         texts = {"id": self.ids}
         if guard is not None:  # what is the large guard's alone is joined by its ids
             texts |= {n: [getattr(row, n) for row in self.rows] for n in ("source", "group") if n in self.has}
-        self.dump.make(len(self.rows), attributes_of(args, self.sides.values()), arrays, texts, columns)
+        self.dump.make(len(self.rows), attributes_of(args, self.sides.values(), self.prompts_sha256), arrays, texts, columns)
 
     # -- rows --
 
@@ -116,6 +116,7 @@ class Job:
             stored = 2.0 ** -12 if side.which == SMALL and self.args.dtype == "float16" else 0.0
             off = head_error(states[LAST], self.head, own, guard.eps, stored)
             self.done["off"] = self.done.get("off", 0) + int((off > 4).sum())
+            self.done["most_off"] = max(self.done.get("most_off", 0.0), float(off.max()))
         self.put_verdicts(side.which, rows, [judge(probability(*pair), m, self.args.least_mass)
                                              for pair, m in zip(logits, mass)])
 
@@ -136,7 +137,8 @@ class Job:
                 self.put_verdicts(LARGE, [i], [self.wait(waiting.popleft())])
                 self.step(LARGE, i + 1, 1, bar)
         except Stop:
-            self.save()
+            if self.dump.file is not None:
+                self.save()
             raise
         finally:
             endpoint.stopping.set()
@@ -185,7 +187,7 @@ def summarize(job):
     lines = [f"{rows:,} rows" + (f" of {wide} {job.args.dtype} features" if wide else "")]
     right = {}
     for which in job.sides:
-        pred, unreadable = dump.column(f"{which}_pred"), job.done.get(f"{which}_unreadable", 0)
+        pred, unreadable = dump.verdicts(which), job.done.get(f"{which}_unreadable", 0)
         line = (f"{which} guard: {100 * np.mean(pred == 1):.2f} % unsafe, {unreadable:,} unreadable "
                 f"({100 * unreadable / rows:.2f} %, counted as {job.args.unreadable})")
         if gold is not None:
@@ -205,5 +207,11 @@ def summarize(job):
         lines.append("no gold: the rows can be routed, but not trained on")
     if job.done.get("off"):
         lines.append(f"WARNING: in {job.done['off']:,} rows the guard's own logits differ from features x verdict rows "
-                     "by more than the rounding of its compute type")
+                     f"by up to {job.done['most_off']:.1f} times the rounding of its compute type; above 4 the dump "
+                     "may hold other vectors than the guard reads. Does another --device or --compute-dtype agree?")
     return lines
+
+
+def is_mute(job):
+    """Whether a guard said nothing that could be read."""
+    return any(job.done.get(f"{which}_unreadable", 0) == len(job.rows) for which in job.sides)

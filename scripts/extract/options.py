@@ -4,7 +4,7 @@ import argparse
 import json
 
 import templates
-from stop import NO_INPUT, Stop
+from stop import NO_INPUT, USAGE, Stop
 
 SMALL, LARGE = "small", "large"
 LAST = "last"
@@ -37,8 +37,9 @@ examples:
   extract_features.py --only small --small my/model --template ask.jinja --safe-token yes --unsafe-token no \\
                       --in prompts.jsonl --out small.h5
 
-exit status: 0 done, 2 usage or settings, 65 bad data, 66 no such file or model, 71 out of memory, 74 input/output or
-the endpoint failed, 75 stopped by a signal; after 74 and 75 the same command goes on
+exit status: 0 done; 1 done, but a guard said nothing that can be read; 2 usage or settings, 65 bad data or model, 66 no
+such file or model, 70 a bug, 71 out of memory, 74 input/output or the endpoint failed, 75 stopped by a signal; after 74
+and 75 the same command goes on
 """
 
 
@@ -69,6 +70,8 @@ def _add_input(add):
         help="the field THEIRS of the file is our OURS (a.b: b of the object a); may be given again")
     add("--policy", metavar="FILE", help="rules, a text, for rows that have none")
     add("--no-policy", action="store_true", help="do not look at policies: Llama Guard's own categories")
+    add("--allow-special-tokens", action="store_true", help="take rows whose texts hold control tokens of a guard "
+        "(<|im_start|>), which are bad lines otherwise")
     add("--skip-bad", action="store_true", help="leave lines out that cannot be used, instead of refusing the file")
     add("--limit", type=_positive, metavar="N", help="only the first N rows, to try things")
 
@@ -130,8 +133,15 @@ def _add_endpoint(add):
         help="environment variable with the key, if there is one (default: %(default)s)")
 
 
+class _Parser(argparse.ArgumentParser):
+    """The usage of some forty options would hide what is wrong."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n{self.prog} --help lists all options\n")
+
+
 def parse_arguments(argv):
-    parser = argparse.ArgumentParser(prog="extract_features.py", description=DESCRIPTION, epilog=EPILOG,
+    parser = _Parser(prog="extract_features.py", description=DESCRIPTION, epilog=EPILOG,
                                      formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     for title, add in (("prompts", _add_input), ("guards", _add_guards), ("running", _add_running),
                        ("output", _add_output), ("a large guard behind HTTP", _add_endpoint)):
@@ -176,6 +186,9 @@ def read_text(path, option):
         return None
     try:
         with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+            text = file.read().strip()
     except (OSError, UnicodeDecodeError) as e:
         raise Stop(NO_INPUT, f"{option} {path}: {getattr(e, 'strerror', None) or e}") from None
+    if not text:
+        raise Stop(USAGE, f"{option} {path}: the file is empty")
+    return text

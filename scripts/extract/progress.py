@@ -41,10 +41,10 @@ class Bar:
 
 class Signals:
     """While it is entered: the first INT, TERM or HUP asks to stop at the next good place; a second INT does not wait.
-    Outside of `work` there is nothing to save, and the first ends at once."""
+    Outside of `working` there is nothing to save, and the first ends at once. While `held` none does anything."""
 
     def __init__(self):
-        self.asked, self.working = None, False
+        self.asked, self.working, self.held = None, False, False
 
     def __enter__(self):
         self.old = {s: signal.signal(s, self._came) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -55,6 +55,8 @@ class Signals:
             signal.signal(number, handler)
 
     def _came(self, number, frame):
+        if self.held:
+            return
         if self.asked == number == signal.SIGINT or not self.working:
             raise Stop(STOPPED, f"stopped by {signal.Signals(number).name}; what was saved is kept, and the same "
                                 "command goes on")

@@ -28,6 +28,8 @@ NAMES = {
 _SAFE = {"pass", "safe", "0", "false", "no", "compliant", "unharmful", "harmless", "benign"}
 _UNSAFE = {"fail", "unsafe", "1", "true", "yes", "violation", "harmful"}
 _SHOWN = 10  # problems that are printed
+_LONGEST = 512  # bytes of an id, a source, a group: the dump gives all rows as many as the longest
+_MOST = 3.4028234663852886e38  # float32's maximum, as which weights are stored
 
 
 @dataclasses.dataclass
@@ -48,8 +50,8 @@ class Row:
 @dataclasses.dataclass
 class Prompts:
     rows: list
-    sha256: str  # of the file
     taken: dict  # our name -> the file's
+    ambiguous: dict  # our name -> others that the file has for it, too
     unused: list  # names of the file that are passed over
     repeated: int  # rows without an id that say what an earlier one says
     has: set  # optional names that occur: gold, source, group, weight
@@ -74,20 +76,11 @@ def parse_map(pairs):
 
 
 def _look(item, name):
-    """The value under name; a.b is b of the object a."""
+    """(whether it is there, the value) under name; a.b is b of the object a."""
     if name in item:
-        return item[name]
+        return True, item[name]
     head, dot, rest = name.partition(".")
-    return _look(item[head], rest) if dot and isinstance(item.get(head), dict) else None
-
-
-def _find(item, ours, mapping):
-    """(value or None, the file's name for it)."""
-    for name in (mapping[ours],) if ours in mapping else NAMES[ours]:
-        value = _look(item, name)
-        if value is not None:
-            return value, name
-    return None, None
+    return _look(item[head], rest) if dot and isinstance(item.get(head), dict) else (False, None)
 
 
 def _text(value, name):
@@ -102,7 +95,10 @@ def _text(value, name):
 
 def _scalar(value, name):
     if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip() and "\0" not in str(value):
-        return _text(str(value), name)
+        value = _text(str(value), name)
+        if len(value.encode()) > _LONGEST:
+            raise _Bad(f"{name} is {len(value.encode()):,} bytes long; at most {_LONGEST} are stored, for every row")
+        return value
     raise _Bad(f"{name} is {json.dumps(value)[:60]}, not a text or a whole number")
 
 
@@ -152,9 +148,9 @@ def parse_gold(value):
 def _weight(value):
     if value is None:
         return 1.0
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return float(value)
-    raise _Bad(f"weight is {json.dumps(value)[:60]}, not a number from 0 on")
+    raise _Bad(f"weight is {json.dumps(value)[:60]}, not a number from 0 to {_MOST:.4g}")
 
 
 def _say(messages):
@@ -190,7 +186,7 @@ def content_id(policy, transcript, messages):
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _row(item, line, value, policy):
+def _row(line, value, policy):
     transcript, messages = _what(value)
     rules = _policy(value["policy"]) if value["policy"] is not None else ""
     rules = rules if rules.strip() else policy
@@ -204,28 +200,40 @@ def _row(item, line, value, policy):
 class _Reader:
     def __init__(self, path, mapping, policy):
         self.path, self.mapping, self.policy = path, mapping, policy
-        self.rows, self.problems, self.taken, self.names = [], [], {}, {}
+        self.rows, self.problems, self.items, self.names, self.present = [], [], [], {}, set()
+        self.taken, self.ambiguous = {}, {}
         self.seen, self.repeats, self.repeated, self.has = {}, {}, 0, set()
 
-    def line(self, number, raw):
+    def parse(self, number, raw):
+        """First over all lines, so that one name a field is chosen for the whole file."""
         try:
             item = json.loads(raw.decode("utf-8"), parse_constant=float)  # NaN and Infinity
         except UnicodeDecodeError as e:
             raise _Bad(f"is not UTF-8 (byte {e.start})") from None
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise _Bad(f"is not JSON: {e}") from None
         if not isinstance(item, dict):
             raise _Bad("is not a JSON object")
-        value = {}
-        for ours in NAMES:
-            value[ours], name = _find(item, ours, self.mapping)
-            if name:
-                self.taken[ours] = name
-                self.names[name.partition(".")[0]] = True
         for name in item:
             self.names.setdefault(name, False)
+        self.present |= {name for name in self.mapping.values() if _look(item, name)[0]}
+        self.items.append((number, item))
+
+    def choose(self):
+        """The name of each of our fields: what --map says, or the first of NAMES that any line has."""
+        for ours, names in NAMES.items():
+            there = [n for n in ([self.mapping[ours]] if ours in self.mapping else names)
+                     if n in self.names or n in self.present]
+            if there:
+                self.taken[ours] = there[0]
+                self.names[there[0].partition(".")[0]] = True
+            if len(there) > 1:
+                self.ambiguous[ours] = there[1:]
+
+    def row(self, number, item):
+        value = {ours: _look(item, self.taken[ours])[1] if ours in self.taken else None for ours in NAMES}
         self.has |= {n for n in ("gold", "source", "group", "weight") if value[n] is not None}
-        self.add(_row(item, number, value, self.policy))
+        self.add(_row(number, value, self.policy))
 
     def add(self, row):
         if not row.id:
@@ -249,23 +257,30 @@ def _report(path, problems, rows):
 
 def read(path, mapping, policy="", skip_bad=False, say=lambda text: None):
     """Prompts of the file. policy: the rules of rows without any. Empty lines are passed over."""
-    reader, digest, lines = _Reader(path, mapping, policy), hashlib.sha256(), 0
+    reader, lines = _Reader(path, mapping, policy), 0
     try:
         with open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
-                digest.update(raw)
                 if not raw.strip():
                     continue
                 lines += 1
                 try:
-                    reader.line(number, raw)
+                    reader.parse(number, raw)
                 except _Bad as e:
                     reader.problems.append((number, str(e)))
     except OSError as e:
         raise Stop(NO_INPUT, f"{path}: {e.strerror}; --in names a JSONL file of prompts") from None
     for ours, theirs in mapping.items() if reader.names else ():
-        if ours not in reader.taken:
+        if theirs not in reader.present:
             raise Stop(USAGE, f"--map {theirs}={ours}: no line has {theirs}{nearest(theirs, list(reader.names))}")
+    reader.choose()
+    for i, (number, item) in enumerate(reader.items):
+        reader.items[i] = None
+        try:
+            reader.row(number, item)
+        except _Bad as e:
+            reader.problems.append((number, str(e)))
+    reader.problems.sort()
     if reader.problems and not skip_bad:
         raise _report(path, reader.problems, lines)
     if reader.problems:
@@ -273,4 +288,13 @@ def read(path, mapping, policy="", skip_bad=False, say=lambda text: None):
     if not reader.rows:
         raise Stop(DATA, f"{path}: no line with a prompt")
     unused = [name for name, used in reader.names.items() if not used]
-    return Prompts(reader.rows, digest.hexdigest(), reader.taken, unused, reader.repeated, reader.has)
+    return Prompts(reader.rows, reader.taken, reader.ambiguous, unused, reader.repeated, reader.has)
+
+
+def hash_rows(rows, fields):
+    """SHA-256 of these fields of all rows, in the order of their ids."""
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: row.id):
+        text = json.dumps([getattr(row, name) for name in fields], ensure_ascii=False, separators=(",", ":"))
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()

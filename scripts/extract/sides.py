@@ -50,14 +50,18 @@ def _encode(args, side, rows):
     """Makes the prompts; {row number: why not}."""
     if side.endpoint:
         make = side.form.messages if args.endpoint == "chat" else side.form.text
+        control = guard.control_tokens(side.tokenizer) if side.tokenizer and not args.allow_special_tokens else None
         bad = {}
         for i, row in enumerate(rows):
             try:
+                if control:
+                    guard.refuse_control(control, row)
                 make(row)
             except templates.Unfit as e:
                 bad[i] = str(e)
         return bad
-    side.tokens, problems, sample = guard.encode(side.tokenizer, side.form, rows)
+    side.tokens, problems, sample = guard.encode(side.tokenizer, side.form, rows, f"{side.which} guard's tokens",
+                                                 args.allow_special_tokens)
     number = {id(row): i for i, row in enumerate(rows)}
     bad = {number[id(row)]: why for row, why in problems}
     if sample is not None:
@@ -75,6 +79,28 @@ def prepare(args, sides, prompts):
     for side in sides:
         for i, why in _encode(args, side, prompts.rows).items():
             problems.setdefault(i, why)
+    _leave_out(args, sides, prompts, problems)
+    _tell_turns(sides, prompts.rows)
+
+
+def _tell_turns(sides, rows):
+    """How transcripts were read as messages, where a form wants those."""
+    asked = [side.which for side in sides if side.form.by_turns]
+    turns = [len(templates.split_turns(row.transcript)) for row in rows if not row.messages] if asked else []
+    if turns:
+        several = sum(n > 1 for n in turns)
+        say(f"the {' and the '.join(asked)} guard is asked by messages: {several:,} transcripts were cut into turns at "
+            f"lines such as User: and Agent:, {len(turns) - several:,} are one message of a user")
+
+
+def forget_texts(sides, rows):
+    """What is tokenized is not held a second time; a server is asked with texts."""
+    if not any(side.endpoint for side in sides):
+        for row in rows:
+            row.policy, row.transcript, row.messages = "", "", None
+
+
+def _leave_out(args, sides, prompts, problems):
     if not problems:
         return
     rows = prompts.rows
@@ -87,15 +113,6 @@ def prepare(args, sides, prompts):
     prompts.rows = [rows[i] for i in kept]
     for side in sides:
         side.tokens = side.tokens and [side.tokens[i] for i in kept]
-
-
-def describe(prompts):
-    taken = ", ".join(ours if ours == theirs else f"{theirs} as {ours}" for ours, theirs in prompts.taken.items())
-    unused = f"; not used: {', '.join(prompts.unused[:12])}" if prompts.unused else ""
-    say(f"{len(prompts.rows):,} rows; fields: {taken}{unused}")
-    if prompts.repeated:
-        say(f"{prompts.repeated} rows without an id say what an earlier one says; their ids end in -2, -3, ... "
-            "`saferoute data check` finds such twins")
 
 
 def order_layers(args, side):

@@ -43,9 +43,10 @@ class Unfit(Exception):
 
 
 class Form:
-    """name; words (Words); begun: what the guard's answer begins with, written for it."""
+    """name; words (Words); begun: what the guard's answer begins with, written for it; by_turns: whether transcripts are
+    cut into messages."""
 
-    begun = ""
+    begun, by_turns = "", False
 
     def text(self, row):
         """The prompt, up to where the verdict comes. Unfit."""
@@ -139,7 +140,7 @@ def _alternate(messages):
 
 
 class LlamaGuard(Form):
-    name = LLAMA_GUARD
+    name, by_turns = LLAMA_GUARD, True
 
     def __init__(self, tokenizer, model, words=None):
         _need_chat_template(tokenizer, model)
@@ -219,6 +220,7 @@ class FileForm(Form):
         except jinja2.TemplateSyntaxError as e:
             raise Stop(USAGE, f"--template {path}, line {e.lineno}: {e.message}") from None
         self._check_names(names)
+        self.by_turns = "messages" in names
 
     def _check_names(self, names):
         known = {"policy", "transcript", "messages", *self.tokens}

@@ -80,7 +80,7 @@ def test_rows_of_all_kinds(tmp_path):
          "weight": 2},
         {"policy": ["Be kind.", "Be short."], "messages": [{"role": "user", "content": "hi"},
                                                            {"role": "assistant", "content": [{"text": "yo"}]}]},
-        {"prompt": "hi", "response": "yo", "label": "PASS"},
+        {"prompt": "hi", "response": "yo", "gold": "PASS"},
     ], policy="1. Ours.")
     a, b, c = got.rows
     assert (a.id, a.policy, a.transcript, a.gold) == ("7", "1. Be kind.", "User: hi", 1)
@@ -88,7 +88,29 @@ def test_rows_of_all_kinds(tmp_path):
     assert (b.policy, b.transcript, b.gold, b.weight) == ("1. Be kind.\n2. Be short.", "User: hi\nAgent: yo", -1, 1)
     assert b.messages[1] == {"role": "assistant", "content": "yo"}
     assert (c.policy, c.transcript, c.gold) == ("1. Ours.", "User: hi\nAgent: yo", 0)
-    assert got.has == {"gold", "source", "group", "weight"} and got.taken["gold"] == "label"
+    assert got.has == {"gold", "source", "group", "weight"} and got.taken["gold"] == "gold"
+
+
+def test_a_field_has_one_name_in_a_file(tmp_path):
+    """gold: null is not known, whatever a field of another name says; and that other is named."""
+    got = read(tmp_path, [{"transcript": "a", "label": "FAIL"}, {"transcript": "b", "gold": None, "label": "FAIL"},
+                          {"transcript": "c", "gold": "FAIL", "label": "PASS", "target": 0}])
+    assert [row.gold for row in got.rows] == [-1, -1, 1] and got.taken["gold"] == "gold"
+    assert got.ambiguous == {"gold": ["label", "target"]}
+    got = read(tmp_path, [{"transcript": "c", "gold": "FAIL", "label": "PASS"}], ["label=gold"])
+    assert got.rows[0].gold == 0 and got.ambiguous == {}
+
+
+def test_the_hash_of_rows_is_of_contents_whatever_their_order(tmp_path):
+    rows = [{"id": "a", "transcript": "x", "gold": 1}, {"id": "b", "policy": "p", "transcript": "y"}]
+    wanted = prompts.hash_rows(read(tmp_path, rows).rows, ("id", "policy", "transcript", "messages"))
+
+    def is_same(rows):
+        return prompts.hash_rows(read(tmp_path, rows).rows, ("id", "policy", "transcript", "messages")) == wanted
+
+    assert is_same(rows[::-1]) and is_same([rows[0] | {"gold": 0}, rows[1]])
+    for name in ("id", "policy", "transcript"):
+        assert not is_same([rows[0] | {name: "other"}, rows[1]]), name
 
 
 def test_dynabench_is_read_as_it_is(tmp_path):
@@ -111,7 +133,11 @@ def test_gold(value, gold):
     ('{"messages": [{"role": "robot", "content": "x"}]}', "role of user"),
     ('{"transcript": "x", "gold": "maybe"}', "gold is"),
     ('{"transcript": "x", "gold": 2}', "gold is 2"), ('{"transcript": "x", "weight": -1}', "weight is"),
-    ('{"transcript": "x", "weight": Infinity}', "weight is Infinity"), ('{"transcript": "x", "id": {}}', "id is"),
+    ('{"transcript": "x", "weight": Infinity}', "weight is Infinity"),
+    ('{"transcript": "x", "weight": 1e300}', "weight is 1e+300"), ("[" * 100000, "is not JSON"),
+    ('{"transcript": "x", "id": "' + 600 * "e" + '"}', "id is 600 bytes long"),
+    ('{"transcript": "x", "source": "' + 300 * "\u00e9" + '"}', "source is 600 bytes long"),
+    ('{"transcript": "x", "id": {}}', "id is"),
     ('{"transcript": "x", "id": "first"}', "of line 1"), ('{"transcript": "\\ud800"}', "surrogate"),
     ('{"transcript": "x", "group": "a\\u0000b"}', "group is")])
 def test_bad_lines_are_named(tmp_path, line, text):
