@@ -1,8 +1,7 @@
 /* check_files.c: the files of a check opened one by one, and kind files: those that were not. See checks.def.
  *
  * One bad cell must not hide what the rest of a file says: a column that cannot be read is left out, as if
- * the dump had none, and is told by kind labels. Which column it is shows by trying: with the right one left
- * out the file opens, or fails for another reason.
+ * the dump had none, and is told by kind labels.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,79 +11,6 @@
 #include <unistd.h>
 
 #include "data/check_parts.h"
-
-/* ---- one file ---- */
-
-/* Labels that gold and the verdicts contradict are read as stored. */
-static int open_as(struct sr_check_file *f, const char *path, const struct sr_data_options *how,
-                   struct sr_error *err) {
-    struct sr_data_options other = *how;
-    other.label_optional = true;
-    f->contradicted = false;
-    int status = sr_data_open(&f->data, path, &other, err);
-    if (status != SR_DATA || how->labels != SR_LABELS_CHECKED)
-        return status;
-    other.labels = SR_LABELS_STORED;
-    if (sr_data_open(&f->data, path, &other, NULL) < 0)
-        return status;
-    f->contradicted = true;
-    return 0;
-}
-
-static void note_wrong(struct sr_check_file *f, const char *text) {
-    snprintf(f->wrong[f->wrongs++], sizeof f->wrong[0], "%s", text);
-}
-
-/* One more column left out that changes something. 0: the file is open; SR_DATA with the same text: no column
- * does. */
-static int leave_out_one(struct sr_check_file *f, const char *path, struct sr_data_options *how,
-                         struct sr_error *why) {
-    for (int role = SR_ROLE_LABEL; role < SR_ROLES; role++) {
-        const unsigned before = how->skip;
-        struct sr_error now = {0};
-        if (before & 1u << role)
-            continue;
-        how->skip |= 1u << role;
-        const int status = open_as(f, path, how, &now);
-        if (status != SR_DATA || strcmp(now.text, why->text) != 0) {
-            note_wrong(f, why->text);
-            *why = now;
-            return status;
-        }
-        how->skip = before;
-    }
-    return SR_DATA;
-}
-
-static int leave_out(struct sr_check_file *f, const char *path, struct sr_data_options *how,
-                     struct sr_error *why) {
-    int status = SR_DATA;
-    for (size_t before = SIZE_MAX; status == SR_DATA && f->wrongs != before;) {
-        before = f->wrongs;
-        status = leave_out_one(f, path, how, why);
-    }
-    return status;
-}
-
-/* On SR_DATA why says what is wrong with the file at first sight. */
-static int open_file(struct sr_check_file *f, const char *path, const struct sr_data_options *how,
-                     struct sr_error *why) {
-    struct sr_data_options other = *how;
-    int status = open_as(f, path, &other, why);
-    const struct sr_error first = *why;
-    if (status == SR_DATA)
-        status = leave_out(f, path, &other, why);
-    if (status == SR_DATA && how->labels != SR_LABELS_CHECKED) {
-        f->wrongs = 0;
-        note_wrong(f, first.text);
-        other = *how;
-        other.labels = SR_LABELS_CHECKED;
-        status = open_as(f, path, &other, why);
-    }
-    if (status == SR_DATA)
-        *why = first;
-    return status;
-}
 
 /* ---- all files ---- */
 
@@ -138,6 +64,13 @@ static bool is_unfinished(const char *path) {
     return access(notes, F_OK) == 0;
 }
 
+static int open_file(struct sr_check_file *f, const struct sr_data_options *how, struct sr_error *why) {
+    struct sr_data_options forgiving = *how;
+    forgiving.label_optional = true;
+    forgiving.troubles = &f->troubles;
+    return sr_data_open(&f->data, f->path, &forgiving, why);
+}
+
 static int take_file(struct sr_check_private *c, const struct sr_check_name *name, struct sr_error *err) {
     struct sr_check_file *f = &c->file[c->files];
     struct sr_error why = {0};
@@ -148,7 +81,7 @@ static int take_file(struct sr_check_private *c, const struct sr_check_name *nam
                                      "%s: an extraction that is not finished: extract_features.py goes on "
                                      "with it where the same command is given again",
                                      f->path)
-                           : open_file(f, f->path, &c->how->data, &why);
+                           : open_file(f, &c->how->data, &why);
     if (status == SR_DATA) {
         c->refused[c->refusals].file = *f;
         c->refused[c->refusals++].why = why;

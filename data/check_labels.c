@@ -63,11 +63,13 @@ void sr_check_labels(struct sr_check_private *c) {
     for (size_t i = 0; i < c->files; i++) {
         const struct sr_check_file *f = &c->file[i];
         const struct sr_data *d = f->data;
-        for (size_t k = 0; k < f->wrongs; k++)
-            add_wrong(c, f, f->wrong[k]);
-        if (f->contradicted && d->label && d->gold && d->small_pred && d->large_pred)
+        const struct sr_troubles *t = &f->troubles;
+        for (size_t k = 0; k < t->n && k < SR_TROUBLES; k++)
+            if (!t->is_disagreement[k])
+                add_wrong(c, f, t->text[k]);
+        if (t->disagree > 0)
             add_contradicted(c, f);
-        else if (!d->label && f->wrongs == 0)
+        else if (!d->label && t->n == 0)
             add_unlabelled(c, f);
     }
 }

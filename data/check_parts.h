@@ -45,11 +45,9 @@ struct sr_check_columns {
 struct sr_check_file {
     struct sr_data *data;
     const char *path;
-    const char *letter; /* what texts call it */
-    size_t first;       /* its first row among those of all files */
-    bool contradicted;  /* labels are as stored: gold and the verdicts give others */
-    char wrong[SR_ROLES][SR_ERROR_TEXT];
-    size_t wrongs; /* columns that cannot be read, and were left out */
+    const char *letter;          /* what texts call it */
+    size_t first;                /* its first row among those of all files */
+    struct sr_troubles troubles; /* of opening it: columns left out, labels that the verdicts contradict */
     struct sr_scan scan;
     size_t near_first; /* its first row in near */
     struct sr_check_lengths lengths;

@@ -28,18 +28,9 @@ int sr_column_named(const struct sr_dump *d, const char *given, struct sr_error 
     return given && !sr_h5_has(d->file, given) ? sr_column_missing(d, given, "", err) : 0;
 }
 
-static bool is_skipped(const struct sr_dump *d, const char *name) {
-    for (int role = 0; role < SR_ROLES; role++)
-        if (d->skip & 1u << role && strcmp(sr_roles[role].names[0], name) == 0)
-            return true;
-    return false;
-}
-
 int sr_column_dataset(const char **found, const struct sr_dump *d, const char *given,
                       const char *const *names, struct sr_error *err) {
     *found = NULL;
-    if (is_skipped(d, names[0]))
-        return 0;
     if (given) {
         *found = given;
         return sr_column_named(d, given, err);

@@ -58,6 +58,7 @@ enum sr_labels {
 struct sr_troubles {
     size_t n;                              /* columns left out, and dumps whose labels disagree */
     char text[SR_TROUBLES][SR_ERROR_TEXT]; /* of the first ones */
+    bool is_disagreement[SR_TROUBLES];     /* which of those are the latter */
     size_t disagree;                       /* of n, the latter */
 };
 
@@ -74,8 +75,6 @@ struct sr_data_options {
      * stored labels that disagree with the verdicts are kept and noted; labels asked for that are not there
      * are none. A name given must be there all the same. NULL: all that is an error. Borrowed. */
     struct sr_troubles *troubles;
-    /* Columns that are passed over as if the dump had none: bits 1 << enum sr_role. */
-    unsigned skip;
     /* A guard's verdict is unsafe from this probability on. 0: the dump's root attribute of that name, else
      * .5. One that is given recuts the verdicts from the probabilities, which must be there then, and wins
      * over _pred. Rounded to the type of the file's probabilities, as NumPy rounds a Python float. */

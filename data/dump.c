@@ -173,6 +173,16 @@ static int check_names(const struct sr_dump *d, const struct sr_data_names *n, s
     return status;
 }
 
+static int read_ids_or_none(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
+    int status = sr_column_named(d, options->names.id, err);
+    if (status == 0 && (status = read_ids(d, options->names.id, err)) < 0) {
+        sr_free(d->id);
+        d->id = NULL;
+        status = sr_dump_forgive(options, status, err);
+    }
+    return status;
+}
+
 static int read_groups(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const int status = sr_dump_groups(d, options->names.group, err);
     if (status < 0) {
@@ -223,7 +233,7 @@ static int read_dump(struct sr_dump *d, const struct sr_data_options *options, s
     if (status == 0)
         status = open_features(d, options, err);
     if (status == 0)
-        status = read_ids(d, options->names.id, err);
+        status = read_ids_or_none(d, options, err);
     if (status == 0)
         status = sr_guard_begin(&d->guard[SR_SMALL], d, "small", labels ? options->small_threshold : 0, err);
     if (status == 0)
@@ -238,7 +248,6 @@ int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_op
     struct sr_dump *d = sr_alloc(1, sizeof *d, err);
     if (!d)
         return SR_NOMEM;
-    d->skip = options->skip;
     d->path = sr_strdup(path, err);
     int status = d->path ? read_dump(d, options, err) : SR_NOMEM;
     if (status < 0)

@@ -15,7 +15,6 @@
 struct sr_dump {
     char *path;
     size_t rows, width;
-    unsigned skip; /* columns that are passed over, as in struct sr_data_options */
     struct sr_h5 *file;
     const char *features_name; /* of the dataset; the options', or static */
     struct sr_h5_matrix *features;

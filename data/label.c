@@ -115,8 +115,12 @@ static int check_stored(struct sr_dump *d, const struct sr_data_options *options
     if (count == 0)
         return 0;
     const int status = sr_dump_forgive(options, fail_disagreement(d, count, first, err), err);
-    if (status == 0)
-        options->troubles->disagree++;
+    if (status == 0) {
+        struct sr_troubles *t = options->troubles;
+        if (t->n <= SR_TROUBLES)
+            t->is_disagreement[t->n - 1] = true;
+        t->disagree++;
+    }
     return status;
 }
 
