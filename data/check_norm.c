@@ -43,7 +43,7 @@
 int sr_check_lengths_begin(struct sr_check_file *f, struct sr_error *err) {
     struct sr_check_lengths *l = &f->lengths;
     const size_t width = f->data->width, wanted = SAMPLE_ROWS * width;
-    l->least = INFINITY;
+    l->least = (double)INFINITY;
     l->spread = l->alone = (double)NAN;
     if (width < WIDTH_MIN || width > WIDTH_MAX || f->data->rows < wanted)
         return 0;

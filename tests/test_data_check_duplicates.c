@@ -17,7 +17,7 @@ static double number_of(const struct sr_finding *f, const char *name) {
     for (size_t i = 0; i < f->numbers; i++)
         if (strcmp(f->number[i].name, name) == 0)
             return f->number[i].value;
-    return NAN;
+    return (double)NAN;
 }
 
 static void add_noise(struct check_dump *d, size_t row, double noise) {
