@@ -48,7 +48,7 @@ def _short(raw):
 
 def _seconds(text):
     try:
-        return min(max(float(text), 0.0), _LONGEST_WAIT)
+        return max(min(_LONGEST_WAIT, float(text)), 0.0)  # in this order a NaN is the longest
     except (TypeError, ValueError):
         return None
 

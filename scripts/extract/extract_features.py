@@ -7,8 +7,8 @@ probabilities and verdicts, and where all that comes from. Details: README.md be
 
 The parts: options.py (the command line), prompts.py (rows), templates.py (how a guard is asked), verdicts.py (what an
 answer means), sides.py (the guards before they run), guard.py (a model here), endpoint.py (a model behind HTTP),
-pool.py (threads that wait for it), plan.py (batches), contract.py (attributes and settings), dump.py (the file), job.py (all of it under way), progress.py
-(bar and signals).
+pool.py (threads that wait for it), plan.py (batches), contract.py (attributes and settings), dump.py (the file),
+job.py (all of it under way), progress.py (bar and signals).
 """
 import os
 import sys
@@ -107,6 +107,9 @@ def main(argv=None):
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads it
+        pass
     os._exit(code)  # HDF5, tidying up at exit, crashes where a write failed; all that counts is closed

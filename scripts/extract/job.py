@@ -63,7 +63,8 @@ class Job:
         texts = {"id": self.ids}
         if guard is not None:  # what is the large guard's alone is joined by its ids
             texts |= {n: [getattr(row, n) for row in self.rows] for n in ("source", "group") if n in self.has}
-        self.dump.make(len(self.rows), attributes_of(args, self.sides.values(), self.prompts_sha256), arrays, texts, columns)
+        attributes = attributes_of(args, self.sides.values(), self.prompts_sha256)
+        self.dump.make(len(self.rows), attributes, arrays, texts, columns)
 
     # -- rows --
 
@@ -149,13 +150,9 @@ class Job:
             bar.close()
 
     def wait(self, future):
-        while True:
-            try:
-                return future.result(timeout=0.2)
-            except concurrent.futures.TimeoutError:
-                if future.done():
-                    raise
-                self.signals.check(self.done.get(LARGE, 0), len(self.rows))
+        while not concurrent.futures.wait([future], timeout=0.2).done:
+            self.signals.check(self.done.get(LARGE, 0), len(self.rows))
+        return future.result()
 
     # -- both --
 

@@ -113,7 +113,7 @@ def _content(message):
     """Of a message: a text, or a list of parts with texts."""
     content = message.get("content")
     if isinstance(content, list) and all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in content):
-        return "".join(p["text"] for p in content)
+        content = "".join(p["text"] for p in content)
     return _text(content, "content of a message")
 
 

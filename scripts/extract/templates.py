@@ -43,8 +43,8 @@ class Unfit(Exception):
 
 
 class Form:
-    """name; words (Words); begun: what the guard's answer begins with, written for it; by_turns: whether transcripts are
-    cut into messages."""
+    """name; words (Words); begun: what the guard's answer begins with, written for it; by_turns: whether transcripts
+    are cut into messages."""
 
     begun, by_turns = "", False
 

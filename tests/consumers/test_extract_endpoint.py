@@ -342,7 +342,8 @@ def test_nobody_waits_for_a_server_that_does_not_end(tmp_path, drips, status):
     line = ["--in", "prompts.jsonl", "--out", "out.h5", "--only", "large", "--large-name", "org/DynaGuard-8B",
             "--retries", "0", "--timeout", "0.5" if drips else "250"]
     done = subprocess.run([sys.executable, "-c", code, *line], cwd=tmp_path, capture_output=True, text=True,
-                          check=False, env=os.environ | {"NO_PROXY": "127.0.0.1"}, timeout=100)  # a third of what either server would take
+                          check=False, env=os.environ | {"NO_PROXY": "127.0.0.1"},
+                          timeout=100)  # a third of what either server would take
     assert done.returncode == status, done.stderr
     assert ("no answer in 0.5 s" if drips else "stopped by SIGINT") in done.stderr
 

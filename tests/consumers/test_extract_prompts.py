@@ -134,6 +134,7 @@ def test_gold(value, gold):
     ('{"transcript": "x", "gold": "maybe"}', "gold is"),
     ('{"transcript": "x", "gold": 2}', "gold is 2"), ('{"transcript": "x", "weight": -1}', "weight is"),
     ('{"transcript": "x", "weight": Infinity}', "weight is Infinity"),
+    ('{"messages": [{"role": "user", "content": [{"text": "\\ud800"}]}]}', "surrogate"),
     ('{"transcript": "x", "weight": 1e300}', "weight is 1e+300"), ("[" * 100000, "is not JSON"),
     ('{"transcript": "x", "id": "' + 600 * "e" + '"}', "id is 600 bytes long"),
     ('{"transcript": "x", "source": "' + 300 * "\u00e9" + '"}', "source is 600 bytes long"),
