@@ -39,9 +39,9 @@ static const struct sr_option table[] = {
      .help = "the rows of these sources are the test rows, with their twins, and no others are"},
     {"near_duplicates", SR_OPTION_SWITCH, offsetof(struct split_options, near_duplicates),
      .help = "rows found to have nearly the same features stay together too"},
-    {"cosine", SR_OPTION_REAL, offsetof(struct split_options, cosine), .fallback = "0.95",
-     .min = SR_NEAR_COSINE_MIN, .max = 1,
-     .help = "what is nearly the same, for --near-duplicates: cosine of standardised features"},
+    {"cosine", SR_OPTION_REAL, offsetof(struct split_options, cosine), .min = SR_NEAR_COSINE_MIN, .max = 1,
+     .help = "what --near-duplicates takes for nearly the same, 0.95 unless given: cosine of standardised "
+             "features"},
     SR_DATA_FEATURE_OPTIONS(struct split_options, data),
     SR_DATA_LABEL_OPTIONS(struct split_options, data),
 };
@@ -163,6 +163,8 @@ static int check_options(const struct split_options *o, struct sr_error *err) {
                                : "which dump? give its name");
     if (!o->out[SR_PART_CALIBRATION] && !o->out[SR_PART_TEST])
         return sr_fail(err, SR_USAGE, "data split: --calibration or --test is missing; one part is no split");
+    if (o->cosine > 0 && !o->near_duplicates)
+        return sr_fail(err, SR_USAGE, "--cosine says what --near-duplicates looks for, which is not given");
     if (o->hold_out && !o->out[SR_PART_TEST])
         return sr_fail(err, SR_USAGE,
                        "--hold-out-source says which rows are the test rows, so --test is needed");
@@ -190,9 +192,14 @@ static int split(struct sr_data *d, uint8_t *part, const struct sr_parting *how,
     return status;
 }
 
+static double near_of(const struct split_options *o) {
+    if (!o->near_duplicates)
+        return 0;
+    return o->cosine > 0 ? o->cosine : SR_NEAR_COSINE;
+}
+
 static int run(struct split_options *o, struct sr_error *err) {
-    struct sr_parting how = {
-        .seed = (uint64_t)o->seed, .hold_out = o->hold_out, .near = o->near_duplicates ? o->cosine : 0};
+    struct sr_parting how = {.seed = (uint64_t)o->seed, .hold_out = o->hold_out, .near = near_of(o)};
     struct sr_data *d;
     for (int p = 0; p < SR_PARTS; p++)
         how.out[p] = o->out[p];

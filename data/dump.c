@@ -36,12 +36,22 @@ static int choose_type(struct sr_dump *d, const char *name, const struct sr_h5_i
     return 0;
 }
 
+/* What an extraction of the large guard alone leaves. */
+static bool is_large_pass(const struct sr_dump *d) {
+    return sr_h5_has(d->file, "id") && (sr_h5_has(d->file, "large_prob") || sr_h5_has(d->file, "large_pred"));
+}
+
 static int open_features(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
     struct sr_h5_info info;
     int status = sr_column_dataset(&name, d, options->names.features, sr_roles[SR_ROLE_FEATURES].names, err);
     if (status == 0 && !name)
-        status = sr_column_missing(d, "features", " (nor X, embeddings, hidden_states)", err);
+        status = sr_column_missing(d, "features",
+                                   is_large_pass(d) ? " (nor X, embeddings, hidden_states); it is a pass of "
+                                                      "the large guard, which saferoute data merge joins to "
+                                                      "one with features"
+                                                    : " (nor X, embeddings, hidden_states)",
+                                   err);
     if (status == 0)
         status = sr_h5_info(d->file, name, &info, err);
     if (status < 0)

@@ -216,6 +216,8 @@ Test(rewrite, split_refuses_what_cannot_be) {
                    "test would have no rows");
     expect_failure(run_program(".", "data split a.h5 --train t.h5 --calibration c.h5 --hold-out-source x"), 2,
                    "so --test is needed");
+    expect_failure(run_program(".", "data split a.h5 --train t.h5 --test e.h5 --cosine 0.9"), 2,
+                   "what --near-duplicates looks for");
     const char *const held =
         "data split a.h5 --train t.h5 --test e.h5 --hold-out-source source-0 --fractions";
     expect_failure(run_program(".", "%s 0.8,0.2", held), 2, "all that are left are training rows");

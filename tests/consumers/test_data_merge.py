@@ -101,3 +101,8 @@ def test_passes_over_other_prompts_do_not_belong_together(saferoute, tmp_path, f
     with h5py.File(b, "r+") as f:
         f.attrs["prompts_sha256"] = "12ab"
     saferoute("data", "merge", a, b, "--out", tmp_path / "new.h5")
+
+
+def test_a_pass_of_the_large_guard_alone_is_told_from_a_dump(saferoute, tmp_path, label):
+    path = write(tmp_path / "large.h5", large_pred=label)
+    assert "which saferoute data merge joins to one with features" in saferoute("data", "inspect", path, status=65)
