@@ -21,11 +21,11 @@
  * The same result for any number of threads, and for features kept or streamed.
  *
  * What is found: every exact duplicate. Of isolated pairs at a cosine of .95, where that is asked for, 98.5 %
- * among 13,000 rows and 97.5 % among a million; at .975 99.9 % (signatures differ in a random number of bits;
- * see near_tables.c). Where .8 is asked for, 97 and 65 % at .8. Of rows that have many near duplicates each
- * keeps the SR_NEAR_KEPT that look nearest in its set and as many in others, one of each set at least where
- * there are that few; of rows that have more, up to 64 of those connected are looked at again, until nothing
- * is left to connect. Nothing is reported that was not compared exactly.
+ * among 13,000 rows and 97.5 % among a million are expected, at .975 99.9 % (signatures differ in a random
+ * number of bits; the formula is in near_tables.c). Where .8 is asked for, 97 and 65 % at .8. Of rows that
+ * have many near duplicates each keeps the SR_NEAR_KEPT that look nearest in its set and as many in others,
+ * one of each set at least where there are that few; of rows that have more, up to 64 of those connected are
+ * looked at again, until nothing is left to connect. Nothing is reported that was not compared exactly.
  *
  * SPDX-License-Identifier: MIT
  */
