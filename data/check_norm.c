@@ -304,6 +304,8 @@ static void add_unchecked(struct sr_check_private *c, const struct sr_check_file
     struct sr_finding *f = sr_check_skip(c, "norm", file);
     if (width < WIDTH_MIN || width > WIDTH_MAX)
         sr_check_say(f, "needs %zu to %zu features a row, not %zu", WIDTH_MIN, WIDTH_MAX, width);
+    else if (file->lengths.rows >= SAMPLE_ROWS * width)
+        sr_check_say(f, "the lengths of the rows say nothing: too few features vary");
     else
         sr_check_say(f, "needs %zu rows without NaN, %d times the features, not %zu", SAMPLE_ROWS * width,
                      SAMPLE_ROWS, file->lengths.rows);

@@ -10,6 +10,7 @@
 #include "data/cmd_check.h"
 #include "data/cmd_data.h"
 #include "data/near.h"
+#include "infer/infer.h"
 
 struct check_options {
     char *data, *config, *ids_out;
@@ -163,13 +164,21 @@ static int write_ids(const struct sr_check *c, const char *path, struct sr_error
 
 /* ---- the command ---- */
 
+/* What was found is worth more than the list of ids, which may fail. */
 static int print(const struct sr_check *c, const struct check_options *o, struct sr_error *err) {
-    int status = o->ids_out ? write_ids(c, o->ids_out, err) : 0;
-    if (status == 0 && o->json)
+    int status = 0;
+    if (o->json)
         status = sr_check_print_json(c, err);
-    else if (status == 0)
+    else
         sr_check_print(c);
+    if (status == 0 && o->ids_out)
+        status = write_ids(c, o->ids_out, err);
     return status == 0 && c->serious ? SR_NO : status;
+}
+
+static int check_ids_out(const struct check_options *o, struct sr_error *err) {
+    const struct sr_input inputs[] = {{"data", o->data, true}, {"config", o->config, false}};
+    return sr_inputs_spare(inputs, SR_COUNT(inputs), "ids-out", o->ids_out, err);
 }
 
 static int run(const struct check_options *o, struct sr_error *err) {
@@ -178,7 +187,9 @@ static int run(const struct check_options *o, struct sr_error *err) {
     struct sr_check *check;
     if (!o->data)
         return sr_fail(err, SR_USAGE, "data check: which dumps? saferoute data check train.h5 val.h5");
-    int status = o->config ? read_run(&imbalance, o->config, err) : 0;
+    int status = check_ids_out(o, err);
+    if (status == 0 && o->config)
+        status = read_run(&imbalance, o->config, err);
     if (status < 0)
         return status;
     how.imbalance = o->config ? &imbalance : NULL;

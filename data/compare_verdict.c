@@ -213,7 +213,7 @@ static const char *const texts[] = {"the same: every number is, as float32", "th
 /* Where some rows are in one dump only, how the others are. */
 static void add_shared(struct sr_facts *f, const struct sr_comparison *c, enum sr_verdict shared) {
     char count[SR_COUNT_TEXT];
-    sr_facts_add(f, "rows_in_both", sr_json_string(keys[shared]), "%s of %s rows", texts[shared],
+    sr_facts_add(f, "rows_in_both", sr_json_string(keys[shared]), "%s, in %s rows", texts[shared],
                  sr_count_text(count, c->pairs.n));
     if (sr_comparison_missing(c) == 0)
         sr_facts_hush(f);

@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <sys/stat.h>
+
 #include "tests/check_dump.h"
 #include "tests/run_program.h"
 #include "train/config.h"
@@ -158,7 +160,27 @@ Test(data_check_command, ids_of_rows_that_would_have_to_go) {
     run_end(&r);
     p.a.no_id = true;
     check_dump_write(&p.a);
-    expect_failure(run_program(folder, "data check %s --ids-out %s", p.a.path, path), 65, "no ids");
+    r = run_program(folder, "data check %s --ids-out %s", p.a.path, path);
+    cr_expect_eq(r.status, 65);
+    expect_in(r.out, "1 serious finding"); /* what was found is said all the same */
+    expect_in(r.err, "no ids");
+    run_end(&r);
+    check_dump_end(&p.a);
+    check_dump_end(&p.b);
+    folder_end(folder);
+}
+
+Test(data_check_command, ids_do_not_replace_a_dump) {
+    struct plan p;
+    char *folder = folder_begin();
+    struct stat before, after;
+    plan_begin(&p);
+    check_dump_write(&p.a);
+    cr_assert_eq(stat(p.a.path, &before), 0);
+    expect_failure(run_program(folder, "data check %s --ids-out %s", p.a.path, p.a.path), 2,
+                   "which it would destroy");
+    cr_assert_eq(stat(p.a.path, &after), 0);
+    cr_expect_eq(after.st_ino, before.st_ino);
     check_dump_end(&p.a);
     check_dump_end(&p.b);
     folder_end(folder);

@@ -64,7 +64,7 @@ Test(data_compare, rows_in_one_dump_only_fail_a_gate) {
     b->n = N_ROWS - 3;
     write_both(folder, a, b);
     expect_compared(folder, "", 0, "\nverdict            differ: 3 rows are in one dump only\n", "");
-    expect_compared(folder, "", 0, "\nrows_in_both       the same: every number is, as float32 of 697 rows\n",
+    expect_compared(folder, "", 0, "\nrows_in_both       the same: every number is, as float32, in 697 rows\n",
                     "");
     expect_compared(folder, "--max-flips 0", 1, "", "3 rows are in A only, 0 in B only");
     expect_compared(folder, "--min-cosine .5", 1, "", "--max-missing does not hold");

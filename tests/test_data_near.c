@@ -274,7 +274,7 @@ Test(data_near, groups_join_what_is_near_and_what_has_one_group) {
 
 /* The pairs of n matrices of rows, float16 ones: how many, and root of all rows (free with sr_free). */
 static size_t pairs_of(uint32_t **root, const float *const *x, const size_t *rows, size_t n) {
-    char path[4][64], name[8];
+    char path[4][64], name[32];
     struct sr_data *sets[4];
     size_t count, all = 0;
     for (size_t s = 0; s < n; s++) {
