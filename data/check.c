@@ -12,21 +12,11 @@
 
 #define SHARE_PASS .85 /* of the time, about; the rest is looking for near duplicates */
 
-static const struct {
-    const char *name, *what;
-    void (*look)(struct sr_check_private *c);
-} kinds[] = {
-#define X(name, what) {#name, what, sr_check_##name},
+static void (*const kinds[])(struct sr_check_private *) = {
+#define X(name, what) sr_check_##name,
 #include "data/checks.def"
 #undef X
 };
-
-const char *sr_check_kind(size_t i, const char **what) {
-    if (i >= SR_COUNT(kinds))
-        return NULL;
-    *what = kinds[i].what;
-    return kinds[i].name;
-}
 
 /* ---- the pass ---- */
 
@@ -119,7 +109,7 @@ static int run(struct sr_check_private *c, void (*progress)(void *user, double f
     if (status == 0)
         status = pass_all(c, progress, user, err);
     for (size_t k = 0; status == 0 && k < SR_COUNT(kinds); k++) {
-        kinds[k].look(c);
+        kinds[k](c);
         status = c->status;
     }
     return status == 0 ? sort_findings(c->check, err) : status;

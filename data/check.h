@@ -84,7 +84,4 @@ void sr_check_free(struct sr_check *check);
 /* The id of a row of a file by its path, or NULL: it has none. */
 const char *sr_check_id(const struct sr_check *check, const char *path, size_t row);
 
-/* Kinds, in their order: name and what is looked for; NULL behind the last. Static storage. */
-const char *sr_check_kind(size_t i, const char **what);
-
 #endif
