@@ -4,8 +4,8 @@
  * the batch and moves the running statistics by momentum .1, the variance with n/(n-1) (PyTorch's
  * convention); evaluation takes the running ones. Backward: Ioffe and Szegedy 2015, section 3, simplified:
  *     dbeta = sum dy, dgamma = sum dy xhat, dx = gamma/sqrt(var + eps) (dy - dbeta/n - xhat dgamma/n).
- * Statistics are double; the mean and variance of each column are found in two passes. Columns are cut into
- * stripes of fixed width, each summed over rows in order.
+ * Statistics are double; the mean and variance of each column are found in two passes, summed over rows in
+ * order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +14,6 @@
 #include "nn/nn.h"
 
 enum { WEIGHT, BIAS, MEAN, VAR, BATCHES };
-
-#define STRIPE 64
 
 static void describe(struct sr_layer *l) {
     const size_t n = l->out;
@@ -45,11 +43,11 @@ static void init(struct sr_layer *l, uint64_t seed) {
     *l->tensor[BATCHES].counter = 0;
 }
 
-/* Statistics of columns j..j+n: mean and 1/sqrt(var + eps) to normalise with. */
+/* Statistics of n columns from j on: mean and 1/sqrt(var + eps) to normalise with. x is their block. */
 static void batch_statistics(struct sr_layer *l, real *mean, real *scale, const real *x, size_t rows,
                              size_t j, size_t n) {
-    double m[STRIPE], v[STRIPE];
-    sr_vec()->column_moments(m, v, x + j, rows, n, l->out);
+    double m[SR_BLOCK], v[SR_BLOCK];
+    sr_vec()->column_moments(m, v, x, rows, n, SR_BLOCK);
     real *running_mean = l->tensor[MEAN].data + j, *running_var = l->tensor[VAR].data + j;
     for (size_t i = 0; i < n; i++) {
         const double unbiased = v[i] * (double)rows / ((double)rows - 1);
@@ -67,50 +65,40 @@ static void running_statistics(const struct sr_layer *l, real *mean, real *scale
     }
 }
 
-static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows) {
-    const size_t width = l->out;
-    real *mean = l->saved, *scale = mean + width;
-    const real *gamma = l->tensor[WEIGHT].data, *beta = l->tensor[BIAS].data;
-    const struct sr_vec *vec = sr_vec();
-#pragma omp parallel for schedule(static)
-    for (size_t j = 0; j < width; j += STRIPE) {
-        const size_t n = width - j < STRIPE ? width - j : STRIPE;
-        if (pass->training)
-            batch_statistics(l, mean, scale, x, rows, j, n);
-        else
-            running_statistics(l, mean, scale, j, n);
-        vec->normalise(y + j, x + j, mean + j, scale + j, gamma + j, beta + j, rows, n, width);
-    }
+static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows,
+                    size_t b) {
+    const size_t at = sr_block_at(rows, b), j = b * SR_BLOCK, n = sr_block_columns(l->out, b);
+    real *mean = l->saved, *scale = mean + l->out;
     if (pass->training)
+        batch_statistics(l, mean, scale, x + at, rows, j, n);
+    else
+        running_statistics(l, mean, scale, j, n);
+    sr_vec()->normalise(y + at, x + at, mean + j, scale + j, l->tensor[WEIGHT].data + j,
+                        l->tensor[BIAS].data + j, rows, n, SR_BLOCK);
+    if (pass->training && b == 0)
         ++*l->tensor[BATCHES].counter;
 }
 
-static void backward(struct sr_layer *l, const struct sr_pass *pass, real *dx, const real *dy, const real *x,
-                     size_t rows) {
-    (void)pass;
-    const size_t width = l->out;
-    const real *mean = l->saved, *scale = mean + width, *gamma = l->tensor[WEIGHT].data;
-    real *dgamma = l->tensor[WEIGHT].grad, *dbeta = l->tensor[BIAS].grad;
-    const struct sr_vec *vec = sr_vec();
-#pragma omp parallel for schedule(static)
-    for (size_t j = 0; j < width; j += STRIPE) {
-        const size_t n = width - j < STRIPE ? width - j : STRIPE;
-        double sum[STRIPE], dot[STRIPE]; /* of dy, and of dy with xhat */
-        vec->normalise_sums(sum, dot, dy + j, x + j, mean + j, scale + j, rows, n, width);
-        for (size_t i = 0; i < n; i++) {
-            dbeta[j + i] += (real)sum[i];
-            dgamma[j + i] += (real)dot[i];
-        }
-        if (dx)
-            vec->normalise_backward(dx + j, dy + j, x + j, mean + j, scale + j, gamma + j, sum, dot, rows, n,
-                                    width);
-    }
+static void gradient(struct sr_layer *l, const real *dy, const real *x, size_t rows, size_t b) {
+    const size_t at = sr_block_at(rows, b), j = b * SR_BLOCK;
+    const real *mean = l->saved, *scale = mean + l->out;
+    sr_vec()->normalise_sums(l->tensor[BIAS].grad + j, l->tensor[WEIGHT].grad + j, dy + at, x + at, mean + j,
+                             scale + j, rows, sr_block_columns(l->out, b), SR_BLOCK);
+}
+
+static void backward(struct sr_layer *l, real *dx, const real *dy, const real *x, size_t rows, size_t b) {
+    const size_t at = sr_block_at(rows, b), j = b * SR_BLOCK;
+    const real *mean = l->saved, *scale = mean + l->out;
+    sr_vec()->normalise_backward(dx + at, dy + at, x + at, mean + j, scale + j, l->tensor[WEIGHT].data + j,
+                                 l->tensor[BIAS].grad + j, l->tensor[WEIGHT].grad + j, rows,
+                                 sr_block_columns(l->out, b), SR_BLOCK);
 }
 
 const struct sr_layer_kind sr_layer_batchnorm = {.name = "batchnorm",
-                                                 .same_width = true,
+                                                 .columnwise = true,
                                                  .describe = describe,
                                                  .saved_size = saved_size,
                                                  .init = init,
                                                  .forward = forward,
+                                                 .gradient = gradient,
                                                  .backward = backward};

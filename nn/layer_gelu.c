@@ -6,28 +6,19 @@
  */
 #include "nn/nn.h"
 
-#define BLOCK 16384 /* numbers a task; fixed, see nn.h */
-
-static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows) {
+static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows,
+                    size_t b) {
+    (void)l;
     (void)pass;
-    const size_t n = rows * l->out;
-    const struct sr_vec *vec = sr_vec();
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i += BLOCK)
-        vec->gelu(y + i, x + i, n - i < BLOCK ? n - i : BLOCK);
+    const size_t at = sr_block_at(rows, b);
+    sr_vec()->gelu(y + at, x + at, rows * SR_BLOCK);
 }
 
-static void backward(struct sr_layer *l, const struct sr_pass *pass, real *dx, const real *dy, const real *x,
-                     size_t rows) {
-    (void)pass;
-    if (!dx)
-        return;
-    const size_t n = rows * l->out;
-    const struct sr_vec *vec = sr_vec();
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i += BLOCK)
-        vec->gelu_backward(dx + i, dy + i, x + i, n - i < BLOCK ? n - i : BLOCK);
+static void backward(struct sr_layer *l, real *dx, const real *dy, const real *x, size_t rows, size_t b) {
+    (void)l;
+    const size_t at = sr_block_at(rows, b);
+    sr_vec()->gelu_backward(dx + at, dy + at, x + at, rows * SR_BLOCK);
 }
 
 const struct sr_layer_kind sr_layer_gelu = {
-    .name = "gelu", .same_width = true, .forward = forward, .backward = backward};
+    .name = "gelu", .columnwise = true, .forward = forward, .backward = backward};

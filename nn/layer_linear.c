@@ -1,9 +1,7 @@
 /* layer_linear.c: y = x W^T + b.
  *
- * W is (out, in) row-major, as PyTorch stores it. Backward: dx = dy W, dW += dy^T x, db += column sums of dy.
- * The work is cut into stripes of output columns (forward), weight rows (dW) and input columns (dx), eight of
- * each however many threads there are, each one serial GEMM, so that results do not depend on the thread
- * count.
+ * W is (out, in) row-major, as PyTorch stores it. Backward: dx = dy W, dW = dy^T x, db = column sums of dy.
+ * The products are in matmul.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,15 +11,6 @@
 #include "nn/nn.h"
 
 enum { WEIGHT, BIAS };
-
-#define STRIPES    8  /* enough for eight threads; wider stripes pay less for packing x again */
-#define STRIPE_MIN 32 /* narrower ones waste the GEMM kernel */
-
-static size_t stripe_width(size_t n) {
-    size_t width = (n + STRIPES - 1) / STRIPES;
-    width = (width + 15) / 16 * 16;
-    return width < STRIPE_MIN ? STRIPE_MIN : width;
-}
 
 static void describe(struct sr_layer *l) {
     l->n_tensors = 2;
@@ -41,48 +30,32 @@ static void init(struct sr_layer *l, uint64_t seed) {
     memset(l->tensor[BIAS].data, 0, l->out * sizeof(real));
 }
 
-static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows) {
+static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows,
+                    size_t b) {
     (void)pass;
     const real *weight = l->tensor[WEIGHT].data, *bias = l->tensor[BIAS].data;
-    const size_t in = l->in, out = l->out, width = stripe_width(out);
-#pragma omp parallel for schedule(static)
-    for (size_t o = 0; o < out; o += width) {
-        const size_t n = out - o < width ? out - o : width;
-        for (size_t r = 0; r < rows; r++)
-            memcpy(y + r * out + o, bias + o, n * sizeof(real));
-        sr_gemm(false, true, rows, n, in, x, in, weight + o * in, in, 1, y + o, out);
-    }
+    const size_t o = b * SR_BLOCK;
+    sr_matmul()->forward(y + sr_block_at(rows, b), x, weight + o * l->in, bias + o, rows, l->in,
+                         sr_block_columns(l->out, b));
 }
 
-static void weight_gradient(struct sr_layer *l, const real *dy, const real *x, size_t rows) {
+static void gradient(struct sr_layer *l, const real *dy, const real *x, size_t rows, size_t b) {
     real *dweight = l->tensor[WEIGHT].grad, *dbias = l->tensor[BIAS].grad;
-    const size_t in = l->in, out = l->out, width = stripe_width(out);
-    const struct sr_vec *vec = sr_vec();
-#pragma omp parallel for schedule(static)
-    for (size_t o = 0; o < out; o += width) {
-        const size_t n = out - o < width ? out - o : width;
-        sr_gemm(true, false, n, in, rows, dy + o, out, x, in, 1, dweight + o * in, in);
-        vec->column_add(dbias + o, dy + o, rows, n, out);
-    }
+    const size_t o = b * SR_BLOCK, n = sr_block_columns(l->out, b);
+    dy += sr_block_at(rows, b);
+    sr_matmul()->gradient(dweight + o * l->in, dy, x, rows, l->in, n);
+    sr_vec()->column_sum(dbias + o, dy, rows, n, SR_BLOCK);
 }
 
-static void input_gradient(const struct sr_layer *l, real *dx, const real *dy, size_t rows) {
-    const real *weight = l->tensor[WEIGHT].data;
-    const size_t in = l->in, out = l->out, width = stripe_width(in);
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < in; i += width) {
-        const size_t n = in - i < width ? in - i : width;
-        sr_gemm(false, false, rows, n, out, dy, out, weight + i, in, 0, dx + i, in);
-    }
+static void backward(struct sr_layer *l, real *dx, const real *dy, const real *x, size_t rows, size_t b) {
+    (void)x;
+    sr_matmul()->backward(dx + sr_block_at(rows, b), dy, l->tensor[WEIGHT].data + b * SR_BLOCK, rows, l->out,
+                          l->in, sr_block_columns(l->in, b));
 }
 
-static void backward(struct sr_layer *l, const struct sr_pass *pass, real *dx, const real *dy, const real *x,
-                     size_t rows) {
-    (void)pass;
-    weight_gradient(l, dy, x, rows);
-    if (dx)
-        input_gradient(l, dx, dy, rows);
-}
-
-const struct sr_layer_kind sr_layer_linear = {
-    .name = "linear", .describe = describe, .init = init, .forward = forward, .backward = backward};
+const struct sr_layer_kind sr_layer_linear = {.name = "linear",
+                                              .describe = describe,
+                                              .init = init,
+                                              .forward = forward,
+                                              .gradient = gradient,
+                                              .backward = backward};

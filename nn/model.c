@@ -12,8 +12,6 @@ const struct sr_layer_kind *const sr_layer_kinds[] = {
 #undef SR_LAYER
     NULL};
 
-#define BLOCK 65536 /* numbers a task when gradients are zeroed */
-
 struct sr_model_spec sr_model_spec_seed(size_t in) {
     return (struct sr_model_spec){
         .in = in, .n_hidden = 3, .hidden = {1024, 512, 256}, .dropout = {0.3, 0.3, 0.2}};
@@ -35,9 +33,9 @@ static int spec_check(const struct sr_model_spec *spec, size_t max_rows, struct 
                            "dropout of hidden layer %zu is %g; it must be at least 0 and below 1", i + 1,
                            spec->dropout[i]);
     }
-    if (max_rows < 1 || max_rows > (1u << 20))
+    if (max_rows < 1 || max_rows > SR_ROWS_MAX)
         return sr_fail(err, SR_USAGE, "batches of %zu rows are not possible; 1 to %u are", max_rows,
-                       1u << 20);
+                       SR_ROWS_MAX);
     return SR_OK;
 }
 
@@ -103,12 +101,14 @@ static void memory_carve(struct sr_model *m) {
         layer_tensors_carve(m, l, &params, &state);
         l->saved_bytes = l->kind->saved_size ? l->kind->saved_size(l, m->max_rows) : 0;
         l->saved = sr_arena_take(&m->arena, l->saved_bytes, 1);
-        m->activation[i] = sr_arena_take(&m->arena, m->max_rows * l->out, sizeof(real));
+        m->activation[i] = sr_arena_take(&m->arena, sr_blocks_size(m->max_rows, l->out), sizeof(real));
     }
     m->n_params = params;
     m->n_state = state;
     for (int i = 0; i < 2; i++)
-        m->dactivation[i] = sr_arena_take(&m->arena, m->max_rows * widest(m), sizeof(real));
+        m->dactivation[i] = sr_arena_take(&m->arena, sr_blocks_size(m->max_rows, widest(m)), sizeof(real));
+    m->input = sr_arena_take(&m->arena, sr_blocks_size(m->max_rows, m->spec.in), sizeof(real));
+    m->logits = sr_arena_take(&m->arena, m->max_rows, sizeof(real));
 }
 
 int sr_model_create(struct sr_model **out, const struct sr_model_spec *spec, size_t max_rows,
@@ -158,30 +158,84 @@ void sr_model_init(struct sr_model *m, uint64_t seed) {
             m->layer[i].kind->init(&m->layer[i], seed);
 }
 
-void sr_model_zero_grad(struct sr_model *m) {
-    const size_t n = m->n_params;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i += BLOCK)
-        memset(m->grads + i, 0, (n - i < BLOCK ? n - i : BLOCK) * sizeof(real));
+/* ---- passes ----
+ *
+ * A section of the chain is a layer that reads all columns of what is below it, and the columnwise layers on
+ * top of it. One thread takes a block of its columns through the whole section, while it is in the cache;
+ * threads wait for each other only between sections. Backward, a block begins as its part of the input
+ * gradient of the section above and ends as the rows of the weight gradient that belong to it.
+ */
+
+static size_t section_end(const struct sr_model *m, size_t first) {
+    size_t end = first + 1;
+    while (end < m->n_layers && m->layer[end].kind->columnwise)
+        end++;
+    return end;
+}
+
+static size_t section_first(const struct sr_model *m, size_t end) {
+    size_t first = end - 1;
+    while (first > 0 && m->layer[first].kind->columnwise)
+        first--;
+    return first;
+}
+
+static const real *input_of(const struct sr_model *m, size_t layer) {
+    return layer > 0 ? m->activation[layer - 1] : m->input;
+}
+
+/* Block b of m->input from rows of features. */
+static void input_take(struct sr_model *m, const real *x, size_t rows, size_t b) {
+    const size_t in = m->spec.in, bytes = sr_block_columns(in, b) * sizeof *x;
+    real *to = m->input + sr_block_at(rows, b);
+    for (size_t r = 0; r < rows; r++)
+        memcpy(to + r * SR_BLOCK, x + r * in + b * SR_BLOCK, bytes);
 }
 
 void sr_model_forward(struct sr_model *m, const struct sr_pass *pass, const real *x, size_t rows) {
-    for (size_t i = 0; i < m->n_layers; i++) {
-        m->layer[i].kind->forward(&m->layer[i], pass, m->activation[i], x, rows);
-        x = m->activation[i];
+#pragma omp parallel
+    {
+#pragma omp for schedule(static)
+        for (size_t b = 0; b < sr_blocks(m->spec.in); b++)
+            input_take(m, x, rows, b);
+        for (size_t first = 0, end; first < m->n_layers; first = end) {
+            end = section_end(m, first);
+#pragma omp for schedule(static)
+            for (size_t b = 0; b < sr_blocks(m->layer[first].out); b++)
+                for (size_t i = first; i < end; i++)
+                    m->layer[i].kind->forward(&m->layer[i], pass, m->activation[i], input_of(m, i), rows, b);
+        }
     }
+    for (size_t r = 0; r < rows; r++)
+        m->logits[r] = m->activation[m->n_layers - 1][r * SR_BLOCK];
 }
 
 const real *sr_model_logits(const struct sr_model *m) {
-    return m->activation[m->n_layers - 1];
+    return m->logits;
 }
 
-void sr_model_backward(struct sr_model *m, const struct sr_pass *pass, const real *x, const real *dlogit,
-                       size_t rows) {
-    const real *dy = dlogit;
-    for (size_t i = m->n_layers; i-- > 0;) {
-        real *dx = i > 0 ? m->dactivation[i % 2] : NULL; /* nobody reads the gradient of the features */
-        m->layer[i].kind->backward(&m->layer[i], pass, dx, dy, i > 0 ? m->activation[i - 1] : x, rows);
-        dy = dx;
+/* Block b of d becomes the gradient of the outputs of layer `first`; above is that of layer `end`. */
+static void section_backward(struct sr_model *m, size_t first, size_t end, real *d, const real *above,
+                             size_t rows, size_t b) {
+    if (end < m->n_layers)
+        m->layer[end].kind->backward(&m->layer[end], d, above, input_of(m, end), rows, b);
+    for (size_t i = end; i-- > first;) {
+        struct sr_layer *l = &m->layer[i];
+        if (l->kind->gradient)
+            l->kind->gradient(l, d, input_of(m, i), rows, b);
+        if (i > first)
+            l->kind->backward(l, d, d, input_of(m, i), rows, b);
+    }
+}
+
+void sr_model_backward(struct sr_model *m, const real *dlogit, size_t rows) {
+    for (size_t r = 0; r < rows; r++)
+        m->dactivation[0][r * SR_BLOCK] = dlogit[r];
+#pragma omp parallel
+    for (size_t end = m->n_layers, first, turn = 0; end > 0; end = first, turn = !turn) {
+        first = section_first(m, end);
+#pragma omp for schedule(static)
+        for (size_t b = 0; b < sr_blocks(m->layer[first].out); b++)
+            section_backward(m, first, end, m->dactivation[turn], m->dactivation[!turn], rows, b);
     }
 }

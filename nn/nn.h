@@ -4,14 +4,13 @@
  * statistics). Everything is planned and allocated once, by sr_model_create; a step allocates nothing. One
  * training step:
  *
- *     sr_model_zero_grad(m);
  *     sr_model_forward(m, &(struct sr_pass){.training = true, .seed = seed, .step = step}, x, rows);
  *     loss = sr_focal_mean(dlogit, sr_model_logits(m), y, NULL, rows, &focal);
- *     sr_model_backward(m, &pass, x, dlogit, rows);
+ *     sr_model_backward(m, dlogit, rows);
  *     sr_adamw_step(...);                                          // train/
  *
- * Loops run on OpenMP threads over blocks whose size does not depend on the number of threads: the same bits
- * for any number. A model belongs to one thread at a time.
+ * A pass runs on one team of OpenMP threads, over stripes of columns whose width does not depend on the
+ * number of threads: the same bits for any number. A model belongs to one thread at a time.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -23,6 +22,7 @@
 #include <stdint.h>
 
 #include "nn/base/base.h"
+#include "nn/matmul.h"
 
 /* ---- layers ---- */
 
@@ -64,22 +64,29 @@ struct sr_layer {
     size_t saved_bytes;
 };
 
-/* What a kind of layer is. Shapes: x [rows, in], y [rows, out], row-major, no padding; rows <= the max_rows
- * planned. Functions return void: shapes are proved when the model is planned. */
+/* What a kind of layer is. x, dx [rows, in] and y, dy [rows, out] lie in blocks of columns (matmul.h); rows
+ * <= the max_rows planned. Each function works on one block and is called by one thread; the blocks of a pass
+ * may be worked on at the same time, in any order. Functions return void: shapes are proved when the model is
+ * planned. Gradients are overwritten. */
 struct sr_layer_kind {
     const char *name;
-    bool same_width; /* out must equal in */
+    /* Column j of y follows from column j of x alone, so that a block goes from layer to layer without
+     * waiting for the others; out equals in, and dx may be dy. */
+    bool columnwise;
     /* Fills tensor[].{name, role, rank, shape} and n_tensors; NULL: no tensors. */
     void (*describe)(struct sr_layer *l);
     /* Bytes of `saved` for at most max_rows rows; NULL: none. */
     size_t (*saved_size)(const struct sr_layer *l, size_t max_rows);
     /* First values of params and state. NULL: nothing to set. */
     void (*init)(struct sr_layer *l, uint64_t seed);
-    void (*forward)(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows);
-    /* After forward with the same pass, x and rows. dx is overwritten (NULL: not wanted), parameter gradients
-     * are added to. dx and dy do not overlap. Training passes only. */
-    void (*backward)(struct sr_layer *l, const struct sr_pass *pass, real *dx, const real *dy, const real *x,
-                     size_t rows);
+    /* Block b of y. Reads all of x, or the same block if columnwise. */
+    void (*forward)(struct sr_layer *l, const struct sr_pass *pass, real *y, const real *x, size_t rows,
+                    size_t b);
+    /* After a training forward of the same x and rows. Gradients of the parameters that belong to block b of
+     * dy. NULL: no parameters. */
+    void (*gradient)(struct sr_layer *l, const real *dy, const real *x, size_t rows, size_t b);
+    /* After gradient. Block b of dx. Reads all of dy, or the same block if columnwise. */
+    void (*backward)(struct sr_layer *l, real *dx, const real *dy, const real *x, size_t rows, size_t b);
 };
 
 #define SR_LAYER(name) extern const struct sr_layer_kind sr_layer_##name;
@@ -117,6 +124,7 @@ double sr_bce(double logit, int label);
 
 /* ---- model ---- */
 
+#define SR_ROWS_MAX   (1u << 20)
 #define SR_HIDDEN_MAX 16
 #define SR_WIDTH_MAX  65536
 
@@ -139,8 +147,10 @@ struct sr_model {
     size_t n_params, n_state; /* numbers in the blocks */
     real *params, *grads;     /* [n_params], tensors in layer order */
     real *state;              /* [n_state] */
+    real *input;              /* the features of the last forward; this and the next two lie in blocks */
     real **activation;        /* [n_layers] outputs, each [max_rows, layer.out] */
     real *dactivation[2];     /* each [max_rows, widest layer] */
+    real *logits;             /* [max_rows] of the last forward */
     struct sr_arena arena;
 };
 
@@ -154,13 +164,11 @@ void sr_model_free(struct sr_model *m); /* NULL is fine */
  * statistics 0 and 1. A pure function of the seed. */
 void sr_model_init(struct sr_model *m, uint64_t seed);
 
-void sr_model_zero_grad(struct sr_model *m);
-
 /* x [rows, in], 1 <= rows <= max_rows (at least 2 when training: BatchNorm needs a variance). */
 void sr_model_forward(struct sr_model *m, const struct sr_pass *pass, const real *x, size_t rows);
 const real *sr_model_logits(const struct sr_model *m); /* [rows] of the last forward */
-void sr_model_backward(struct sr_model *m, const struct sr_pass *pass, const real *x, const real *dlogit,
-                       size_t rows);
+/* After a training forward of as many rows: fills grads from dlogit [rows]. */
+void sr_model_backward(struct sr_model *m, const real *dlogit, size_t rows);
 
 /* "cls.4.weight": key of tensor t of layer l. Returns key. */
 const char *sr_model_key(const struct sr_layer *l, const struct sr_layer_tensor *t, char key[SR_TENSOR_NAME]);

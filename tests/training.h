@@ -45,16 +45,13 @@ static inline void training_free(struct training *t) {
 static inline void training_step(struct training *t, const struct sr_pass *pass) {
     const struct sr_focal focal = {.positive = 0.75, .negative = 0.25, .gamma = 2};
     const struct sr_adamw adamw = {
-        .lr = TRAINING_LR, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01};
+        .lr = TRAINING_LR, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01, .max_norm = 1};
     struct sr_model *m = t->model;
-    sr_model_zero_grad(m);
     sr_model_forward(m, pass, t->x, t->batch);
     t->loss = sr_focal_mean(t->dlogit, sr_model_logits(m), t->y, NULL, t->batch, &focal);
-    sr_model_backward(m, pass, t->x, t->dlogit, t->batch);
-    t->norm = sr_gradient_norm(m->grads, m->n_params);
+    sr_model_backward(m, t->dlogit, t->batch);
     t->step++;
-    sr_adamw_step(m->params, t->exp_avg, t->exp_avg_sq, m->grads, m->n_params, &adamw, t->step,
-                  sr_clip_scale(t->norm, 1));
+    t->norm = sr_adamw_step(m->params, t->exp_avg, t->exp_avg_sq, m->grads, m->n_params, &adamw, t->step);
 }
 
 #endif

@@ -1,6 +1,4 @@
-/* adamw.h: AdamW and the global-norm clip.
- *
- * Both run on OpenMP threads over fixed blocks: the same bits for any number of threads.
+/* adamw.h: AdamW behind the global-norm clip.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,18 +15,17 @@ struct sr_adamw {
     double beta1, beta2;
     double eps;
     double weight_decay; /* on every parameter */
+    double max_norm;     /* gradients are scaled down to this Euclidean norm; 0: never */
 };
 
-/* Euclidean norm of n gradients; summed in double. */
-double sr_gradient_norm(const real *grads, size_t n);
-
 /* Factor that brings a gradient of this norm to at most max: min(1, max / (norm + 1e-6)) (PyTorch's
- * clip_grad_norm_). 1 if max is 0 (no clipping). */
+ * clip_grad_norm_). 1 if max is 0. */
 double sr_clip_scale(double norm, double max);
 
-/* One step over n parameters: t is the number of this step, from 1; grads are multiplied by grad_scale first.
- * exp_avg and exp_avg_sq are the moments, zero before the first step. */
-void sr_adamw_step(real *params, real *exp_avg, real *exp_avg_sq, const real *grads, size_t n,
-                   const struct sr_adamw *how, uint64_t t, double grad_scale);
+/* One step over n parameters: t is the number of this step, from 1. exp_avg and exp_avg_sq are the moments,
+ * zero before the first step. Returns the Euclidean norm of grads before clipping, summed in double. Runs on
+ * one team of OpenMP threads over blocks that depend on n alone: the same bits for any number of threads. */
+double sr_adamw_step(real *params, real *exp_avg, real *exp_avg_sq, const real *grads, size_t n,
+                     const struct sr_adamw *how, uint64_t t);
 
 #endif

@@ -265,8 +265,12 @@ struct sr_focal sr_config_loss(const struct sr_config *c) {
 }
 
 struct sr_adamw sr_config_adamw(const struct sr_config *c, double lr) {
-    return (struct sr_adamw){
-        .lr = lr, .beta1 = c->beta1, .beta2 = c->beta2, .eps = c->eps, .weight_decay = c->weight_decay};
+    return (struct sr_adamw){.lr = lr,
+                             .beta1 = c->beta1,
+                             .beta2 = c->beta2,
+                             .eps = c->eps,
+                             .weight_decay = c->weight_decay,
+                             .max_norm = c->clip};
 }
 
 /* A value as YAML: lists in brackets, text in double quotes with JSON's escapes. */

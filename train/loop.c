@@ -94,15 +94,12 @@ static double step(struct sr_trainer *t, const struct sr_batch *batch, double lr
         .training = true, .seed = (uint64_t)t->config->seed, .step = (uint64_t)s->at.step};
     const struct sr_adamw adamw = sr_config_adamw(t->config, lr);
 
-    sr_model_zero_grad(m);
     sr_model_forward(m, &pass, batch->x, batch->rows);
     const double loss =
         sr_focal_mean(t->dlogit, sr_model_logits(m), batch->y, batch->weight, batch->rows, &t->loss);
-    sr_model_backward(m, &pass, batch->x, t->dlogit, batch->rows);
-    const double scale = sr_clip_scale(sr_gradient_norm(m->grads, m->n_params), t->config->clip);
+    sr_model_backward(m, t->dlogit, batch->rows);
     s->at.step++;
-    sr_adamw_step(m->params, s->exp_avg, s->exp_avg_sq, m->grads, m->n_params, &adamw, (uint64_t)s->at.step,
-                  scale);
+    sr_adamw_step(m->params, s->exp_avg, s->exp_avg_sq, m->grads, m->n_params, &adamw, (uint64_t)s->at.step);
 
     s->at.batch++;
     s->at.rows += (int64_t)batch->rows;

@@ -34,7 +34,7 @@ enum sr_isa sr_isa_cpu(void) {
     const bool f16c =
         __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C); /* no name for it in clang's detection */
     __builtin_cpu_init(); /* looks at what the kernel saves on a switch too, not only at the CPU */
-    if (!__builtin_cpu_supports("avx2") || !f16c)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !f16c)
         return SR_ISA_BASE;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))

@@ -47,20 +47,20 @@ struct sr_vec {
     double (*sum_squares)(const real *x, size_t n);
 
     /* Columns of x [rows, n], n <= 64, rows `stride` apart, summed over the rows in order, in double.
-     * column_add:         sum[j] += the column's sum.
+     * column_sum:         sum[j] = the column's sum.
      * column_moments:     mean and population variance (two passes).
      * normalise:          y = (x - mean) * scale * gamma + beta, y with the stride of x.
      * normalise_sums:     sum of dy, and dot of dy with xhat = (x - mean) * scale.
      * normalise_backward: dx = gamma*scale * (dy - sum/rows - xhat*dot/rows). */
-    void (*column_add)(real *sum, const real *x, size_t rows, size_t n, size_t stride);
+    void (*column_sum)(real *sum, const real *x, size_t rows, size_t n, size_t stride);
     void (*column_moments)(double *mean, double *variance, const real *x, size_t rows, size_t n,
                            size_t stride);
     void (*normalise)(real *y, const real *x, const real *mean, const real *scale, const real *gamma,
                       const real *beta, size_t rows, size_t n, size_t stride);
-    void (*normalise_sums)(double *sum, double *dot, const real *dy, const real *x, const real *mean,
+    void (*normalise_sums)(real *sum, real *dot, const real *dy, const real *x, const real *mean,
                            const real *scale, size_t rows, size_t n, size_t stride);
     void (*normalise_backward)(real *dx, const real *dy, const real *x, const real *mean, const real *scale,
-                               const real *gamma, const double *sum, const double *dot, size_t rows, size_t n,
+                               const real *gamma, const real *sum, const real *dot, size_t rows, size_t n,
                                size_t stride);
 
     /* Exact conversions of raw 16-bit values: IEEE half (subnormals, infinities and NaN kept) and bfloat16.
