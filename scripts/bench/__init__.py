@@ -1,0 +1,1 @@
+"""Parts and contestants of scripts/bench_peers.py. SPDX-License-Identifier: MIT"""
