@@ -80,5 +80,6 @@ const struct sr_blas *sr_blas_begin(void) {
     blas.config = openblas_get_config();
     blas.core_before = before;
     blas.core = after;
+    blas.weak = core_isa(after) < sr_isa_cpu();
     return &blas;
 }

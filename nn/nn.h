@@ -195,6 +195,7 @@ struct sr_blas {
     const char *core_before; /* chosen by the library at load */
     const char *parallel;    /* "serial", "pthread", "openmp" */
     const char *action;      /* one phrase on what was done about the core */
+    bool weak;               /* the core in use is weaker than the CPU all the same */
 };
 const struct sr_blas *sr_blas_begin(void);
 
