@@ -96,7 +96,7 @@ def timed(read, path, rows):
 
 
 def ours(program, path):
-    run = subprocess.run([program, "bench", "--data", path, "--rounds", "1", "--json"], capture_output=True, text=True)
+    run = subprocess.run([program, "bench", "--parts", "reading", "--data", path, "--rounds", "1", "--json"], capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(run.stderr)
     return json.loads(run.stdout)["reading"]

@@ -1,13 +1,22 @@
-/* bench_reading.c: see bench_reading.h.
+/* bench_reading.c: how fast features are read; see bench_reading.h.
+ *
+ * The limit is read(2) of the same files' bytes into one small buffer by one thread: the system's cache and
+ * nothing else. Of compressed files there are fewer bytes, so their share says what unpacking costs.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "train/bench.h"
 #include "train/bench_reading.h"
 
-#define BATCH 256 /* rows, as the recipe takes them */
+#define BATCH      256 /* rows, as the recipe takes them */
+#define PLAIN_READ ((size_t)1 << 18)
 
 static uint64_t batch_checksum(const struct sr_batch *batch, size_t width) {
     uint64_t sum = 0;
@@ -52,11 +61,6 @@ static int round_time(double *seconds, const char *paths, const struct sr_data_o
     return status;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Shape, type and checksum; *row becomes the numbers of all rows. */
 static int look(struct sr_bench_reading *b, uint32_t **row, const char *paths,
                 const struct sr_data_options *how, struct sr_error *err) {
@@ -86,7 +90,91 @@ int sr_bench_reading(struct sr_bench_reading *b, const char *paths, const struct
     for (size_t i = 0; status == SR_OK && i < rounds; i++)
         status = round_time(&b->seconds[i], paths, how, row, err);
     if (status == SR_OK)
-        qsort(b->seconds, rounds, sizeof *b->seconds, ascending);
+        sr_bench_sort(b->seconds, rounds);
     sr_free(row);
     return status;
 }
+
+/* ---- the part ---- */
+
+static int file_read(const char *path, unsigned char *buffer, struct sr_error *err) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? -1 : 1;
+    while (got > 0)
+        got = read(file, buffer, PLAIN_READ);
+    const int why = errno;
+    if (file >= 0)
+        close(file);
+    return got < 0 ? sr_fail(err, SR_IO, "%s: %s", path, strerror(why)) : SR_OK;
+}
+
+/* Least seconds of `rounds` readings of the plain bytes. */
+static int plain_time(double *least, struct sr_bench *b, struct sr_error *err) {
+    struct sr_data *d;
+    unsigned char *buffer = NULL;
+    int status = sr_data_open(&d, b->data, &b->how, err);
+    if (status < 0)
+        return status;
+    buffer = sr_alloc(PLAIN_READ, 1, err);
+    status = buffer ? SR_OK : SR_NOMEM;
+    *least = 0;
+    for (size_t r = 0; status == SR_OK && r < b->rounds; r++) {
+        const double began = sr_log_clock();
+        for (size_t i = 0; status == SR_OK && i < d->files; i++)
+            status = file_read(sr_data_path(d, i), buffer, err);
+        const double seconds = sr_log_clock() - began;
+        *least = r == 0 || seconds < *least ? seconds : *least;
+    }
+    sr_free(buffer);
+    sr_data_close(d);
+    return status;
+}
+
+static void report(struct sr_bench_result *out, struct sr_bench_reading *m, const struct sr_bench *b,
+                   double least) {
+    struct sr_json *o = out->json = sr_json_object(), *seconds = sr_json_array();
+    char checksum[17];
+    snprintf(checksum, sizeof checksum, "%016" PRIx64, m->checksum);
+    for (size_t i = 0; i < m->rounds; i++)
+        sr_json_append(seconds, sr_json_number(m->seconds[i]));
+    sr_json_set(o, "data", sr_json_string(b->data));
+    sr_bench_set_integer(o, "rows", m->rows);
+    sr_bench_set_integer(o, "features", m->width);
+    sr_json_set(o, "type", sr_json_string(m->type));
+    sr_json_set(o, "way", sr_json_string(m->way));
+    sr_json_set(o, "threads", sr_json_integer(b->threads));
+    sr_json_set(o, "seconds", seconds);
+    for (size_t i = 0; i < m->rounds; i++)
+        m->seconds[i] = (double)m->rows / m->seconds[i];
+    const double rate = sr_bench_set(o, "rows_per_second", m->seconds, m->rounds);
+    sr_bench_set_number(o, "megabytes_per_second", rate * (double)m->width * sizeof(float) / 1e6);
+    sr_bench_set_number(o, "of_limit", least * rate / (double)m->rows);
+    sr_json_set(o, "checksum", sr_json_string(checksum));
+    snprintf(out->title, sizeof out->title,
+             "reading %.200s: %zu rows of %zu %s\n"
+             "read %s by %d thread%s, as float32 in file order; limit: read(2) of the files' bytes",
+             b->data, m->rows, m->width, m->type, m->way, b->threads, b->threads == 1 ? "" : "s");
+}
+
+static int run(struct sr_bench_result *out, struct sr_bench *b, struct sr_error *err) {
+    struct sr_bench_reading m = {0};
+    double least = 0;
+    int status = sr_bench_reading(&m, b->data, &b->how, b->rounds, err);
+    if (status == SR_OK)
+        status = plain_time(&least, b, err);
+    if (status == SR_OK)
+        report(out, &m, b, least);
+    sr_free(m.seconds);
+    return status;
+}
+
+const struct sr_bench_part sr_bench_part_reading = {
+    .name = "reading",
+    .needs_data = true,
+    .run = run,
+    .column = {{"rows/s", .key = "rows_per_second", .range = true},
+               {"MB/s of float32", .key = "megabytes_per_second"},
+               {"of limit", .key = "of_limit", .percent = true},
+               {"checksum", .key = "checksum"},
+               {0}},
+};

@@ -32,7 +32,7 @@
     X(inspect, "what a file is, and what differs between two")                                               \
     X(explain, "make a logged decision again, and say whether it is the same")                               \
     X(data, "feature dumps: make, look at, check, split, merge, compare, write anew")                        \
-    X(bench, "how fast features are read here")                                                              \
+    X(bench, "how fast this machine trains, scores and reads, and its limits")                               \
     X(doctor, "this machine as the program sees it")
 
 #define X(name, help) int sr_cmd_##name(int argc, char **argv);
