@@ -152,7 +152,7 @@ static int round_weights(struct sr_router **rounded, struct sr_export *e, const 
                        "the float32 weights they were made from",
                        o->model, sr_router_precision(e->rounded));
     int status = sr_router_open_with(rounded, o->model, &options, err);
-    if (status < 0)
+    if (status < 0 || (status = sr_router_unpack(*rounded, err)) < 0)
         return status;
     e->rounded = *rounded;
     status = sr_export_cost_measure(&cost, e, o->data, sr_log_stage_show, &stage, err);
@@ -191,7 +191,7 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
     if (!(to = find_format(o->to, err)))
         return SR_USAGE;
     if ((status = sr_safetensors_open(&file, o->model, err)) < 0 ||
-        (status = sr_router_open(&router, o->model, err)) < 0)
+        (status = sr_router_open(&router, o->model, err)) < 0 || (status = sr_router_unpack(router, err)) < 0)
         goto out;
     e.file = file;
     e.router = router;

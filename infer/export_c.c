@@ -48,7 +48,7 @@ static uint32_t hash_words(uint32_t hash, const float *value, size_t n) {
 static uint32_t hash_router(const struct sr_router *r) {
     uint32_t hash = 2166136261u;
     for (size_t l = 0; l < r->layers; l++) {
-        hash = hash_words(hash, r->layer[l].w, r->layer[l].outputs * r->layer[l].inputs);
+        hash = hash_words(hash, r->layer[l].panels, sr_panels_items(r->layer[l].inputs, r->layer[l].outputs));
         hash = hash_words(hash, r->layer[l].bias, r->layer[l].outputs);
     }
     return hash;
@@ -86,9 +86,10 @@ static void put_tables(const struct writer *w) {
     const char *name = w->names.lower;
     for (size_t l = 0; l < w->e->router->layers; l++) {
         const struct sr_router_layer *layer = &w->e->router->layer[l];
-        fprintf(w->to, "static const uint32_t %sw%zu[%zu * %zu] = {\n", name, l, layer->outputs,
+        const size_t items = sr_panels_items(layer->inputs, layer->outputs);
+        fprintf(w->to, "static const uint32_t %sw%zu[%zu * %zu] = {\n", name, l, items / layer->inputs,
                 layer->inputs);
-        put_words(w->to, layer->w, layer->outputs * layer->inputs);
+        put_words(w->to, layer->panels, items);
         fprintf(w->to, "};\nstatic const uint32_t %sb%zu[%zu] = {\n", name, l, layer->outputs);
         put_words(w->to, layer->bias, layer->outputs);
         fputs("};\n", w->to);
@@ -187,6 +188,8 @@ static void put_mark(struct writer *w, const char *mark) {
         fprintf(w->to, "%zu", sr_router_width(r));
     else if (strcmp(mark, "widest") == 0)
         fprintf(w->to, "%zu", r->widest);
+    else if (strcmp(mark, "chain") == 0)
+        fprintf(w->to, "%d", SR_CHAIN);
     else if (strcmp(mark, "stack") == 0)
         fprintf(w->to, "%zu", 2 * r->widest * sizeof(float) + STACK_OF_CALLS);
     else if (strcmp(mark, "checksum") == 0)

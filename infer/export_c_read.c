@@ -22,7 +22,7 @@
 
 struct read_layer {
     size_t inputs, outputs;
-    uint32_t *w, *bias;
+    uint32_t *w, *bias; /* w: as panels.h says */
 };
 
 struct reader {
@@ -82,7 +82,7 @@ static int take_layer(struct reader *r, size_t l, struct sr_error *err) {
     struct read_layer *layer = &r->layer[l];
     char name[32];
     snprintf(name, sizeof name, "w%zu[", l);
-    const int status = take_table(&layer->w, r, name, layer->outputs * layer->inputs, err);
+    const int status = take_table(&layer->w, r, name, sr_panels_items(layer->inputs, layer->outputs), err);
     snprintf(name, sizeof name, "b%zu[", l);
     return status < 0 ? status : take_table(&layer->bias, r, name, layer->outputs, err);
 }
@@ -121,7 +121,8 @@ static int compare_layers(const struct reader *r, struct sr_error *err) {
     int status = 0;
     for (size_t l = 0; status == 0 && l < r->layers; l++) {
         const struct sr_router_layer *want = &r->e->router->layer[l];
-        status = compare_words(r, r->layer[l].w, want->w, want->inputs * want->outputs, err);
+        status =
+            compare_words(r, r->layer[l].w, want->panels, sr_panels_items(want->inputs, want->outputs), err);
         if (status == 0)
             status = compare_words(r, r->layer[l].bias, want->bias, want->outputs, err);
     }
@@ -166,7 +167,7 @@ static int compare_checksum(const struct reader *r, struct sr_error *err) {
     uint32_t hash = 2166136261u;
     char text[2 * sizeof r->names.upper];
     for (size_t l = 0; l < r->layers; l++) {
-        hash = hash_layer(hash, r->layer[l].w, r->layer[l].inputs * r->layer[l].outputs);
+        hash = hash_layer(hash, r->layer[l].w, sr_panels_items(r->layer[l].inputs, r->layer[l].outputs));
         hash = hash_layer(hash, r->layer[l].bias, r->layer[l].outputs);
     }
     snprintf(text, sizeof text, "#define %sCHECKSUM        0x%08" PRIx32 "u", r->names.upper, hash);
@@ -185,9 +186,11 @@ static double word_value(uint32_t word) {
 
 static void layer_forward(double *out, const double *x, const struct read_layer *layer, bool last) {
     for (size_t o = 0; o < layer->outputs; o++) {
+        const size_t first = o / SR_PANEL * SR_PANEL, wide = sr_panels_wide(layer->outputs, first);
+        const uint32_t *w = layer->w + first * layer->inputs + (o - first);
         double sum = word_value(layer->bias[o]);
         for (size_t i = 0; i < layer->inputs; i++)
-            sum += x[i] * word_value(layer->w[o * layer->inputs + i]);
+            sum += x[i] * word_value(w[i * wide]);
         out[o] = last ? sum : sum * .5 * (1 + erf(sum * 0.70710678118654752440));
     }
 }

@@ -73,38 +73,58 @@ int sr_folded_widths(size_t width[SR_ROUTER_DEEPEST + 2], size_t *layers, const 
     return 0;
 }
 
-/* Copies n items of a tensor; SR_DATA if it is not there in that type and shape, or holds no finite floats.
+/* The items of a tensor; NULL with err if it is not there in that type and shape, or holds no finite floats.
  */
-static int copy(void *to, const struct sr_safetensors *file, const char *path, const char *key,
-                enum sr_dtype dtype, size_t outputs, size_t inputs, struct sr_error *err) {
+static const void *need(const struct sr_safetensors *file, const char *path, const char *key,
+                        enum sr_dtype dtype, size_t outputs, size_t inputs, struct sr_error *err) {
     const uint64_t shape[2] = {outputs, inputs};
     const size_t items = outputs * (inputs ? inputs : 1);
     const struct sr_tensor *t = sr_safetensors_need(file, key, dtype, inputs ? 2 : 1, shape, err);
     if (!t)
-        return SR_DATA;
-    memcpy(to, t->data, items * sr_dtype_size(dtype));
-    bool finite = dtype != SR_F32 || sr_vec()->all_finite(to, items);
+        return NULL;
+    bool finite = dtype != SR_F32 || sr_vec()->all_finite(t->data, items);
     for (size_t i = 0; dtype == SR_BF16 && i < items; i++)
-        finite = finite && (((const uint16_t *)to)[i] & 0x7f80) != 0x7f80;
-    return finite ? 0 : sr_fail(err, SR_DATA, "%s: tensor %s holds a NaN or an infinity", path, key);
+        finite = finite && (((const uint16_t *)t->data)[i] & 0x7f80) != 0x7f80;
+    if (!finite)
+        sr_fail(err, SR_DATA, "%s: tensor %s holds a NaN or an infinity", path, key);
+    return finite ? t->data : NULL;
+}
+
+static int read_weight(struct sr_router_layer *layer, const char *key, const struct sr_safetensors *file,
+                       const char *path, struct sr_error *err) {
+    const size_t inputs = layer->inputs, outputs = layer->outputs;
+    const enum sr_dtype dtype = layer->precision == SAFEROUTE_COMPUTE_INT8       ? SR_I8
+                                : layer->precision == SAFEROUTE_COMPUTE_BFLOAT16 ? SR_BF16
+                                                                                 : SR_F32;
+    const void *w = need(file, path, key, dtype, outputs, inputs, err);
+    if (!w)
+        return SR_DATA;
+    if (dtype == SR_I8)
+        sr_panels_pack_int8(layer->panels, w, inputs, outputs);
+    else if (dtype == SR_BF16)
+        sr_panels_pack_bfloat16(layer->panels, w, inputs, outputs);
+    else
+        sr_panels_pack(layer->panels, w, inputs, outputs);
+    return 0;
+}
+
+static int read_vector(float *to, const char *key, const struct sr_safetensors *file, const char *path,
+                       size_t n, struct sr_error *err) {
+    const float *from = need(file, path, key, SR_F32, n, 0, err);
+    if (!from)
+        return SR_DATA;
+    memcpy(to, from, n * sizeof *to);
+    return 0;
 }
 
 static int read_layer(struct sr_router_layer *layer, size_t l, const struct sr_safetensors *file,
                       const char *path, struct sr_error *err) {
     char key[SR_TENSOR_NAME];
-    const struct {
-        void *to;
-        enum sr_dtype dtype;
-    } forms[] = {{layer->w, SR_F32}, {layer->w_bfloat16, SR_BF16}, {layer->w_int8, SR_I8}};
-    int status = 0;
-    for (size_t i = 0; status == 0 && i < SR_COUNT(forms); i++)
-        if (forms[i].to)
-            status = copy(forms[i].to, file, path, key_of(key, l, "weight"), forms[i].dtype, layer->outputs,
-                          layer->inputs, err);
+    int status = read_weight(layer, key_of(key, l, "weight"), file, path, err);
     if (status == 0 && layer->scale)
-        status = copy(layer->scale, file, path, key_of(key, l, "scale"), SR_F32, layer->outputs, 0, err);
+        status = read_vector(layer->scale, key_of(key, l, "scale"), file, path, layer->outputs, err);
     return status < 0 ? status
-                      : copy(layer->bias, file, path, key_of(key, l, "bias"), SR_F32, layer->outputs, 0, err);
+                      : read_vector(layer->bias, key_of(key, l, "bias"), file, path, layer->outputs, err);
 }
 
 int sr_folded_read(struct sr_router *r, const struct sr_safetensors *file, const char *path,

@@ -210,9 +210,7 @@ static int fill_layer(struct sr_router *r, struct sr_router_layer *wide, const s
     const int status = l + 1 < p->layers ? fill_hidden(wide, p, l, err) : fill_last(wide, p, err);
     if (status == 0 && l == 0 && r->standardised)
         sr_precision_standardise(&r->range, wide->w, wide->bias, wide->inputs, wide->outputs);
-    if (status == 0)
-        sr_precision_convert(&r->layer[l], wide->w, wide->bias);
-    return status;
+    return status < 0 ? status : sr_precision_convert(&r->layer[l], wide->w, wide->bias, err);
 }
 
 static int fill_layers(struct sr_router *r, const struct parts *p, struct sr_error *err) {
@@ -241,6 +239,7 @@ static int fill_range(struct sr_router *r, const struct sr_safetensors *file, st
                 *basis = sr_safetensors_find(file, SR_STATS_BASIS)->data;
     float *w = sr_alloc(width * n, sizeof *w, err), *bias = sr_alloc(n, sizeof *bias, err);
     double mean_variance = 0;
+    int status = SR_NOMEM;
     if (w && bias) {
         memcpy(range->mean, mean, width * sizeof *mean);
         for (size_t i = 0; i < width; i++)
@@ -253,9 +252,8 @@ static int fill_range(struct sr_router *r, const struct sr_safetensors *file, st
                 w[k * width + i] = (float)(r->standardised ? b : b * inverse);
                 bias[k] += r->standardised ? (float)(b * inverse * (double)mean[i]) : 0;
             }
-        sr_precision_convert(&range->basis, w, bias);
+        status = sr_precision_convert(&range->basis, w, bias, err);
     }
-    const int status = w && bias ? 0 : SR_NOMEM;
     sr_free(w);
     sr_free(bias);
     return status;
@@ -324,7 +322,7 @@ static int build(struct sr_router *r, const struct parts *p, struct sr_error *er
     if (p->folded && (status = sr_folded_check_inputs(r, p->file, p->path, err)) < 0)
         return status;
     carve(&arena, r, p);
-    if ((status = sr_arena_allocate(&arena, err)) < 0)
+    if ((status = sr_arena_allocate_huge(&arena, err)) < 0)
         return status;
     r->block = arena.base;
     carve(&arena, r, p);
@@ -421,6 +419,7 @@ void sr_router_close(struct sr_router *r) {
         return;
     sr_calibrator_free(r->calibrator);
     sr_free(r->block);
+    sr_free(r->rows);
     sr_free(r);
 }
 

@@ -10,24 +10,30 @@
 #include "infer/infer.h"
 #include "infer/kernels.h"
 
-/* forward.c's scratch on the stack, below 64 KiB with what else it keeps there: floats that layers read from
- * and write to by turns, and int8 values that a layer's inputs are quantised to. */
-#define SR_SCRATCH        11264
-#define SR_SCRATCH_INT8   16384
-#define SR_BLOCK_MOST     64   /* rows that go through the network together */
-#define SR_ROUTER_WIDEST  8192 /* outputs of a hidden layer */
-#define SR_ROUTER_DEEPEST 64   /* hidden layers; the recipe has three */
+/* forward.c's scratch on the stack: floats that layers read from and write to by turns, and bytes that a
+ * layer's inputs are quantised to. Below 64 KiB with what else it keeps there; a call of more rows than go
+ * into that (7 of the recipe's network) takes the larger one, below 400 KiB, for 48 rows of float32 or 24 of
+ * 16 bits. */
+#define SR_SCRATCH           11264
+#define SR_SCRATCH_INT8      11264
+#define SR_SCRATCH_MANY      73728
+#define SR_SCRATCH_MANY_INT8 98304
+#define SR_BLOCK_MOST        64   /* rows that go through the network together */
+#define SR_ROUTER_WIDEST     8192 /* outputs of a hidden layer */
+#define SR_ROUTER_DEEPEST    64   /* hidden layers; the recipe has three */
 
-/* out = w x + bias, w (outputs, inputs) row-major; GELU behind every layer but the last. Of the three forms
- * of w the one of `precision` is there. */
+/* out = w x + bias; GELU behind every layer but the last. */
 struct sr_router_layer {
     size_t inputs, outputs;
     int precision; /* enum saferoute_precision, never AS_STORED */
+    void *panels;  /* w, float, bfloat16 or int8, in the order of panels.h */
+    float *scale;  /* [outputs], of INT8: w is scale * int8 */
+    float *bias;
+    /* w again as rows (outputs, inputs), for those who write files: NULL before sr_router_unpack, which fills
+     * the one of `precision`. */
     float *w;
     uint16_t *w_bfloat16;
     int8_t *w_int8;
-    float *scale; /* [outputs], of INT8: w is scale * w_int8 */
-    float *bias;
 };
 
 /* Where training's features lie; see range.c. */
@@ -59,7 +65,8 @@ struct sr_router {
     char artefact_text[65];
     struct sr_pair *metadata;
     size_t n_metadata;
-    void *block; /* what the pointers above point to, but for calibrator */
+    void *block; /* what the pointers above point to, but for calibrator and the rows of weights */
+    void *rows;  /* these; NULL before sr_router_unpack */
 };
 
 /* One Linear and the BatchNorm behind it, as they lie in the weights file: w (outputs, inputs), the rest
@@ -79,12 +86,14 @@ int sr_router_self_test(struct sr_router *r, const char *path, struct sr_error *
 
 /* ---- precision.c ---- */
 
-/* Takes the layer's weights of its precision, and the bias, from the arena. */
+/* Takes the layer's panels of its precision, scale and bias from the arena. */
 void sr_precision_carve(struct sr_arena *arena, struct sr_router_layer *layer);
+/* Fills w, w_bfloat16 or w_int8 of every layer from its panels. For a router that is not in use yet; once. */
+int sr_router_unpack(struct sr_router *r, struct sr_error *err);
 
-/* Fills a layer of any precision from float32 weights: rounds to bfloat16 (ties to even), or to int8 with a
- * scale for each output, max|w| / 127. */
-void sr_precision_convert(struct sr_router_layer *to, const float *w, const float *bias);
+/* Fills a layer of any precision from rows of float32 weights: rounds to bfloat16 (ties to even), or to int8
+ * with a scale for each output, max|w| / 127. SR_NOMEM. */
+int sr_precision_convert(struct sr_router_layer *to, const float *w, const float *bias, struct sr_error *err);
 
 /* Before that: w * deviation and bias + w mean, so that the layer reads standardised inputs. In place. */
 void sr_precision_standardise(const struct sr_router_range *range, float *w, float *bias, size_t inputs,
@@ -110,7 +119,9 @@ const char *sr_folded_inputs(const struct sr_router *r);
 /* Fills the layers of r, which are carved. SR_DATA: a tensor is missing or of another type or shape. */
 int sr_folded_read(struct sr_router *r, const struct sr_safetensors *file, const char *path,
                    struct sr_error *err);
-/* The layers of a bfloat16 or int8 router as tensors, which borrow from it; returns how many. */
+/* The layers of a bfloat16 or int8 router that is unpacked as tensors, which borrow from it; returns how
+ * many.
+ */
 size_t sr_folded_tensors(struct sr_tensor list[SR_FOLDED_TENSORS], const struct sr_router *r);
 
 /* ---- forward.c ---- */

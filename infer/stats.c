@@ -61,9 +61,10 @@ static int each_batch(struct sr_data *d, const uint32_t *row, size_t n,
 
 struct fit {
     const struct sr_stats *stats;
-    size_t n;     /* rows taken so far */
-    float *u;     /* [rows, width], x * inverse */
-    float *along; /* [rows, directions] */
+    size_t n;      /* rows taken so far */
+    float *u;      /* [rows, width], x * inverse */
+    float *along;  /* [rows, directions] */
+    float *panels; /* the basis as kernels read it */
 };
 
 static void fit_take(void *user, const float *x, size_t rows) {
@@ -78,9 +79,10 @@ static void fit_take(void *user, const float *x, size_t rows) {
 static void iterate(struct fit *f, float *basis) {
     const size_t width = f->stats->width, k = f->stats->directions, n = f->n;
     const struct sr_kernels *kernels = sr_kernels();
+    sr_panels_pack(f->panels, basis, width, k);
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < n; r += BLOCK)
-        kernels->linear(f->along + r * k, k, f->u + r * width, (ptrdiff_t)width, basis, NULL,
+        kernels->linear(f->along + r * k, k, f->u + r * width, (ptrdiff_t)width, f->panels, NULL,
                         n - r < BLOCK ? n - r : BLOCK, width, k);
 #pragma omp parallel for schedule(static)
     for (size_t j = 0; j < width; j += BLOCK) {
@@ -126,7 +128,8 @@ static int find_directions(struct sr_stats *s, struct sr_data *d, const uint32_t
     uint32_t *some = sample(&n, row, FIT_ROWS, err);
     f.u = sr_alloc(n * s->width, sizeof *f.u, err);
     f.along = sr_alloc(n * s->directions, sizeof *f.along, err);
-    int status = some && f.u && f.along ? each_batch(d, some, n, fit_take, &f, err) : SR_NOMEM;
+    f.panels = sr_alloc(sr_panels_items(s->width, s->directions), sizeof *f.panels, err);
+    int status = some && f.u && f.along && f.panels ? each_batch(d, some, n, fit_take, &f, err) : SR_NOMEM;
     for (size_t i = 0; i < s->directions * s->width; i++)
         s->basis[i] = (float)sr_random_normal(1, sr_stream(SR_STREAM_STATS, 0, 0), i);
     for (int round = 0; status == 0 && round < ROUNDS; round++) {
@@ -134,6 +137,7 @@ static int find_directions(struct sr_stats *s, struct sr_data *d, const uint32_t
         iterate(&f, s->basis);
     }
     orthonormalise(s->basis, s->directions, s->width);
+    sr_free(f.panels);
     sr_free(f.along);
     sr_free(f.u);
     sr_free(some);
@@ -144,7 +148,7 @@ static int find_directions(struct sr_stats *s, struct sr_data *d, const uint32_t
 
 struct limits {
     const struct sr_stats *stats;
-    const float *scaled; /* [directions, width], basis * inverse */
+    const float *panels; /* basis * inverse, as kernels read it */
     size_t n;
     float *t, *share; /* [rows] */
 };
@@ -157,7 +161,7 @@ static void limits_take(void *user, const float *x, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         float along[DIRECTIONS], sums[2];
         kernels->range_sums(sums, x + r * width, l->stats->mean, l->stats->inverse, width);
-        kernels->linear(along, k, x + r * width, (ptrdiff_t)width, l->scaled, NULL, 1, width, k);
+        kernels->linear(along, k, x + r * width, (ptrdiff_t)width, l->panels, NULL, 1, width, k);
         l->t[l->n + r] = sums[0] / (float)width;
         l->share[l->n + r] = sums[1] > 0 ? (float)dot(along, along, k) / sums[1] : 0;
     }
@@ -180,15 +184,18 @@ static float quantile(float *x, size_t n, double q) {
 static int find_limits(struct sr_stats *s, struct sr_data *d, const uint32_t *row, size_t n,
                        struct sr_error *err) {
     uint32_t *some = sample(&n, row, LIMIT_ROWS, err);
-    float *scaled = sr_alloc(s->directions * s->width, sizeof *scaled, err);
-    struct limits l = {.stats = s, .scaled = scaled};
+    float *scaled = sr_alloc(s->directions * s->width, sizeof *scaled, err),
+          *panels = sr_alloc(sr_panels_items(s->width, s->directions), sizeof *panels, err);
+    struct limits l = {.stats = s, .panels = panels};
     l.t = sr_alloc(n, sizeof *l.t, err);
     l.share = sr_alloc(n, sizeof *l.share, err);
-    int status = some && scaled && l.t && l.share ? 0 : SR_NOMEM;
+    int status = some && scaled && panels && l.t && l.share ? 0 : SR_NOMEM;
     for (size_t i = 0; status == 0 && i < s->directions * s->width; i++)
         scaled[i] = s->basis[i] * s->inverse[i % s->width];
-    if (status == 0)
+    if (status == 0) {
+        sr_panels_pack(panels, scaled, s->width, s->directions);
         status = each_batch(d, some, n, limits_take, &l, err);
+    }
     if (status == 0) {
         s->range[0] = quantile(l.t, n, TAIL);
         s->range[1] = quantile(l.t, n, 1 - TAIL);
@@ -196,6 +203,7 @@ static int find_limits(struct sr_stats *s, struct sr_data *d, const uint32_t *ro
     }
     sr_free(l.share);
     sr_free(l.t);
+    sr_free(panels);
     sr_free(scaled);
     sr_free(some);
     return status;

@@ -48,7 +48,8 @@ static enum sr_isa core_isa(const char *core) {
 }
 
 static const char *core_choose(const char *before) {
-    if (core_isa(before) >= sr_isa_cpu())
+    const enum sr_isa cpu = sr_isa_cpu(), floats = cpu < SR_ISA_AVX512 ? cpu : SR_ISA_AVX512;
+    if (core_isa(before) >= floats) /* what is beyond that is for int8 */
         return "fits this CPU, left alone";
     if (getenv("OPENBLAS_CORETYPE"))
         return "weaker than this CPU, but OPENBLAS_CORETYPE is set, so left alone";

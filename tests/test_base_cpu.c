@@ -15,6 +15,7 @@ Test(cpu, best_isa_has_kernels) {
     cr_assert_not_null(sr_vec());
     cr_expect_str_eq(sr_isa_name(sr_vec()->isa), sr_isa_name(sr_isa_best()));
     cr_expect_str_eq(sr_isa_name(SR_ISA_AVX512), "avx512");
+    cr_expect_str_eq(sr_isa_name(SR_ISA_AVX512VNNI), "avx512vnni");
 }
 
 /* Each test is a process of its own, so that "read once" begins anew. */
@@ -27,11 +28,14 @@ Test(cpu, environment_lowers_the_isa) {
 
 Test(cpu, environment_cannot_raise_the_isa) {
     enum sr_isa cpu = SR_ISA_BASE;
-    if (strstr(sr_cpu_features(), "avx2") && strstr(sr_cpu_features(), "f16c"))
+    if (strstr(sr_cpu_features(), "avx2") && strstr(sr_cpu_features(), "fma") &&
+        strstr(sr_cpu_features(), "f16c"))
         cpu = SR_ISA_AVX2;
     if (strstr(sr_cpu_features(), "avx512vl") && strstr(sr_cpu_features(), "avx512dq"))
         cpu = SR_ISA_AVX512;
-    setenv("SAFEROUTE_ISA", "avx512", 1);
+    if (cpu == SR_ISA_AVX512 && strstr(sr_cpu_features(), "avx512_vnni"))
+        cpu = SR_ISA_AVX512VNNI;
+    setenv("SAFEROUTE_ISA", "avx512vnni", 1);
 #ifdef __x86_64__
     cr_expect_eq(sr_isa_best(), cpu, "%s, but the CPU has: %s", sr_isa_name(sr_isa_best()),
                  sr_cpu_features());

@@ -305,6 +305,39 @@ Test(infer_closed, at_most_64_KiB_of_stack) {
     sr_free(x);
 }
 
+/* More rows than go into the small scratch. */
+Test(infer_closed, at_most_400_KiB_of_stack_for_many_rows) {
+    enum { MANY = 100, WIDE = 700 };
+    static const size_t widths[] = {WIDE, 1024, 512, 1};
+    if (SANITIZED)
+        cr_skip_test("sanitizers make frames larger");
+    float *x = rows_begin(MANY, WIDE, 6);
+    const struct saferoute_rows rows = {
+        .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = MANY, .width = WIDE};
+    static struct saferoute_decision d[MANY], one;
+    struct job none = {0};
+    const size_t idle = stack_used(&none);
+    for (int precision = 1; precision <= SAFEROUTE_COMPUTE_INT8; precision++) {
+        struct network n;
+        struct saferoute_router *r;
+        network_begin(&n, widths, 3, DIRECTIONS);
+        cr_assert_eq(network_open(&r, &n, &(struct saferoute_options){.precision = precision}, NULL), 0);
+        network_end(&n);
+        struct job job = {r, &rows, d};
+        const size_t used = stack_used(&job) - idle;
+        cr_expect_leq(used, 400 * 1024, "precision %d: %zu bytes", precision, used);
+        cr_expect_gt(used, 65536, "precision %d: %zu bytes: is this measured at all?", precision, used);
+        for (size_t i = 0; i < MANY; i++) { /* among others in the one scratch, alone in the other */
+            const struct saferoute_rows alone = {
+                .features = x + i * WIDE, .dtype = SAFEROUTE_FLOAT32, .rows = 1, .width = WIDE};
+            saferoute_decide(r, &one, &alone, NULL);
+            cr_expect_eq(memcmp(&one, &d[i], sizeof one), 0, "precision %d, row %zu", precision, i);
+        }
+        saferoute_close(r);
+    }
+    sr_free(x);
+}
+
 /* ---- threads ---- */
 
 Test(infer_closed, eight_threads_on_one_router) {

@@ -306,6 +306,7 @@ static void make_other(const char *folder, int precision) {
         {.name = SR_STATS_RANGE, .dtype = SR_F32, .rank = 1, .shape = {3}, .data = range}};
     cr_assert_eq(sr_safetensors_open(&plain, WEIGHTS, &err), 0, "%s", err.text);
     cr_assert_eq(sr_router_open_with(&r, WEIGHTS, &how, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_router_unpack(r, &err), 0, "%s", err.text);
     size_t n = precision ? sr_folded_tensors(list, r) : sr_safetensors_count(plain);
     for (size_t i = 0; !precision && i < n; i++)
         list[i] = *sr_safetensors_at(plain, i);

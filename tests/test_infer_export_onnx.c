@@ -30,6 +30,7 @@ static void exported_begin(struct exported *x, const char *weights) {
     snprintf(x->path, sizeof x->path, "%s/r.onnx", x->folder);
     cr_assert_eq(sr_safetensors_open(&x->file, weights, &err), 0, "%s", err.text);
     cr_assert_eq(sr_router_open(&x->router, weights, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_router_unpack(x->router, &err), 0, "%s", err.text);
     x->e = (struct sr_export){.file = x->file,
                               .router = x->router,
                               .has_threshold = true,

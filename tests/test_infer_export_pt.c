@@ -157,6 +157,7 @@ Test(infer_export_pt, rounded_weights_are_refused) {
     struct sr_error err;
     cr_assert_eq(sr_router_open_with(&router, WEIGHTS, &options, &err), 0, "%s", err.text);
     snprintf(path, sizeof path, "%s/int8.safetensors", folder);
+    cr_assert_eq(sr_router_unpack(router, &err), 0, "%s", err.text);
     const size_t n = sr_folded_tensors(list, router);
     cr_assert_eq(sr_safetensors_write(path, list, n, pairs, SR_COUNT(pairs), &err), 0, "%s", err.text);
     sr_router_close(router);

@@ -355,6 +355,7 @@ static void fold_begin(struct network *n, struct saferoute_router **from, int pr
     memset(n, 0, sizeof *n);
     n->width = WIDTH;
     network_add_stats(n, DIRECTIONS);
+    cr_assert_eq(sr_router_unpack((struct sr_router *)*from, NULL), 0);
     const size_t count = sr_folded_tensors(list, sr_router_of(*from));
     memcpy(n->tensor + n->n, list, count * sizeof *list);
     n->n += count;

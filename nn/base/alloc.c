@@ -3,12 +3,15 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "nn/base/alloc.h"
 
 #define ALIGNMENT 64
+#define HUGE_PAGE ((size_t)1 << 21)
 
 static atomic_uint_least64_t blocks;
 
@@ -21,16 +24,25 @@ static size_t bytes_of(size_t count, size_t size) {
     return bytes ? bytes : ALIGNMENT;
 }
 
-void *sr_alloc(size_t count, size_t size, struct sr_error *err) {
+static void *allocate(size_t count, size_t size, bool huge, struct sr_error *err) {
     const size_t bytes = bytes_of(count, size);
-    void *p = bytes == SIZE_MAX ? NULL : aligned_alloc(ALIGNMENT, bytes);
+    huge = huge && bytes >= HUGE_PAGE;
+    void *p = bytes == SIZE_MAX ? NULL : aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, bytes);
     if (!p) {
         sr_fail(err, SR_NOMEM, "out of memory: %zu x %zu bytes are not to be had", count, size);
         return NULL;
     }
     atomic_fetch_add(&blocks, 1);
+#ifdef MADV_HUGEPAGE
+    if (huge) /* before the pages are touched; whole ones only, the rest of the last may be another's */
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
     memset(p, 0, bytes);
     return p;
+}
+
+void *sr_alloc(size_t count, size_t size, struct sr_error *err) {
+    return allocate(count, size, false, err);
 }
 
 void *sr_realloc(void *p, size_t old_bytes, size_t new_bytes, struct sr_error *err) {
@@ -66,11 +78,19 @@ void *sr_arena_take(struct sr_arena *arena, size_t count, size_t size) {
     return arena->base ? arena->base + at : NULL;
 }
 
-int sr_arena_allocate(struct sr_arena *arena, struct sr_error *err) {
-    arena->base = sr_alloc(arena->used, 1, err);
+static int arena_allocate(struct sr_arena *arena, bool huge, struct sr_error *err) {
+    arena->base = allocate(arena->used, 1, huge, err);
     if (!arena->base)
         return SR_NOMEM;
     arena->size = arena->used;
     arena->used = 0;
     return SR_OK;
+}
+
+int sr_arena_allocate(struct sr_arena *arena, struct sr_error *err) {
+    return arena_allocate(arena, false, err);
+}
+
+int sr_arena_allocate_huge(struct sr_arena *arena, struct sr_error *err) {
+    return arena_allocate(arena, true, err);
 }

@@ -52,4 +52,9 @@ void *sr_arena_take(struct sr_arena *arena, size_t count, size_t size);
 /* Allocates what was counted and rewinds. The caller frees arena->base. */
 int sr_arena_allocate(struct sr_arena *arena, struct sr_error *err);
 
+/* The same for what is read from front to back again and again: a block of 2 MiB or more begins on a multiple
+ * of that, and the kernel is asked to map it in pages of that size. Where it does not, nothing else changes.
+ */
+int sr_arena_allocate_huge(struct sr_arena *arena, struct sr_error *err);
+
 #endif

@@ -14,7 +14,7 @@
 
 #include "nn/base/cpu.h"
 
-static const char *const isa_names[SR_ISA_COUNT] = {"base", "avx2", "avx512"};
+static const char *const isa_names[SR_ISA_COUNT] = {"base", "avx2", "avx512", "avx512vnni"};
 static enum sr_isa best_isa;
 
 const char *sr_isa_name(enum sr_isa isa) {
@@ -38,7 +38,7 @@ enum sr_isa sr_isa_cpu(void) {
         return SR_ISA_BASE;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        return SR_ISA_AVX512;
+        return __builtin_cpu_supports("avx512vnni") ? SR_ISA_AVX512VNNI : SR_ISA_AVX512;
     return SR_ISA_AVX2;
 #else
     return SR_ISA_BASE;

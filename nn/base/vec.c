@@ -301,13 +301,14 @@ static int all_finite(const float *x, size_t n) {
     return !bad;
 }
 
-#define NAME_JOIN(isa)  sr_vec_table_##isa
-#define NAME(isa)       NAME_JOIN(isa)
-#define INDEX_base      SR_ISA_BASE
-#define INDEX_avx2      SR_ISA_AVX2
-#define INDEX_avx512    SR_ISA_AVX512
-#define INDEX_JOIN(isa) INDEX_##isa
-#define INDEX(isa)      INDEX_JOIN(isa)
+#define NAME_JOIN(isa)   sr_vec_table_##isa
+#define NAME(isa)        NAME_JOIN(isa)
+#define INDEX_base       SR_ISA_BASE
+#define INDEX_avx2       SR_ISA_AVX2
+#define INDEX_avx512     SR_ISA_AVX512
+#define INDEX_avx512vnni SR_ISA_AVX512VNNI
+#define INDEX_JOIN(isa)  INDEX_##isa
+#define INDEX(isa)       INDEX_JOIN(isa)
 
 extern const struct sr_vec NAME(SR_VEC_ISA);
 const struct sr_vec NAME(SR_VEC_ISA) = {

@@ -6,11 +6,11 @@
 
 extern const struct sr_vec sr_vec_table_base;
 #if defined(__x86_64__) && !defined(SR_REAL_DOUBLE)
-extern const struct sr_vec sr_vec_table_avx2, sr_vec_table_avx512;
+extern const struct sr_vec sr_vec_table_avx2, sr_vec_table_avx512, sr_vec_table_avx512vnni;
 static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base, &sr_vec_table_avx2,
-                                                          &sr_vec_table_avx512};
+                                                          &sr_vec_table_avx512, &sr_vec_table_avx512vnni};
 #else
-static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base, 0, 0};
+static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base};
 #endif
 
 const struct sr_vec *sr_vec_for(enum sr_isa isa) {
