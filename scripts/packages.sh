@@ -62,6 +62,9 @@ missing() {
     ci)
         command -v clang >/dev/null || echo 'clang|clang, the second compiler'
         has_clang_openmp || echo 'libomp-dev|the OpenMP of clang'
+        command -v aarch64-linux-gnu-gcc >/dev/null ||
+            echo 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross|a cross compiler for ARM64'
+        command -v qemu-aarch64 >/dev/null || echo 'qemu-user|qemu-aarch64, to run what it builds'
         has_venv || echo 'python3 python3-venv|Python 3.10 or later with venv, for tests/consumers'
         ;;
     esac

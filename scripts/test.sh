@@ -2,7 +2,8 @@
 # test.sh: every test, and an honest count of them.
 #
 #   scripts/test.sh          gcc with warnings as errors; all tests under one flavour of OpenBLAS, and those of
-#                            nn/ and train/, which call it, under every other one there is
+#                            nn/ and train/, which call it, under every other one there is; and where a cross
+#                            compiler and qemu are installed, the library and its self-tests for ARM64
 #   scripts/test.sh --ci     and a clang build with warnings as errors, all tests under the address and
 #                            undefined-behaviour sanitizers, and those of tests/consumers in a virtual environment that it
 #                            makes (build/venv), where a skipped one is a failure
@@ -22,7 +23,7 @@ ci=false
 case ${1-} in
 '') ;;
 --ci) ci=true ;;
--h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0" && exit 0 ;;
+-h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 0 ;;
 *) echo "test.sh: unknown option $1 (only --ci)" >&2 && exit 2 ;;
 esac
 
@@ -113,6 +114,22 @@ consumers() {
     if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
 }
 
+# scripts/arm64.sh, counted. Where it cannot run, that is a failure with --ci and a skip without.
+arm64() {
+    local log=$logs/arm64 before=$failed status=0 cpu
+    say "Build and tests: ARM64"
+    rm -f build/test-arm64/*.log
+    scripts/arm64.sh 2>&1 | tee "$log" || status=$?
+    for cpu in max cortex-a53; do
+        if [ -f "build/test-arm64/$cpu.log" ]; then count "arm64 $cpu" "build/test-arm64/$cpu.log"; fi
+    done
+    if [ "$status" -eq 2 ] && ! $ci; then
+        skip "arm64: $(sed -n 's/^arm64.sh: //p' "$log")"
+    elif [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then
+        failed=$((failed + 1))
+    fi
+}
+
 # The environment of tests/consumers, made anew only when what it holds has changed.
 make_venv() {
     local wanted=tests/consumers/requirements.txt
@@ -148,6 +165,8 @@ if build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release; then
         skip "consumers: neither build/venv nor a python3 with pytest is there"
     fi
 fi
+
+arm64
 
 if $ci; then
     build clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release || true
