@@ -86,7 +86,7 @@ static void warn_of_unknown_isa(void) {
     const char *wanted = getenv("SAFEROUTE_ISA");
     if (wanted && !sr_isa_known(wanted))
         sr_log_warn("SAFEROUTE_ISA is '%.100s', which is no instruction set known here and is ignored; base, "
-                    "avx2, avx512 and avx512vnni are",
+                    "avx2, avx512, avx512vnni and dotprod are",
                     wanted);
 }
 

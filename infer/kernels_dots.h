@@ -1,5 +1,5 @@
 /* kernels_dots.h: sums of products of int8 for 16 outputs, and how they grow by four inputs, for AVX-512 with
- * VNNI, AVX-512, AVX2, NEON with dot products and plain C.
+ * VNNI, AVX-512, AVX2, NEON with and without dot products, and plain C.
  *
  * Inputs come 128 too large, as unsigned bytes, which is what vpdpbusd multiplies with; the panel's heads
  * take that off. Without VNNI bytes are widened to 16 bits before they are multiplied, because vpmaddubsw
@@ -13,7 +13,7 @@
 #include <string.h>
 #if defined(__AVX2__)
 #include <immintrin.h>
-#elif defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
@@ -100,7 +100,7 @@ SR_INLINE dots dots_add(dots s, quad x, block w) {
     return s;
 }
 #define DOTS_PAIRS
-#elif defined(__ARM_FEATURE_DOTPROD)
+#elif defined(__aarch64__)
 #define DOTS_ROWS 6
 #define DOTS_WIDE 1
 typedef int8x16_t quad;
@@ -114,7 +114,7 @@ SR_INLINE dots dots_zero(void) {
     const int32x4_t zero = vdupq_n_s32(0);
     return (dots){{zero, zero, zero, zero}};
 }
-SR_INLINE quad quad_load(const uint8_t *x) { /* signed again: vdotq_s32 takes no unsigned bytes */
+SR_INLINE quad quad_load(const uint8_t *x) { /* signed again: there is no product of unsigned by signed */
     uint32_t four;
     memcpy(&four, x, sizeof four);
     return vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080u));
@@ -122,10 +122,21 @@ SR_INLINE quad quad_load(const uint8_t *x) { /* signed again: vdotq_s32 takes no
 SR_INLINE block block_load(const int8_t *w) {
     return (block){{vld1q_s8(w), vld1q_s8(w + 16), vld1q_s8(w + 32), vld1q_s8(w + 48)}};
 }
+/* Four outputs' sums of four products. */
+#ifdef __ARM_FEATURE_DOTPROD
+SR_INLINE int32x4_t part_add(int32x4_t s, int8x16_t x, int8x16_t w) {
+    return vdotq_s32(s, w, x);
+}
+#else /* two products of at most 127 * 128 fit 16 bits: inputs are never -128 */
+SR_INLINE int32x4_t part_add(int32x4_t s, int8x16_t x, int8x16_t w) {
+    const int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(x)), high = vmull_high_s8(w, x);
+    return vpadalq_s16(s, vpaddq_s16(low, high));
+}
+#endif
 SR_INLINE dots dots_add(dots s, quad x, block w) {
     SR_UNROLL
     for (int i = 0; i < 4; i++)
-        s.part[i] = vdotq_s32(s.part[i], w.part[i], x);
+        s.part[i] = part_add(s.part[i], x, w.part[i]);
     return s;
 }
 SR_INLINE void dots_store(int32_t *sum, dots s, const int8_t *heads) {

@@ -35,13 +35,20 @@ Test(cpu, environment_cannot_raise_the_isa) {
         cpu = SR_ISA_AVX512;
     if (cpu == SR_ISA_AVX512 && strstr(sr_cpu_features(), "avx512_vnni"))
         cpu = SR_ISA_AVX512VNNI;
-    setenv("SAFEROUTE_ISA", "avx512vnni", 1);
-#ifdef __x86_64__
+    if (strstr(sr_cpu_features(), "asimddp"))
+        cpu = SR_ISA_DOTPROD;
+    setenv("SAFEROUTE_ISA", cpu == SR_ISA_DOTPROD ? "dotprod" : "avx512vnni", 1);
     cr_expect_eq(sr_isa_best(), cpu, "%s, but the CPU has: %s", sr_isa_name(sr_isa_best()),
                  sr_cpu_features());
+}
+
+Test(cpu, isa_names_of_other_architectures_ask_for_nothing) {
+#ifdef __x86_64__
+    setenv("SAFEROUTE_ISA", "dotprod", 1);
 #else
-    cr_expect_eq(sr_isa_best(), SR_ISA_BASE, "%d", cpu);
+    setenv("SAFEROUTE_ISA", "avx2", 1);
 #endif
+    cr_expect_eq(sr_isa_best(), sr_isa_cpu());
 }
 
 Test(cpu, isa_names_are_known) {

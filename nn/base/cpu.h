@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Instruction sets the kernels are compiled for, weakest first. Each gives the same bits. AVX2: with FMA and
- * F16C. AVX512: F, VL, BW and DQ. AVX512VNNI: and products of int8. */
-enum sr_isa { SR_ISA_BASE, SR_ISA_AVX2, SR_ISA_AVX512, SR_ISA_AVX512VNNI, SR_ISA_COUNT };
+/* Instruction sets the kernels are compiled for, weakest first: BASE everywhere; on x86-64 AVX2 (with FMA and
+ * F16C), AVX512 (F, VL, BW and DQ), AVX512VNNI (and products of int8); on ARM64, whose BASE has NEON, DOTPROD
+ * (ARMv8.2 with products of int8). Each gives the same bits. */
+enum sr_isa { SR_ISA_BASE, SR_ISA_AVX2, SR_ISA_AVX512, SR_ISA_AVX512VNNI, SR_ISA_DOTPROD, SR_ISA_COUNT };
 
-const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512", "avx512vnni" */
+const char *sr_isa_name(enum sr_isa isa); /* "base", "avx2", "avx512", "avx512vnni", "dotprod" */
 
 /* True if an instruction set has this name. */
 bool sr_isa_known(const char *name);
@@ -20,7 +21,7 @@ bool sr_isa_known(const char *name);
 /* The strongest this CPU has, whatever anybody asked for. */
 enum sr_isa sr_isa_cpu(void);
 
-/* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512|avx512vnni asks for
+/* The strongest this CPU has and this build holds; SAFEROUTE_ISA=base|avx2|avx512|avx512vnni|dotprod asks for
  * a weaker one. Read once. */
 enum sr_isa sr_isa_best(void);
 

@@ -10,11 +10,13 @@
 #include <string.h>
 #ifdef __x86_64__
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include "nn/base/cpu.h"
 
-static const char *const isa_names[SR_ISA_COUNT] = {"base", "avx2", "avx512", "avx512vnni"};
+static const char *const isa_names[SR_ISA_COUNT] = {"base", "avx2", "avx512", "avx512vnni", "dotprod"};
 static enum sr_isa best_isa;
 
 const char *sr_isa_name(enum sr_isa isa) {
@@ -40,8 +42,19 @@ enum sr_isa sr_isa_cpu(void) {
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         return __builtin_cpu_supports("avx512vnni") ? SR_ISA_AVX512VNNI : SR_ISA_AVX512;
     return SR_ISA_AVX2;
+#elif defined(__aarch64__)
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? SR_ISA_DOTPROD : SR_ISA_BASE;
 #else
     return SR_ISA_BASE;
+#endif
+}
+
+/* Names of other architectures ask for nothing. */
+static bool of_this_architecture(enum sr_isa isa) {
+#ifdef __x86_64__
+    return isa != SR_ISA_DOTPROD;
+#else
+    return isa == SR_ISA_BASE || isa == SR_ISA_DOTPROD;
 #endif
 }
 
@@ -49,7 +62,7 @@ static void find_best_isa(void) {
     const char *wanted = getenv("SAFEROUTE_ISA");
     best_isa = sr_isa_cpu();
     for (int i = 0; wanted && i < (int)best_isa; i++)
-        if (strcmp(wanted, isa_names[i]) == 0)
+        if (strcmp(wanted, isa_names[i]) == 0 && of_this_architecture((enum sr_isa)i))
             best_isa = (enum sr_isa)i;
 }
 

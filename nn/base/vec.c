@@ -307,6 +307,7 @@ static int all_finite(const float *x, size_t n) {
 #define INDEX_avx2       SR_ISA_AVX2
 #define INDEX_avx512     SR_ISA_AVX512
 #define INDEX_avx512vnni SR_ISA_AVX512VNNI
+#define INDEX_dotprod    SR_ISA_DOTPROD
 #define INDEX_JOIN(isa)  INDEX_##isa
 #define INDEX(isa)       INDEX_JOIN(isa)
 

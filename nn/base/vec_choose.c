@@ -7,14 +7,22 @@
 extern const struct sr_vec sr_vec_table_base;
 #if defined(__x86_64__) && !defined(SR_REAL_DOUBLE)
 extern const struct sr_vec sr_vec_table_avx2, sr_vec_table_avx512, sr_vec_table_avx512vnni;
-static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base, &sr_vec_table_avx2,
-                                                          &sr_vec_table_avx512, &sr_vec_table_avx512vnni};
-#else
-static const struct sr_vec *const tables[SR_ISA_COUNT] = {&sr_vec_table_base};
+#elif defined(__aarch64__) && !defined(SR_REAL_DOUBLE)
+extern const struct sr_vec sr_vec_table_dotprod;
 #endif
+static const struct sr_vec *const tables[SR_ISA_COUNT] = {
+    [SR_ISA_BASE] = &sr_vec_table_base,
+#if defined(__x86_64__) && !defined(SR_REAL_DOUBLE)
+    [SR_ISA_AVX2] = &sr_vec_table_avx2,
+    [SR_ISA_AVX512] = &sr_vec_table_avx512,
+    [SR_ISA_AVX512VNNI] = &sr_vec_table_avx512vnni,
+#elif defined(__aarch64__) && !defined(SR_REAL_DOUBLE)
+    [SR_ISA_DOTPROD] = &sr_vec_table_dotprod,
+#endif
+};
 
 const struct sr_vec *sr_vec_for(enum sr_isa isa) {
-    return isa <= sr_isa_best() ? tables[isa] : 0;
+    return isa <= sr_isa_best() ? tables[isa] : NULL;
 }
 
 const struct sr_vec *sr_vec(void) {
