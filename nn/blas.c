@@ -47,9 +47,19 @@ static enum sr_isa core_isa(const char *core) {
     return SR_ISA_BASE;
 }
 
+/* What a core that fits this CPU is written for. What AVX-512 has beyond the instructions of SkylakeX is
+ * nothing to a product of floats; on ARM64 OpenBLAS tells CPUs apart by their numbers, and is believed. */
+static enum sr_isa core_isa_wanted(void) {
+#ifdef __x86_64__
+    const enum sr_isa cpu = sr_isa_cpu();
+    return cpu < SR_ISA_AVX512 ? cpu : SR_ISA_AVX512;
+#else
+    return SR_ISA_BASE;
+#endif
+}
+
 static const char *core_choose(const char *before) {
-    const enum sr_isa cpu = sr_isa_cpu(), floats = cpu < SR_ISA_AVX512 ? cpu : SR_ISA_AVX512;
-    if (core_isa(before) >= floats) /* what is beyond that is for int8 */
+    if (core_isa(before) >= core_isa_wanted())
         return "fits this CPU, left alone";
     if (getenv("OPENBLAS_CORETYPE"))
         return "weaker than this CPU, but OPENBLAS_CORETYPE is set, so left alone";

@@ -14,11 +14,11 @@
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 
-/* The library as it is after loading on a CPU it takes for an old one. */
-static void load_on_weak_core(void) {
+/* The library as it is after loading on a CPU it takes for one of this core's. */
+static void load_on(const char *core) {
     if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init)
         cr_skip_test("this OpenBLAS has one core only: nothing to choose");
-    setenv("OPENBLAS_CORETYPE", "Prescott", 1);
+    setenv("OPENBLAS_CORETYPE", core, 1);
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();
     unsetenv("OPENBLAS_CORETYPE");
@@ -32,7 +32,7 @@ static void multiplies(void) {
 }
 
 Test(nn_blas, a_weak_core_is_replaced) {
-    load_on_weak_core();
+    load_on("Prescott");
     if (!strstr(sr_cpu_features(), "avx2"))
         cr_skip_test("this CPU has no AVX2: every core fits it");
     const struct sr_blas *blas = sr_blas_begin();
@@ -43,8 +43,20 @@ Test(nn_blas, a_weak_core_is_replaced) {
     multiplies();
 }
 
+/* Also on a CPU with more of AVX-512 than that core uses. */
+Test(nn_blas, a_core_that_fits_is_left_alone) {
+    const bool wide = strstr(sr_cpu_features(), "avx512vl") && strstr(sr_cpu_features(), "avx512dq");
+    const char *core = wide ? "SkylakeX" : "Haswell";
+    load_on(core);
+    if (!strstr(sr_cpu_features(), "avx2"))
+        cr_skip_test("this CPU has no AVX2: no core to choose");
+    const struct sr_blas *blas = sr_blas_begin();
+    cr_expect_str_eq(blas->core, core);
+    cr_expect(strstr(blas->action, "left alone"), "%s", blas->action);
+}
+
 Test(nn_blas, a_users_choice_is_kept) {
-    load_on_weak_core();
+    load_on("Prescott");
     setenv("OPENBLAS_CORETYPE", "Prescott", 1);
     const struct sr_blas *blas = sr_blas_begin();
     cr_expect_str_eq(blas->core, "Prescott");
