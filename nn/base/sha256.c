@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #ifdef __x86_64__
@@ -62,9 +63,18 @@ static void compress_plain(uint32_t state[8], const unsigned char *p, size_t blo
 }
 
 #ifdef __x86_64__
-static bool has_instructions(void) {
+static bool has_sha;
+
+static void ask_cpu(void) {
     unsigned a, b, c, d;
-    return sr_isa_best() >= SR_ISA_AVX2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+    has_sha = sr_isa_best() >= SR_ISA_AVX2 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+/* Asked once: in a virtual machine each question takes longer than hashing a row. */
+static bool has_instructions(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, ask_cpu);
+    return has_sha;
 }
 
 /* The state is kept as the instructions want it, (f e b a) and (h g d c); one of them does two rounds, and m
