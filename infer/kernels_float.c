@@ -10,7 +10,9 @@
  */
 #include "infer/kernels_lanes.h"
 
-#define AHEAD 1024 /* bytes; the hardware's own prefetching stops at the pages' ends */
+#define AHEAD 2048 /* bytes; the hardware's own prefetching stops at the pages' ends */
+
+#define SUMS (TILE_ROWS * TILE_WIDE > SR_PANEL ? TILE_ROWS * TILE_WIDE : SR_PANEL)
 
 /* Panels of either type; is_half is a constant wherever this is used. */
 struct weights {
@@ -72,6 +74,7 @@ struct call {
     ptrdiff_t x_stride;
     const float *bias;
     size_t rows, in, outputs;
+    float *sum; /* [SUMS], of a tile or of one row by a panel */
 };
 
 /* Row r, outputs first..first+n but those that do not exist. */
@@ -86,12 +89,11 @@ SR_INLINE void put(const struct call *c, size_t r, size_t first, size_t n, const
 SR_INLINE void put_tile(const struct call *c, size_t r, size_t tall, size_t first, struct weights w,
                         size_t wide, const int R, const int N, const int is_half) {
     const float *x[TILE_ROWS];
-    float sum[TILE_ROWS * TILE_WIDE];
     for (size_t i = 0; i < (size_t)R; i++)
         x[i] = c->x + (ptrdiff_t)(r + (i < tall ? i : 0)) * c->x_stride;
-    tile(sum, x, w, wide, c->in, R, N, is_half);
+    tile(c->sum, x, w, wide, c->in, R, N, is_half);
     for (size_t i = 0; i < tall; i++)
-        put(c, r + i, first, (size_t)(N * VEC), sum + i * (size_t)(N * VEC));
+        put(c, r + i, first, (size_t)(N * VEC), c->sum + i * (size_t)(N * VEC));
 }
 
 /* All rows by N registers of outputs. */
@@ -115,21 +117,20 @@ SR_INLINE void put_rows(const struct call *c, size_t first, struct weights w, si
 
 /* One row by a whole panel. */
 SR_INLINE void put_one(const struct call *c, size_t first, struct weights w, size_t wide, const int is_half) {
-    float sum[SR_PANEL];
     switch (wide / SR_PANEL_STEP) {
     case 1:
-        tile(sum, &c->x, w, wide, c->in, 1, SR_PANEL_STEP / VEC, is_half);
+        tile(c->sum, &c->x, w, wide, c->in, 1, SR_PANEL_STEP / VEC, is_half);
         break;
     case 2:
-        tile(sum, &c->x, w, wide, c->in, 1, 2 * SR_PANEL_STEP / VEC, is_half);
+        tile(c->sum, &c->x, w, wide, c->in, 1, 2 * SR_PANEL_STEP / VEC, is_half);
         break;
     case 3:
-        tile(sum, &c->x, w, wide, c->in, 1, 3 * SR_PANEL_STEP / VEC, is_half);
+        tile(c->sum, &c->x, w, wide, c->in, 1, 3 * SR_PANEL_STEP / VEC, is_half);
         break;
     default:
-        tile(sum, &c->x, w, wide, c->in, 1, SR_PANEL / VEC, is_half);
+        tile(c->sum, &c->x, w, wide, c->in, 1, SR_PANEL / VEC, is_half);
     }
-    put(c, 0, first, wide, sum);
+    put(c, 0, first, wide, c->sum);
 }
 
 SR_INLINE void linear_any(const struct call *c, struct weights w, const int is_half) {
@@ -150,13 +151,15 @@ SR_INLINE void linear_any(const struct call *c, struct weights w, const int is_h
 
 void SR_ISA_NAME(sr_linear)(float *out, size_t out_stride, const float *x, ptrdiff_t x_stride, const float *w,
                             const float *bias, size_t rows, size_t in, size_t outputs) {
-    const struct call c = {out, out_stride, x, x_stride, bias, rows, in, outputs};
+    float sum[SUMS];
+    const struct call c = {out, out_stride, x, x_stride, bias, rows, in, outputs, sum};
     linear_any(&c, (struct weights){.f = w}, 0);
 }
 
 void SR_ISA_NAME(sr_linear_bfloat16)(float *out, size_t out_stride, const float *x, ptrdiff_t x_stride,
                                      const uint16_t *w, const float *bias, size_t rows, size_t in,
                                      size_t outputs) {
-    const struct call c = {out, out_stride, x, x_stride, bias, rows, in, outputs};
+    float sum[SUMS];
+    const struct call c = {out, out_stride, x, x_stride, bias, rows, in, outputs, sum};
     linear_any(&c, (struct weights){.h = w}, 1);
 }

@@ -7,9 +7,11 @@
  */
 #include "infer/kernels_dots.h"
 
-#define AHEAD 1024 /* bytes; the hardware's own prefetching stops at the pages' ends */
+#define AHEAD 2048 /* bytes; the hardware's own prefetching stops at the pages' ends */
 #define MOST  (SR_PANEL / SR_PANEL_STEP)
 #define BLOCK (4 * SR_PANEL_STEP) /* bytes of four inputs' weights for 16 outputs */
+
+#define SUMS (DOTS_ROWS * DOTS_WIDE > MOST ? DOTS_ROWS * DOTS_WIDE * SR_PANEL_STEP : SR_PANEL)
 
 /* sum [R][N * 16] of R rows and as many outputs; heads are theirs, w their weights for the first four inputs.
  */
@@ -51,6 +53,7 @@ struct call {
     const uint8_t *x;
     const float *scale_x, *scale_w, *bias;
     size_t rows, in, outputs;
+    int32_t *sum; /* [SUMS], of a tile or of one row by a panel */
 };
 
 /* Row r, outputs first..first+n but those that do not exist. */
@@ -65,12 +68,11 @@ SR_INLINE void put(const struct call *c, size_t r, size_t first, size_t n, const
 SR_INLINE void put_tile(const struct call *c, size_t r, size_t tall, size_t first, const int8_t *heads,
                         const int8_t *w, size_t wide, const int R, const int N) {
     const uint8_t *x[DOTS_ROWS];
-    int32_t sum[DOTS_ROWS * DOTS_WIDE * SR_PANEL_STEP];
     for (size_t i = 0; i < (size_t)R; i++)
         x[i] = c->x + (r + (i < tall ? i : 0)) * SR_QUADS(c->in);
-    tile(sum, x, heads, w, wide, c->in, R, N);
+    tile(c->sum, x, heads, w, wide, c->in, R, N);
     for (size_t i = 0; i < tall; i++)
-        put(c, r + i, first, (size_t)N * SR_PANEL_STEP, sum + i * (size_t)N * SR_PANEL_STEP);
+        put(c, r + i, first, (size_t)N * SR_PANEL_STEP, c->sum + i * (size_t)N * SR_PANEL_STEP);
 }
 
 /* All rows by N times 16 outputs. */
@@ -90,30 +92,41 @@ SR_INLINE void put_rows(const struct call *c, size_t first, const int8_t *heads,
         put_tile(c, r, rest, first, heads, w, wide, 2, N);
 }
 
+/* Functions of their own: clang gives every tile of a function its own place on the stack. */
+static __attribute__((noinline)) void put_rows_wide(const struct call *c, size_t first, const int8_t *heads,
+                                                    const int8_t *w, size_t wide) {
+    put_rows(c, first, heads, w, wide, DOTS_WIDE);
+}
+
+static __attribute__((noinline)) void put_rows_narrow(const struct call *c, size_t first, const int8_t *heads,
+                                                      const int8_t *w, size_t wide) {
+    put_rows(c, first, heads, w, wide, 1);
+}
+
 /* One row by a whole panel. */
 SR_INLINE void put_one(const struct call *c, size_t first, const int8_t *heads, const int8_t *w,
                        size_t wide) {
-    int32_t sum[SR_PANEL];
     switch (wide / SR_PANEL_STEP) {
     case 1:
-        tile(sum, &c->x, heads, w, wide, c->in, 1, 1);
+        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 1);
         break;
     case 2:
-        tile(sum, &c->x, heads, w, wide, c->in, 1, 2);
+        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 2);
         break;
     case 3:
-        tile(sum, &c->x, heads, w, wide, c->in, 1, 3);
+        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 3);
         break;
     default:
-        tile(sum, &c->x, heads, w, wide, c->in, 1, 4);
+        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 4);
     }
-    put(c, 0, first, wide, sum);
+    put(c, 0, first, wide, c->sum);
 }
 
 void SR_ISA_NAME(sr_linear_int8)(float *out, size_t out_stride, const uint8_t *x, const float *scale_x,
                                  const int8_t *w, const float *scale_w, const float *bias, size_t rows,
                                  size_t in, size_t outputs) {
-    const struct call c = {out, out_stride, x, scale_x, scale_w, bias, rows, in, outputs};
+    int32_t sum[SUMS];
+    const struct call c = {out, out_stride, x, scale_x, scale_w, bias, rows, in, outputs, sum};
     for (size_t first = 0; first < outputs && rows > 0; first += SR_PANEL) {
         const size_t wide = sr_panels_wide(outputs, first);
         const int8_t *heads = w + first * (sizeof(int32_t) + SR_QUADS(in)), *panel = heads + 4 * wide;
@@ -123,8 +136,8 @@ void SR_ISA_NAME(sr_linear_int8)(float *out, size_t out_stride, const uint8_t *x
         }
         size_t done = 0;
         for (; wide - done >= DOTS_WIDE * SR_PANEL_STEP; done += DOTS_WIDE * SR_PANEL_STEP)
-            put_rows(&c, first + done, heads + 4 * done, panel + 4 * done, wide, DOTS_WIDE);
-        if (DOTS_WIDE > 1 && done < wide)
-            put_rows(&c, first + done, heads + 4 * done, panel + 4 * done, wide, 1);
+            put_rows_wide(&c, first + done, heads + 4 * done, panel + 4 * done, wide);
+        if (done < wide)
+            put_rows_narrow(&c, first + done, heads + 4 * done, panel + 4 * done, wide);
     }
 }
