@@ -21,10 +21,11 @@
 
 #include "infer/kernels_isa.h"
 
+/* VEC: floats of a register. A tile of TILE_ROWS rows by TILE_WIDE outputs has its sums in registers and
+ * leaves room for what it reads. */
 #if defined(__AVX512F__)
-#define VEC       16 /* floats of a register */
-#define TILE_ROWS 12 /* a tile's sums, TILE_ROWS * TILE_WIDE / VEC registers, leave room for what it reads   \
-                      */
+#define VEC       16
+#define TILE_ROWS 12
 #define TILE_WIDE 32
 typedef __m512 vec;
 SR_INLINE vec vec_zero(void) {

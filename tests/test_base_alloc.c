@@ -94,6 +94,23 @@ Test(alloc, arena_counts_then_hands_out_pieces_that_do_not_touch) {
     sr_free(arena.base);
 }
 
+/* Of a size that is no multiple of the page's, and of less than one. */
+Test(alloc, huge_arena_begins_on_a_huge_page) {
+    static const size_t sizes[] = {((size_t)3 << 20) + 64, 1000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct sr_arena arena = {0};
+        sr_arena_take(&arena, sizes[i], 1);
+        const size_t counted = arena.used;
+        const uint64_t before = sr_alloc_count();
+        cr_assert_eq(sr_arena_allocate_huge(&arena, NULL), SR_OK);
+        cr_expect_eq(sr_alloc_count() - before, 1);
+        cr_expect(arena.size == counted && arena.used == 0);
+        cr_expect_eq((uintptr_t)arena.base % (i == 0 ? (size_t)1 << 21 : 64), 0);
+        cr_expect(all_zero(arena.base, counted));
+        sr_free(arena.base);
+    }
+}
+
 Test(alloc, arena_that_overflows_cannot_be_allocated) {
     struct sr_error err = {0};
     struct sr_arena arena = {0};

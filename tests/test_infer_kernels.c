@@ -277,11 +277,12 @@ Test(infer_kernels, the_best_table_is_the_one_in_use) {
 
 /* ---- fused, at the ends of float ---- */
 
-/* Sums that a product and an addition, each rounded, would give otherwise: halves of the last place, results
- * below the smallest normal float, and sums that overflow. */
+/* Sums that a product and an addition, each rounded, or a sum rounded to double first, would give otherwise:
+ * halves of the last place, results below the smallest normal float, and sums that overflow. */
 Test(infer_kernels, one_rounding_and_not_two) {
-    const float one = 1 + 0x1p-12f, tiny = 0x1p-75f;
-    const float cases[][4] = {/* x0 w0 x1 w1 */
+    const float one = 1 + 0x1p-12f, tiny = 0x1p-75f, odd = 1 + 0x1p-23f;
+    const float part = 0x1p-24f * odd, less = 1 - 0x1p-23f; /* their product is 2^-24 (1 - 2^-46) */
+    const float cases[][4] = {                              /* x0 w0 x1 w1 */
                               {1, -1, one, one},
                               {1, 0x1p-25f, 1, 1},
                               {1, 0x1p-25f, 1 + 0x1p-23f, 1},
@@ -291,6 +292,10 @@ Test(infer_kernels, one_rounding_and_not_two) {
                               {tiny, 0x1p-60f, -tiny, 0x1p-73f},
                               {0x1p100f, 0x1p27f, 0x1.8p100f, 0x1p27f},
                               {-0x1p100f, 0x1p28f, 1, 1},
+                              {1, odd, part, less}, /* in double, too, these four are a tie of floats */
+                              {1, odd, -part, less},
+                              {-1, odd, part, less},
+                              {-1, odd, -part, less},
                               {0, -1, 0, -1}};
     for (int isa = 0; isa < SR_ISA_COUNT; isa++)
         for (size_t i = 0; sr_kernels_for((enum sr_isa)isa) && i < SR_COUNT(cases); i++) {

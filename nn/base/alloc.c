@@ -27,8 +27,8 @@ static size_t bytes_of(size_t count, size_t size) {
 static void *allocate(size_t count, size_t size, bool huge, struct sr_error *err) {
     const size_t bytes = bytes_of(count, size);
     huge = huge && bytes >= HUGE_PAGE;
-    void *p = bytes == SIZE_MAX ? NULL : aligned_alloc(huge ? HUGE_PAGE : ALIGNMENT, bytes);
-    if (!p) {
+    void *p = NULL; /* not aligned_alloc, which wants whole pages */
+    if (bytes == SIZE_MAX || posix_memalign(&p, huge ? HUGE_PAGE : ALIGNMENT, bytes) != 0) {
         sr_fail(err, SR_NOMEM, "out of memory: %zu x %zu bytes are not to be had", count, size);
         return NULL;
     }
