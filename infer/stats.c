@@ -1,10 +1,11 @@
 /* stats.c: where training's features lie, measured once and kept in the weights for range.c.
  *
  * Mean and variance are those of the scan. The main directions are found by subspace iteration (Halko,
- * Martinsson and Tropp 2011, algorithm 4.4) on some rows evenly spaced among those of training; a few rounds
- * are enough, since only the length of rows inside the subspace counts, not its axes. The limits are
- * quantiles over more rows than that. The same bits for any number of threads: every output is summed by one
- * thread, in order. Part of the program, not of the shipped library.
+ * Martinsson and Tropp 2011, algorithm 4.4) on some of the rows of training; a few rounds are enough, since
+ * only the length of rows inside the subspace counts, not its axes. Each round reads those rows again rather
+ * than keep them, and they come in runs, so that little of a large file is read. The limits are quantiles
+ * over more rows than that. The same bits for any number of threads: every output is summed by one thread, in
+ * order. Part of the program, not of the shipped library.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,10 +18,12 @@
 
 #define DIRECTIONS 96    /* with 64 a row in a thousand with its columns reversed passes, with 96 none */
 #define FIT_ROWS   4096  /* that directions are found on */
+#define FIT_RUN    8     /* of them side by side */
 #define LIMIT_ROWS 65536 /* that limits are taken from */
 #define ROUNDS     4
 #define TAIL       1e-4 /* share of rows beyond a limit */
-#define BLOCK      64   /* columns, or rows, that one thread takes at once */
+#define BATCH      256
+#define BLOCK      64 /* columns that one thread takes at once */
 
 void sr_stats_free(struct sr_stats *s) {
     sr_free(s->block);
@@ -29,12 +32,12 @@ void sr_stats_free(struct sr_stats *s) {
 
 /* ---- rows ---- */
 
-/* At most `most` of n rows, evenly spaced. */
-static uint32_t *sample(size_t *n, const uint32_t *row, size_t most, struct sr_error *err) {
-    const size_t m = *n < most ? *n : most;
+/* At most `most` of n rows: all, or runs of `run` rows side by side, evenly spaced. run divides most. */
+static uint32_t *sample(size_t *n, const uint32_t *row, size_t most, size_t run, struct sr_error *err) {
+    const size_t m = *n < most ? *n : most, runs = most / run;
     uint32_t *some = sr_alloc(m, sizeof *some, err);
     for (size_t i = 0; some && i < m; i++)
-        some[i] = row[(uint64_t)i * *n / m];
+        some[i] = m < most ? row[i] : row[(uint64_t)(i / run) * *n / runs + i % run];
     *n = m;
     return some;
 }
@@ -43,7 +46,7 @@ static uint32_t *sample(size_t *n, const uint32_t *row, size_t most, struct sr_e
 static int each_batch(struct sr_data *d, const uint32_t *row, size_t n,
                       void (*take)(void *user, const float *x, size_t rows), void *user,
                       struct sr_error *err) {
-    const struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 256};
+    const struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = BATCH};
     struct sr_loader *loader = NULL;
     struct sr_batch batch;
     int status = sr_loader_create(&loader, d, row, n, &how, err);
@@ -61,38 +64,38 @@ static int each_batch(struct sr_data *d, const uint32_t *row, size_t n,
 
 struct fit {
     const struct sr_stats *stats;
-    size_t n;      /* rows taken so far */
-    float *u;      /* [rows, width], x * inverse */
-    float *along;  /* [rows, directions] */
-    float *panels; /* the basis as kernels read it */
+    float *panels; /* basis * inverse, as kernels read it */
+    float *along;  /* [BATCH, directions] of the rows at hand */
+    float *next;   /* [directions, width] */
 };
 
-static void fit_take(void *user, const float *x, size_t rows) {
-    struct fit *f = user;
-    const size_t width = f->stats->width;
-    for (size_t r = 0; r < rows; r++, f->n++)
-        for (size_t i = 0; i < width; i++)
-            f->u[f->n * width + i] = x[r * width + i] * f->stats->inverse[i];
+/* The basis times inverse in panels; scaled is scratch of its size. */
+static void pack_scaled(float *panels, float *scaled, const struct sr_stats *s) {
+    for (size_t i = 0; i < s->directions * s->width; i++)
+        scaled[i] = s->basis[i] * s->inverse[i % s->width];
+    sr_panels_pack(panels, scaled, s->width, s->directions);
 }
 
-/* along = u basis', then basis = along' u. */
-static void iterate(struct fit *f, float *basis) {
-    const size_t width = f->stats->width, k = f->stats->directions, n = f->n;
+/* With u = x * inverse: along = u basis', then next += along' u. */
+static void fit_take(void *user, const float *x, size_t rows) {
+    struct fit *f = user;
+    const size_t width = f->stats->width, k = f->stats->directions;
+    const float *inverse = f->stats->inverse;
     const struct sr_kernels *kernels = sr_kernels();
-    sr_panels_pack(f->panels, basis, width, k);
 #pragma omp parallel for schedule(static)
-    for (size_t r = 0; r < n; r += BLOCK)
-        kernels->linear(f->along + r * k, k, f->u + r * width, (ptrdiff_t)width, f->panels, NULL,
-                        n - r < BLOCK ? n - r : BLOCK, width, k);
+    for (size_t r = 0; r < rows; r += BLOCK)
+        kernels->linear(f->along + r * k, k, x + r * width, (ptrdiff_t)width, f->panels, NULL,
+                        rows - r < BLOCK ? rows - r : BLOCK, width, k);
 #pragma omp parallel for schedule(static)
     for (size_t j = 0; j < width; j += BLOCK) {
         const size_t wide = width - j < BLOCK ? width - j : BLOCK;
         for (size_t d = 0; d < k; d++) {
-            float sum[BLOCK] = {0};
-            for (size_t r = 0; r < n; r++)
+            float sum[BLOCK];
+            memcpy(sum, f->next + d * width + j, wide * sizeof *sum);
+            for (size_t r = 0; r < rows; r++)
                 for (size_t i = 0; i < wide; i++)
-                    sum[i] += f->along[r * k + d] * f->u[r * width + j + i];
-            memcpy(basis + d * width + j, sum, wide * sizeof *sum);
+                    sum[i] += f->along[r * k + d] * (x[r * width + j + i] * inverse[j + i]);
+            memcpy(f->next + d * width + j, sum, wide * sizeof *sum);
         }
     }
 }
@@ -124,22 +127,27 @@ static void orthonormalise(float *basis, size_t k, size_t width) {
 
 static int find_directions(struct sr_stats *s, struct sr_data *d, const uint32_t *row, size_t n,
                            struct sr_error *err) {
+    const size_t items = s->directions * s->width;
     struct fit f = {.stats = s};
-    uint32_t *some = sample(&n, row, FIT_ROWS, err);
-    f.u = sr_alloc(n * s->width, sizeof *f.u, err);
-    f.along = sr_alloc(n * s->directions, sizeof *f.along, err);
+    uint32_t *some = sample(&n, row, FIT_ROWS, FIT_RUN, err);
     f.panels = sr_alloc(sr_panels_items(s->width, s->directions), sizeof *f.panels, err);
-    int status = some && f.u && f.along && f.panels ? each_batch(d, some, n, fit_take, &f, err) : SR_NOMEM;
-    for (size_t i = 0; i < s->directions * s->width; i++)
+    f.along = sr_alloc(BATCH * s->directions, sizeof *f.along, err);
+    f.next = sr_alloc(items, sizeof *f.next, err);
+    int status = some && f.panels && f.along && f.next ? 0 : SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < items; i++)
         s->basis[i] = (float)sr_random_normal(1, sr_stream(SR_STREAM_STATS, 0, 0), i);
     for (int round = 0; status == 0 && round < ROUNDS; round++) {
         orthonormalise(s->basis, s->directions, s->width);
-        iterate(&f, s->basis);
+        pack_scaled(f.panels, f.next, s);
+        memset(f.next, 0, items * sizeof *f.next);
+        status = each_batch(d, some, n, fit_take, &f, err);
+        memcpy(s->basis, f.next, items * sizeof *f.next);
     }
-    orthonormalise(s->basis, s->directions, s->width);
-    sr_free(f.panels);
+    if (status == 0)
+        orthonormalise(s->basis, s->directions, s->width);
+    sr_free(f.next);
     sr_free(f.along);
-    sr_free(f.u);
+    sr_free(f.panels);
     sr_free(some);
     return status;
 }
@@ -183,17 +191,15 @@ static float quantile(float *x, size_t n, double q) {
 
 static int find_limits(struct sr_stats *s, struct sr_data *d, const uint32_t *row, size_t n,
                        struct sr_error *err) {
-    uint32_t *some = sample(&n, row, LIMIT_ROWS, err);
+    uint32_t *some = sample(&n, row, LIMIT_ROWS, 1, err);
     float *scaled = sr_alloc(s->directions * s->width, sizeof *scaled, err),
           *panels = sr_alloc(sr_panels_items(s->width, s->directions), sizeof *panels, err);
     struct limits l = {.stats = s, .panels = panels};
     l.t = sr_alloc(n, sizeof *l.t, err);
     l.share = sr_alloc(n, sizeof *l.share, err);
     int status = some && scaled && panels && l.t && l.share ? 0 : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < s->directions * s->width; i++)
-        scaled[i] = s->basis[i] * s->inverse[i % s->width];
     if (status == 0) {
-        sr_panels_pack(panels, scaled, s->width, s->directions);
+        pack_scaled(panels, scaled, s);
         status = each_batch(d, some, n, limits_take, &l, err);
     }
     if (status == 0) {

@@ -154,6 +154,7 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
         if (status == SR_STOPPED && !stop_asked && sr_display_time_is_up(d))
             status = time_up(&t, err);
     }
+    sr_trainer_release(&t); /* the router that the summary scores with takes its place */
     if (status == SR_OK)
         status = sr_summary_write(run, job->config, &job->feed, &t.state.at, &t.state.history, err);
     if (status == SR_OK)

@@ -435,15 +435,22 @@ int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const 
     return status == SR_OK ? state_load(t, err) : status;
 }
 
-void sr_trainer_close(struct sr_trainer *t) {
+void sr_trainer_release(struct sr_trainer *t) {
     sr_loader_free(t->train_loader);
     sr_loader_free(t->val_loader);
-    sr_normalization_free(&t->normalization);
     sr_stats_free(&t->stats);
+    sr_model_free(t->state.model);
+    sr_free(t->arena.base);
+    t->train_loader = t->val_loader = NULL;
+    t->state.model = NULL;
+    t->arena.base = NULL;
+}
+
+void sr_trainer_close(struct sr_trainer *t) {
+    sr_trainer_release(t);
+    sr_normalization_free(&t->normalization);
     sr_provenance_free(&t->provenance);
     sr_provenance_free(&t->parent_provenance);
-    sr_model_free(t->state.model);
     sr_history_free(&t->state.history);
-    sr_free(t->arena.base);
     *t = (struct sr_trainer){0};
 }

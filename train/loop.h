@@ -70,6 +70,8 @@ int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const 
 /* SR_USAGE if these are not the settings, data and weights that the run began with. */
 int sr_trainer_agree(const struct sr_config *config, const struct sr_options *options, struct sr_feed *feed,
                      const struct sr_run *run, struct sr_error *err);
+/* Frees the model, its moments and the batches, once training is over; position and history stay. */
+void sr_trainer_release(struct sr_trainer *t);
 void sr_trainer_close(struct sr_trainer *t);
 
 /* Epoch of the best row so far; 0 also where there is none. */
