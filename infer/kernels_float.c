@@ -10,7 +10,10 @@
  */
 #include "infer/kernels_lanes.h"
 
-#define AHEAD 2048 /* bytes; the hardware's own prefetching stops at the pages' ends */
+/* Bytes from a weight that is read to one that is called for: the hardware's own prefetching stops at the
+ * ends of pages, and in a tile, which leaves out half a panel, it is late. */
+#define AHEAD_ROW  2048
+#define AHEAD_TILE 8192
 
 #define SUMS (TILE_ROWS * TILE_WIDE > SR_PANEL ? TILE_ROWS * TILE_WIDE : SR_PANEL)
 
@@ -24,12 +27,11 @@ SR_INLINE struct weights weights_at(struct weights w, size_t at, int is_half) {
     return is_half ? (struct weights){.h = w.h + at} : (struct weights){.f = w.f + at};
 }
 
-/* Register i from `at` on; where they are read once, what lies AHEAD is called for, a cache line at a time.
- */
-SR_INLINE vec load_weights(struct weights w, size_t at, const int i, const int is_half, const int once) {
+/* Register i from `at` on; what lies ahead is called for, a cache line at a time. */
+SR_INLINE vec load_weights(struct weights w, size_t at, const int i, const int is_half, const size_t ahead) {
     const size_t place = at + (size_t)(i * VEC), size = is_half ? sizeof *w.h : sizeof *w.f;
-    if (once && (size_t)(i * VEC) * size % 64 == 0)
-        __builtin_prefetch((is_half ? (const char *)w.h : (const char *)w.f) + place * size + AHEAD);
+    if ((size_t)(i * VEC) * size % 64 == 0)
+        __builtin_prefetch((is_half ? (const char *)w.h : (const char *)w.f) + place * size + ahead);
     return is_half ? vec_load_bfloat16(w.h + place) : vec_load(w.f + place);
 }
 
@@ -47,7 +49,7 @@ SR_INLINE void tile(float *sum, const float *const *x, struct weights w, size_t 
         for (size_t k = begin; k < end; k++) {
             SR_UNROLL
             for (int i = 0; i < N; i++)
-                v[i] = load_weights(w, k * wide, i, is_half, R == 1);
+                v[i] = load_weights(w, k * wide, i, is_half, R == 1 ? AHEAD_ROW : AHEAD_TILE);
             SR_UNROLL
             for (int r = 0; r < R; r++) {
                 const vec a = vec_splat(x[r] + k);
