@@ -91,6 +91,6 @@ const struct sr_blas *sr_blas_begin(void) {
     blas.config = openblas_get_config();
     blas.core_before = before;
     blas.core = after;
-    blas.weak = core_isa(after) < sr_isa_cpu();
+    blas.weak = core_isa(after) < core_isa_wanted();
     return &blas;
 }

@@ -46,6 +46,7 @@ static struct sr_json *findings(void) {
     sr_json_set(o, "cpu", sr_json_string(sr_cpu_name()));
     sr_json_set(o, "cpu_features", sr_json_string(sr_cpu_features()));
     sr_json_set(o, "kernels", sr_json_string(sr_isa_name(sr_vec()->isa)));
+    sr_json_set(o, "matrix_products", sr_json_string(sr_matmul()->name));
     sr_json_set(o, "processors", sr_json_integer(processors));
     sr_json_set(o, "processors_source", sr_json_string(processors_source));
     sr_json_set(o, "threads", sr_json_integer(sr_cpu_threads(0)));

@@ -55,7 +55,9 @@ struct sr_matmul {
     void (*backward)(real *dx, const real *dy, const real *w, size_t rows, size_t out, size_t in, size_t n);
 };
 
-const struct sr_matmul *sr_matmul(void);                /* for this CPU; see sr_isa_best */
+const struct sr_matmul *sr_matmul(void); /* for this CPU; see sr_isa_best */
+/* What the bits of its products depend on: "fma", the same on every CPU that has it, or OpenBLAS's core. */
+const char *sr_matmul_bits(void);
 const struct sr_matmul *sr_matmul_for(enum sr_isa isa); /* NULL if the build or the CPU does not have it; of
                                                            SR_ISA_BASE OpenBLAS */
 

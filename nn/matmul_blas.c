@@ -50,3 +50,7 @@ const struct sr_matmul *sr_matmul(void) {
         isa--;
     return tables[isa];
 }
+
+const char *sr_matmul_bits(void) {
+    return sr_matmul() == &blas ? sr_blas_begin()->core : "fma";
+}

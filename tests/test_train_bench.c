@@ -305,6 +305,7 @@ Test(train_bench, a_weak_core_is_warned_of) {
     char *folder = folder_begin();
     const bool weak = sr_isa_cpu() > SR_ISA_AVX2; /* OpenBLAS has stronger cores than this one */
     cr_assert_eq(setenv("OPENBLAS_CORETYPE", "Haswell", 1), 0);
+    cr_assert_eq(setenv("SAFEROUTE_ISA", "base", 1), 0); /* else OpenBLAS has nothing to do */
     struct run r = run_program(folder, "bench " QUICK " --parts machine");
     cr_expect_eq(strstr(r.out, "WARNING: with such a core training is slower") != NULL, weak, "%s", r.out);
     run_end(&r);
@@ -313,6 +314,11 @@ Test(train_bench, a_weak_core_is_warned_of) {
     cr_expect(sr_json_as_bool(sr_json_get(sr_json_get(o, "machine"), "blas_core_weak"), &said));
     cr_expect_eq(said, weak);
     sr_json_free(o);
+    unsetenv("SAFEROUTE_ISA");
+    r = run_program(folder, "bench " QUICK " --parts machine");
+    cr_expect_eq(strstr(r.out, "WARNING: with such a core") != NULL, weak && sr_isa_best() < SR_ISA_AVX2,
+                 "%s", r.out);
+    run_end(&r);
     unsetenv("OPENBLAS_CORETYPE");
     folder_end(folder);
 }

@@ -89,6 +89,7 @@ static int read_limits(struct sr_json *list, struct sr_bench *b, size_t *done, s
 
 static struct sr_json *machine_describe(char *title, size_t size, const struct sr_bench *b) {
     const struct sr_blas *blas = sr_blas_begin();
+    const bool by_blas = sr_matmul() == sr_matmul_for(SR_ISA_BASE);
     struct sr_json *o = sr_json_object();
     sr_json_set(o, "version", sr_json_string(SR_VERSION));
     sr_json_set(o, "compiler", sr_json_string(__VERSION__));
@@ -96,6 +97,7 @@ static struct sr_json *machine_describe(char *title, size_t size, const struct s
     sr_json_set(o, "cpu_features", sr_json_string(sr_cpu_features()));
     sr_json_set(o, "isa", sr_json_string(sr_isa_name(sr_isa_best())));
     sr_json_set(o, "threads", sr_json_integer(b->threads));
+    sr_json_set(o, "matrix_products", sr_json_string(sr_matmul()->name));
     sr_json_set(o, "blas", sr_json_string(blas->config));
     sr_json_set(o, "blas_core", sr_json_string(blas->core));
     sr_json_set(o, "blas_core_at_load", sr_json_string(blas->core_before));
@@ -103,12 +105,13 @@ static struct sr_json *machine_describe(char *title, size_t size, const struct s
     sr_json_set(o, "blas_core_weak", sr_json_bool(blas->weak));
     snprintf(title, size,
              "%s, %d thread%s, instruction set %s%s\n"
-             "OpenBLAS core %s; the core at load, %s:\n%s%s\n"
+             "matrix products of training by %s; OpenBLAS core %s; the core at load, %s:\n%s%s\n"
              "best of many short runs, on one thread and on all",
              sr_cpu_name(), b->threads, b->threads == 1 ? "" : "s", sr_isa_name(sr_isa_best()),
-             sr_isa_best() < sr_isa_cpu() ? " (WEAKER THAN THE CPU: SAFEROUTE_ISA is set)" : "", blas->core,
-             blas->core_before, blas->action,
-             blas->weak ? "\nWARNING: with such a core training is slower than this machine allows" : "");
+             sr_isa_best() < sr_isa_cpu() ? " (WEAKER THAN THE CPU: SAFEROUTE_ISA is set)" : "",
+             sr_matmul()->name, blas->core, blas->core_before, blas->action,
+             by_blas && blas->weak ? "\nWARNING: with such a core training is slower than this machine allows"
+                                   : "");
     return o;
 }
 

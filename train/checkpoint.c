@@ -80,8 +80,7 @@ int sr_checkpoint_save(const char *path, const struct sr_state *s, const struct 
 #define X(field, complaint) {#field, id->field},
         SR_IDENTITY_LIST(X)
 #undef X
-            {"blas_core", id->blas_core},
-        {"isa", id->isa},
+            {"products", id->products},
     };
     const int status = sr_safetensors_write(path, list, n, metadata, SR_COUNT(metadata), err);
     sr_free(list);
@@ -103,15 +102,14 @@ static int format_check(const struct sr_safetensors *file, const char *path, str
 
 static void machine_compare(const struct sr_safetensors *file, const struct sr_identity *id,
                             char warning[256]) {
-    const char *core = sr_safetensors_metadata(file, "blas_core"),
-               *isa = sr_safetensors_metadata(file, "isa");
+    const char *products = sr_safetensors_metadata(file, "products");
     warning[0] = '\0';
-    if (core && isa && (strcmp(core, id->blas_core) != 0 || strcmp(isa, id->isa) != 0))
+    if (products && strcmp(products, id->products) != 0)
         snprintf(warning, 256,
-                 "this run began on BLAS core %.31s with %.15s, now it is %.31s with %.15s: results will not "
-                 "be the "
-                 "same bits as without the interruption",
-                 core, isa, id->blas_core, id->isa);
+                 "this run began with matrix products by %.31s, now they are by %.31s: results will not be "
+                 "the same "
+                 "bits as without the interruption",
+                 products, id->products);
 }
 
 static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, struct sr_error *err) {

@@ -147,8 +147,12 @@ void sr_display_plan(const struct sr_trainer *t, const struct sr_options *o) {
         if (strcmp(o->table[i].key, "hidden") == 0)
             sr_log_info("model      %zu-%s-1, %zu parameters", feed->train_data->width,
                         sr_options_text(o, i, list, sizeof list), t->state.model->n_params);
-    sr_log_info("machine    %s kernels, OpenBLAS core %s (%s: %s)", sr_isa_name(sr_vec()->isa), blas->core,
-                blas->core_before, blas->action);
+    if (sr_matmul() == sr_matmul_for(SR_ISA_BASE))
+        sr_log_info("machine    %s kernels, matrix products by OpenBLAS, core %s (%s: %s)",
+                    sr_isa_name(sr_vec()->isa), blas->core, blas->core_before, blas->action);
+    else
+        sr_log_info("machine    %s kernels, matrix products by %s", sr_isa_name(sr_vec()->isa),
+                    sr_matmul()->name);
     if (t->warning[0])
         sr_log_warn("%s", t->warning);
 }

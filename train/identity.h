@@ -22,7 +22,7 @@ struct sr_identity {
 #define X(field, complaint) char field[65];
     SR_IDENTITY_LIST(X)
 #undef X
-    char blas_core[32], isa[16]; /* only worth a warning */
+    char products[32]; /* sr_matmul_bits; only worth a warning */
 };
 
 /* get(from, key) is what was written then, or NULL. SR_USAGE with the complaint if it differs; path is for

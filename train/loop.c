@@ -281,8 +281,7 @@ static void identity_set(struct sr_trainer *t, const struct sr_options *options,
     snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(t->feed));
     sr_feed_rows_hash(t->feed, t->config->train_weight.n > 0, id->rows);
     snprintf(id->parent, sizeof id->parent, "%s", parent ? sr_safetensors_hash(parent) : "");
-    snprintf(id->blas_core, sizeof id->blas_core, "%s", sr_blas_begin()->core);
-    snprintf(id->isa, sizeof id->isa, "%s", sr_isa_name(sr_vec()->isa));
+    snprintf(id->products, sizeof id->products, "%s", sr_matmul_bits());
 }
 
 static int state_load(struct sr_trainer *t, struct sr_error *err) {
