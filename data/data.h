@@ -255,6 +255,8 @@ struct sr_loader_options {
      * draws (else SR_USAGE). */
     const int64_t *file_weight;
     const float *shift, *scale; /* [width]: x becomes (x - shift) * scale; both NULL: stays. Borrowed */
+    float *x; /* [batch + 1, width]: where batches are put. Borrowed; loaders used by turns may share it.
+                 NULL: the loader has one of its own */
 };
 
 struct sr_batch {

@@ -18,6 +18,7 @@ struct sr_loader {
     uint8_t *copies; /* of each item; NULL: one */
     const float *shift, *scale;
     float *x;      /* [batch + 1, width] */
+    float *own_x;  /* the same, or NULL if it is borrowed */
     uint8_t *y;    /* [batch + 1], NULL without labels */
     float *weight; /* [batch + 1], NULL without weights */
     uint32_t *row; /* [batch + 1] */
@@ -49,9 +50,10 @@ static int copies_list(struct sr_loader *l, const uint32_t *rows, size_t n,
     return 0;
 }
 
-static int buffers_allocate(struct sr_loader *l, size_t rows, struct sr_error *err) {
+static int buffers_allocate(struct sr_loader *l, float *x, size_t rows, struct sr_error *err) {
     const struct sr_data *d = l->d;
-    l->x = sr_alloc(rows, d->width * sizeof *l->x, err);
+    l->own_x = x ? NULL : sr_alloc(rows, d->width * sizeof *l->x, err);
+    l->x = x ? x : l->own_x;
     l->row = sr_alloc(rows, sizeof *l->row, err);
     l->y = d->label ? sr_alloc(rows, 1, err) : NULL;
     l->weight = d->weight ? sr_alloc(rows, sizeof *l->weight, err) : NULL;
@@ -79,7 +81,8 @@ int sr_loader_create(struct sr_loader **out, struct sr_data *d, const uint32_t *
         status = sr_reader_create(&l->reader, d, &l->sequence, err);
     if (status == 0) {
         const size_t epoch_rows = l->sequence.epoch_rows;
-        status = buffers_allocate(l, options->batch < epoch_rows ? options->batch + 1 : epoch_rows, err);
+        status = buffers_allocate(l, options->x,
+                                  options->batch < epoch_rows ? options->batch + 1 : epoch_rows, err);
         l->next = sr_loader_batches(l);
     }
     if (status < 0)
@@ -95,7 +98,7 @@ void sr_loader_free(struct sr_loader *l) {
     sr_reader_free(l->reader);
     sr_sequence_free(&l->sequence);
     sr_free(l->copies);
-    sr_free(l->x);
+    sr_free(l->own_x);
     sr_free(l->y);
     sr_free(l->weight);
     sr_free(l->row);

@@ -23,7 +23,8 @@ static void forward(struct sr_layer *l, const struct sr_pass *pass, real *y, con
     const size_t at = sr_block_at(rows, b), n = rows * SR_BLOCK;
     uint8_t *keep = (uint8_t *)l->saved + at;
     if (!pass->training) {
-        memcpy(y + at, x + at, n * sizeof(real));
+        if (y != x)
+            memcpy(y + at, x + at, n * sizeof(real));
         return;
     }
     if (!pass->masks_given) /* a row's numbers do not depend on how many rows there are */
@@ -40,6 +41,7 @@ static void backward(struct sr_layer *l, real *dx, const real *dy, const real *x
 
 const struct sr_layer_kind sr_layer_dropout = {.name = "dropout",
                                                .columnwise = true,
+                                               .in_place = true,
                                                .saved_size = saved_size,
                                                .forward = forward,
                                                .backward = backward};

@@ -25,8 +25,13 @@ static void init(struct sr_layer *l, uint64_t seed) {
     real *weight = l->tensor[WEIGHT].data;
     const size_t n = l->in * l->out;
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++)
-        weight[i] = (real)(deviation * sr_random_normal(seed, stream, i));
+    for (size_t i = 0; i < n; i += 2) {
+        double pair[2];
+        sr_random_normal_pair(pair, seed, stream, i / 2);
+        weight[i] = (real)(deviation * pair[0]);
+        if (i + 1 < n)
+            weight[i + 1] = (real)(deviation * pair[1]);
+    }
     memset(l->tensor[BIAS].data, 0, l->out * sizeof(real));
 }
 

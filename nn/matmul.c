@@ -209,8 +209,10 @@ static void forward(float *y, const float *x, const float *w, const float *bias,
 
 static void backward(float *dx, const float *dy, const float *w, size_t rows, size_t out, size_t in,
                      size_t n) {
-    _Alignas(64) float panel[PANEL * SR_BLOCK] = {0};
+    _Alignas(64) float panel[PANEL * SR_BLOCK];
     memset(dx, 0, rows * SR_BLOCK * sizeof *dx);
+    if (n < SR_BLOCK)
+        memset(panel, 0, sizeof panel);
     for (size_t o = 0; o < out; o += PANEL) {
         const size_t steps = out - o < PANEL ? out - o : PANEL;
         for (size_t s = 0; s < steps; s++)

@@ -101,7 +101,9 @@ static void memory_carve(struct sr_model *m) {
         layer_tensors_carve(m, l, &params, &state);
         l->saved_bytes = l->kind->saved_size ? l->kind->saved_size(l, m->max_rows) : 0;
         l->saved = sr_arena_take(&m->arena, l->saved_bytes, 1);
-        m->activation[i] = sr_arena_take(&m->arena, sr_blocks_size(m->max_rows, l->out), sizeof(real));
+        m->activation[i] = i > 0 && l->kind->in_place
+                               ? m->activation[i - 1]
+                               : sr_arena_take(&m->arena, sr_blocks_size(m->max_rows, l->out), sizeof(real));
     }
     m->n_params = params;
     m->n_state = state;

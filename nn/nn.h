@@ -73,6 +73,8 @@ struct sr_layer_kind {
     /* Column j of y follows from column j of x alone, so that a block goes from layer to layer without
      * waiting for the others; out equals in, and dx may be dy. */
     bool columnwise;
+    /* Forward may put y where x is: neither this kind's backward nor that of what is below reads it again. */
+    bool in_place;
     /* Fills tensor[].{name, role, rank, shape} and n_tensors; NULL: no tensors. */
     void (*describe)(struct sr_layer *l);
     /* Bytes of `saved` for at most max_rows rows; NULL: none. */

@@ -59,6 +59,25 @@ Test(random, normal_has_the_moments_of_a_normal) {
     cr_expect_float_eq(sum[4] / N, 3, 5 * sqrt(96.0 / N));
 }
 
+/* The second of a pair is a normal of its own: neither it nor its square goes with the first. */
+Test(random, pairs_are_independent) {
+    double sum[5] = {0}, product = 0, squares = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        double pair[2];
+        sr_random_normal_pair(pair, 2, sr_stream(SR_STREAM_TEST, 0, 0), i);
+        cr_assert_eq(pair[0], sr_random_normal(2, sr_stream(SR_STREAM_TEST, 0, 0), i));
+        for (int k = 1; k <= 4; k++)
+            sum[k] += pow(pair[1], k);
+        product += pair[0] * pair[1];
+        squares += (pair[0] * pair[0] - 1) * (pair[1] * pair[1] - 1);
+    }
+    cr_expect_float_eq(sum[1] / N, 0, 5 * sqrt(1.0 / N));
+    cr_expect_float_eq(sum[2] / N, 1, 5 * sqrt(2.0 / N));
+    cr_expect_float_eq(sum[4] / N, 3, 5 * sqrt(96.0 / N));
+    cr_expect_float_eq(product / N, 0, 5 * sqrt(1.0 / N));
+    cr_expect_float_eq(squares / N, 0, 5 * sqrt(4.0 / N)); /* variance of x^2 - 1 is 2 */
+}
+
 Test(random, below_is_even_over_its_range) {
     int count[7] = {0};
     for (uint64_t i = 0; i < N; i++) {

@@ -266,6 +266,7 @@ static void carve(struct sr_trainer *t) {
     t->state.exp_avg = sr_arena_take(&t->arena, params, sizeof(real));
     t->state.exp_avg_sq = sr_arena_take(&t->arena, params, sizeof(real));
     t->folded = sr_arena_take(&t->arena, t->normalization.shift ? first * (m->spec.in + 1) : 0, sizeof(real));
+    t->x = sr_arena_take(&t->arena, ((size_t)t->config->batch + 1) * m->spec.in, sizeof *t->x);
     t->dlogit = sr_arena_take(&t->arena, (size_t)t->config->batch + 1, sizeof(real));
     t->score = sr_arena_take(&t->arena, n, sizeof *t->score);
     t->prob = sr_arena_take(&t->arena, n, sizeof *t->prob);
@@ -344,6 +345,7 @@ static int loaders_create(struct sr_trainer *t, struct sr_error *err) {
         .file_weight = c->train_weight.n > 0 ? c->train_weight.v : NULL,
         .shift = t->normalization.shift,
         .scale = t->normalization.scale,
+        .x = t->x,
     };
     int status = sr_loader_create(&t->train_loader, f->train.data, f->train.row, f->train.n, &how, err);
     how.order = SR_ORDER_FILE;
@@ -382,15 +384,14 @@ static int parts_create(struct sr_trainer *t, struct sr_error *err) {
         status = sr_model_create(&t->state.model, &spec, (size_t)t->config->batch + 1, err);
     if (status == SR_OK && t->config->normalize == SR_NORMALIZE_STANDARD)
         status = sr_normalization_measure(&t->normalization, t->feed, err);
-    if (status == SR_OK)
-        status = loaders_create(t, err);
     if (status < 0)
         return status;
     carve(t);
     status = sr_arena_allocate(&t->arena, err);
-    if (status == SR_OK)
-        carve(t);
-    return status;
+    if (status < 0)
+        return status;
+    carve(t);
+    return loaders_create(t, err);
 }
 
 /* Sets the identity and holds it against the run's. *parent is opened where there is one. */

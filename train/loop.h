@@ -44,6 +44,7 @@ struct sr_trainer {
     struct sr_normalization normalization;
     struct sr_arena arena; /* what follows */
     real *folded;          /* first weight and bias of a model that reads normalized features, as saved */
+    float *x;              /* [batch + 1, features]: the batch at hand, of training or validation */
     real *dlogit;          /* [batch + 1] */
     uint8_t *label;        /* [validation rows] */
     float *prob;

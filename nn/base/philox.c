@@ -15,12 +15,20 @@ double sr_random_uniform(uint64_t seed, uint64_t stream, uint64_t index) {
     return (double)(sr_random_bits(seed, stream, index) >> 11) * 0x1p-53;
 }
 
-double sr_random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
+void sr_random_normal_pair(double pair[2], uint64_t seed, uint64_t stream, uint64_t index) {
     const struct sr_philox4 r = sr_philox(seed, stream, index);
     const uint64_t a = (uint64_t)r.v[1] << 32 | r.v[0], b = (uint64_t)r.v[3] << 32 | r.v[2];
     const double u = ((double)(a >> 11) + 1) * 0x1p-53; /* (0, 1] */
-    const double turn = (double)(b >> 11) * 0x1p-53;
-    return sqrt(-2 * log(u)) * cos(6.28318530717958647692 * turn);
+    const double angle = 6.28318530717958647692 * ((double)(b >> 11) * 0x1p-53);
+    const double radius = sqrt(-2 * log(u));
+    pair[0] = radius * cos(angle);
+    pair[1] = radius * sin(angle);
+}
+
+double sr_random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
+    double pair[2];
+    sr_random_normal_pair(pair, seed, stream, index);
+    return pair[0];
 }
 
 uint64_t sr_random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t n) {

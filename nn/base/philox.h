@@ -68,6 +68,8 @@ double sr_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 
 /* Standard normal (Box-Muller; libm's log and cos). */
 double sr_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
+/* Two independent ones for little more than the price of one, which is the first (and libm's sin). */
+void sr_random_normal_pair(double pair[2], uint64_t seed, uint64_t stream, uint64_t index);
 
 /* Uniform in 0..n-1, n >= 1. The bias of the multiply-and-shift method is below n / 2^64. */
 uint64_t sr_random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t n);
