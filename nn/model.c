@@ -186,20 +186,20 @@ static const real *input_of(const struct sr_model *m, size_t layer) {
     return layer > 0 ? m->activation[layer - 1] : m->input;
 }
 
-/* Block b of m->input from rows of features. */
-static void input_take(struct sr_model *m, const real *x, size_t rows, size_t b) {
-    const size_t in = m->spec.in, bytes = sr_block_columns(in, b) * sizeof *x;
-    real *to = m->input + sr_block_at(rows, b);
-    for (size_t r = 0; r < rows; r++)
-        memcpy(to + r * SR_BLOCK, x + r * in + b * SR_BLOCK, bytes);
+/* Row r of features into its place in every block of m->input. */
+static void input_take(struct sr_model *m, const real *x, size_t rows, size_t r) {
+    const size_t in = m->spec.in;
+    for (size_t b = 0; b < sr_blocks(in); b++)
+        memcpy(m->input + sr_block_at(rows, b) + r * SR_BLOCK, x + r * in + b * SR_BLOCK,
+               sr_block_columns(in, b) * sizeof *x);
 }
 
 void sr_model_forward(struct sr_model *m, const struct sr_pass *pass, const real *x, size_t rows) {
 #pragma omp parallel
     {
 #pragma omp for schedule(static)
-        for (size_t b = 0; b < sr_blocks(m->spec.in); b++)
-            input_take(m, x, rows, b);
+        for (size_t r = 0; r < rows; r++)
+            input_take(m, x, rows, r);
         for (size_t first = 0, end; first < m->n_layers; first = end) {
             end = section_end(m, first);
 #pragma omp for schedule(static)
