@@ -1,6 +1,6 @@
 /* matmul.c: the products of matmul.h by hand, compiled for AVX2 and for AVX-512 (SR_VEC_ISA).
  *
- * One tile does all the arithmetic: TILE_ROWS rows by TILE_COLUMNS columns of sums that stay in registers.
+ * One tile does all the arithmetic: TILE_ROWS rows by VECTORS registers of sums that stay in registers.
  * A step of the inner index takes one row of B, which is a few registers, and one number for each row of the
  * tile, broadcast. Blocks serve as either operand as they lie; only weights are copied, a panel of PANEL by
  * SR_BLOCK at a time, which then stays in the L2 cache for all rows of the batch. Against OpenBLAS that saves
@@ -47,9 +47,8 @@ static inline vector multiply_add(vector a, vector b, vector c) {
 }
 #endif
 
-#define TILE_ROWS    6 /* with VECTORS as many sums as registers allow */
-#define TILE_COLUMNS (LANES * VECTORS)
-#define PANEL        256 /* inner indices of weights copied at once: 64 KB */
+#define TILE_ROWS 6   /* with VECTORS as many sums as registers allow */
+#define PANEL     256 /* inner indices of weights copied at once: 64 KB */
 
 /* An operand whose number at (row of the tile, step) is
  * x[row * row_stride + step / SR_BLOCK * block_stride + step % SR_BLOCK * step_stride]. */
@@ -61,78 +60,85 @@ struct operand {
 /* sum += a b over at most SR_BLOCK steps. */
 static inline __attribute__((always_inline)) void tile_steps(vector sum[TILE_ROWS][VECTORS], const float *a,
                                                              size_t row_stride, size_t step_stride,
-                                                             const float *b, size_t steps, size_t rows) {
+                                                             const float *b, size_t steps, size_t rows,
+                                                             size_t vectors) {
     for (size_t s = 0; s < steps; s++) {
         vector of_b[VECTORS];
 #pragma GCC unroll 4
-        for (size_t v = 0; v < VECTORS; v++)
+        for (size_t v = 0; v < vectors; v++)
             of_b[v] = load(b + s * SR_BLOCK + v * LANES);
 #pragma GCC unroll 6
         for (size_t i = 0; i < rows; i++) {
             const vector of_a = broadcast(a[i * row_stride + s * step_stride]);
 #pragma GCC unroll 4
-            for (size_t v = 0; v < VECTORS; v++)
+            for (size_t v = 0; v < vectors; v++)
                 sum[i][v] = multiply_add(of_a, of_b[v], sum[i][v]);
         }
     }
 }
 
-/* c [rows, TILE_COLUMNS] (+)= a b, over `steps` inner indices; b is rows of SR_BLOCK. rows and add are
- * constants wherever this is inlined, so that the sums are registers. */
+/* c [rows, vectors * LANES] (+)= a b, over `steps` inner indices; b is rows of SR_BLOCK. rows, vectors and
+ * add are constants wherever this is inlined, so that the sums are registers. */
 static inline __attribute__((always_inline)) void tile(float *c, size_t c_stride, struct operand a,
-                                                       const float *b, size_t steps, size_t rows, bool add) {
+                                                       const float *b, size_t steps, size_t rows,
+                                                       size_t vectors, bool add) {
     vector sum[TILE_ROWS][VECTORS];
 #pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (size_t v = 0; v < VECTORS; v++)
+        for (size_t v = 0; v < vectors; v++)
             sum[i][v] = add ? load(c + i * c_stride + v * LANES) : broadcast(0);
     for (size_t s = 0; s < steps; s += SR_BLOCK, a.x += a.block_stride) {
         if (a.step_stride == 1) /* the rows of the next tile: the jump from block to block outruns the CPU */
             for (size_t i = 0; i < TILE_ROWS * SR_BLOCK; i += 64 / sizeof(float))
                 __builtin_prefetch(a.x + TILE_ROWS * a.row_stride + i);
         tile_steps(sum, a.x, a.row_stride, a.step_stride, b + s * SR_BLOCK,
-                   steps - s < SR_BLOCK ? steps - s : SR_BLOCK, rows);
+                   steps - s < SR_BLOCK ? steps - s : SR_BLOCK, rows, vectors);
     }
 #pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (size_t v = 0; v < VECTORS; v++)
+        for (size_t v = 0; v < vectors; v++)
             store(c + i * c_stride + v * LANES, sum[i][v]);
 }
 
-/* c [rows, SR_BLOCK] (+)= a b for any number of rows. */
-static inline __attribute__((always_inline)) void
-product(float *c, size_t c_stride, struct operand a, const float *b, size_t steps, size_t rows, bool add) {
+/* c [rows, columns] (+)= a b for any number of rows; columns is a multiple of vectors * LANES. */
+static inline __attribute__((always_inline)) void product(float *c, size_t c_stride, struct operand a,
+                                                          const float *b, size_t steps, size_t rows,
+                                                          size_t columns, size_t vectors, bool add) {
     for (size_t r = 0; r < rows; r += TILE_ROWS, a.x += TILE_ROWS * a.row_stride)
-        for (size_t j = 0; j < SR_BLOCK; j += TILE_COLUMNS) {
+        for (size_t j = 0; j < columns; j += vectors * LANES) {
             float *to = c + r * c_stride + j;
             switch (rows - r) {
             case 1:
-                tile(to, c_stride, a, b + j, steps, 1, add);
+                tile(to, c_stride, a, b + j, steps, 1, vectors, add);
                 break;
             case 2:
-                tile(to, c_stride, a, b + j, steps, 2, add);
+                tile(to, c_stride, a, b + j, steps, 2, vectors, add);
                 break;
             case 3:
-                tile(to, c_stride, a, b + j, steps, 3, add);
+                tile(to, c_stride, a, b + j, steps, 3, vectors, add);
                 break;
             case 4:
-                tile(to, c_stride, a, b + j, steps, 4, add);
+                tile(to, c_stride, a, b + j, steps, 4, vectors, add);
                 break;
             case 5:
-                tile(to, c_stride, a, b + j, steps, 5, add);
+                tile(to, c_stride, a, b + j, steps, 5, vectors, add);
                 break;
             default:
-                tile(to, c_stride, a, b + j, steps, TILE_ROWS, add);
+                tile(to, c_stride, a, b + j, steps, TILE_ROWS, vectors, add);
             }
         }
 }
 
-/* y += x p: y one block, x `steps` columns of blocks from their beginning, p a panel of as many rows. */
-static void block_add(float *y, const float *x, const float *p, size_t rows, size_t steps) {
+/* y += x p: the first n columns of one block y, x `steps` columns of blocks from their beginning, p a panel
+ * of as many rows. */
+static void block_add(float *y, const float *x, const float *p, size_t rows, size_t steps, size_t n) {
     const struct operand a = {x, SR_BLOCK, 1, rows * SR_BLOCK};
-    product(y, SR_BLOCK, a, p, steps, rows, true);
+    if (n <= LANES) /* the one logit */
+        product(y, SR_BLOCK, a, p, steps, rows, LANES, 1, true);
+    else
+        product(y, SR_BLOCK, a, p, steps, rows, SR_BLOCK, VECTORS, true);
 }
 
 /* ---- forward: the panel is w turned round ---- */
@@ -201,7 +207,7 @@ static void forward(float *y, const float *x, const float *w, const float *bias,
     for (size_t s = 0; s < in; s += PANEL) {
         const size_t steps = in - s < PANEL ? in - s : PANEL;
         panel_turned(panel, w + s, in, steps, n);
-        block_add(y, x + s * rows, panel, rows, steps);
+        block_add(y, x + s * rows, panel, rows, steps, n);
     }
 }
 
@@ -217,7 +223,7 @@ static void backward(float *dx, const float *dy, const float *w, size_t rows, si
         const size_t steps = out - o < PANEL ? out - o : PANEL;
         for (size_t s = 0; s < steps; s++)
             memcpy(panel + s * SR_BLOCK, w + (o + s) * in, n * sizeof *w);
-        block_add(dx, dy + o * rows, panel, rows, steps);
+        block_add(dx, dy + o * rows, panel, rows, steps, n);
     }
 }
 
@@ -227,10 +233,10 @@ static void gradient(float *dw, const float *dy, const float *x, size_t rows, si
     const struct operand a = {dy, 1, SR_BLOCK, SR_BLOCK * SR_BLOCK};
     const size_t whole = in / SR_BLOCK * SR_BLOCK;
     for (size_t k = 0; k < whole; k += SR_BLOCK)
-        product(dw + k, in, a, x + k * rows, rows, n, false);
+        product(dw + k, in, a, x + k * rows, rows, n, SR_BLOCK, VECTORS, false);
     if (in > whole) {
         _Alignas(64) float part[SR_BLOCK * SR_BLOCK];
-        product(part, SR_BLOCK, a, x + whole * rows, rows, n, false);
+        product(part, SR_BLOCK, a, x + whole * rows, rows, n, SR_BLOCK, VECTORS, false);
         for (size_t o = 0; o < n; o++)
             memcpy(dw + o * in + whole, part + o * SR_BLOCK, (in - whole) * sizeof *dw);
     }
