@@ -139,14 +139,15 @@ static const float *prepare_row(const struct sr_router *r, struct sr_scored *out
     return x;
 }
 
-/* What layer 0 and the range read: quantised rows, of a router of int8, and the view that is returned. */
+/* What layer 0 and the range read: quantised rows, of a router of int8, and the view that is returned. Rows
+ * that stay where they lie have no place in the scratch: one that is replaced by zeros is there alone. */
 static struct view prepare(const struct sr_router *r, struct sr_scored *out, float sums[][2],
                            const struct saferoute_rows *rows, size_t first, size_t n, struct scratch *s,
                            bool ranged) {
     const size_t width = rows->width;
     const bool direct = is_direct(r, rows), floats = reads_floats(r);
     for (size_t i = 0; i < n; i++) {
-        float *own = s->value + (floats ? i * width : 0);
+        float *own = s->value + (floats && !direct ? i * width : 0);
         const float *x = prepare_row(r, &out[i], sums[i], own, rows, first + i, direct, ranged);
         if (r->precision == SAFEROUTE_COMPUTE_INT8)
             quantise_row(r, s, i, x, width);

@@ -5,7 +5,9 @@
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "tests/router_fixture.h"
 
@@ -97,6 +99,32 @@ Test(infer_closed, features_that_are_no_numbers) {
             check_value(r, -INFINITY, SAFEROUTE_REASON_NOT_FINITE);
             saferoute_close(r);
         }
+}
+
+/* A router of int8 whose one layer is float32 reads rows where they lie; what stands for a bad row among so
+ * many wide ones must not be written behind the scratch. */
+Test(infer_closed, no_numbers_in_many_rows_of_one_layer) {
+    enum { HIGH = 100, WIDEST = 2048 };
+    static const size_t widths[] = {WIDEST, 1};
+    const struct saferoute_options o = {.precision = SAFEROUTE_COMPUTE_INT8};
+    struct network n;
+    struct saferoute_router *r;
+    float *x = rows_begin(HIGH, WIDEST, 8);
+    const struct saferoute_rows rows = {
+        .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = HIGH, .width = WIDEST};
+    static struct saferoute_decision d[HIGH];
+    network_begin(&n, widths, 1, 0);
+    cr_assert_eq(network_open(&r, &n, &o, NULL), 0);
+    network_end(&n);
+    for (size_t i = 1; i < HIGH; i += 2)
+        x[i * WIDEST + i] = NAN;
+    saferoute_decide(r, d, &rows, NULL);
+    for (size_t i = 0; i < HIGH; i++) {
+        cr_expect_eq(d[i].reason, i % 2 ? SAFEROUTE_REASON_NOT_FINITE : SAFEROUTE_REASON_SCORE, "row %zu", i);
+        cr_expect_eq(isnan(d[i].logit), i % 2 == 1, "row %zu", i);
+    }
+    saferoute_close(r);
+    sr_free(x);
 }
 
 /* Rows of the largest floats: no layer may turn what overflowed in it into a number again. */
@@ -305,10 +333,20 @@ Test(infer_closed, at_most_64_KiB_of_stack) {
     sr_free(x);
 }
 
-/* More rows than go into the small scratch. */
-Test(infer_closed, at_most_400_KiB_of_stack_for_many_rows) {
-    enum { MANY = 100, WIDE = 700 };
+/* More rows than go into the small scratch of a network like this. */
+enum { MANY = 100, WIDE = 700 };
+
+static struct saferoute_router *wide_begin(int precision) {
     static const size_t widths[] = {WIDE, 1024, 512, 1};
+    struct network n;
+    struct saferoute_router *r;
+    network_begin(&n, widths, 3, DIRECTIONS);
+    cr_assert_eq(network_open(&r, &n, &(struct saferoute_options){.precision = precision}, NULL), 0);
+    network_end(&n);
+    return r;
+}
+
+Test(infer_closed, at_most_400_KiB_of_stack_for_many_rows) {
     if (SANITIZED)
         cr_skip_test("sanitizers make frames larger");
     float *x = rows_begin(MANY, WIDE, 6);
@@ -318,11 +356,7 @@ Test(infer_closed, at_most_400_KiB_of_stack_for_many_rows) {
     struct job none = {0};
     const size_t idle = stack_used(&none);
     for (int precision = 1; precision <= SAFEROUTE_COMPUTE_INT8; precision++) {
-        struct network n;
-        struct saferoute_router *r;
-        network_begin(&n, widths, 3, DIRECTIONS);
-        cr_assert_eq(network_open(&r, &n, &(struct saferoute_options){.precision = precision}, NULL), 0);
-        network_end(&n);
+        struct saferoute_router *r = wide_begin(precision);
         struct job job = {r, &rows, d};
         const size_t used = stack_used(&job) - idle;
         cr_expect_leq(used, 400 * 1024, "precision %d: %zu bytes", precision, used);
@@ -336,6 +370,42 @@ Test(infer_closed, at_most_400_KiB_of_stack_for_many_rows) {
         saferoute_close(r);
     }
     sr_free(x);
+}
+
+/* A thread whose stack is too small for many rows ends in its guard page: the scratch does not begin beyond
+ * it, in memory of others. */
+Test(infer_closed, a_stack_too_small_is_seen) {
+    enum { SHORT = 128 << 10, GUARD = 64 << 10, OTHERS = 1 << 20 };
+    if (SANITIZED)
+        cr_skip_test("sanitizers catch the signal");
+    unsigned char *others =
+        mmap(NULL, OTHERS + GUARD + SHORT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(others, MAP_FAILED);
+    cr_assert_eq(mprotect(others + OTHERS, GUARD, PROT_NONE), 0);
+    memset(others, 0xa5, OTHERS);
+    struct saferoute_router *r = wide_begin(SAFEROUTE_COMPUTE_FLOAT32);
+    float *x = rows_begin(MANY, WIDE, 9);
+    const struct saferoute_rows rows = {
+        .features = x, .dtype = SAFEROUTE_FLOAT32, .rows = MANY, .width = WIDE};
+    static struct saferoute_decision d[MANY];
+    struct job job = {r, &rows, d};
+    const pid_t child = fork();
+    if (child == 0) {
+        pthread_attr_t how;
+        pthread_t thread;
+        signal(SIGSEGV, SIG_DFL);
+        pthread_attr_init(&how);
+        pthread_attr_setstack(&how, others + OTHERS + GUARD, SHORT);
+        _exit(pthread_create(&thread, &how, run_job, &job) || pthread_join(thread, NULL));
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %d", status);
+    for (size_t i = 0; i < OTHERS; i++)
+        cr_assert_eq(others[i], 0xa5, "%zu bytes below the guard", OTHERS - i);
+    munmap(others, OTHERS + GUARD + SHORT);
+    sr_free(x);
+    saferoute_close(r);
 }
 
 /* ---- threads ---- */
