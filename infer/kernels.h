@@ -5,8 +5,8 @@
  * order of the inputs, begun anew every SR_CHAIN inputs; what the chains give is added in order, and the bias
  * at the end:
  *
- *     s_j = fma(x_k, w_k, ... fma(x_1, w_1, fma(x_0, w_0, 0)))   over inputs j SR_CHAIN ... (j+1) SR_CHAIN -
- * 1 out = (((s_0 + s_1) + s_2) + ...) + bias
+ *     s_j = fma(x_k, w_k, ... fma(x_1, w_1, fma(x_0, w_0, 0)))   inputs j SR_CHAIN to (j+1) SR_CHAIN - 1
+ *     out = (((s_0 + s_1) + s_2) + ...) + bias
  *
  * Vector lanes are outputs, so neither the width of a vector nor the rows beside a row changes a bit. Sums of
  * int8 products are exact. Weights lie as panels.h says. Kernels are pure, allocate nothing, start no thread;

@@ -12,8 +12,8 @@
 
 /* forward.c's scratch on the stack: floats that layers read from and write to by turns, and bytes that a
  * layer's inputs are quantised to. Below 64 KiB with what else it keeps there; a call of more rows than go
- * into that (7 of the recipe's network) takes the larger one, below 400 KiB, for 48 rows of float32 or 24 of
- * 16 bits. */
+ * into that (7 of the recipe's network, 3 of 16 bits, 5 in int8) takes the larger one, below 400 KiB, for 48
+ * rows of float32 or in int8, or 24 of 16 bits. */
 #define SR_SCRATCH           11264
 #define SR_SCRATCH_INT8      11264
 #define SR_SCRATCH_MANY      73728

@@ -19,10 +19,11 @@
  *
  * The library starts no thread, uses no OpenMP and no BLAS, prints nothing, keeps no global state that
  * changes, and allocates nothing while it decides. It takes at most 64 KiB of stack in a call of one row or a
- * few (of the published network 7 of float32, 3 of 16 bits), and at most 400 KiB in one of more. A router
- * does not change once it is open: any number of threads, and processes forked after it was opened, may
- * decide with it at once. Callers who want several threads on one batch split its rows. A row's result is the
- * same bits alone or among others, whatever the vector width of the CPU.
+ * few (of the published network 7 of float32 and 3 of 16 bits, or 5 of either where it computes in int8), and
+ * at most 400 KiB in one of more: threads with a smaller stack call with few. A router does not change once
+ * it is open: any number of threads, and processes forked after it was opened, may decide with it at once.
+ * Callers who want several threads on one batch split its rows. A row's result is the same bits alone or
+ * among others, whatever the vector width of the CPU.
  *
  * In structs that callers fill zero means the default, and reserved members are 0: `= {0}` is right and stays
  * right. Structs do not change their size within a major version.

@@ -106,8 +106,7 @@ static uint64_t hash_rows(uint64_t hash, const struct saferoute_router *router,
     return hash;
 }
 
-/* Together, then one by one: the hash of the first is the half of the latter only if a row's bits do not
- * depend on the rows beside it, which `alone` checks. */
+/* Of all rows together; 0, which fails, where one by one they give other bits. */
 static uint64_t hash_block(uint64_t hash, const struct saferoute_router *router, const void *features,
                            enum saferoute_dtype dtype) {
     const size_t size = dtype == SAFEROUTE_FLOAT32 ? 4 : 2;
