@@ -137,7 +137,7 @@ def main():
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    result = train(args) | {"seconds": time.time() - BEGAN, "threads": torch.get_num_threads()}
+    result = train(args) | {"began": BEGAN, "seconds": time.time() - BEGAN, "threads": torch.get_num_threads()}
     print(json.dumps(result | {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
     return 0
 

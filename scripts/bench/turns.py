@@ -54,7 +54,7 @@ class Worker:
         self.peer = peer
         try:
             self._answer()
-        except Missing:
+        except BaseException:
             self.close()
             raise
 
@@ -63,16 +63,19 @@ class Worker:
         if not line:
             self.log.seek(0)
             raise Missing(f"{self.peer} ended: " + self.log.read().decode(errors="replace").strip()[-500:])
+        self.process.send_signal(signal.SIGSTOP)
         answer = json.loads(line)
         if "result" not in answer:
             raise Missing(answer.get("missing") or answer["error"])
-        self.process.send_signal(signal.SIGSTOP)
         return answer["result"]
 
     def ask(self, do, **request):
         self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write(json.dumps({"do": do} | request) + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(json.dumps({"do": do} | request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError as why:  # it died when somebody else asked it
+            raise Missing(f"{self.peer} ended before") from why
         return self._answer()
 
     def close(self):
@@ -134,9 +137,10 @@ def by_turns(contestants, rounds):
 
 
 def run(*command):
-    """A whole process: seconds, peak memory in bytes, stdout. RuntimeError with its stderr where it fails."""
+    """A whole process: when it began (time.time), seconds, peak memory in bytes, stdout. RuntimeError with its stderr
+    where it fails."""
     with tempfile.TemporaryFile("w+") as out:
-        began = time.perf_counter()
+        began_at, began = time.time(), time.perf_counter()
         process = subprocess.Popen(
             list(map(str, command)),
             stdout=out,
@@ -145,8 +149,13 @@ def run(*command):
             env=environment(),
             text=True,
         )
-        lines = [(time.perf_counter() - began, line) for line in process.stderr]  # with the time each came
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            lines = [(time.perf_counter() - began, line) for line in process.stderr]  # with the time each came
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # who is interrupted leaves nobody behind
+            process.kill()
+            process.wait()
+            raise
         seconds = time.perf_counter() - began
         out.seek(0)
         stdout = out.read()
@@ -155,4 +164,4 @@ def run(*command):
         raise RuntimeError(
             f"{' '.join(map(str, command))}: status {process.returncode}\n" + "".join(x for _, x in lines)
         )
-    return {"seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024, "stdout": stdout, "stderr": lines}
+    return {"began": began_at, "seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024, "stdout": stdout, "stderr": lines}

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """scripts/bench_peers.py: everybody does the same work, and where somebody does not it is seen. Nothing is timed."""
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -103,15 +107,86 @@ def test_who_is_missing_is_left_out_and_said():
     assert "Not measured: Absent: No module named 'absent'" in text
 
 
+def state(pid):
+    """"T" where a process is stopped, "S" where it sleeps; None where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return None
+
+
+@pytest.fixture
+def answering(tmp_path, monkeypatch):
+    """A worker that answers, fails to, or dies, as it is asked."""
+    from bench import turns
+
+    monkeypatch.setattr(turns, "HERE", tmp_path)
+    (tmp_path / "peer_some.py").write_text(
+        f"import os, sys\nsys.path.insert(0, {str(ROOT / 'scripts' / 'bench')!r})\nimport worker\n"
+        "class Some:\n    def right(self): return 1\n    def wrong(self): return 1 / 0\n"
+        "    def die(self): os._exit(1)\nworker.serve(Some, [])\n"
+    )
+    some = turns.Worker("some", tmp_path / "log")
+    yield some
+    some.close()
+    assert state(some.process.pid) is None
+
+
+def test_who_failed_is_stopped_and_who_died_is_missing(answering):
+    from bench import turns
+
+    def is_stopped():  # a signal takes a moment
+        return any(state(answering.process.pid) == "T" or time.sleep(0.01) for _ in range(500))
+
+    assert answering.ask("right") == 1 and is_stopped()
+    with pytest.raises(turns.Missing, match="ZeroDivisionError"):
+        answering.ask("wrong")
+    assert is_stopped()
+    for _ in range(3):  # and again: other contestants have the same process
+        with pytest.raises(turns.Missing):
+            answering.ask("die")
+
+
+def test_first_step_of_pytorch_is_not_charged_with_its_end(monkeypatch):
+    from bench import part_epochs, prepare, turns
+
+    class Bench:
+        folder = prepare.turns.HERE
+
+    said = {"auprc": 0.5, "began": 1001.0, "seconds": 50.0, "first_step_seconds": 2.0}
+    ran = {"began": 1000.0, "seconds": 60.0, "peak_bytes": 1, "stdout": json.dumps(said)}
+    monkeypatch.setattr(turns, "run", lambda *_: ran)
+    works = [turns.Work(name, "s", False) for name in ("whole", part_epochs.FIRST)]
+    part_epochs.pytorch(Bench, works, ("a", "b"), 1)
+    assert works[0].figures == {"PyTorch fused": [60.0]} and works[1].figures == {"PyTorch fused": [3.0]}
+
+
+def test_who_is_interrupted_leaves_nobody_behind(tmp_path):
+    from bench import turns
+
+    ready = tmp_path / "pid"
+
+    def interrupt():
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        turns.run("sh", "-c", f"echo $$ >{ready}.new; mv {ready}.new {ready}; exec sleep 600")
+    assert state(int(ready.read_text())) is None
+
+
 def test_ratios_are_of_rounds_and_their_direction_is_right():
     from bench import turns
 
-    rate, time = turns.Work("rate", "rows/s", True), turns.Work("time", "us", False)
+    rate, took = turns.Work("rate", "rows/s", True), turns.Work("took", "us", False)
     for ours, theirs in (10, 5), (30, 10), (8, 8):
         rate.add("SafeRoute", ours), rate.add("peer", theirs)
-        time.add("SafeRoute", ours), time.add("peer", theirs)
+        took.add("SafeRoute", ours), took.add("peer", theirs)
     assert rate.ratio("SafeRoute", "peer") == (2.0, 1.0, 3.0)
-    assert time.ratio("SafeRoute", "peer") == (0.5, 1 / 3, 1.0)
+    assert took.ratio("SafeRoute", "peer") == (0.5, 1 / 3, 1.0)
 
 
 def test_of_two_figures_for_one_row_either_will_do():
