@@ -92,7 +92,7 @@ SR_INLINE void put_rows(const struct call *c, size_t first, const int8_t *heads,
         put_tile(c, r, rest, first, heads, w, wide, 2, N);
 }
 
-/* Functions of their own: clang gives every tile of a function its own place on the stack. */
+/* Functions of their own: every tile of a function would have its own place on the stack. */
 static __attribute__((noinline)) void put_rows_wide(const struct call *c, size_t first, const int8_t *heads,
                                                     const int8_t *w, size_t wide) {
     put_rows(c, first, heads, w, wide, DOTS_WIDE);
@@ -103,21 +103,32 @@ static __attribute__((noinline)) void put_rows_narrow(const struct call *c, size
     put_rows(c, first, heads, w, wide, 1);
 }
 
+/* One row by n times 16 outputs: all of a panel that has as many. */
+#define TILE_OF_ONE(n)                                                                                       \
+    static __attribute__((noinline)) void tile_of_one_##n(const struct call *c, const int8_t *heads,         \
+                                                          const int8_t *w, size_t wide) {                    \
+        tile(c->sum, &c->x, heads, w, wide, c->in, 1, n);                                                    \
+    }
+TILE_OF_ONE(1)
+TILE_OF_ONE(2)
+TILE_OF_ONE(3)
+TILE_OF_ONE(4)
+
 /* One row by a whole panel. */
 SR_INLINE void put_one(const struct call *c, size_t first, const int8_t *heads, const int8_t *w,
                        size_t wide) {
     switch (wide / SR_PANEL_STEP) {
     case 1:
-        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 1);
+        tile_of_one_1(c, heads, w, wide);
         break;
     case 2:
-        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 2);
+        tile_of_one_2(c, heads, w, wide);
         break;
     case 3:
-        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 3);
+        tile_of_one_3(c, heads, w, wide);
         break;
     default:
-        tile(c->sum, &c->x, heads, w, wide, c->in, 1, 4);
+        tile_of_one_4(c, heads, w, wide);
     }
     put(c, 0, first, wide, c->sum);
 }
