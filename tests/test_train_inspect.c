@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "nn/nn.h"
+
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"
 #define WEIGHTS VECTORS "/router_weights.safetensors"
 #define GUARDS  VECTORS "/eval_guards.h5"
@@ -239,6 +241,8 @@ Test(inspect, runs_tell_how_far_they_are) {
     expect_in(out, "checkpoint.safetensors: checkpoint of a run\n");
     expect_in(out, "\nfinished           yes\n");
     expect_in(out, "\narchitecture       12-8-1,");
+    snprintf(arguments, sizeof arguments, "\nproducts           %s\n", sr_matmul_bits());
+    expect_in(out, arguments);
     sr_free(out);
     snprintf(arguments, sizeof arguments, "%s/a/checkpoint.safetensors %s/a/last.safetensors", folder,
              folder);

@@ -335,7 +335,7 @@ static void add_position(struct sr_facts *f, const struct sr_position *at, const
 
 int sr_inspect_checkpoint_look(struct sr_facts *f, const struct sr_peek *p, const char **title,
                                struct sr_error *err) {
-    static const char *const keys[] = {"config", "train_id", "val_id", "blas_core", "isa"};
+    static const char *const keys[] = {"config", "train_id", "val_id", "products"};
     struct sr_safetensors *file;
     struct sr_position at = {0};
     struct sr_history history = {0};
