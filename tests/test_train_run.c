@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "nn/nn.h"
 #include "tests/run_program.h"
 
 /* A run small enough to be killed often: 25 epochs of 19 steps over three windows, early stopping off. */
@@ -370,6 +371,42 @@ Test(train_run, a_signal_switched_off_stays_off) {
     kill(child, SIGHUP);
     cr_assert_eq(waitpid(child, &raw, 0), child);
     cr_expect(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
+    folder_end(folder);
+}
+
+/* Goes on with the run in `cut`, for a step; the warning it must or must not give. */
+static void resume_expect(const char *folder, const char *warning, bool given) {
+    struct run r = run_program(folder, "train --resume %s/cut --max-minutes 1e-9", folder);
+    cr_expect_eq(r.status, 75, "%s", r.err);
+    cr_expect_eq(strstr(r.err, warning) != NULL, given, "\"%s\" in: %s", warning, r.err);
+    run_end(&r);
+}
+
+/* What a checkpoint's bits began with, and one of the time before that was written down. */
+Test(train_run, going_on_with_other_bits_is_warned_of) {
+    static const char key[] = "\"products\"", warning[] = "will not be the same bits";
+    char *folder = folder_begin(), path[256];
+    void *bytes;
+    size_t size;
+    struct sr_error err;
+    dumps_make(folder);
+    setenv("SAFEROUTE_ISA", "base", 1);
+    struct run r = train(folder, "cut", "--max-minutes 1e-9");
+    cr_assert_eq(r.status, 75, "%s", r.err);
+    run_end(&r);
+    resume_expect(folder, warning, false);
+    unsetenv("SAFEROUTE_ISA");
+    resume_expect(folder, "now they are by fma: results will not be the same bits",
+                  sr_matmul_for(SR_ISA_AVX2) != NULL);
+    resume_expect(folder, warning, false);
+    snprintf(path, sizeof path, "%s/cut/checkpoint.safetensors", folder);
+    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 26, &err), 0, "%s", err.text);
+    char *at = memmem(bytes, size, key, strlen(key));
+    cr_assert_not_null(at);
+    at[1] = 'P';
+    cr_assert_eq(sr_atomic_file_write(path, bytes, size, &err), 0, "%s", err.text);
+    sr_free(bytes);
+    resume_expect(folder, "an earlier version", true);
     folder_end(folder);
 }
 

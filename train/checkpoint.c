@@ -104,11 +104,14 @@ static void machine_compare(const struct sr_safetensors *file, const struct sr_i
                             char warning[256]) {
     const char *products = sr_safetensors_metadata(file, "products");
     warning[0] = '\0';
-    if (products && strcmp(products, id->products) != 0)
+    if (!products)
+        snprintf(warning, 256,
+                 "this run began with an earlier version of the program, which drew other "
+                 "dropout masks: results will not be the same bits as without the interruption");
+    else if (strcmp(products, id->products) != 0)
         snprintf(warning, 256,
                  "this run began with matrix products by %.31s, now they are by %.31s: results will not be "
-                 "the same "
-                 "bits as without the interruption",
+                 "the same bits as without the interruption",
                  products, id->products);
 }
 
