@@ -6,25 +6,18 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <sys/mman.h>
-
 #include "train/bench.h"
 #include "train/peak.h"
 
 #define TURNS      100000            /* of a loop of peak.c: about half a millisecond */
 #define RUN_BYTES  ((size_t)1 << 28) /* a run reads so much: a few milliseconds */
-#define HUGE_PAGE  ((size_t)1 << 21)
-#define TASK_ITEMS 16384 /* floats of each array that a thread takes at a time, as adamw.c */
+#define TASK_ITEMS 16384             /* floats of each array that a thread takes at a time */
 
-/* A block that begins at a huge page; its memory is `block`'s. */
-static void *huge_alloc(void **block, size_t bytes, struct sr_error *err) {
-    const size_t room = bytes + 2 * HUGE_PAGE;
-    *block = sr_alloc(room, 1, err);
-    if (!*block)
-        return NULL;
-    const uintptr_t at = ((uintptr_t)*block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    madvise((void *)at, bytes + HUGE_PAGE, MADV_HUGEPAGE); /* advice: refused is fine */
-    return (void *)at;
+/* Freed with sr_free(arena->base). */
+static void *huge_alloc(struct sr_arena *arena, size_t bytes, struct sr_error *err) {
+    *arena = (struct sr_arena){0};
+    sr_arena_take(arena, bytes, 1);
+    return sr_arena_allocate_huge(arena, err) < 0 ? NULL : arena->base;
 }
 
 /* ---- arithmetic ---- */
@@ -85,15 +78,13 @@ int sr_bench_read(double *rate, struct sr_bench *b, size_t bytes, struct sr_erro
             *rate = b->limits.read[i].rate;
             return SR_OK;
         }
-    void *block;
+    struct sr_arena arena;
     const size_t whole = (bytes + SR_PEAK_BYTES - 1) / SR_PEAK_BYTES * SR_PEAK_BYTES;
-    unsigned char *p = huge_alloc(&block, whole, err);
+    const void *p = huge_alloc(&arena, whole, err);
     if (!p)
         return SR_NOMEM;
-    for (size_t k = 0; k < whole; k += 64)
-        p[k] = (unsigned char)k; /* a page that nobody wrote to may be the one page of zeros */
     *rate = read_rate(p, whole, b->seconds);
-    sr_free(block);
+    sr_free(arena.base);
     if (i < SR_BENCH_READS) {
         b->limits.read[i].bytes = bytes;
         b->limits.read[i].rate = *rate;
@@ -127,10 +118,10 @@ static double update_rate(struct update *u, double seconds) {
 
 int sr_bench_update(double *rate, struct sr_bench *b, int threads, size_t n, struct sr_error *err) {
     double *kept = &b->limits.update[threads > 1];
-    void *block = NULL;
     n = n / SR_PEAK_ITEMS * SR_PEAK_ITEMS;
     if (*kept == 0) {
-        float *p = huge_alloc(&block, 4 * n * sizeof *p, err);
+        struct sr_arena arena;
+        float *p = huge_alloc(&arena, 4 * n * sizeof *p, err);
         if (!p)
             return SR_NOMEM;
         struct update u = {p, p + n, p + 2 * n, p + 3 * n, n};
@@ -138,7 +129,7 @@ int sr_bench_update(double *rate, struct sr_bench *b, int threads, size_t n, str
         update_run(&u);
         *kept = update_rate(&u, b->seconds);
         sr_cpu_team(before);
-        sr_free(block);
+        sr_free(arena.base);
     }
     *rate = *kept;
     return SR_OK;
