@@ -51,6 +51,12 @@ double sr_bench_set(struct sr_json *o, const char *key, double *x, size_t n) {
     return median;
 }
 
+double sr_bench_set_milliseconds(struct sr_json *o, const char *key, double *x, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        x[i] *= 1e3;
+    return sr_bench_set(o, key, x, n) / 1e3;
+}
+
 void sr_bench_set_number(struct sr_json *o, const char *key, double x) {
     sr_json_set(o, key, sr_json_number(x));
 }

@@ -20,7 +20,7 @@
 #define SR_BENCH_PART_LIST(X)                                                                                \
     X(machine, "machine    the limits: arithmetic in registers, and reading memory")                         \
     X(training, "training   a step of the published network, by phase, at 64, 256 and 1024 rows")            \
-    X(epoch, "epoch      one epoch trained from the dump, and how much of it is waiting for rows")           \
+    X(epoch, "epoch      epochs trained from the dump, by phase, and how much of them is waiting for rows")  \
     X(scoring, "scoring    rows a second in calls of 1, 8, 64 and 1024 rows, in each precision")             \
     X(latency, "latency    how long one row takes: one caller alone, and one caller a thread")               \
     X(reading, "reading    how fast the dump's features are read")
@@ -97,6 +97,8 @@ double sr_bench_percentile(const double *x, size_t n, double p);
 
 /* KEY: the median of n numbers, which become ascending; KEY_range: [least, most]. Returns the median. */
 double sr_bench_set(struct sr_json *o, const char *key, double *x, size_t n);
+/* The same in milliseconds, of seconds x, which become milliseconds. Returns the median in seconds. */
+double sr_bench_set_milliseconds(struct sr_json *o, const char *key, double *x, size_t n);
 void sr_bench_set_number(struct sr_json *o, const char *key, double x);
 void sr_bench_set_integer(struct sr_json *o, const char *key, size_t n);
 

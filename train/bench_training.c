@@ -115,13 +115,6 @@ static void case_round(struct training *t, struct training_case *c, size_t round
     sr_cpu_team(before);
 }
 
-/* KEY in milliseconds, of seconds x. Returns the median in seconds. */
-static double set_milliseconds(struct sr_json *o, const char *key, double *x, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        x[i] *= 1e3;
-    return sr_bench_set(o, key, x, n) / 1e3;
-}
-
 static int case_report(struct sr_json *o, struct training *t, struct training_case *c, struct sr_bench *b,
                        struct sr_error *err) {
     const struct sr_model *m = t->step.model;
@@ -135,10 +128,10 @@ static int case_report(struct sr_json *o, struct training *t, struct training_ca
     const double traffic = 8 * sizeof(float) * (double)m->n_params;
     sr_bench_set_integer(o, "batch", c->rows);
     sr_json_set(o, "threads", sr_json_integer(c->threads));
-    const double f = set_milliseconds(o, "forward_ms", c->phase[SR_PHASE_FORWARD], n);
-    const double g = set_milliseconds(o, "backward_ms", c->phase[SR_PHASE_BACKWARD], n);
-    const double u = set_milliseconds(o, "update_ms", c->phase[SR_PHASE_UPDATE], n);
-    const double whole = set_milliseconds(o, "step_ms", c->whole, n);
+    const double f = sr_bench_set_milliseconds(o, "forward_ms", c->phase[SR_PHASE_FORWARD], n);
+    const double g = sr_bench_set_milliseconds(o, "backward_ms", c->phase[SR_PHASE_BACKWARD], n);
+    const double u = sr_bench_set_milliseconds(o, "update_ms", c->phase[SR_PHASE_UPDATE], n);
+    const double whole = sr_bench_set_milliseconds(o, "step_ms", c->whole, n);
     sr_bench_set(o, "rows_per_second", c->rate, n);
     sr_bench_set_number(o, "forward_of_peak", forward / peak / f);
     sr_bench_set_number(o, "backward_of_peak", backward / peak / g);
