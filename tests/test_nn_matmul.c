@@ -1,9 +1,8 @@
 /* test_nn_matmul.c: the products of a Linear layer, every instruction set against OpenBLAS and each other.
  *
- * Columns behind the used ones are NaN, and memory behind a result is watched. Sums of k products of numbers
- * in
- * +-1 err by at most k 6e-8 times k; half of that bound, which grows with the square, is never seen: the
- * limit is 1e-7 (k + 1), as for one rounding a term.
+ * Columns behind the used ones are NaN, and memory behind a result is watched. A sum of k products of numbers
+ * in +-1 errs by at most k times k 6e-8. Roundings do not all fall to one side, so much less is allowed:
+ * 1e-7 (k + 1), as for one rounding a term.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -138,7 +137,7 @@ Test(nn_matmul, a_row_is_the_same_alone) {
     if (!by)
         cr_skip_test("OpenBLAS promises no such thing");
     struct product p = product_of(by, ROWS, IN, OUT);
-    real x[IN], y[ROWS * OUT], alone[sizeof(real) * SR_BLOCK];
+    real x[IN], y[ROWS * OUT], alone[SR_BLOCK];
     real *plain = test_alloc(ROWS * IN, sizeof *plain);
     blocks_copy(p.y, y, true, ROWS, OUT, sizeof *y);
     blocks_copy(p.x, plain, true, ROWS, IN, sizeof *plain);

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 #include "train/bench.h"
 #include "train/bench_step.h"
@@ -49,7 +50,7 @@ Test(train_bench_limits, time_is_that_of_a_call) {
     int calls = 0;
     cr_expect_gt(sr_bench_time(count_up, &calls, 0), 0);
     cr_expect_eq(calls, 1);
-    cr_expect_gt(sr_bench_time(count_up, &calls, 1e-3), 0);
+    cr_expect_gt(sr_bench_time(count_up, &calls, 0.05), 0); /* time for two calls on the busiest machine */
     cr_expect_gt(calls, 2);
 }
 
