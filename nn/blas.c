@@ -2,7 +2,8 @@
  *
  * Our own loops hold the threads; every GEMM below them is serial, so that bits do not depend on how OpenBLAS
  * would split. The pthread flavour must be told; the OpenMP flavour is serial inside a parallel region by
- * itself, and telling it would set our loops to one thread as well.
+ * itself, and telling it would set our loops to one thread as well. A build without OpenMP has no regions,
+ * and tells both.
  *
  * OpenBLAS chooses its kernels ("core") by CPU model when it is loaded. A version older than the CPU falls
  * back to a core without AVX, five times slower. Its environment variable is read at load only, so the choice
@@ -85,7 +86,12 @@ const struct sr_blas *sr_blas_begin(void) {
     blas.action = core_choose(before);
     snprintf(after, sizeof after, "%s", openblas_get_corename());
     const int kind = openblas_get_parallel();
-    if (kind == 1)
+#ifdef _OPENMP
+    const bool ours = kind == 2; /* the threads it would take */
+#else
+    const bool ours = false;
+#endif
+    if (!ours)
         openblas_set_num_threads(1);
     blas.parallel = kind >= 0 && kind <= 2 ? parallel[kind] : "unknown";
     blas.config = openblas_get_config();

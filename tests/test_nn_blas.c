@@ -13,6 +13,7 @@
 
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
+extern int openblas_get_num_threads(void);
 
 /* The library as it is after loading on a CPU it takes for one of this core's. */
 static void load_on(const char *core) {
@@ -68,4 +69,16 @@ Test(nn_blas, a_second_call_changes_nothing) {
     cr_expect_eq(first, sr_blas_begin());
     cr_expect(first->config && first->core && first->parallel && first->action);
     multiplies();
+}
+
+/* The OpenMP flavour must not be told where our own loops are OpenMP's, and must where there are none. */
+Test(nn_blas, products_are_serial) {
+#ifdef _OPENMP
+    const bool regions = true;
+#else
+    const bool regions = false;
+#endif
+    const bool openmp = strcmp(sr_blas_begin()->parallel, "openmp") == 0;
+    cr_expect((openmp && regions) || openblas_get_num_threads() == 1, "%d threads",
+              openblas_get_num_threads());
 }
