@@ -96,8 +96,8 @@ static void compare(const struct product *a, const struct product *b, double sca
 }
 
 /* rows, in, out: around tiles of 6 rows, turns of 16, blocks of 64, panels of 256. */
-static const size_t shapes[][3] = {{1, 1, 1},    {2, 3, 5},     {5, 16, 17},    {6, 64, 64},  {7, 63, 65},
-                                   {13, 130, 1}, {67, 257, 33}, {256, 300, 70}, {4, 512, 128}};
+static const size_t shapes[][3] = {{1, 1, 1},    {2, 3, 5},     {5, 16, 17},    {6, 64, 64},   {7, 63, 65},
+                                   {13, 130, 1}, {67, 257, 33}, {256, 300, 70}, {4, 512, 128}, {9, 70, 300}};
 
 Test(nn_matmul, every_isa_gives_openblas_numbers) {
     const struct sr_matmul *blas = sr_matmul_for(SR_ISA_BASE);
