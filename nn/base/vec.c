@@ -101,15 +101,8 @@ static void gelu(real *y, const real *x, size_t n) {
 
 /* By way of copies: clang makes no vectors of a loop that may write where it reads, as routers do. */
 static void gelu_float(float *y, const float *x, size_t n) {
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        float group[LANES];
-        memcpy(group, x + i, sizeof group);
-        for (size_t j = 0; j < LANES; j++)
-            group[j] = gelu_one_float(group[j]);
-        memcpy(y + i, group, sizeof group);
-    }
-    for (; i < n; i++)
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
         y[i] = gelu_one_float(x[i]);
 }
 
