@@ -165,6 +165,28 @@ Test(infer_stats, finds_the_main_direction) {
     sr_free(x);
 }
 
+/* Directions are those of columns scaled to one variance: a few quiet ones that go together, among loud ones
+ * that do not, are found. */
+Test(infer_stats, quiet_columns_count_as_much_as_loud_ones) {
+    enum { N = 400, WIDE = 48, QUIET = 12 };
+    float *x = rows_begin(N, WIDE, 1, 0);
+    for (size_t i = 0; i < N * WIDE; i++) {
+        const double own = hash_value(1, i), common = hash_value(2, i / WIDE);
+        x[i] = (float)(i % WIDE < QUIET ? .05 * (common + .1 * own) : 10 * own);
+    }
+    struct measured m = measure(x, N, WIDE);
+    double along = 0;
+    for (size_t k = 0; k < m.stats.directions; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < QUIET; i++)
+            sum += (double)m.stats.basis[k * WIDE + i] / sqrt(QUIET);
+        along += sum * sum;
+    }
+    cr_expect_gt(along, .99, "%g of it lies in the directions found", along);
+    measured_end(&m);
+    sr_free(x);
+}
+
 Test(infer_stats, constant_features) {
     enum { N = 600, WIDE = 32 };
     float *x = rows_begin(N, WIDE, 1, 0);
