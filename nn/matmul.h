@@ -15,6 +15,8 @@
 #ifndef SR_MATMUL_H
 #define SR_MATMUL_H
 
+#include <stdbool.h>
+
 #include "nn/base/base.h"
 
 #define SR_BLOCK 64 /* columns: four AVX-512 registers */
@@ -56,6 +58,7 @@ struct sr_matmul {
 };
 
 const struct sr_matmul *sr_matmul(void); /* for this CPU; see sr_isa_best */
+bool sr_matmul_is_blas(void);            /* true if OpenBLAS is what multiplies */
 /* What the bits of its products depend on: "fma", the same on every CPU that has it, or OpenBLAS's core. */
 const char *sr_matmul_bits(void);
 const struct sr_matmul *sr_matmul_for(enum sr_isa isa); /* NULL if the build or the CPU does not have it; of

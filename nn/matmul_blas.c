@@ -51,6 +51,10 @@ const struct sr_matmul *sr_matmul(void) {
     return tables[isa];
 }
 
+bool sr_matmul_is_blas(void) {
+    return sr_matmul() == &blas;
+}
+
 const char *sr_matmul_bits(void) {
-    return sr_matmul() == &blas ? sr_blas_begin()->core : "fma";
+    return sr_matmul_is_blas() ? sr_blas_begin()->core : "fma";
 }

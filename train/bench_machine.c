@@ -89,7 +89,6 @@ static int read_limits(struct sr_json *list, struct sr_bench *b, size_t *done, s
 
 static struct sr_json *machine_describe(char *title, size_t size, const struct sr_bench *b) {
     const struct sr_blas *blas = sr_blas_begin();
-    const bool by_blas = sr_matmul() == sr_matmul_for(SR_ISA_BASE);
     struct sr_json *o = sr_json_object();
     sr_json_set(o, "version", sr_json_string(SR_VERSION));
     sr_json_set(o, "compiler", sr_json_string(__VERSION__));
@@ -110,8 +109,9 @@ static struct sr_json *machine_describe(char *title, size_t size, const struct s
              sr_cpu_name(), b->threads, b->threads == 1 ? "" : "s", sr_isa_name(sr_isa_best()),
              sr_isa_best() < sr_isa_cpu() ? " (WEAKER THAN THE CPU: SAFEROUTE_ISA is set)" : "",
              sr_matmul()->name, blas->core, blas->core_before, blas->action,
-             by_blas && blas->weak ? "\nWARNING: with such a core training is slower than this machine allows"
-                                   : "");
+             sr_matmul_is_blas() && blas->weak
+                 ? "\nWARNING: with such a core training is slower than this machine allows"
+                 : "");
     return o;
 }
 

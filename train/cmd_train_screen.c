@@ -147,7 +147,7 @@ void sr_display_plan(const struct sr_trainer *t, const struct sr_options *o) {
         if (strcmp(o->table[i].key, "hidden") == 0)
             sr_log_info("model      %zu-%s-1, %zu parameters", feed->train_data->width,
                         sr_options_text(o, i, list, sizeof list), t->state.model->n_params);
-    if (sr_matmul() == sr_matmul_for(SR_ISA_BASE))
+    if (sr_matmul_is_blas())
         sr_log_info("machine    %s kernels, matrix products by OpenBLAS, core %s (%s: %s)",
                     sr_isa_name(sr_vec()->isa), blas->core, blas->core_before, blas->action);
     else

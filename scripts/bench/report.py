@@ -97,7 +97,7 @@ def machine_lines(machine, facts, rounds, taken_out):
     peaks = "; measured peaks (name, threads): " + ", ".join(f"{k} {v}" for k, v in limits.items()) if limits else ""
     lines = [
         f"{machine['cpu']}, {machine['threads']} threads, {machine['isa']} kernels, "
-        f"OpenBLAS core {machine['blas_core']}{peaks}."
+        f"matrix products of training by {machine['matrix_products']}{peaks}."
     ]
     torch, onnx, learn = (facts.get(name) for name in ("torch", "onnx", "sklearn"))
     if torch:
