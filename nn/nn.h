@@ -9,8 +9,8 @@
  *     sr_model_backward(m, dlogit, rows);
  *     sr_adamw_step(...);                                          // train/
  *
- * A pass runs on one team of OpenMP threads, over stripes of columns whose width does not depend on the
- * number of threads: the same bits for any number. A model belongs to one thread at a time.
+ * A pass runs on one team of OpenMP threads, over blocks of columns (matmul.h): the same bits for any number
+ * of threads. A model belongs to one thread at a time.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,8 @@
 /* test_nn_matmul.c: the products of a Linear layer, every instruction set against OpenBLAS and each other.
  *
- * Columns behind the used ones are NaN, and memory behind a result is watched. A sum of k products of numbers
- * in +-1 errs by at most k times k 6e-8. Roundings do not all fall to one side, so much less is allowed:
- * 1e-7 (k + 1), as for one rounding a term.
+ * Columns behind the used ones are NaN, and memory behind a result is watched. A chain of k products of
+ * numbers in +-1 has a running sum of about sqrt(k)/3, and each step rounds it by up to 6e-8 of that, up or
+ * down: about 2e-8 k in all. The limit is five times as much, 1e-7 (k + 1).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* sha256.c: SHA-256 as written in FIPS 180-4, section 6.2, one block of 64 bytes at a time.
  *
  * Every weights file and checkpoint is hashed whole, so the SHA instructions of x86 are used where they are:
- * seven times as fast as plain C. Names of variables are those of the standard.
+ * five times as fast as plain C. Names of variables are those of the standard.
  *
  * SPDX-License-Identifier: MIT
  */
