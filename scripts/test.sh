@@ -7,6 +7,7 @@
 #   scripts/test.sh --ci     and a clang build with warnings as errors, all tests under the address and
 #                            undefined-behaviour sanitizers, and those of tests/consumers in a virtual environment that it
 #                            makes (build/venv), where a skipped one is a failure
+#   scripts/test.sh --long   as without, but what tries many moments, faults or bits tries all of them: hours
 #
 # tests/consumers are PyTorch, onnxruntime and the like reading what we write, and the Python wrapper (pytest). Without --ci
 # they run if build/venv is there or python3 has pytest.
@@ -23,8 +24,9 @@ ci=false
 case ${1-} in
 '') ;;
 --ci) ci=true ;;
--h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0" && exit 0 ;;
-*) echo "test.sh: unknown option $1 (only --ci)" >&2 && exit 2 ;;
+--long) export SAFEROUTE_LONG=1 ;;
+-h | --help) sed -n '2,19s/^# \{0,1\}//p' "$0" && exit 0 ;;
+*) echo "test.sh: unknown option $1 (only --ci, --long)" >&2 && exit 2 ;;
 esac
 
 if $ci; then scripts/packages.sh build tests ci; else scripts/packages.sh build tests; fi
