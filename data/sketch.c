@@ -170,3 +170,13 @@ int sr_sketch_parse(struct sr_sketch *out, const char *text, const char *path, c
     }
     return 0;
 }
+
+const char *sr_overlap_text(char text[SR_OVERLAP_TEXT], const struct sr_overlap *overlap) {
+    if (isnan(overlap->share))
+        snprintf(text, SR_OVERLAP_TEXT, "some");
+    else if (overlap->share < .001)
+        snprintf(text, SR_OVERLAP_TEXT, "less than 0.1 %%");
+    else
+        snprintf(text, SR_OVERLAP_TEXT, "about %.3g %%", 100 * overlap->share);
+    return text;
+}

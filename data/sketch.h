@@ -52,4 +52,8 @@ struct sr_overlap {
 };
 struct sr_overlap sr_sketch_overlap(const struct sr_sketch *s, const uint64_t *hash, size_t n);
 
+/* "about 12 %", "less than 0.1 %", or "some" where the share is not known. Returns text. */
+#define SR_OVERLAP_TEXT 32
+const char *sr_overlap_text(char text[SR_OVERLAP_TEXT], const struct sr_overlap *overlap);
+
 #endif

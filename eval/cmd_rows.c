@@ -51,15 +51,6 @@ struct sr_rows sr_rows_of(const struct sr_scoring *s) {
     };
 }
 
-static const char *share_text(char text[32], double share) {
-    if (isnan(share))
-        return "some";
-    if (share < .001)
-        return "less than 0.1 %";
-    snprintf(text, 32, "about %.3g %%", 100 * share);
-    return text;
-}
-
 int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_router *router, const char *path,
                  const struct sr_scores *scores, enum sr_use last, const char *weights, const char *so_what,
                  struct sr_error *err) {
@@ -74,10 +65,10 @@ int sr_rows_used(struct sr_overlap used[SR_USES], const struct sr_router *router
                     "them by",
                     weights);
     for (enum sr_use u = 0; status == 0 && u < SR_USES && u <= last; u++) {
-        char share[32];
+        char share[SR_OVERLAP_TEXT];
         if (used[u].seen > 0)
             sr_log_warn("%s of these rows (at least %zu) were %s %s: %s; use rows that they have never seen",
-                        share_text(share, used[u].share), used[u].seen, texts[u], weights, so_what);
+                        sr_overlap_text(share, &used[u]), used[u].seen, texts[u], weights, so_what);
     }
     return status;
 }

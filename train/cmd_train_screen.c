@@ -137,6 +137,11 @@ void sr_display_plan(const struct sr_trainer *t, const struct sr_options *o) {
             "%zu training rows are few to measure a range by: the router will find more than one in ten "
             "thousand rows like them far outside (sweep --out sets the limit by the calibration rows)",
             feed->train.n);
+    if (feed->known.seen > 0)
+        sr_log_warn(
+            "%s of the validation rows (at least %zu) are training rows too: the best epoch is the one "
+            "that knows them by heart, and its metrics are too good; validate on other rows",
+            sr_overlap_text(list, &feed->known), feed->known.seen);
     if (feed->warning[0])
         sr_log_warn("%s", feed->warning);
     sr_log_info("plan       at most %lld epochs of %zu steps, %zu rows", (long long)t->config->epochs,

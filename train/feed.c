@@ -104,6 +104,22 @@ static int hold_out(struct sr_feed *f, const struct sr_config *c, struct sr_erro
     return status;
 }
 
+/* Validation rows that are training rows too, under whatever name: the best epoch would be chosen by heart.
+ */
+static int overlap_find(struct sr_feed *f, struct sr_error *err) {
+    const struct sr_part *train = &f->train, *val = &f->val;
+    uint64_t *hash = sr_alloc(val->n, sizeof *hash, err);
+    struct sr_sketch sketch;
+    if (!hash)
+        return SR_NOMEM;
+    for (size_t i = 0; i < val->n; i++)
+        hash[i] = val->hash[val->row[i]];
+    sr_sketch_make(&sketch, train->hash, train->row, train->n);
+    f->known = sr_sketch_overlap(&sketch, hash, val->n);
+    sr_free(hash);
+    return SR_OK;
+}
+
 /* Rows of one guard's one layer cannot validate what another's have trained. */
 static int same_make(const struct sr_feed *f, const struct sr_config *c, struct sr_error *err) {
     const struct sr_data *t = f->train_data, *v = f->val_data;
@@ -144,7 +160,7 @@ int sr_feed_open(struct sr_feed *f, const struct sr_config *c, void (*progress)(
         status = part_count(&f->train, "training", err);
     if (status == SR_OK)
         status = part_count(&f->val, "validation", err);
-    return status;
+    return status == SR_OK ? overlap_find(f, err) : status;
 }
 
 void sr_feed_close(struct sr_feed *f) {

@@ -22,6 +22,7 @@ struct sr_feed {
         *val_data; /* val_data is NULL when the validation rows are held out of train_data */
     struct sr_scan train_scan, val_scan; /* val_scan empty in that case */
     struct sr_part train, val;
+    struct sr_overlap known; /* validation rows whose features are a training row's */
     char warning[256]; /* "" if there is none */
 };
 
