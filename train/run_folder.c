@@ -28,19 +28,24 @@ static int parents_make(const char *folder, struct sr_error *err) {
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+        if (mkdir(path, 0777) == 0) {
+            const int status = sr_rename_sync(path, err); /* a new name, which must last as well */
+            if (status < 0)
+                return status;
+        } else if (errno != EEXIST) {
             return sr_fail(err, SR_IO, "cannot make the folder %s: %s", path, strerror(errno));
+        }
         *p = '/';
     }
     return SR_OK;
 }
 
+/* A process that was killed a moment ago may not be gone yet. A file system without locks cannot tell; that
+ * is no reason to refuse the run. */
 static int folder_lock(struct sr_run *run, struct sr_error *err) {
     run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (run->lock < 0)
         return sr_fail(err, SR_NOINPUT, "no run in %s: %s", run->folder, strerror(errno));
-    /* A process that was killed a moment ago may not be gone yet. A file system without locks cannot tell;
-     * that is no reason to refuse the run. */
     bool taken = true;
     for (int i = 0; i < LOCK_TRIES && taken; i++) {
         if (i > 0)
@@ -77,23 +82,34 @@ static int exists_fail(const char *folder, struct sr_error *err) {
                    folder);
 }
 
-/* The temporary folder with config.yaml in it, moved into place. */
-static int folder_make(struct sr_run *run, const char *config_text, struct sr_error *err) {
-    char temporary[SR_RUN_PATH + 32], config[SR_RUN_PATH + 64];
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", run->folder, (long)getpid());
+static int folder_fill(const char *temporary, const char *folder, const char *config_text,
+                       struct sr_error *err) {
+    char config[SR_RUN_PATH + 128];
     snprintf(config, sizeof config, "%s/config.yaml", temporary);
-    if (mkdir(temporary, 0777) < 0 && errno != EEXIST) /* a dead process of this number may have left one */
-        return sr_fail(err, SR_IO, "cannot make the folder %s: %s", temporary, strerror(errno));
-    int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
-    if (status == SR_OK && rename(temporary, run->folder) < 0)
-        status = errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
-                     ? exists_fail(run->folder, err)
-                     : sr_fail(err, SR_IO, "cannot make the folder %s: %s", run->folder, strerror(errno));
+    const int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
+    if (status < 0 || rename(temporary, folder) == 0)
+        return status;
+    return errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
+               ? exists_fail(folder, err)
+               : sr_fail(err, SR_IO, "cannot make the folder %s: %s", folder, strerror(errno));
+}
+
+/* The temporary folder with config.yaml in it, moved into place. Its lock becomes the run's. */
+static int folder_make(struct sr_run *run, const char *config_text, struct sr_error *err) {
+    char *temporary;
+    int status = sr_temporary_folder(&temporary, &run->lock, run->folder, 0777, err);
+    if (status < 0)
+        return status;
+    status = folder_fill(temporary, run->folder, config_text, err);
     if (status < 0) {
-        unlink(config);
-        rmdir(temporary);
+        sr_temporary_remove(temporary);
+        sr_run_close(run);
+    } else {
+        sr_temporary_forget(temporary);
+        status = sr_rename_sync(run->folder, err);
     }
-    return status == SR_OK ? sr_rename_sync(run->folder, err) : status;
+    sr_free(temporary);
+    return status;
 }
 
 int sr_run_absent(const char *folder, struct sr_error *err) {
@@ -106,7 +122,7 @@ int sr_run_create(struct sr_run *run, const char *folder, const char *config_tex
         status = parents_make(run->folder, err);
     if (status == SR_OK)
         status = folder_make(run, config_text, err);
-    return status == SR_OK ? folder_lock(run, err) : status;
+    return status;
 }
 
 /* Temporary files (.NAME....tmp) of a process that was killed; while the folder is locked nobody else makes

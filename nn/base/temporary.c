@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,10 +57,36 @@ void sr_temporary_forget(const char *name) {
         }
 }
 
+/* A file, or a folder with the files in it. Nothing here that a signal's handler may not call. */
+static void remove_whole(int at, const char *name) {
+    union {
+        struct dirent64 entry;
+        char bytes[4096];
+    } list;
+    if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
+        return;
+    const int folder = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    for (ssize_t n; (n = getdents64(folder, &list, sizeof list)) > 0;)
+        for (ssize_t i = 0; i < n;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(list.bytes + i);
+            unlinkat(folder, entry->d_name, 0);
+            i += entry->d_reclen;
+        }
+    close(folder);
+    unlinkat(at, name, AT_REMOVEDIR);
+}
+
+void sr_temporary_remove(const char *name) {
+    remove_whole(AT_FDCWD, name);
+    sr_temporary_forget(name);
+}
+
 void sr_temporary_remove_all(void) {
     for (size_t i = 0; i < PLACES; i++)
         if (atomic_load(&place[i].state) == OPEN)
-            unlink(place[i].path);
+            remove_whole(AT_FDCWD, place[i].path);
 }
 
 /* ---- a new one ---- */
@@ -107,6 +134,29 @@ int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode,
     return 0;
 }
 
+int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err) {
+    *fd = -1;
+    sr_temporary_sweep(target);
+    *name = new_name(target, err);
+    if (!*name)
+        return SR_NOMEM;
+    if (mkdir(*name, (mode_t)mode) == 0) {
+        note(*name);
+        *fd = open(*name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (*fd < 0) {
+        const int status = sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s", target,
+                                   *name, strerror(errno));
+        rmdir(*name);
+        sr_temporary_forget(*name);
+        sr_free(*name);
+        *name = NULL;
+        return status;
+    }
+    flock(*fd, LOCK_EX | LOCK_NB);
+    return SR_OK;
+}
+
 /* ---- those of others ---- */
 
 /* The process that made the temporary file called entry for a target called name, or 0. */
@@ -123,13 +173,18 @@ static pid_t maker(const char *entry, const char *name) {
     return digits > 0 && strcmp(end + 1 + digits, ".tmp") == 0 ? (pid_t)pid : 0;
 }
 
+/* A folder has a lock of another kind: a lock to write needs a file that is open to write. */
 static void remove_unlocked(int folder, const char *entry) {
     struct stat st;
-    const int fd = openat(folder, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = openat(folder, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const bool is_folder = fd < 0 && errno == EISDIR;
+    if (is_folder)
+        fd = openat(folder, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock(fd))
-        unlinkat(folder, entry, 0);
+    if (is_folder ? flock(fd, LOCK_EX | LOCK_NB) == 0
+                  : fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock(fd))
+        remove_whole(folder, entry);
     close(fd);
 }
 

@@ -15,11 +15,19 @@
  * takes it. -1 with errno; then *name may be NULL (SR_NOMEM in err). */
 int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
 
-/* To be called once the file has another name or is gone. Any thread. */
+/* The same for a folder, for what is made of several files or looked at before it gets its name; those of
+ * writers that are no more are swept first. fd holds its lock: close it after the last use. SR_IO or SR_NOMEM
+ * with a message on failure. */
+int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
+
+/* To be called once the file or folder has another name or is gone. Any thread. */
 void sr_temporary_forget(const char *name);
 
-/* Removes the files that are created and not forgotten: for a signal's handler, of which it needs no more
- * than unlink. At most 32 are known at a time; more would be left. */
+/* Removes the file, or the folder and the files in it, and forgets it. */
+void sr_temporary_remove(const char *name);
+
+/* Removes all that is created and not forgotten: for a signal's handler, which may call what this calls. At
+ * most 32 are known at a time; more would be left. */
 void sr_temporary_remove_all(void);
 
 /* Removes what writers of this target that are no more have left: names of its own pattern, whose process is
