@@ -153,16 +153,22 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
 static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
                         const struct texts *t, struct sr_error *err) {
     const char *path = r->options->out;
-    char temporary[4096];
+    char staged[4096], *stage;
     struct sr_pair pairs[PAIRS];
-    if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof temporary)
-        return sr_fail(err, SR_USAGE, "--out: the name is too long");
-    int status = sr_safetensors_rewrite(temporary, from, pairs, pairs_make(pairs, t, r), err);
+    int lock, status = sr_temporary_folder(&stage, &lock, path, 0700, err);
+    if (status < 0)
+        return status;
+    if (snprintf(staged, sizeof staged, "%s/router.safetensors", stage) >= (int)sizeof staged)
+        status = sr_fail(err, SR_USAGE, "--out: the name is too long");
     if (status == 0)
-        status = verify(r, temporary, err);
+        status = sr_safetensors_rewrite(staged, from, pairs, pairs_make(pairs, t, r), err);
     if (status == 0)
-        status = sr_rename_new(temporary, path, err);
-    unlink(temporary);
+        status = verify(r, staged, err);
+    if (status == 0)
+        status = sr_rename_new(staged, path, err);
+    sr_temporary_remove(stage);
+    close(lock);
+    sr_free(stage);
     return status;
 }
 

@@ -126,35 +126,30 @@ static int move_file(const char *stage, const char *target, const char *name, st
     return sr_rename_sync(to, err);
 }
 
-static int remove_file(const char *stage, const char *target, const char *name, struct sr_error *err) {
-    char path[SR_EXPORT_PATH];
-    (void)target;
-    if (sr_export_path(path, stage, name, err))
-        unlink(path);
-    return 0;
-}
-
 static int make_folder(const char *path, struct sr_error *err) {
     struct stat st;
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+    if (mkdir(path, 0777) == 0)
+        return sr_rename_sync(path, err); /* a new name, which must last as well */
+    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
     return sr_fail(err, SR_IO, "%s: cannot make this folder: %s", path, strerror(errno));
 }
 
+/* out: what the staging folder's own name says it is for. */
 static int stage_and_move(const struct sr_export *e, const struct sr_exporter *to, const char *target,
-                          struct sr_error *err) {
-    char stage[SR_EXPORT_PATH];
-    if (!sr_export_path(stage, target, ".saferoute-export-XXXXXX", err))
-        return SR_DATA;
-    if (!mkdtemp(stage))
-        return sr_fail(err, SR_IO, "%s: cannot write into this folder: %s", target, strerror(errno));
-    int status = to->write(e, stage, err);
+                          const char *out, struct sr_error *err) {
+    char *stage;
+    int lock, status = sr_temporary_folder(&stage, &lock, out, 0700, err);
+    if (status < 0)
+        return status;
+    status = to->write(e, stage, err);
     if (status == 0)
         status = to->check(e, stage, err);
     if (status == 0)
         status = each_file(stage, target, move_file, err);
-    each_file(stage, target, remove_file, NULL);
-    rmdir(stage);
+    sr_temporary_remove(stage);
+    close(lock);
+    sr_free(stage);
     return status;
 }
 
@@ -170,18 +165,20 @@ static void split_path(char folder[SR_EXPORT_PATH], const char **name, const cha
 
 int sr_export(const struct sr_export *e, const struct sr_exporter *to, const char *out,
               struct sr_error *err) {
-    char target[SR_EXPORT_PATH];
+    char target[SR_EXPORT_PATH], inside[SR_EXPORT_PATH];
     struct sr_export own = *e;
     if (strlen(out) >= SR_EXPORT_PATH)
         return sr_fail(err, SR_USAGE, "--out %.100s...: the path is too long", out);
     if (strcmp(to->ending, "/") == 0) {
         const int status = make_folder(out, err);
         own.target = out;
-        return status < 0 ? status : stage_and_move(&own, to, out, err);
+        if (status < 0 || !sr_export_path(inside, out, "export", err))
+            return status < 0 ? status : SR_DATA;
+        return stage_and_move(&own, to, out, inside, err);
     }
     if (!sr_ends_in(out, to->ending))
         return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);
     split_path(target, &own.name, out);
     own.target = target;
-    return stage_and_move(&own, to, target, err);
+    return stage_and_move(&own, to, target, out, err);
 }
