@@ -97,7 +97,7 @@ static void on_signal(int number) {
 
 /* A signal that whoever started us has switched off (nohup) stays off. */
 static void set_signals(void) {
-    const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, before;
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < SR_COUNT(numbers); i++)

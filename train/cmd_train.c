@@ -16,20 +16,25 @@
 
 static volatile sig_atomic_t stop_asked;
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+static struct sigaction before[SR_COUNT(signals)]; /* set once, before the first handler can run */
+
+/* The first signal asks for a checkpoint and an orderly end; a second one of the same kind does what it does
+ * to any command: it ends the program at once, and half-written files with it. */
 static void on_signal(int number) {
-    (void)number;
     stop_asked = 1;
+    for (size_t i = 0; i < SR_COUNT(signals); i++)
+        if (signals[i] == number)
+            sigaction(number, &before[i], NULL);
 }
 
-/* The first signal asks for a checkpoint and an orderly end, a second one of the same kind ends the program
- * at once. A signal that whoever started us has switched off (nohup) stays off. */
+/* A signal that whoever started us has switched off (nohup) stays off. */
 static void signals_catch(void) {
-    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)}, before;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SR_COUNT(numbers); i++)
-        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
+    for (size_t i = 0; i < SR_COUNT(signals); i++)
+        if (sigaction(signals[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
 }
 
 static bool watch_stop(void *user) {
