@@ -316,6 +316,20 @@ char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
     return copy;
 }
 
+bool sr_config_line(char *line, char **value, char **origin) {
+    static const char mark[] = "  # ";
+    *value = strstr(line, ": ");
+    *origin = NULL;
+    for (char *at = line; (at = strstr(at, mark)); at++)
+        *origin = at;
+    if (!*value || !*origin || *origin < *value)
+        return false;
+    **value = **origin = '\0';
+    *value += 2;
+    *origin += strlen(mark);
+    return true;
+}
+
 void sr_config_hash(const struct sr_options *o, char hex[65]) {
     struct sr_sha256 s;
     char buffer[SR_LIST_TEXT];

@@ -61,6 +61,9 @@ const char *sr_config_remark(const struct sr_options *o, size_t i, char text[256
 /* The effective settings as YAML, each with its origin as a comment; free with sr_free. */
 char *sr_config_text(const struct sr_options *o, struct sr_error *err);
 
+/* A line of that text, cut in place: "lr: 0.001  # flag" into "lr", "0.001" and "flag". False: it is none. */
+bool sr_config_line(char *line, char **value, char **origin);
+
 /* SHA-256 over the settings that decide the result (not paths, threads, memory, cadence). */
 void sr_config_hash(const struct sr_options *o, char hex[65]);
 

@@ -36,15 +36,9 @@ bool sr_inspect_upload_recognise(const struct sr_peek *p) {
 
 /* "lr: 0.001  # flag" as a fact; what nobody has set is not shown. */
 static void add_setting(struct sr_facts *f, char *line) {
-    static const char mark[] = "  # ";
-    char *origin = NULL, *value = strstr(line, ": ");
-    for (char *at = line; (at = strstr(at, mark)); at++)
-        origin = at;
-    if (!value || !origin || origin < value)
+    char *value, *origin;
+    if (!sr_config_line(line, &value, &origin))
         return;
-    *value = *origin = '\0';
-    value += 2;
-    origin += strlen(mark);
     sr_facts_add(f, line, sr_json_string(value), "%s (%s)", value, origin);
     if (strcmp(origin, "default") == 0)
         sr_facts_hush(f);

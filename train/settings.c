@@ -12,6 +12,8 @@
 #include "train/recipe.h"
 #include "train/settings.h"
 
+#define SETTINGS_MAX (16u << 20) /* bytes of a config.yaml that is read */
+
 bool sr_settings_auto(const struct sr_config *c) {
     return c->resume && strcmp(c->resume, "auto") == 0;
 }
@@ -174,6 +176,32 @@ static int patterns_expand(struct sr_config *c, struct sr_options *o, struct sr_
 
 /* ---- runs that exist ---- */
 
+static void origin_set(struct sr_options *o, const char *key, const char *origin) {
+    for (size_t i = 0; i < o->count; i++)
+        for (int k = SR_ORIGIN_DEFAULT; k <= SR_ORIGIN_FLAG; k++)
+            if (strcmp(o->table[i].key, key) == 0 && strcmp(sr_origin_name((enum sr_origin)k), origin) == 0)
+                o->origins[i] = (enum sr_origin)k;
+}
+
+/* Read from config.yaml, a setting still comes from where it came from then: what the log says of it, and the
+ * config.yaml of a seed whose turn comes only now, are those of a run never stopped. */
+static int settings_read(struct sr_options *o, const char *path, struct sr_error *err) {
+    void *text;
+    size_t size;
+    char *value, *origin;
+    int status = sr_option_file_read(o, path, false, err);
+    if (status == SR_OK)
+        status = sr_file_read_regular(&text, &size, path, "a file", SETTINGS_MAX, err);
+    if (status < 0)
+        return status;
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (sr_config_line(line, &value, &origin))
+            origin_set(o, line, origin);
+    sr_free(text);
+    return SR_OK;
+}
+
 /* On --resume RUN the settings are those of the run; only what never changes results may be given again. */
 static int resume_settings(struct sr_options *o, const struct sr_run *run, int argc, char **argv,
                            struct sr_error *err) {
@@ -191,7 +219,7 @@ static int resume_settings(struct sr_options *o, const struct sr_run *run, int a
                 "--out",
                 o->table[i].key, sr_run_file(run, "config.yaml", path));
     }
-    const int status = sr_option_file_read(o, sr_run_file(run, "config.yaml", path), false, err);
+    const int status = settings_read(o, sr_run_file(run, "config.yaml", path), err);
     return status < 0 ? status : sr_options_arguments(o, argc, argv, err);
 }
 
