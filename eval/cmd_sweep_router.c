@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "eval/cmd_sweep.h"
 
@@ -166,9 +165,7 @@ static int router_write(const struct sr_sweep_result *r, const struct sr_safeten
         status = verify(r, staged, err);
     if (status == 0)
         status = sr_rename_new(staged, path, err);
-    sr_temporary_remove(stage);
-    close(lock);
-    sr_free(stage);
+    sr_temporary_folder_end(stage, lock);
     return status;
 }
 

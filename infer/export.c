@@ -147,9 +147,7 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
         status = to->check(e, stage, err);
     if (status == 0)
         status = each_file(stage, target, move_file, err);
-    sr_temporary_remove(stage);
-    close(lock);
-    sr_free(stage);
+    sr_temporary_folder_end(stage, lock);
     return status;
 }
 

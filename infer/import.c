@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,18 +150,18 @@ int sr_import_write(const char *out, char sha256[65], const struct sr_import_net
                     const char *path, const struct sr_pair *metadata, size_t pairs, bool own,
                     const struct sr_stats *stats, struct sr_error *err) {
     struct writer w = {.network = n, .from = t, .path = path};
-    struct sr_atomic_file *target = NULL;
-    int status = make_tensors(&w, own, stats, err);
+    char staged[PATH_MAX + 32], *stage = NULL;
+    int lock = -1, status = make_tensors(&w, own, stats, err);
     if (status == 0)
-        status = sr_atomic_file_open(&target, out, err);
-    const char *temporary = target ? sr_atomic_file_path(target) : NULL;
+        status = sr_temporary_folder(&stage, &lock, out, 0700, err);
+    snprintf(staged, sizeof staged, "%.*s/router.safetensors", PATH_MAX, stage ? stage : "");
     if (status == 0)
-        status = sr_safetensors_write(temporary, w.list, w.n + w.borrowed, metadata, pairs, err);
+        status = sr_safetensors_write(staged, w.list, w.n + w.borrowed, metadata, pairs, err);
     if (status == 0)
-        status = verify(temporary, out, sha256, err);
+        status = verify(staged, out, sha256, err);
     if (status == 0)
-        status = sr_rename_new(temporary, out, err);
-    sr_atomic_file_discard(target); /* never committed: that would replace a file of the name */
+        status = sr_rename_new(staged, out, err);
+    sr_temporary_folder_end(stage, lock);
     for (size_t i = 0; i < w.n; i++)
         sr_free(w.list[i].data);
     sr_free(w.list);

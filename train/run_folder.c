@@ -102,14 +102,13 @@ static int folder_make(struct sr_run *run, const char *config_text, struct sr_er
         return status;
     status = folder_fill(temporary, run->folder, config_text, err);
     if (status < 0) {
-        sr_temporary_remove(temporary);
-        sr_run_close(run);
-    } else {
-        sr_temporary_forget(temporary);
-        status = sr_rename_sync(run->folder, err);
+        sr_temporary_folder_end(temporary, run->lock);
+        run->lock = -1;
+        return status;
     }
+    sr_temporary_forget(temporary);
     sr_free(temporary);
-    return status;
+    return sr_rename_sync(run->folder, err);
 }
 
 int sr_run_absent(const char *folder, struct sr_error *err) {

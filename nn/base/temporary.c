@@ -78,11 +78,6 @@ static void remove_whole(int at, const char *name) {
     unlinkat(at, name, AT_REMOVEDIR);
 }
 
-void sr_temporary_remove(const char *name) {
-    remove_whole(AT_FDCWD, name);
-    sr_temporary_forget(name);
-}
-
 void sr_temporary_remove_all(void) {
     for (size_t i = 0; i < PLACES; i++)
         if (atomic_load(&place[i].state) == OPEN)
@@ -155,6 +150,15 @@ int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode,
     }
     flock(*fd, LOCK_EX | LOCK_NB);
     return SR_OK;
+}
+
+void sr_temporary_folder_end(char *name, int fd) {
+    if (!name)
+        return;
+    remove_whole(AT_FDCWD, name);
+    sr_temporary_forget(name);
+    close(fd);
+    sr_free(name);
 }
 
 /* ---- those of others ---- */

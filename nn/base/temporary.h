@@ -16,15 +16,15 @@
 int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
 
 /* The same for a folder, for what is made of several files or looked at before it gets its name; those of
- * writers that are no more are swept first. fd holds its lock: close it after the last use. SR_IO or SR_NOMEM
- * with a message on failure. */
+ * writers that are no more are swept first. *fd is open and holds its lock. Ended by sr_temporary_folder_end,
+ * or where it has become the target by forgetting it, free and close. SR_IO or SR_NOMEM with a message. */
 int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
 
 /* To be called once the file or folder has another name or is gone. Any thread. */
 void sr_temporary_forget(const char *name);
 
-/* Removes the file, or the folder and the files in it, and forgets it. */
-void sr_temporary_remove(const char *name);
+/* Removes the folder and the files in it, closes fd, frees name. A name of NULL is fine. */
+void sr_temporary_folder_end(char *name, int fd);
 
 /* Removes all that is created and not forgotten: for a signal's handler, which may call what this calls. At
  * most 32 are known at a time; more would be left. */
