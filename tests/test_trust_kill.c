@@ -1,0 +1,167 @@
+/* test_trust_kill.c: SIGKILL at any moment of a training run; the resumed run ends in the same bytes.
+ *
+ * A process that dies leaves what its calls have done, so a kill before each call that changes a file, and
+ * after it, is all there can be; kills by the clock fall into the calls themselves too. What holds after a
+ * power failure is another matter: test_trust_power.c.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <glob.h>
+#include <time.h>
+
+#include "tests/small_run.h"
+#include "tests/trust.h"
+
+/* Everything of the run's own, its temporary folder too. */
+static const char pattern[] = "stopped";
+
+static void expect_no_folder_left(const char *folder, const char *when) {
+    char path[256];
+    glob_t found;
+    snprintf(path, sizeof path, "%s/.stopped.*.tmp", folder);
+    cr_expect_eq(glob(path, 0, NULL, &found), GLOB_NOMATCH, "%s: %s was left behind", when,
+                 found.gl_pathv[0]);
+    globfree(&found);
+}
+
+/* Goes on after a kill, to the end, and holds it against the run that was never stopped. */
+static void finish(const char *folder, const char *more, const struct snapshot *whole, const char *when) {
+    small_run_end(folder, "stopped", more);
+    small_run_same(folder, "stopped", whole, when);
+    expect_no_folder_left(folder, when);
+    small_run_remove(folder, "stopped");
+}
+
+/* ---- random moments ---- */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct moments {
+    uint64_t drawn;
+    size_t calls; /* of a whole run */
+    double seconds;
+};
+
+static double draw(struct moments *m) {
+    const uint32_t most = 1u << 30;
+    return (double)sr_random_below(8, sr_stream(SR_STREAM_TEST, 8, 0), m->drawn++, most) / most;
+}
+
+/* Runs a quarter of a whole run at most, and kills: true. Where nothing was left to be killed: false. */
+static bool run_and_kill(struct moments *m, const char *folder, const char *more, char when[96]) {
+    const bool by_call = draw(m) < .5;
+    const double at = draw(m);
+    const size_t call = 1 + (size_t)(at * (double)m->calls / 4);
+    const char *fault = by_call ? fault_text("any:%zu:kill:%s", call, pattern) : NULL;
+    const pid_t pid = fault_start(folder, fault, NULL, "%s", small_run_go(folder, "stopped", more));
+    if (!by_call) {
+        const long ns = (long)(at * m->seconds / 2 * 1e9);
+        nanosleep(&(struct timespec){ns / 1000000000, ns % 1000000000}, NULL);
+        kill(pid, SIGKILL);
+    }
+    struct faulted f = fault_wait(pid, folder);
+    const size_t length = strlen(when);
+    snprintf(when + length, 96 - length, by_call ? " call %.0f" : " %.4f s", by_call ? (double)call : at);
+    cr_assert(f.signal == SIGKILL || f.run.status == 0, "%s: %d %s", when, f.run.status, f.run.err);
+    const bool killed = f.signal == SIGKILL;
+    faulted_end(&f);
+    return killed;
+}
+
+static struct moments moments_measure(const char *folder, const char *more) {
+    struct moments m = {0};
+    const double began = now();
+    m.calls = fault_count(folder, "any", pattern, "%s", small_run_begin(folder, "stopped", more));
+    m.seconds = now() - began;
+    small_run_remove(folder, "stopped");
+    cr_assert_geq(m.calls, (size_t)100);
+    return m;
+}
+
+/* A checkpoint after every step and one now and then, in turns; up to five kills to a run. */
+Test(trust_kill, at_random_moments, .timeout = 1200) {
+    static const char *const cadence[] = {"--checkpoint-seconds 0", "--memory 1M",
+                                          "--checkpoint-seconds 0.01"};
+    fault_need();
+    char *folder = folder_begin();
+    const size_t wanted = trust_times(200, 12);
+    size_t kills = 0, with_checkpoint = 0;
+    small_run_dumps(folder);
+    for (size_t round = 0; kills < wanted; round++) {
+        const char *more = cadence[round % SR_COUNT(cadence)];
+        static struct snapshot *whole[SR_COUNT(cadence)];
+        static struct moments moments[SR_COUNT(cadence)];
+        char when[96] = "killed at", path[256];
+        const size_t c = round % SR_COUNT(cadence);
+        if (!whole[c]) {
+            whole[c] = small_run_whole(folder, more);
+            moments[c] = moments_measure(folder, more);
+            moments[c].drawn = 1000000 * c;
+            small_run_remove(folder, "whole");
+        }
+        for (size_t k = 0; k < 5 && kills < wanted && run_and_kill(&moments[c], folder, more, when); k++) {
+            kills++;
+            snprintf(path, sizeof path, "%s/stopped/checkpoint.safetensors", folder);
+            with_checkpoint += access(path, F_OK) == 0;
+        }
+        finish(folder, more, whole[c], when);
+        cr_assert_lt(round, 20 * wanted, "only %zu kills", kills);
+    }
+    cr_expect_gt(with_checkpoint, kills / 4, "%zu of %zu kills behind a checkpoint", with_checkpoint, kills);
+    cr_log_info("%zu kills, %zu of them behind a checkpoint", kills, with_checkpoint);
+    folder_end(folder);
+}
+
+/* ---- every call ---- */
+
+/* Kills before every step-th of the calls that change the run's files, from the first on; and after each,
+ * which is before the next, so that it is enough in one kind of run. */
+static size_t kill_at_calls(const char *folder, const char *more, size_t some, bool after_too) {
+    char when[640];
+    struct snapshot *whole = small_run_whole(folder, more);
+    const size_t calls =
+        fault_count(folder, "change", pattern, "%s", small_run_begin(folder, "stopped", more));
+    const size_t step = calls / trust_times(calls, some) + (trust_long() ? 0 : 1);
+    size_t kills = 0;
+    small_run_remove(folder, "stopped");
+    small_run_remove(folder, "whole");
+    for (size_t n = 1; n <= calls; n += step)
+        for (int after = 0; after < 1 + after_too; after++) {
+            snprintf(when, sizeof when, "%skilled %s change %zu of %zu", more, after ? "after" : "before", n,
+                     calls);
+            struct faulted f =
+                run_faulted(folder, fault_text("change:%zu:%s:%s", n, after ? "kill_after" : "kill", pattern),
+                            "%s", small_run_begin(folder, "stopped", more));
+            cr_assert_eq(f.signal, SIGKILL, "%s: %d %s", when, f.run.status, f.run.err);
+            faulted_end(&f);
+            finish(folder, more, whole, when);
+            kills++;
+        }
+    snapshot_free(whole);
+    cr_log_info("%s%zu kills at %zu changes", more, kills, calls);
+    return kills;
+}
+
+Test(trust_kill, at_every_change_of_a_run, .timeout = 1200) {
+    fault_need();
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    cr_expect_geq(kill_at_calls(folder, "", 6, true), (size_t)12);
+    folder_end(folder);
+}
+
+Test(trust_kill, at_every_change_of_runs_of_other_kinds, .timeout = 1200) {
+    fault_need();
+    char *folder = folder_begin(), init[512];
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "parent", "--seed 5"));
+    snprintf(init, sizeof init, "--epochs 2 --init '%s/parent/best.safetensors' ", folder);
+    cr_expect_geq(kill_at_calls(folder, init, 4, false), (size_t)4);
+    cr_expect_geq(kill_at_calls(folder, "--epochs 2 --seeds 2 ", 4, false), (size_t)4);
+    cr_expect_geq(kill_at_calls(folder, "--epochs 1 --checkpoint-seconds 0 ", 4, false), (size_t)4);
+    folder_end(folder);
+}
