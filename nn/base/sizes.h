@@ -1,0 +1,45 @@
+/* sizes.h: arithmetic on sizes and offsets that a file claims.
+ *
+ * A parser adds and multiplies numbers that somebody else wrote. In C an overflow there is silent, and a sum
+ * that wrapped around passes every check behind it. So parsers do such arithmetic by these alone, and
+ * tests/test_trust_sizes.c looks for other ways. Each returns whether the result is right; *out is not to be
+ * used otherwise. All are pure.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_SIZES_H
+#define SR_SIZES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* a + b, a * b: false where they are 2^64 or more. */
+static inline bool sr_size_add(uint64_t *out, uint64_t a, uint64_t b) {
+    return !__builtin_add_overflow(a, b, out);
+}
+
+static inline bool sr_size_mul(uint64_t *out, uint64_t a, uint64_t b) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+/* a - b: false where b is more than a. */
+static inline bool sr_size_sub(uint64_t *out, uint64_t a, uint64_t b) {
+    return !__builtin_sub_overflow(a, b, out);
+}
+
+/* Whether the n from `at` on, [at, at + n), lie within `total`. */
+static inline bool sr_size_within(uint64_t at, uint64_t n, uint64_t total) {
+    return at <= total && n <= total - at;
+}
+
+/* unit * extent[0] * ... * extent[n - 1]. A 0 does not save a product that is too large on the way to it. */
+static inline bool sr_size_product(uint64_t *out, uint64_t unit, const uint64_t *extent, size_t n) {
+    *out = unit;
+    for (size_t i = 0; i < n; i++)
+        if (!sr_size_mul(out, *out, extent[i]))
+            return false;
+    return true;
+}
+
+#endif
