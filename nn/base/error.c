@@ -9,6 +9,13 @@
 
 #include "nn/base/error.h"
 
+/* Names in a file of strangers are in messages, and must not move the cursor of who reads them. */
+static void clean(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 int sr_fail(struct sr_error *err, int status, const char *format, ...) {
     if (!err)
         return status;
@@ -16,6 +23,7 @@ int sr_fail(struct sr_error *err, int status, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(err->text, sizeof err->text, format, arguments);
     va_end(arguments);
+    clean(err->text);
     err->status = status;
     return status;
 }

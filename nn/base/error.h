@@ -36,7 +36,7 @@ enum sr_status {
 
 struct sr_error {
     int status;               /* of the list above */
-    char text[SR_ERROR_TEXT]; /* one line, no newline; cut at the end if it is longer */
+    char text[SR_ERROR_TEXT]; /* one line without control characters; cut at the end if it is longer */
 };
 
 /* Fills err (if not NULL) and returns status, so that "return sr_fail(err, SR_DATA, ...)" is one line. */

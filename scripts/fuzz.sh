@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Fuzz the parsers: build the targets of tests/fuzz with clang's libFuzzer and run each for a while.
+#
+#   scripts/fuzz.sh [TARGET...] [--seconds N] [--jobs N] [--merge]
+#
+# TARGET: the NAME of tests/fuzz/fuzz_NAME.c; none: all. --seconds: of each target (3600). --jobs: targets at a time (1).
+# --merge: put into tests/fuzz/corpus/NAME what reaches code that the files there do not, made small first.
+#
+# Inputs of the run: build/fuzz/found/NAME, used again by the next one. What broke a target: build/fuzz/broken/NAME;
+# build/fuzz/tests/fuzz/fuzz_NAME FILE runs it again, and a copy in tests/fuzz/corpus/NAME makes it a test. A crash whose
+# innermost frames are in libhdf5 is counted apart: that library is not ours (see --isolate). Prints a table, and exits
+# with 1 where something of ours broke.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=3600 jobs=1 merge=no targets=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --seconds) seconds=$2; shift ;;
+    --jobs) jobs=$2; shift ;;
+    --merge) merge=yes ;;
+    -*) sed -n '3,14s/^# \?//p' "$0"; exit 2 ;;
+    *) targets+=("${1#fuzz_}") ;;
+  esac
+  shift
+done
+build=build/fuzz found=build/fuzz/found broken=build/fuzz/broken
+[ ${#targets[@]} -gt 0 ] || targets=($(ls tests/fuzz/fuzz_*.c | sed 's|.*/fuzz_||; s|\.c$||'))
+
+cmake -S . -B $build -G Ninja -DCMAKE_C_COMPILER="${FUZZ_CC:-clang}" -DSR_FUZZ=ON -DSR_OPENMP=OFF -DSR_SANITIZE=address,undefined \
+  -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO="-O2 -g" > /dev/null
+ninja -C $build "${targets[@]/#/fuzz_}" > $build/build.log || { tail -40 $build/build.log; exit 1; }
+
+export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=16:allocator_may_return_null=1:handle_abort=1
+export UBSAN_OPTIONS=print_stacktrace=1
+if [ -d /dev/shm ]; then
+  TMPDIR=$(mktemp -d /dev/shm/sr_fuzz.XXXXXX)
+else
+  TMPDIR=$(mktemp -d)
+fi
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
+# The dictionary of a target: its own, or that of the format it reads.
+dictionary() {
+  case $1 in
+    pt) name=zip ;;
+    pt_records) name=pickle ;;
+    router | checkpoint | columns | inspect) name=safetensors ;;
+    calibrator | contract | gate | jsonl) name=json ;;
+    run) name=yaml ;;
+    *) name=$1 ;;
+  esac
+  [ -f tests/fuzz/$name.dict ] && echo "-dict=tests/fuzz/$name.dict" || true
+}
+
+# The first frame of a crash's stack that is neither a sanitizer's nor the C library's.
+innermost() {
+  grep -E '^ *#[0-9]+ 0x' "$1" | grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise' | head -1
+}
+
+# One target until its time is over, going on behind whatever it finds; a line "executions ours hdf5" into its log's
+# neighbour.
+run() {
+  local name=$1 log=$build/$1.log left=$seconds executions=0 ours=0 hdf5=0 begin
+  mkdir -p $found/$name $broken/$name
+  : > "$log"
+  while [ "$left" -gt 0 ] && [ $((ours + hdf5)) -lt 100 ]; do
+    begin=$(date +%s)
+    if ! $build/tests/fuzz/fuzz_$name $found/$name tests/fuzz/corpus/$name $(ls -d tests/hostile 2> /dev/null) $(dictionary $name) \
+      -max_total_time="$left" -max_len=16384 -timeout=10 -rss_limit_mb=1536 -malloc_limit_mb=1024 -print_final_stats=1 \
+      -artifact_prefix=$broken/$name/ > $build/$name.part 2>&1; then
+      if innermost $build/$name.part | grep -q libhdf5; then hdf5=$((hdf5 + 1)); else ours=$((ours + 1)); fi
+      cp $build/$name.part "$broken/$name/$((ours + hdf5)).txt"
+    fi
+    cat $build/$name.part >> "$log"
+    executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' $build/$name.part | tail -1 | grep . || echo 0)))
+    left=$((left - ($(date +%s) - begin)))
+  done
+  echo "$executions $ours $hdf5" > $build/$name.sum
+}
+
+merge() {
+  local name=$1
+  mkdir -p $build/merged/$name
+  $build/tests/fuzz/fuzz_$name -merge=1 -max_len=4096 tests/fuzz/corpus/$name $found/$name > $build/$name.merge 2>&1 ||
+    tail -3 $build/$name.merge
+}
+
+for name in "${targets[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+  run $name &
+done
+wait
+
+status=0
+printf '%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n' target seconds executions exec/s edges features corpus crashes libhdf5
+for name in "${targets[@]}"; do
+  read -r executions ours hdf5 < $build/$name.sum
+  last=$(grep -aE 'cov: [0-9]+ ft: ' $build/$name.log | tail -1)
+  field() { sed -nE "s|.* $1: ([0-9]+).*|\1|p" <<< "$last"; }
+  printf '%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n' $name $seconds $executions $((executions / seconds)) "$(field cov)" "$(field ft)" \
+    "$(field corp)" $ours $hdf5
+  [ "$ours" -eq 0 ] || { status=1; echo "  $broken/$name; again by: $build/tests/fuzz/fuzz_$name FILE"; }
+  [ $merge = no ] || merge $name
+done
+exit $status

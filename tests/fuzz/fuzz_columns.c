@@ -1,0 +1,16 @@
+/* fuzz_columns.c: a file of tensors as columns of rows (data/table_tensors.c), and as the hidden states of a
+ * request (data/table_hidden.c).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "tests/fuzz/table_check.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char folder[160];
+    fuzz_table(fuzz_file_named(data, size, ".safetensors"), true);
+    snprintf(folder, sizeof folder, "%s", fuzz_folder());
+    fuzz_table(folder, true);
+    return 0;
+}

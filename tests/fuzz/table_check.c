@@ -1,0 +1,85 @@
+/* table_check.c: see table_check.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/fuzz/table_check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "data/data.h"
+#include "data/table.h"
+
+#define ROWS_MOST 4096 /* a file of few bytes does not have more that are worth reading */
+
+static bool may_hold(enum sr_form form, double x) {
+    if (form == SR_FORM_WEIGHT)
+        return isfinite(x) && x >= 0;
+    if (form == SR_FORM_BINARY)
+        return isnan(x) || x == 0 || x == 1;
+    return isnan(x) || (x >= 0 && x <= 1);
+}
+
+static void check_column(const struct sr_field *f, size_t rows) {
+    const enum sr_form form = sr_field_form(f);
+    FUZZ_CHECK(f->rows == rows, "%s has %zu values, the file %zu rows", sr_field_role(f), f->rows, rows);
+    for (size_t i = 0; i < rows; i++)
+        if (sr_field_is_text(f))
+            FUZZ_CHECK(f->begin[i] + strlen(sr_field_at(f, i)) < f->used, "%s of row %zu is not in its block",
+                       sr_field_role(f), i);
+        else
+            FUZZ_CHECK(may_hold(form, f->number[i]), "%s of row %zu is %g", sr_field_role(f), i,
+                       f->number[i]);
+}
+
+static int bind_all(struct sr_table *t, struct sr_field *f, bool features, struct sr_error *err) {
+    int status = 0;
+    for (int role = features ? SR_ROLE_FEATURES : SR_ROLE_FEATURES + 1; role < SR_ROLES && status == 0;
+         role++) {
+        f[role].role = (enum sr_role)role;
+        status = sr_table_bind(t, &f[role], err);
+    }
+    return status;
+}
+
+static int read_all(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
+    int got = 0;
+    size_t rows = 0;
+    char left[SR_CONVERT_LEFT];
+    while (rows < ROWS_MOST && (got = sr_table_read(t, 100, err)) > 0) {
+        const struct sr_field *x = &f[SR_ROLE_FEATURES];
+        FUZZ_CHECK(got <= 100, "%d rows, asked for 100", got);
+        FUZZ_CHECK(!x->name || x->rows == (size_t)got, "features have %zu rows of %d", x->rows, got);
+        FUZZ_CHECK(!x->name || (x->width > 0 && x->width <= SR_DATA_WIDTH_MAX), "width %zu", x->width);
+        rows += (size_t)got;
+    }
+    if (got < 0)
+        return got;
+    FUZZ_CHECK(t->taken == rows, "%zu rows taken, %zu given", t->taken, rows);
+    for (int role = 0; role < SR_ROLES; role++)
+        if (role != SR_ROLE_FEATURES && f[role].name)
+            check_column(&f[role], rows);
+    if (t->ops->left) {
+        t->ops->left(t, left, sizeof left);
+        FUZZ_CHECK(memchr(left, '\0', sizeof left), "what is left has no end");
+    }
+    FUZZ_CHECK(!(sr_table_fraction(t) < 0), "a fraction below 0");
+    return 0;
+}
+
+void fuzz_table(const char *path, bool features) {
+    static const struct sr_table_how how = {.feature_prefix = "f"};
+    struct sr_error err = {0};
+    struct sr_table *t = NULL;
+    struct sr_field f[SR_ROLES];
+    memset(f, 0, sizeof f);
+    int status = sr_table_open(&t, path, &how, &err);
+    if (status == 0)
+        status = bind_all(t, f, features, &err);
+    if (status == 0)
+        status = read_all(t, f, &err);
+    fuzz_accepted(status, &err);
+    sr_table_close(t);
+    for (int role = 0; role < SR_ROLES; role++)
+        sr_field_free(&f[role]);
+}

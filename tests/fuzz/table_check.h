@@ -1,0 +1,14 @@
+/* table_check.h: a file of rows bound to every column of a dump and read to its end.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef SR_FUZZ_TABLE_CHECK_H
+#define SR_FUZZ_TABLE_CHECK_H
+
+#include "tests/fuzz/check.h"
+
+/* As `data convert` reads it, with features (a file of one column cannot have them). What was accepted has in
+ * every column as many values as there are rows, each one that a dump may hold. */
+void fuzz_table(const char *path, bool features);
+
+#endif
