@@ -79,7 +79,7 @@ static inline bool snapshot_same(const struct snapshot_file *a, const struct sna
 
 /* Makes the folder anew as it was. */
 static inline void snapshot_restore(const struct snapshot *s, const char *folder) {
-    char command[512], path[768];
+    char command[1024], path[768];
     snprintf(command, sizeof command, "rm -rf '%s' && mkdir '%s'", folder, folder);
     cr_assert_eq(system(command), 0);
     for (size_t i = 0; i < s->n; i++) {
