@@ -10,7 +10,7 @@
 
 #include "tests/small_run.h"
 
-/* % is the folder of the inputs, @ that of the results. */
+/* % is the folder of the inputs, @ that of the results, # a number that is another for other inputs. */
 struct writer {
     const char *arguments;
     bool refuses;       /* what is there already */
@@ -37,15 +37,18 @@ static const struct writer writers[] = {
     {"data label %/d.h5 --harm-price 2 --out @/d.h5", false, NULL},
     {"data merge %/d.h5 %/e.h5 --out @/d.h5", false, NULL},
     {"data drop %/d.h5 --ids %/ids --out @/d.h5", false, NULL},
-    {"data synth --rows 90 --width 8 --out @/d.h5", false, NULL},
+    {"data synth --rows 90 --width 8 --world # --out @/d.h5", false, NULL},
 };
 
+/* input: "a" or "b". */
 static inline const char *writer_line(const struct writer *w, const char *folder, const char *input) {
     static char line[1024];
     size_t n = 0;
     for (const char *p = w->arguments; *p; p++)
-        n += (size_t)snprintf(line + n, sizeof line - n, *p == '%' || *p == '@' ? "%s/%s" : "%.1s",
-                              *p == '%' || *p == '@' ? folder : p, *p == '%' ? input : "out");
+        n += (size_t)(*p == '#' ? snprintf(line + n, sizeof line - n, "%d", *input)
+                      : *p == '%' || *p == '@'
+                          ? snprintf(line + n, sizeof line - n, "%s/%s", folder, *p == '%' ? input : "out")
+                          : snprintf(line + n, sizeof line - n, "%c", *p));
     return line;
 }
 
@@ -76,8 +79,9 @@ static inline void writers_input(const char *folder, const char *input, int seed
              "export --model '%s/%s/w.safetensors' --to pt --threshold 0.5 --out '%s/%s/r.pt'", folder, input,
              folder, input);
     run_fine(folder, line);
-    snprintf(line, sizeof line, "infer --model '%s/%s/w.safetensors' --data '%s/%s/d.h5' --out '%s/scores.csv'",
-             folder, input, folder, input, folder);
+    snprintf(line, sizeof line,
+             "infer --model '%s/%s/w.safetensors' --data '%s/%s/d.h5' --out '%s/scores.csv'", folder, input,
+             folder, input, folder);
     run_fine(folder, line);
     writers_shell("sed -n 3,9p '%s/scores.csv' | cut -d, -f2 >'%s/%s/ids'", folder, folder, input);
 }
