@@ -16,8 +16,8 @@
  * SR_FAULT_LOG=FILE
  *   - a line for each call, whatever its path (close only where that is a KIND)
  *   - KIND RESULT OFFSET BYTES FLAGS MARK PATH TAB OTHER-PATH
- *   - RESULT as the kernel gives it, -errno a failure; OFFSET -1 where there is none; FLAGS those of an open
- *   - MARK: "!" where the fault came, "+" of the KINDS and PATTERN, "-" not
+ *   - RESULT as the kernel gives it: -errno a failure, and -EINTR before a signal; OFFSET or -1
+ *   - FLAGS of an open, else 0; MARK: "!" the fault came here, "+" of the KINDS and PATTERN, "-" not
  * SR_FAULT_DATA=FILE
  *   - the bytes written, one call's after the other's, in the order of the log
  *
@@ -117,13 +117,15 @@ static void read_what(const char *name) {
                  : strcmp(name, "kill_after") == 0  ? KILL_AFTER
                  : strncmp(name, "signal=", 7) == 0 ? SIGNAL
                                                     : FAIL;
+    if (fault.what == KILL || fault.what == KILL_AFTER)
+        fault.number = SIGKILL;
     for (int n = 1; n < 256 && fault.number == 0; n++) {
         const char *given = fault.what == SIGNAL ? name + 7 : name;
         const char *known = fault.what == SIGNAL ? sigabbrev_np(n) : strerrorname_np(n);
         if (known && strcmp(given, known) == 0)
             fault.number = n;
     }
-    if ((fault.what == FAIL || fault.what == SIGNAL) && fault.number == 0)
+    if (fault.what != SHORT && fault.number == 0)
         die("SR_FAULT: unknown WHAT");
 }
 
@@ -368,18 +370,17 @@ static long handle(struct event *e, const sigset_t *outside) {
     e->offset = offset_of(e);
     e->mark = mark_of(e);
     const enum what what = e->mark == '!' ? fault.what : NOTHING;
-    if (what == KILL) {
+    if (what == KILL || what == SIGNAL) {
         note(e, -EINTR);
-        send(SIGKILL);
-    }
-    if (what == SIGNAL)
         send(fault.number);
+    }
     if (what == SHORT)
         halve(e);
     const long result = what == FAIL ? -fault.number : make(e, outside);
-    note(e, result);
+    if (what != SIGNAL)
+        note(e, result);
     if (what == KILL_AFTER)
-        send(SIGKILL);
+        send(fault.number);
     return result;
 }
 
