@@ -6,8 +6,6 @@
  */
 #include "data/amplification.h"
 
-#include <math.h>
-
 static uint64_t greatest_divisor(uint64_t a, uint64_t b) {
     while (b > 0) {
         const uint64_t rest = a % b;
@@ -30,8 +28,6 @@ struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
     const uint64_t rows = info->shape[0], n = band < rows ? band : rows;
     const double item = (double)info->size, bands = (double)(rows / n + (rows % n != 0)),
                  wanted = (double)rows / bands * (double)info->shape[1] * item;
-    if (storage->kind == SR_H5_ELSEWHERE)
-        return (struct sr_amplification){0, (double)NAN, wanted, (double)NAN, false};
     if (storage->kind != SR_H5_CHUNKS)
         return (struct sr_amplification){0, wanted, wanted, 1, false};
     const uint64_t across = info->shape[1] / storage->chunk[1] + (info->shape[1] % storage->chunk[1] != 0);

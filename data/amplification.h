@@ -16,7 +16,7 @@ struct sr_amplification {
     double chunks; /* touched for the rows, on average over all places; 0 without chunks */
     double bytes;  /* what these hold; without chunks those wanted */
     double wanted; /* bytes of the rows' values */
-    double ratio;  /* bytes / wanted, of all places together; 1 is best, NaN not known: rows elsewhere */
+    double ratio;  /* bytes / wanted, of all places together; 1 is best */
     bool is_kept;  /* one strip has all rows, and stays in memory, ours or that of HDF5's cache */
 };
 

@@ -41,19 +41,6 @@ static bool is_large_pass(const struct sr_dump *d) {
     return sr_h5_has(d->file, "id") && (sr_h5_has(d->file, "large_prob") || sr_h5_has(d->file, "large_pred"));
 }
 
-/* HDF5 reads rows of a virtual dataset whose file is not there as zeros, without a word. */
-static int check_place(const struct sr_dump *d, const char *name, struct sr_error *err) {
-    struct sr_h5_storage s;
-    const int status = sr_h5_storage(d->file, name, &s, err);
-    if (status == 0 && *s.absent)
-        return sr_fail(
-            err, SR_DATA,
-            "%s: rows of /%s lie in the file %s, which is not there; put it where it was, or write "
-            "the dump anew with its values",
-            d->path, name, s.absent);
-    return status;
-}
-
 static int open_features(struct sr_dump *d, const struct sr_data_options *options, struct sr_error *err) {
     const char *name;
     struct sr_h5_info info;
@@ -84,8 +71,6 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
     d->rows = info.shape[0];
     d->width = info.shape[1];
     d->features_name = name;
-    if (!options->troubles && (status = check_place(d, name, err)) < 0)
-        return status;
     status = choose_type(d, name, &info, options->uint16_is_bfloat, err);
     return status < 0 ? status : sr_h5_matrix_open(&d->features, d->file, name, d->type, err);
 }

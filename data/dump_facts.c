@@ -76,8 +76,7 @@ static void add_layout(struct sr_facts *f, const struct sr_h5_storage *s) {
         sr_facts_add(f, "layout", sr_json_string("chunks"), "chunks of %llu x %llu, %s",
                      (unsigned long long)s->chunk[0], (unsigned long long)s->chunk[1], filters);
     else
-        sr_facts_add(f, "layout", sr_json_string(s->kind == SR_H5_ONE_PIECE ? "one piece" : "elsewhere"),
-                     "%s", s->kind == SR_H5_ONE_PIECE ? "one piece, not compressed" : "in other files");
+        sr_facts_add(f, "layout", sr_json_string("one piece"), "one piece, not compressed");
     struct sr_json *chunk = s->kind == SR_H5_CHUNKS ? sr_json_array() : sr_json_null();
     for (int i = 0; s->kind == SR_H5_CHUNKS && i < 2; i++)
         sr_json_append(chunk, sr_json_integer((int64_t)s->chunk[i]));
@@ -98,9 +97,7 @@ static void add_amplification(struct sr_facts *f, const char *key, const struct 
     sr_json_set(value, "ratio", sr_json_number(a->ratio));
     sr_size_text(bytes, a->bytes);
     sr_size_text(wanted, a->wanted);
-    if (s->kind == SR_H5_ELSEWHERE)
-        sr_facts_add(f, key, value, NULL);
-    else if (s->kind == SR_H5_CHUNKS && a->ratio != 1)
+    if (s->kind == SR_H5_CHUNKS && a->ratio != 1)
         sr_facts_add(f, key, value, "%.3g chunk%s, %s %s for %s: %.*f times as much%s", a->chunks,
                      a->chunks == 1 ? "" : "s", bytes, s->packed ? "unpacked" : "read", wanted,
                      a->ratio < 100 ? 2 : 0, a->ratio, a->is_kept ? ", but kept for all others" : "");
@@ -111,12 +108,7 @@ static void add_amplification(struct sr_facts *f, const char *key, const struct 
 /* Mostly read as zeros without a word. */
 static void add_holes(struct sr_facts *f, const struct sr_h5_storage *s) {
     char n[SR_COUNT_TEXT], all[SR_COUNT_TEXT];
-    if (*s->absent)
-        sr_facts_add(f, "missing", sr_json_string(s->absent),
-                     "%s, in which rows lie, is not there: through a virtual dataset they are read as zeros, "
-                     "through an external one not at all",
-                     s->absent);
-    else if (s->unwritten > 0 && s->kind == SR_H5_CHUNKS)
+    if (s->unwritten > 0 && s->kind == SR_H5_CHUNKS)
         sr_facts_add(f, "missing", sr_json_integer((int64_t)s->unwritten),
                      "%s of %s chunks were never written: they are read as zeros, or as the fill value",
                      sr_count_text(n, s->unwritten), sr_count_text(all, s->pieces));

@@ -25,7 +25,7 @@ struct sr_h5 {
     char *path; /* as messages name the file */
 };
 
-/* SR_NOINPUT: no such file. SR_DATA: a directory, not HDF5, truncated. */
+/* SR_NOINPUT: no such file. SR_DATA: a directory, not HDF5, truncated, marked as being written. */
 int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err);
 
 /* A new file at path, which messages call `title` (the path it will have after a rename). */
@@ -65,15 +65,16 @@ struct sr_h5_info {
     char type[32];              /* "float16", "strings", for messages */
 };
 
+/* True too for a link that is not followed: who opens it is told. */
 bool sr_h5_has(const struct sr_h5 *f, const char *name);
 
-/* SR_DATA if name is no dataset. */
+/* SR_DATA if name is no dataset, is reached through a soft or external link, has its values in other files
+ * (virtual, external), or claims far more than the file stores. */
 int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);
 
 enum sr_h5_layout_kind {
     SR_H5_ONE_PIECE, /* contiguous, or within the dataset's header */
-    SR_H5_CHUNKS,
-    SR_H5_ELSEWHERE /* in other files: external or virtual */
+    SR_H5_CHUNKS
 };
 
 /* How a dataset lies in its file. */
@@ -87,7 +88,6 @@ struct sr_h5_storage {
     /* Of what is read as the fill value, mostly 0, without an error. */
     uint64_t unwritten; /* pieces that nobody wrote: chunks, or 1 of a dataset in one piece */
     uint64_t pieces;    /* of how many; 0 where that is not known */
-    char absent[128];   /* a file, the first, that rows of a dataset elsewhere are in and that is not there */
 };
 
 /* SR_DATA if name is no dataset. */
@@ -236,9 +236,41 @@ void sr_h5_unlock(void);
 /* The type that features of that kind have in a file, a new handle. */
 int64_t sr_h5_feature_type(enum sr_feature type);
 
-/* A filter of the dataset (its handle) that this HDF5 lacks (h5py's lzf, blosc, zstd ...) is found now, not
- * at the first read: SR_DATA. where: "file.h5: /name". */
+/* A dataset's handle, opened with that access list, or a negative status: SR_DATA as of sr_h5_info. Under the
+ * lock, like what follows. */
+int64_t sr_h5_open_dataset(const struct sr_h5 *f, const char *name, int64_t access_list,
+                           struct sr_error *err);
+
+/* The same for one whose values are read: SR_DATA too for filters that are not read (sr_h5_check_filters),
+ * and for chunks that overlap, lie behind the end of the file, or have another size than their values. */
+int64_t sr_h5_open_values(const struct sr_h5 *f, const char *name, int64_t access_list, struct sr_error *err);
+
+/* A handle of "/" or of what name says, reached by hard links alone, or SR_DATA. */
+int64_t sr_h5_open_object(const struct sr_h5 *f, const char *name, struct sr_error *err);
+
+/* SR_DATA where the values of a dataset (its handle) lie in other files. where: "file.h5: /name". */
+int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err);
+
+/* True if values of a type hold strings or lists of variable length, also inside of compound ones and arrays.
+ */
+bool sr_h5_is_variable(int64_t type);
+
+/* Bytes of a value of a dataset in the file; 0 where nobody says: variable parts in compound values. */
+uint64_t sr_h5_item_bytes(int64_t dataset);
+
+/* Of a dataset (its handle) all that sr_h5_open_values refuses but for the path to it. */
+int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err);
+
+/* SR_DATA for a filter of the dataset that this HDF5 lacks (h5py's lzf, blosc, zstd ...), that is there
+ * twice, or that HDF5 does not undo safely (szip, nbit, scaleoffset): found now, not at the first read. */
 int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err);
+
+#define SR_H5_CLEAN 112
+#define SR_H5_WHERE (4096 + 128)
+
+/* A name of a file, fit to show, cut where it is long; "file.h5: /name". */
+const char *sr_h5_clean(char to[SR_H5_CLEAN], const char *name);
+const char *sr_h5_where(char to[SR_H5_WHERE], const struct sr_h5 *f, const char *name);
 
 /* sr_fail with HDF5's innermost reason behind the message. Call before anything else enters HDF5. */
 int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)

@@ -11,16 +11,23 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "nn/base/sizes.h"
 
-#define LIST_MAX ((hssize_t)1 << 20) /* items of a list; no list of names is that long */
+#define LIST_MAX ((hssize_t)1 << 20)  /* items of a list; no list of names is that long */
+#define TEXT_MAX ((uint64_t)16 << 20) /* bytes of its strings, or of one */
 
 /* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
 static char **pack(const void *items, size_t n, size_t stride, struct sr_error *err) {
     const char *const *pointers = items;
-    size_t bytes = 0;
+    uint64_t bytes = (n + 1) * sizeof(char *); /* n is at most LIST_MAX */
+    bool fits = true;
     for (size_t i = 0; i < n; i++)
-        bytes += 1 + (stride ? stride : pointers[i] ? strlen(pointers[i]) : 0);
-    char **out = sr_alloc(1, (n + 1) * sizeof *out + bytes, err);
+        fits = fits && sr_size_add(&bytes, bytes, 1) &&
+               sr_size_add(&bytes, bytes,
+                           stride        ? stride
+                           : pointers[i] ? strlen(pointers[i])
+                                         : 0);
+    char **out = fits ? sr_alloc(1, bytes, err) : NULL;
     if (!out)
         return NULL;
     char *to = (char *)(out + n + 1);
@@ -45,9 +52,17 @@ static int fail_read(const struct attribute *a, struct sr_error *err) {
                       a->file->path, a->name, a->object);
 }
 
+static int fail_size(const struct attribute *a, struct sr_error *err) {
+    return sr_fail(err, SR_DATA, "%s: attribute %s of %s says that its strings have more than %d MB",
+                   a->file->path, a->name, a->object, (int)(TEXT_MAX >> 20));
+}
+
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {
     bool variable = H5Tis_variable_str(type) > 0;
     size_t size = variable ? sizeof(char *) : H5Tget_size(type);
+    uint64_t bytes;
+    if (!sr_size_mul(&bytes, n, size) || bytes > TEXT_MAX)
+        return fail_size(a, err);
     void *items = sr_alloc(n, size, err);
     if (!items)
         return SR_NOMEM;
@@ -88,15 +103,21 @@ static int read_number(const struct attribute *a, hid_t type, char **value, stru
 
 bool sr_h5_has_attribute(const struct sr_h5 *f, const char *object, const char *name) {
     sr_h5_lock();
-    bool has = H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) > 0;
+    const hid_t id = sr_h5_open_object(f, object, NULL);
+    const bool has = id >= 0 && H5Aexists(id, name) > 0;
+    if (id >= 0)
+        H5Oclose(id);
     sr_h5_unlock();
     return has;
 }
 
 static struct attribute open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
     struct attribute a = {-1, f, object, name};
-    if (H5Aexists_by_name(f->id, object, name, H5P_DEFAULT) > 0)
-        a.id = H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t id = sr_h5_open_object(f, object, NULL);
+    if (id >= 0 && H5Aexists(id, name) > 0)
+        a.id = H5Aopen(id, name, H5P_DEFAULT);
+    if (id >= 0)
+        H5Oclose(id);
     return a;
 }
 

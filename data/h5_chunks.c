@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "data/chunk.h"
+#include "nn/base/sizes.h"
 
 #define WORKERS_MAX ((size_t)64 << 20) /* bytes that all workers have together */
 #define PLACES_MAX  ((size_t)16384)    /* chunks whose places are asked for: 2 s of asking in all */
@@ -81,13 +82,15 @@ static bool filters_are_ours(struct sr_chunk_form *form, hid_t create) {
 }
 
 static size_t chunks_of(const struct sr_h5_chunks *c) {
-    return (c->rows + c->form.rows - 1) / c->form.rows * c->across;
+    return sr_size_pieces(c->rows, c->form.rows) * c->across; /* no more than were written */
 }
 
 /* Chunks nobody wrote hold the fill value, which is HDF5's to give. */
 static bool all_are_written(const struct sr_h5_chunks *c, hid_t space) {
     hsize_t written = 0;
-    return H5Dget_num_chunks(c->dataset, space, &written) >= 0 && written == chunks_of(c);
+    uint64_t all;
+    return H5Dget_num_chunks(c->dataset, space, &written) >= 0 &&
+           sr_size_mul(&all, sr_size_pieces(c->rows, c->form.rows), c->across) && written == all;
 }
 
 static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
@@ -98,14 +101,14 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
                          H5Sget_simple_extent_dims(space, shape, NULL) == 2;
     bool ours = chunked && (size == 2 || size == SR_CHUNK_VALUE_MAX) && chunk[0] > 0 && chunk[1] > 0;
     if (ours) {
-        size_t bytes;
-        c->across = (shape[1] + chunk[1] - 1) / chunk[1];
+        uint64_t bytes = size;
+        c->across = sr_size_pieces(shape[1], chunk[1]);
         c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
         c->rows = shape[0];
         c->width = shape[1];
         c->row_bytes = c->width * size;
-        ours = !__builtin_mul_overflow(c->across * size, chunk[1], &bytes) &&
-               !__builtin_mul_overflow(bytes, chunk[0], &bytes) && bytes <= SR_H5_STRIP_MAX &&
+        ours = sr_size_mul(&bytes, bytes, c->across) && sr_size_mul(&bytes, bytes, chunk[1]) &&
+               sr_size_mul(&bytes, bytes, chunk[0]) && bytes <= SR_H5_STRIP_MAX &&
                filters_are_ours(&c->form, create);
         c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
     }

@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/h5_sound.h"
 #include "data/members.h"
+#include "nn/base/sizes.h"
+
+#define ATTRIBUTE_MAX ((uint64_t)64 << 20) /* bytes of one */
 
 /* ---- what cannot be carried over ---- */
 
@@ -26,10 +30,11 @@ struct look {
 };
 
 static int fail_link(const char *path, const char *name, const char *kind, struct sr_error *err) {
+    char clean[SR_H5_CLEAN];
     return sr_fail(err, SR_DATA,
                    "%s: /%s is %s, which would lead elsewhere in a new file; put the dataset itself there "
-                   "(h5repack keeps links too, h5py: f[name] = f[name][...] after del f[name])",
-                   path, name, kind);
+                   "(h5repack keeps links too, h5py: v = f[name][...]; del f[name]; f[name] = v)",
+                   path, sr_h5_clean(clean, name), kind);
 }
 
 static const char *link_kind(H5L_type_t type) {
@@ -52,11 +57,12 @@ static bool has_reference(hid_t type) {
 }
 
 static int fail_reference(const struct look *l, const char *what, const char *name) {
+    char clean[SR_H5_CLEAN], also[SR_H5_CLEAN];
     return sr_fail(
         l->err, SR_DATA,
         "%s: %s of /%s holds references to objects of the file, which a new file has not; remove it "
         "(the attributes of h5py's dimension scales are such)",
-        l->file->path, what, name);
+        l->file->path, sr_h5_clean(clean, what), sr_h5_clean(also, name));
 }
 
 struct attribute_look {
@@ -66,9 +72,15 @@ struct attribute_look {
 
 static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
     struct attribute_look *a = user;
-    char what[80];
+    char what[80], clean[SR_H5_CLEAN];
     (void)info;
-    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    if (attribute < 0) {
+        a->look->status = sr_h5_fail(a->look->err, SR_DATA, "%s: attribute %s cannot be opened",
+                                     a->look->file->path, sr_h5_clean(clean, name));
+        return 1;
+    }
+    const hid_t type = H5Aget_type(attribute);
     const bool refers = has_reference(type);
     H5Tclose(type);
     H5Aclose(attribute);
@@ -84,29 +96,16 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
     return l->status;
 }
 
-static int fail_elsewhere(const struct look *l, const char *name, const char *kind) {
-    return sr_fail(l->err, SR_DATA,
-                   "%s: /%s is %s dataset: its values lie in other files, and where one of them is not there "
-                   "zeros are read in its place; put the values into this file first (h5py, with all files "
-                   "there: v = f[name][...]; del f[name]; f[name] = v)",
-                   l->file->path, name, kind);
-}
-
-static int look_at_storage(struct look *l, hid_t dataset, const char *name) {
-    const hid_t create = H5Dget_create_plist(dataset);
-    if (H5Pget_layout(create) == H5D_VIRTUAL)
-        l->status = fail_elsewhere(l, name, "a virtual");
-    else if (H5Pget_external_count(create) > 0)
-        l->status = fail_elsewhere(l, name, "an external");
-    H5Pclose(create);
-    return l->status;
-}
-
-/* Chunks of a column are unpacked; those of what is copied whole are not. */
-static int look_at_filters(struct look *l, hid_t dataset, const char *name) {
-    char where[512];
-    snprintf(where, sizeof where, "%.250s: /%.250s", l->file->path, name);
-    l->status = sr_h5_check_filters(dataset, where, l->err);
+/* Chunks of a column are unpacked, and of what is copied whole those that may hold handles; others are not.
+ */
+static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char *name, bool by_rows) {
+    char where[SR_H5_WHERE];
+    sr_h5_where(where, l->file, name);
+    l->status = sr_h5_check_place(dataset, where, l->err);
+    if (l->status == 0 && (by_rows || sr_h5_is_variable(type)))
+        l->status = sr_h5_check_values(dataset, where, l->err);
+    if (l->status == 0 && !by_rows && sr_h5_is_variable(type))
+        l->status = sr_h5_sound_whole(dataset, where, l->err);
     return l->status;
 }
 
@@ -119,35 +118,41 @@ static hsize_t first_dimension(hid_t dataset) {
 }
 
 static int look_at_dataset(struct look *l, hid_t dataset, const char *name, bool inside) {
+    char clean[SR_H5_CLEAN];
     const bool by_rows = first_dimension(dataset) == l->rows;
     const hid_t type = H5Dget_type(dataset);
     if (has_reference(type))
         l->status = fail_reference(l, "the type", name);
-    else if (look_at_storage(l, dataset, name) < 0 || (by_rows && look_at_filters(l, dataset, name) < 0))
+    else if (look_at_storage(l, dataset, type, name, by_rows) < 0)
         ;
     else if (inside && l->some && by_rows)
         l->status =
             sr_fail(l->err, SR_DATA,
                     "%s: /%s has %zu rows as the features have, but lies in a group; whether they are "
                     "the same rows nobody can know: move it to the root, or remove it",
-                    l->file->path, name, l->rows);
+                    l->file->path, sr_h5_clean(clean, name), l->rows);
     H5Tclose(type);
     return l->status;
 }
 
 static herr_t look_at_object(hid_t member, const char *name, const H5O_info_t *info, void *user) {
     struct look *l = user;
-    char path[256];
+    char path[256], clean[SR_H5_CLEAN];
     const bool inside = strcmp(name, ".") != 0;
     snprintf(path, sizeof path, "%.100s%s%.100s", l->member, inside ? "/" : "", inside ? name : "");
     if (info->addr == l->root) {
         l->status = sr_fail(l->err, SR_DATA,
                             "%s: /%s is the file's root once more (a hard link to it), so the file would be "
                             "copied into itself; remove that link",
-                            l->file->path, path);
+                            l->file->path, sr_h5_clean(clean, path));
         return 1;
     }
     const hid_t object = H5Oopen(member, name, H5P_DEFAULT);
+    if (object < 0) {
+        l->status =
+            sr_h5_fail(l->err, SR_DATA, "%s: /%s cannot be opened", l->file->path, sr_h5_clean(clean, path));
+        return 1;
+    }
     if (info->type == H5O_TYPE_DATASET)
         look_at_dataset(l, object, path, inside);
     if (l->status == 0)
@@ -156,8 +161,75 @@ static herr_t look_at_object(hid_t member, const char *name, const H5O_info_t *i
     return l->status != 0;
 }
 
+/* ---- how deep groups are nested ---- */
+
+#define DEPTH_MAX  64   /* HDF5 goes down by recursion, and its stack ends */
+#define GROUPS_MAX 4096 /* looked at one by one */
+
+struct descent {
+    struct look *look;
+    int depth;
+    haddr_t *seen; /* [GROUPS_MAX] */
+    size_t n;
+};
+
+static int fail_nesting(const struct descent *d, const char *wrong) {
+    char clean[SR_H5_CLEAN];
+    return sr_fail(d->look->err, SR_DATA, "%s: /%s %s", d->look->file->path,
+                   sr_h5_clean(clean, d->look->member), wrong);
+}
+
+/* A group met again is not gone into; that its header counts one link is then a lie, which HDF5 would
+ * believe. The root is for look_at_object to refuse. */
+static bool is_new(struct descent *d, const H5O_info_t *info) {
+    if (info->addr == d->look->root)
+        return false;
+    for (size_t i = 0; i < d->n; i++)
+        if (d->seen[i] == info->addr) {
+            if (info->rc < 2)
+                d->look->status = fail_nesting(d, "holds itself without saying so; the file is damaged");
+            return false;
+        }
+    if (d->n < GROUPS_MAX)
+        d->seen[d->n++] = info->addr;
+    else
+        d->look->status = fail_nesting(d, "holds more than 4096 groups, which are not copied");
+    return d->n <= GROUPS_MAX && d->look->status == 0;
+}
+
+static herr_t descend(hid_t group, const char *name, const H5L_info_t *link, void *user) {
+    struct descent *d = user;
+    H5O_info_t info;
+    if (link->type != H5L_TYPE_HARD)
+        return 0;
+    if (H5Oget_info_by_name(group, name, &info, H5P_DEFAULT) < 0)
+        d->look->status = fail_nesting(d, "holds something that cannot be opened; the file is damaged");
+    else if (info.type == H5O_TYPE_GROUP && is_new(d, &info)) {
+        if (++d->depth > DEPTH_MAX)
+            d->look->status = fail_nesting(d, "holds groups within groups more than 64 deep");
+        else if (H5Literate_by_name(group, name, H5_INDEX_NAME, H5_ITER_INC, NULL, descend, d, H5P_DEFAULT) <
+                     0 &&
+                 d->look->status == 0)
+            d->look->status = fail_nesting(d, "holds a group whose members cannot be listed");
+        d->depth--;
+    }
+    return d->look->status != 0;
+}
+
+static int look_at_nesting(struct look *l, hid_t member) {
+    H5O_info_t info;
+    struct descent d = {.look = l, .seen = sr_alloc(GROUPS_MAX, sizeof *d.seen, l->err)};
+    if (!d.seen)
+        l->status = SR_NOMEM;
+    else if (H5Oget_info(member, &info) >= 0 && is_new(&d, &info) &&
+             H5Literate(member, H5_INDEX_NAME, H5_ITER_INC, NULL, descend, &d) < 0 && l->status == 0)
+        l->status = fail_nesting(&d, "is a group whose members cannot be listed");
+    sr_free(d.seen);
+    return l->status;
+}
+
 static int look_at_member(struct look *l, hid_t member) {
-    if (H5Iget_type(member) == H5I_GROUP)
+    if (H5Iget_type(member) == H5I_GROUP && look_at_nesting(l, member) == 0)
         H5Lvisit(member, H5_INDEX_NAME, H5_ITER_INC, look_at_link, l);
     if (l->status == 0)
         H5Ovisit(member, H5_INDEX_NAME, H5_ITER_INC, look_at_object, l);
@@ -206,7 +278,11 @@ static herr_t gather_member(hid_t group, const char *name, const H5L_info_t *lin
     }
     const hid_t member = H5Oopen(group, name, H5P_DEFAULT);
     if (member < 0 || H5Oget_info(member, &info) < 0) {
-        l->status = sr_h5_fail(l->err, SR_DATA, "%s: /%s cannot be opened", l->file->path, name);
+        char clean[SR_H5_CLEAN];
+        l->status =
+            sr_h5_fail(l->err, SR_DATA, "%s: /%s cannot be opened", l->file->path, sr_h5_clean(clean, name));
+        if (member >= 0)
+            H5Oclose(member);
         return 1;
     }
     l->member = name;
@@ -278,8 +354,9 @@ struct attribute_copy {
 };
 
 static int fail_attribute(const struct attribute_copy *c, const char *name) {
-    return sr_h5_fail(c->err, SR_IO, "%s: attribute %s of %s cannot be copied from %s", c->to->path, name,
-                      c->object, c->from->path);
+    char clean[SR_H5_CLEAN];
+    return sr_h5_fail(c->err, SR_IO, "%s: attribute %s of %s cannot be copied from %s", c->to->path,
+                      sr_h5_clean(clean, name), c->object, c->from->path);
 }
 
 /* The value goes through memory as the file has it; an attribute of an empty space has none. */
@@ -289,7 +366,11 @@ static int copy_value(const struct attribute_copy *c, const char *name, hid_t fr
     int status = 0;
     if (H5Sget_simple_extent_type(space) == H5S_NULL || n <= 0)
         return 0;
-    void *value = sr_alloc((size_t)n, H5Tget_size(type), c->err);
+    uint64_t bytes;
+    if (!sr_size_mul(&bytes, (uint64_t)n, H5Tget_size(type)) || bytes > ATTRIBUTE_MAX)
+        return sr_fail(c->err, SR_DATA, "%s: attribute %s of %s says that it has more than %d MB",
+                       c->from->path, name, c->object, (int)(ATTRIBUTE_MAX >> 20));
+    void *value = sr_alloc(bytes, 1, c->err);
     if (!value)
         return SR_NOMEM;
     if (H5Aread(from, type, value) < 0)
@@ -308,8 +389,12 @@ static herr_t copy_attribute(hid_t object, const char *name, const H5A_info_t *i
     (void)info;
     if (sr_members_listed(c->but, name))
         return 0;
-    const hid_t from = H5Aopen(object, name, H5P_DEFAULT), stored = H5Aget_type(from),
-                space = H5Aget_space(from), type = H5Tcopy(stored);
+    const hid_t from = H5Aopen(object, name, H5P_DEFAULT);
+    if (from < 0) {
+        c->status = fail_attribute(c, name);
+        return 1;
+    }
+    const hid_t stored = H5Aget_type(from), space = H5Aget_space(from), type = H5Tcopy(stored);
     const hid_t to = H5Acreate2(c->target, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     c->status = to < 0 ? fail_attribute(c, name) : copy_value(c, name, from, to, type, space);
     if (to >= 0)
@@ -329,17 +414,21 @@ int sr_h5_copy_attributes(const struct sr_h5 *to, const struct sr_h5 *from, cons
 int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const struct sr_h5 *from,
                              const char *object, const char *const *but, struct sr_error *err) {
     sr_h5_lock();
-    const hid_t source = H5Oopen(from->id, object, H5P_DEFAULT);
+    const hid_t source = sr_h5_open_object(from, object, err);
     struct attribute_copy c = {.to = to,
                                .from = from,
                                .object = object,
-                               .target = H5Oopen(to->id, target, H5P_DEFAULT),
+                               .target = source < 0 ? source : sr_h5_open_object(to, target, err),
                                .but = but,
                                .err = err};
-    if (H5Aiterate2(source, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &c) < 0 && c.status == 0)
+    if (c.target < 0)
+        c.status = (int)c.target;
+    else if (H5Aiterate2(source, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &c) < 0 && c.status == 0)
         c.status = sr_h5_fail(err, SR_DATA, "%s: the attributes of %s cannot be listed", from->path, object);
-    H5Oclose(c.target);
-    H5Oclose(source);
+    if (c.target >= 0)
+        H5Oclose(c.target);
+    if (source >= 0)
+        H5Oclose(source);
     sr_h5_unlock();
     return c.status;
 }
@@ -366,8 +455,13 @@ static herr_t list_name(hid_t object, const char *name, const H5A_info_t *info, 
 int sr_h5_attribute_names(const struct sr_h5 *f, const char *object, char ***names, size_t *n,
                           struct sr_error *err) {
     struct name_list l = {.name = NULL};
+    *names = NULL;
     sr_h5_lock();
-    const hid_t id = H5Oopen(f->id, object, H5P_DEFAULT);
+    const hid_t id = sr_h5_open_object(f, object, err);
+    if (id < 0) {
+        sr_h5_unlock();
+        return (int)id;
+    }
     H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, list_name, &l);
     *n = l.n;
     *names = sr_alloc(1, l.n * sizeof **names + l.bytes, err);

@@ -21,17 +21,19 @@
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 /* Every file is closed here, so there is nothing for HDF5 to do when the program ends; after a write that
- * failed it would write once more then, and crash. */
-static void leave_at_exit(void) {
+ * failed it would write once more then, and crash. And it forgets how to follow links to other files. */
+static void begin_once(void) {
     static bool said = false;
-    if (!said)
+    if (!said) {
         H5dont_atexit();
+        H5Lunregister(H5L_TYPE_EXTERNAL);
+    }
     said = true;
 }
 
 void sr_h5_lock(void) {
     pthread_mutex_lock(&lock);
-    leave_at_exit();
+    begin_once();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -39,9 +41,10 @@ void sr_h5_unlock(void) {
     pthread_mutex_unlock(&lock);
 }
 
+/* Reasons name what is in the file. */
 static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text) {
     if (n == 0)
-        snprintf(text, 160, "%s", error->desc);
+        sr_utf8_clean(text, 160, error->desc);
     return 0;
 }
 
@@ -180,13 +183,6 @@ int sr_h5_commit(struct sr_h5 *f, struct sr_atomic_file *target, int status, str
     return status;
 }
 
-bool sr_h5_has(const struct sr_h5 *f, const char *name) {
-    sr_h5_lock();
-    bool has = H5Lexists(f->id, name, H5P_DEFAULT) > 0;
-    sr_h5_unlock();
-    return has;
-}
-
 static enum sr_h5_kind float_kind(hid_t type, size_t size) {
     size_t sign, exponent, exponent_bits, mantissa, mantissa_bits;
     if (size == 4 || size == 8)
@@ -231,32 +227,33 @@ static void look_at_type(hid_t type, struct sr_h5_info *info) {
     }
 }
 
-static int look_at_shape(hid_t dataset, struct sr_h5_info *info) {
+static void look_at_shape(hid_t dataset, struct sr_h5_info *info) {
     hsize_t shape[H5S_MAX_RANK];
     hid_t space = H5Dget_space(dataset);
     info->rank = H5Sget_simple_extent_dims(space, shape, NULL);
     for (int i = 0; i < SR_H5_RANK; i++)
         info->shape[i] = i < info->rank ? shape[i] : 1;
     H5Sclose(space);
-    return info->rank;
 }
 
 int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err) {
     int status = 0;
     sr_h5_lock();
-    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
-    hid_t type = dataset < 0 ? -1 : H5Dget_type(dataset);
-    if (type < 0 || look_at_shape(dataset, info) < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s: /%s is not a readable dataset", f->path, name);
-    else
+    const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);
+    if (dataset < 0) {
+        status = (int)dataset;
+    } else {
+        const hid_t type = H5Dget_type(dataset);
+        look_at_shape(dataset, info);
         look_at_type(type, info);
-    if (type >= 0)
         H5Tclose(type);
-    if (dataset >= 0)
         H5Dclose(dataset);
+    }
     sr_h5_unlock();
     return status;
 }
+
+#define LISTED 61 /* of a name */
 
 struct listing {
     const struct sr_h5 *file;
@@ -268,11 +265,13 @@ struct listing {
 static herr_t list_member(hid_t group, const char *name, const H5L_info_t *link, void *user) {
     struct listing *l = user;
     struct sr_h5_info info;
-    char item[160];
+    char item[192], clean[LISTED];
     (void)group;
-    (void)link;
-    int n = snprintf(item, sizeof item, "%s%.60s", l->used ? ", " : "", name);
-    if (sr_h5_info(l->file, name, &info, NULL) == 0) {
+    int n =
+        snprintf(item, sizeof item, "%s%s", l->used ? ", " : "", sr_utf8_clean(clean, sizeof clean, name));
+    if (link->type != H5L_TYPE_HARD) {
+        snprintf(item + n, sizeof item - (size_t)n, " (a link)");
+    } else if (sr_h5_info(l->file, name, &info, NULL) == 0) {
         for (int i = 0; i < info.rank && i < SR_H5_RANK; i++)
             n += snprintf(item + n, sizeof item - (size_t)n, "%s%llu", i ? "," : " [",
                           (unsigned long long)info.shape[i]);

@@ -1,8 +1,7 @@
 /* h5_items.c: rows of a dataset of any type and rank, read and written as they are. See h5_copy.h.
  *
  * The type in memory is that of the file, so HDF5 has nothing to convert but handles of variable strings. A
- * new dataset begins with the properties of the old one (fill value, filters), less what ties them to the old
- * file: external storage, a virtual layout, times of change.
+ * new dataset begins with the properties of the old one (fill value, filters), less the times of change.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +11,8 @@
 
 #include "data/chunk_pack.h"
 #include "data/h5_copy.h"
+#include "data/h5_sound.h"
+#include "nn/base/sizes.h"
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
 #define CACHE_SLOTS   12289             /* a prime, far above the chunks held */
@@ -20,21 +21,21 @@ struct sr_h5_items {
     hid_t dataset, space, type; /* type: of memory and of the file */
     int rank;
     hsize_t shape[H5S_MAX_RANK];
-    size_t bytes;
+    uint64_t bytes;
     bool owns;
     int gzip; /* level at which chunks of `band` whole rows are packed here, or 0: HDF5 does what there is */
     size_t band;
-    char *where; /* "file.h5: /id" */
+    char *where;               /* "file.h5: /id" */
+    struct sr_h5_sound *sound; /* of one that is read; NULL: nothing to look at */
 };
 
 static struct sr_h5_items *items_begin(const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    char where[4096 + 256];
+    char where[SR_H5_WHERE];
     struct sr_h5_items *t = sr_alloc(1, sizeof *t, err);
     if (!t)
         return NULL;
     t->dataset = t->space = t->type = -1;
-    snprintf(where, sizeof where, "%s: /%s", f->path, name);
-    t->where = sr_strdup(where, err);
+    t->where = sr_strdup(sr_h5_where(where, f, name), err);
     if (!t->where) {
         sr_free(t);
         return NULL;
@@ -46,6 +47,7 @@ void sr_h5_items_close(struct sr_h5_items *t) {
     if (!t)
         return;
     sr_h5_lock();
+    sr_h5_sound_close(t->sound);
     if (t->type >= 0)
         H5Tclose(t->type);
     if (t->space >= 0)
@@ -57,10 +59,6 @@ void sr_h5_items_close(struct sr_h5_items *t) {
     sr_free(t);
 }
 
-static bool multiply(size_t *product, hsize_t by) {
-    return !__builtin_mul_overflow(*product, by, product);
-}
-
 /* Shape and bytes of a row, once dataset, space and type are there. */
 static int measure(struct sr_h5_items *t, struct sr_error *err) {
     t->rank = H5Sget_simple_extent_dims(t->space, t->shape, NULL);
@@ -68,28 +66,11 @@ static int measure(struct sr_h5_items *t, struct sr_error *err) {
         return sr_fail(err, SR_DATA, "%s has no rows", t->where);
     t->bytes = H5Tget_size(t->type);
     for (int i = 1; i < t->rank; i++)
-        if (!multiply(&t->bytes, t->shape[i]))
+        if (!sr_size_mul(&t->bytes, t->bytes, t->shape[i]))
             return sr_fail(err, SR_DATA, "%s: a row is more than memory can address; is the file damaged?",
                            t->where);
-    t->owns = H5Tdetect_class(t->type, H5T_VLEN) > 0 || H5Tis_variable_str(t->type) > 0;
+    t->owns = sr_h5_is_variable(t->type);
     return 0;
-}
-
-/* A string of variable length inside a compound type is not seen by H5Tdetect_class(type, H5T_VLEN). */
-static bool has_variable_string(hid_t type) {
-    const H5T_class_t class = H5Tget_class(type);
-    bool found = H5Tis_variable_str(type) > 0;
-    if (class == H5T_ARRAY) {
-        const hid_t item = H5Tget_super(type);
-        found = has_variable_string(item);
-        H5Tclose(item);
-    }
-    for (int i = 0, n = class == H5T_COMPOUND ? H5Tget_nmembers(type) : 0; i < n && !found; i++) {
-        const hid_t member = H5Tget_member_type(type, (unsigned)i);
-        found = has_variable_string(member);
-        H5Tclose(member);
-    }
-    return found;
 }
 
 /* Bytes of the chunks that hold one row, for reads that end within a chunk; 0 for a dataset without chunks.
@@ -99,12 +80,13 @@ static size_t chunk_row_bytes(hid_t dataset) {
     const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset),
                 type = H5Dget_type(dataset);
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
-    size_t bytes = 0;
+    uint64_t bytes = 0;
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
         bytes = H5Tget_size(type);
-        bool fits = multiply(&bytes, chunk[0]);
+        bool fits = sr_size_mul(&bytes, bytes, chunk[0]);
         for (int i = 1; i < rank; i++)
-            fits = fits && multiply(&bytes, (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i]);
+            fits = fits && sr_size_mul(&bytes, bytes, sr_size_pieces(shape[i], chunk[i])) &&
+                   sr_size_mul(&bytes, bytes, chunk[i]);
         bytes = fits ? bytes : SR_H5_CACHE_MAX;
     }
     H5Tclose(type);
@@ -113,30 +95,29 @@ static size_t chunk_row_bytes(hid_t dataset) {
     return bytes < SR_H5_CACHE_MAX ? bytes : SR_H5_CACHE_MAX;
 }
 
-static hid_t open_cached(const struct sr_h5 *f, const char *name) {
-    const hid_t plain = H5Dopen2(f->id, name, H5P_DEFAULT);
+static hid_t open_cached(const struct sr_h5 *f, const char *name, struct sr_error *err) {
+    const hid_t plain = sr_h5_open_values(f, name, H5P_DEFAULT, err);
     const size_t cache = plain < 0 ? 0 : chunk_row_bytes(plain);
     if (cache <= CACHE_DEFAULT)
         return plain;
     const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
     H5Dclose(plain);
-    const hid_t dataset = H5Dopen2(f->id, name, access_list);
+    const hid_t dataset = sr_h5_open_dataset(f, name, access_list, err);
     H5Pclose(access_list);
     return dataset;
 }
 
 static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    t->dataset = open_cached(f, name);
+    t->dataset = open_cached(f, name, err);
     if (t->dataset < 0)
-        return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", t->where);
+        return (int)t->dataset;
     t->space = H5Dget_space(t->dataset);
     const hid_t stored = H5Dget_type(t->dataset);
     t->type = H5Tcopy(stored); /* a named type is one of its file only */
     H5Tclose(stored);
     const int status = measure(t, err);
-    t->owns = t->owns || has_variable_string(t->type);
-    return status;
+    return status < 0 ? status : sr_h5_sound_open(&t->sound, t->dataset, t->where, err);
 }
 
 int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char *name,
@@ -205,8 +186,7 @@ static void keep_layout(hid_t list, const struct sr_h5_items *t) {
 /* Without HDF5's times of change, so that the same rows are the same bytes whenever they are written. */
 static hid_t new_list(struct sr_h5_items *t, const struct sr_h5_items *like, const struct sr_h5_form *form) {
     const hid_t old = H5Dget_create_plist(like->dataset);
-    const bool external = H5Pget_external_count(old) > 0 || H5Pget_layout(old) == H5D_VIRTUAL;
-    const hid_t list = external ? H5Pcreate(H5P_DATASET_CREATE) : H5Pcopy(old);
+    const hid_t list = H5Pcopy(old);
     H5Pclose(old);
     H5Pset_obj_track_times(list, false);
     H5Pset_alloc_time(list, H5D_ALLOC_TIME_DEFAULT);
@@ -293,8 +273,9 @@ int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, s
     if (t->bytes == 0 || n == 0)
         return 0;
     sr_h5_lock();
+    status = sr_h5_sound_check(t->sound, first, n, err);
     const hid_t memory = select_rows(t, first, n);
-    if (H5Dread(t->dataset, t->type, memory, t->space, H5P_DEFAULT, out) < 0)
+    if (status == 0 && H5Dread(t->dataset, t->type, memory, t->space, H5P_DEFAULT, out) < 0)
         status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
                             t->where, first, first + n - 1);
     H5Sclose(memory);

@@ -4,9 +4,10 @@
  *   - Rows in one piece in the file are read with pread, by all threads that OpenMP gives the caller. Not
  *     mapped: a file that somebody cuts short must be an error, not a signal.
  *   - Chunks are read raw and unpacked by ourselves (h5_chunks.c).
- *   - HDF5 reads: float64, filters of others, virtual and external datasets, rows nobody wrote. Its chunk
- *     cache holds the two strips of chunks a block can straddle, so that reading on unpacks each chunk once;
- *     chunks of strips larger than SR_H5_CACHE_MAX are unpacked again for each block that touches them.
+ *   - HDF5 reads: float64, filters of others, rows nobody wrote. Its chunk cache holds the two strips of
+ * chunks a block can straddle, so that reading on unpacks each chunk once; chunks of strips larger than
+ *     SR_H5_CACHE_MAX are unpacked again for each block that touches them. Chunks are looked at before
+ *     (h5_sound.h).
  * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
  *
  * SPDX-License-Identifier: MIT
@@ -15,12 +16,13 @@
 #include <hdf5.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/h5_chunks.h"
+#include "data/h5_sound.h"
+#include "nn/base/sizes.h"
 
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
@@ -40,6 +42,7 @@ struct sr_h5_matrix {
     int file;                    /* HDF5's descriptor of the file in which rows lie in one piece; else -1 */
     off_t offset;                /* of the first */
     struct sr_h5_chunks *chunks; /* or NULL */
+    struct sr_h5_sound *sound;   /* where HDF5 reads; made at the first read; NULL: nothing to look at */
 };
 
 /* ---- rows in one piece ---- */
@@ -59,10 +62,9 @@ static int descriptor(hid_t dataset) {
 
 static int check_piece(const struct sr_h5_matrix *m, haddr_t begin, hsize_t bytes, struct sr_error *err) {
     struct stat st;
-    haddr_t end;
     if (fstat(m->file, &st) < 0)
         return sr_fail(err, SR_IO, "%s cannot be read: %s", m->where, strerror(errno));
-    if (__builtin_add_overflow(begin, bytes, &end) || end > (haddr_t)st.st_size)
+    if (!sr_size_within(begin, bytes, (uint64_t)st.st_size))
         return sr_fail(err, SR_DATA,
                        "%s has rows behind the end of the file, which has %llu bytes; it is damaged or cut "
                        "short",
@@ -74,8 +76,10 @@ static int check_piece(const struct sr_h5_matrix *m, haddr_t begin, hsize_t byte
 static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
     const haddr_t begin = H5Dget_offset(m->dataset);
     const hsize_t bytes = H5Dget_storage_size(m->dataset);
-    if (H5Pget_layout(create) != H5D_CONTIGUOUS || H5Pget_external_count(create) != 0 ||
-        begin == HADDR_UNDEF || bytes != rows * m->width * m->value_size)
+    const uint64_t shape[2] = {rows, m->width};
+    uint64_t wanted;
+    if (H5Pget_layout(create) != H5D_CONTIGUOUS || begin == HADDR_UNDEF ||
+        !sr_size_product(&wanted, m->value_size, shape, 2) || bytes != wanted)
         return 0;
     m->file = descriptor(m->dataset);
     m->offset = (off_t)begin;
@@ -108,13 +112,12 @@ static int read_pieces(struct sr_h5_matrix *m, void *out, size_t first, size_t r
 /* Bytes of the chunks that two neighbouring strips hold; 0 for a dataset without chunks. */
 static size_t cache_bytes(hid_t dataset) {
     hsize_t chunk[2] = {0}, shape[2] = {0};
-    size_t bytes = 0;
+    uint64_t bytes = 0;
     hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
         H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
-        const hsize_t across = (shape[1] + chunk[1] - 1) / chunk[1];
-        if (__builtin_mul_overflow(2 * across * chunk[1], chunk[0], &bytes) ||
-            __builtin_mul_overflow(bytes, H5Tget_size(type), &bytes))
+        const uint64_t extent[3] = {sr_size_pieces(shape[1], chunk[1]), chunk[1], chunk[0]};
+        if (!sr_size_product(&bytes, 2 * H5Tget_size(type), extent, 3))
             bytes = SR_H5_CACHE_MAX;
     }
     H5Tclose(type);
@@ -124,24 +127,30 @@ static size_t cache_bytes(hid_t dataset) {
 }
 
 /* HDF5 reads the dataset: opens it again, with a chunk cache. */
-static void open_cached(struct sr_h5_matrix *m, hid_t file, const char *name) {
+static int open_cached(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name,
+                       struct sr_error *err) {
     const size_t cache = cache_bytes(m->dataset);
     if (cache == 0)
-        return;
+        return 0;
     hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
     H5Dclose(m->dataset); /* one that stays open keeps its cache */
-    m->dataset = H5Dopen2(file, name, access_list);
+    m->dataset = sr_h5_open_dataset(f, name, access_list, err);
     H5Pclose(access_list);
+    return m->dataset < 0 ? (int)m->dataset : 0;
 }
 
 static int read_hdf5(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     const hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
     sr_h5_lock();
+    if (!m->sound)
+        status = sr_h5_sound_open(&m->sound, m->dataset, m->where, err);
+    if (status == 0)
+        status = sr_h5_sound_check(m->sound, first, rows, err);
     hid_t memory = H5Screate_simple(2, count, NULL);
-    if (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
-        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, out) < 0)
+    if (status == 0 && (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
+                        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, out) < 0))
         status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
                             m->where, first, first + rows - 1);
     H5Sclose(memory);
@@ -188,9 +197,9 @@ static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct s
 static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name,
                        struct sr_error *err) {
     hsize_t shape[2];
-    m->dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    m->dataset = sr_h5_open_values(f, name, H5P_DEFAULT, err);
     if (m->dataset < 0)
-        return sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where);
+        return (int)m->dataset;
     m->space = H5Dget_space(m->dataset);
     H5Sget_simple_extent_dims(m->space, shape, NULL);
     m->width = shape[1];
@@ -200,18 +209,14 @@ static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     if (!m->row)
         return SR_NOMEM;
     hid_t create = H5Dget_create_plist(m->dataset);
-    int status = sr_h5_check_filters(m->dataset, m->where, err);
-    if (status == 0)
-        status = find_way(m, create, shape[0], err);
+    const int status = find_way(m, create, shape[0], err);
     H5Pclose(create);
-    if (status == 0 && m->file < 0 && !m->chunks)
-        open_cached(m, f->id, name);
-    return m->dataset < 0 ? sr_h5_fail(err, SR_DATA, "%s cannot be opened", m->where) : status;
+    return status == 0 && m->file < 0 && !m->chunks ? open_cached(m, f, name, err) : status;
 }
 
 int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
                       enum sr_feature type, struct sr_error *err) {
-    char where[4096 + 256];
+    char where[SR_H5_WHERE];
     struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
     if (!m)
         return SR_NOMEM;
@@ -219,8 +224,7 @@ int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const ch
     m->file = -1;
     m->stored = type;
     pthread_mutex_init(&m->mutex, NULL);
-    snprintf(where, sizeof where, "%s: /%s", f->path, name);
-    m->where = sr_strdup(where, err);
+    m->where = sr_strdup(sr_h5_where(where, f, name), err);
     sr_h5_lock();
     int status = m->where ? open_matrix(m, f, name, err) : SR_NOMEM;
     sr_h5_unlock();
@@ -243,6 +247,7 @@ void sr_h5_matrix_close(struct sr_h5_matrix *m) {
         return;
     close_ways(m);
     sr_h5_lock();
+    sr_h5_sound_close(m->sound);
     if (m->type >= 0)
         H5Tclose(m->type);
     if (m->space >= 0)

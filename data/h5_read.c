@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/h5.h"
+#include "data/h5_sound.h"
+#include "nn/base/sizes.h"
 
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
@@ -18,6 +19,13 @@
 #define COLUMN_BAND  ((size_t)65536)   /* rows of a column at a time */
 #define FIXED_BYTES  ((size_t)4 << 20) /* of fixed strings at a time */
 #define COLUMN_RATIO 2048              /* gzip makes at most 1032 bytes of one */
+
+/* Strings of variable length. */
+#define TEXTS_BAND   ((size_t)1024)        /* rows at a time */
+#define TEXTS_FIRST  ((size_t)4096)        /* bytes */
+#define TEXTS_FREE   ((uint64_t)256 << 20) /* bytes that any file may make of its strings */
+#define TEXTS_RATIO  64                    /* or so many for each byte it has */
+#define HANDLE_BYTES 16                    /* of a string in the file */
 
 static void swap_bytes(uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -30,6 +38,16 @@ static bool is_big_endian(hid_t type) {
 
 /* ---- columns ---- */
 
+/* With all its chunks looked at: a handle, or a negative status. */
+static hid_t open_column(const struct sr_h5 *f, const char *name, hid_t access_list, struct sr_error *err) {
+    char where[SR_H5_WHERE];
+    const hid_t dataset = sr_h5_open_values(f, name, access_list, err);
+    const int status = dataset < 0 ? 0 : sr_h5_sound_whole(dataset, sr_h5_where(where, f, name), err);
+    if (status < 0)
+        H5Dclose(dataset);
+    return status < 0 ? status : dataset;
+}
+
 static int read_column(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, void *out,
                        struct sr_error *err) {
     if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
@@ -41,12 +59,15 @@ int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, s
                         struct sr_error *err) {
     (void)rows;
     sr_h5_lock();
-    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
-    hid_t type = H5Dget_type(dataset);
-    bool has_sign = H5Tget_class(type) == H5T_ENUM || H5Tget_sign(type) == H5T_SGN_2;
-    int status = read_column(f, name, dataset, has_sign ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, out, err);
-    H5Tclose(type);
-    H5Dclose(dataset);
+    const hid_t dataset = open_column(f, name, H5P_DEFAULT, err);
+    int status = (int)dataset;
+    if (dataset >= 0) {
+        const hid_t type = H5Dget_type(dataset);
+        const bool has_sign = H5Tget_class(type) == H5T_ENUM || H5Tget_sign(type) == H5T_SGN_2;
+        status = read_column(f, name, dataset, has_sign ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, out, err);
+        H5Tclose(type);
+        H5Dclose(dataset);
+    }
     sr_h5_unlock();
     return status;
 }
@@ -81,13 +102,15 @@ int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, siz
     int status;
     sr_h5_lock();
     status = sr_h5_info(f, name, &info, err);
-    if (status == 0) {
-        hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    const hid_t dataset = status < 0 ? status : open_column(f, name, H5P_DEFAULT, err);
+    if (dataset >= 0) {
         if (info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT)
             status = read_halves(f, name, dataset, out, rows, info.kind, err);
         else
             status = read_column(f, name, dataset, H5T_NATIVE_DOUBLE, out, err);
         H5Dclose(dataset);
+    } else {
+        status = (int)dataset;
     }
     sr_h5_unlock();
     return status;
@@ -103,17 +126,20 @@ struct bands {
     uint16_t *raw;  /* [COLUMN_BAND], of 16-bit values */
 };
 
-/* With room in the cache for one chunk: bands smaller than that would unpack it again and again. */
-static hid_t open_cached(const struct sr_h5 *f, const char *name, size_t item) {
+/* With room in the cache for one chunk: bands smaller than that would unpack it again and again. A handle, or
+ * a negative status. */
+static hid_t open_cached(const struct sr_h5 *f, const char *name, size_t item, struct sr_error *err) {
     hsize_t chunk = 0;
-    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS), plain = H5Dopen2(f->id, name, H5P_DEFAULT),
-                create = H5Dget_create_plist(plain);
+    const hid_t plain = open_column(f, name, H5P_DEFAULT, err);
+    if (plain < 0)
+        return plain;
+    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS), create = H5Dget_create_plist(plain);
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 1, &chunk) == 1 &&
         chunk < SR_H5_CACHE_MAX / item && chunk * item > CACHE_DEFAULT)
         H5Pset_chunk_cache(access_list, CACHE_SLOTS, (size_t)chunk * item, 1.0);
     H5Pclose(create);
     H5Dclose(plain);
-    const hid_t dataset = H5Dopen2(f->id, name, access_list);
+    const hid_t dataset = sr_h5_open_dataset(f, name, access_list, err);
     H5Pclose(access_list);
     return dataset;
 }
@@ -125,7 +151,9 @@ static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, 
         return status;
     b->kind = info.kind;
     b->rows = info.shape[0];
-    b->dataset = open_cached(f, name, info.size);
+    b->dataset = open_cached(f, name, info.size, err);
+    if (b->dataset < 0)
+        return (int)b->dataset;
     b->space = H5Dget_space(b->dataset);
     const bool is_half = info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT;
     b->type = is_half ? H5Dget_type(b->dataset) : H5Tcopy(H5T_NATIVE_DOUBLE);
@@ -247,7 +275,7 @@ int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char
     sr_h5_lock();
     const int status = sr_h5_info(f, name, &info, err);
     if (status == 0) {
-        const hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT), type = H5Dget_type(dataset);
+        const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err), type = H5Dget_type(dataset);
         *how = spelling_of(type);
         H5Tclose(type);
         H5Dclose(dataset);
@@ -307,7 +335,10 @@ static int fixed_texts(const struct fixed *x, const struct sr_h5 *f, const char 
     const int status = x->raw && x->text ? spell_all(x, f, name, &bytes, NULL, NULL, err) : SR_NOMEM;
     if (status < 0)
         return status;
-    *out = sr_alloc(1, x->rows * sizeof **out + bytes, err);
+    uint64_t total;
+    if (!sr_size_mul(&total, x->rows, sizeof **out) || !sr_size_add(&total, total, bytes))
+        return sr_fail(err, SR_DATA, "%s: /%s holds more than 2^64 bytes", f->path, name);
+    *out = sr_alloc(1, total, err);
     return *out ? spell_all(x, f, name, &again, *out, (char *)(*out + x->rows), err) : SR_NOMEM;
 }
 
@@ -316,10 +347,13 @@ static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char 
     struct fixed x = {.type = type, .how = spelling_of(type), .rows = rows};
     x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
     x.band = x.band < rows ? x.band : rows;
-    x.dataset = open_cached(f, name, x.how.bytes);
+    x.dataset = open_cached(f, name, x.how.bytes, err);
+    if (x.dataset < 0)
+        return (int)x.dataset;
     x.space = H5Dget_space(x.dataset);
+    uint64_t room;
     x.raw = sr_alloc(x.band, x.how.bytes, err);
-    x.text = sr_alloc(x.how.bytes + 1, 2, err);
+    x.text = sr_size_add(&room, x.how.bytes, 1) ? sr_alloc(room, 2, err) : NULL;
     const int status = fixed_texts(&x, f, name, out, err);
     if (status < 0) {
         sr_free(*out);
@@ -332,35 +366,99 @@ static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char 
     return status;
 }
 
-static char **variable_texts(char *const *strings, size_t rows, struct sr_error *err) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < rows; i++)
-        bytes += 1 + (strings[i] ? strlen(strings[i]) : 0);
-    char **out = sr_alloc(1, rows * sizeof *out + bytes, err);
-    if (!out)
-        return NULL;
-    char *to = (char *)(out + rows);
-    for (size_t i = 0; i < rows; i++) {
-        out[i] = to;
-        to = stpcpy(to, strings[i] ? strings[i] : "") + 1;
+/* Strings of variable length, one behind the other. Many rows may name one string of the file, so a band of
+ * them is read at a time, and what they come to is held against the file. */
+struct texts {
+    size_t *at; /* [rows] */
+    char *bytes;
+    size_t used, room;
+    uint64_t most;
+};
+
+static int add_text(struct texts *t, const char *text, struct sr_error *err) {
+    const size_t n = text ? strlen(text) + 1 : 1;
+    uint64_t end;
+    if (!sr_size_add(&end, t->used, n) || end > t->most)
+        return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
+                       (unsigned long long)t->most);
+    if (end > t->room) {
+        const size_t room = end < TEXTS_FIRST ? TEXTS_FIRST : 2 * (size_t)end;
+        char *grown = sr_realloc(t->bytes, t->used, room, err);
+        if (!grown)
+            return SR_NOMEM;
+        t->bytes = grown;
+        t->room = room;
     }
+    memcpy(t->bytes + t->used, text ? text : "", n);
+    t->used = (size_t)end;
+    return 0;
+}
+
+static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,
+                           const char *where, struct sr_error *err) {
+    struct sr_error why = {0};
+    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
+    const hid_t space = H5Dget_space(dataset);
+    const int rank = H5Sget_simple_extent_dims(space, count, NULL);
+    count[0] = n;
+    const hid_t memory = H5Screate_simple(rank > 0 ? rank : 1, count, NULL);
+    int status = 0;
+    if (H5Sget_simple_extent_type(space) != H5S_NULL &&
+        ((rank > 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) < 0) ||
+         H5Dread(dataset, type, memory, space, H5P_DEFAULT, strings) < 0))
+        status = sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        t->at[first + i] = t->used;
+        if ((status = add_text(t, strings[i], &why)) < 0)
+            status = sr_fail(err, why.status, "%s: %s", where, why.text);
+    }
+    H5Dvlen_reclaim(type, memory, H5P_DEFAULT, strings);
+    memset(strings, 0, n * sizeof *strings);
+    H5Sclose(memory);
+    H5Sclose(space);
+    return status;
+}
+
+/* Texts become pointers into a block of their own. */
+static char **hand_out(const struct texts *t, size_t rows, struct sr_error *err) {
+    uint64_t bytes;
+    if (!sr_size_mul(&bytes, rows, sizeof(char *)) || !sr_size_add(&bytes, bytes, t->used))
+        return NULL;
+    char **out = sr_alloc(1, bytes, err), *to = (char *)(out + rows);
+    for (size_t i = 0; out && i < rows; i++)
+        out[i] = to + t->at[i];
+    if (out && t->used > 0)
+        memcpy(to, t->bytes, t->used);
     return out;
 }
 
-static int read_variable(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, char ***out,
-                         size_t rows, struct sr_error *err) {
-    char **strings = sr_alloc(rows, sizeof *strings, err);
-    if (!strings)
-        return SR_NOMEM;
-    int status = read_column(f, name, dataset, type, strings, err);
-    if (status == 0) {
-        *out = variable_texts(strings, rows, err);
-        status = *out ? 0 : SR_NOMEM;
-        hid_t space = H5Dget_space(dataset);
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, strings);
-        H5Sclose(space);
-    }
+static uint64_t texts_most(hid_t dataset) {
+    hsize_t bytes = 0;
+    const hid_t file = H5Iget_file_id(dataset);
+    H5Fget_filesize(file, &bytes);
+    H5Fclose(file);
+    return bytes < TEXTS_FREE / TEXTS_RATIO ? TEXTS_FREE : bytes * TEXTS_RATIO;
+}
+
+static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
+                         struct sr_error *err) {
+    char where[SR_H5_WHERE];
+    const hid_t dataset = open_cached(f, name, HANDLE_BYTES, err);
+    if (dataset < 0)
+        return (int)dataset;
+    struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = texts_most(dataset)};
+    char **strings = sr_alloc(TEXTS_BAND, sizeof *strings, err);
+    int status = t.at && strings ? 0 : SR_NOMEM;
+    for (size_t first = 0; first < rows && status == 0; first += TEXTS_BAND)
+        status = read_texts_band(&t, dataset, type, strings, first,
+                                 rows - first < TEXTS_BAND ? rows - first : TEXTS_BAND,
+                                 sr_h5_where(where, f, name), err);
+    if (status == 0 && !(*out = hand_out(&t, rows, err)))
+        status = SR_NOMEM;
+    sr_free(t.at);
+    sr_free(t.bytes);
     sr_free(strings);
+    H5Dclose(dataset);
     return status;
 }
 
@@ -393,20 +491,22 @@ static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, ch
 
 int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
                      struct sr_error *err) {
-    int status;
     *out = NULL;
     sr_h5_lock();
-    hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
-    hid_t type = H5Dget_type(dataset);
-    H5T_class_t class = H5Tget_class(type);
-    if (class == H5T_STRING && H5Tis_variable_str(type) > 0)
-        status = read_variable(f, name, dataset, type, out, rows, err);
-    else if (class == H5T_STRING || class == H5T_OPAQUE)
-        status = read_fixed(f, name, type, out, rows, err);
-    else
-        status = read_decimals(f, name, type, out, rows, err);
-    H5Tclose(type);
-    H5Dclose(dataset);
+    const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);
+    int status = (int)dataset;
+    if (dataset >= 0) {
+        const hid_t type = H5Dget_type(dataset);
+        const H5T_class_t class = H5Tget_class(type);
+        H5Dclose(dataset);
+        if (class == H5T_STRING && H5Tis_variable_str(type) > 0)
+            status = read_variable(f, name, type, out, rows, err);
+        else if (class == H5T_STRING || class == H5T_OPAQUE)
+            status = read_fixed(f, name, type, out, rows, err);
+        else
+            status = read_decimals(f, name, type, out, rows, err);
+        H5Tclose(type);
+    }
     sr_h5_unlock();
     return status;
 }

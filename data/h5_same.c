@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
+#include "data/h5_sound.h"
 
 #define DEPTH_MAX 32 /* of groups within groups; a group that holds itself has no end */
 
@@ -120,11 +121,21 @@ static int same_attributes(struct pair p, struct sr_error *err) {
 
 static int same_objects(struct pair p, int depth, struct sr_error *err);
 
+/* One that is not followed. */
+static bool is_link(hid_t group, const char *name) {
+    H5L_info_t link;
+    return H5Lget_info(group, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD;
+}
+
 static herr_t compare_link(hid_t group, const char *name, const H5L_info_t *link, void *user) {
     struct walk *w = user;
     w->same = link->type == H5L_TYPE_HARD && H5Lexists(w->other, name, H5P_DEFAULT) > 0;
     if (!w->same)
         return 1;
+    if (is_link(w->other, name)) {
+        w->same = false;
+        return 1;
+    }
     const struct pair p = {H5Oopen(group, name, H5P_DEFAULT), H5Oopen(w->other, name, H5P_DEFAULT)};
     const int same = p.a >= 0 && p.b >= 0 ? same_objects(p, w->depth + 1, w->err) : 0;
     if (p.b >= 0)
@@ -146,9 +157,16 @@ static int same_members(struct pair p, int depth, struct sr_error *err) {
     return w.status < 0 ? w.status : w.same;
 }
 
+/* Values that may be read. */
+static bool is_readable(hid_t dataset) {
+    return sr_h5_check_values(dataset, "", NULL) == 0 && sr_h5_sound_whole(dataset, "", NULL) == 0;
+}
+
 static int same_objects(struct pair p, int depth, struct sr_error *err) {
     const H5I_type_t kind = H5Iget_type(p.a);
     if (depth > DEPTH_MAX || kind != H5Iget_type(p.b) || (kind != H5I_GROUP && kind != H5I_DATASET))
+        return 0;
+    if (kind == H5I_DATASET && !(is_readable(p.a) && is_readable(p.b)))
         return 0;
     const int same = kind == H5I_GROUP ? same_members(p, depth, err) : same_data(p, err);
     return same > 0 ? same_attributes(p, err) : same;
@@ -156,7 +174,7 @@ static int same_objects(struct pair p, int depth, struct sr_error *err) {
 
 int sr_h5_same(const struct sr_h5 *a, const struct sr_h5 *b, const char *name, struct sr_error *err) {
     sr_h5_lock();
-    const struct pair p = {H5Oopen(a->id, name, H5P_DEFAULT), H5Oopen(b->id, name, H5P_DEFAULT)};
+    const struct pair p = {sr_h5_open_object(a, name, NULL), sr_h5_open_object(b, name, NULL)};
     const int same = p.a >= 0 && p.b >= 0 ? same_objects(p, 0, err) : 0;
     if (p.b >= 0)
         H5Oclose(p.b);

@@ -7,9 +7,9 @@
 #include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/h5.h"
+#include "nn/base/sizes.h"
 
 /* "gzip 4": filter i of the list. */
 static void filter_text(char *text, size_t size, bool *packs, hid_t create, unsigned i) {
@@ -47,9 +47,7 @@ static void look_at_layout(struct sr_h5_storage *s, hid_t create) {
     hsize_t chunk[H5S_MAX_RANK];
     const H5D_layout_t layout = H5Pget_layout(create);
     const int rank = layout == H5D_CHUNKED ? H5Pget_chunk(create, H5S_MAX_RANK, chunk) : 0;
-    s->kind = layout == H5D_CHUNKED                                        ? SR_H5_CHUNKS
-              : layout == H5D_VIRTUAL || H5Pget_external_count(create) > 0 ? SR_H5_ELSEWHERE
-                                                                           : SR_H5_ONE_PIECE;
+    s->kind = layout == H5D_CHUNKED ? SR_H5_CHUNKS : SR_H5_ONE_PIECE;
     for (int i = 0; i < rank && i < SR_H5_RANK; i++)
         s->chunk[i] = chunk[i];
 }
@@ -63,57 +61,18 @@ static void count_chunks(struct sr_h5_storage *s, hid_t dataset, const struct sr
     H5Sclose(space);
     uint64_t pieces = 1;
     for (int i = 0; known && i < info->rank && i < SR_H5_RANK; i++)
-        if (s->chunk[i] == 0 ||
-            __builtin_mul_overflow(pieces, (info->shape[i] + s->chunk[i] - 1) / s->chunk[i], &pieces))
+        if (!sr_size_mul(&pieces, pieces, sr_size_pieces(info->shape[i], s->chunk[i])))
             return;
     s->pieces = known ? pieces : 0;
     s->unwritten = written < s->pieces ? s->pieces - written : 0;
 }
 
-/* A source of a virtual dataset is looked for in the folder of the file, as HDF5 does; a name that is a
- * pattern (%b) stands for any number of files and is not looked at. */
-static bool is_absent(const char *of, const char *name) {
-    char path[4096];
-    const char *slash = strrchr(of, '/');
-    if (strcmp(name, ".") == 0 || strchr(name, '%') || access(name, F_OK) == 0)
-        return false;
-    snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash - of) + 1 : 0, of, name);
-    return access(path, F_OK) < 0;
-}
-
-static void look_for_sources(struct sr_h5_storage *s, const char *of, hid_t create) {
-    size_t n = 0;
-    H5Pget_virtual_count(create, &n);
-    for (size_t i = 0; i < n && !*s->absent; i++) {
-        char name[4096];
-        if (H5Pget_virtual_filename(create, i, name, sizeof name) > 0 && is_absent(of, name))
-            snprintf(s->absent, sizeof s->absent, "%.127s", name);
-    }
-}
-
-static void look_for_external(struct sr_h5_storage *s, const char *of, hid_t create) {
-    const int n = H5Pget_external_count(create);
-    for (int i = 0; i < n && !*s->absent; i++) {
-        char name[4096] = "";
-        off_t offset;
-        hsize_t size;
-        if (H5Pget_external(create, (unsigned)i, sizeof name - 1, name, &offset, &size) >= 0 &&
-            is_absent(of, name))
-            snprintf(s->absent, sizeof s->absent, "%.127s", name);
-    }
-}
-
-static void look_for_holes(struct sr_h5_storage *s, const char *of, hid_t dataset, hid_t create,
-                           const struct sr_h5_info *info) {
+static void look_for_holes(struct sr_h5_storage *s, hid_t dataset, const struct sr_h5_info *info) {
     if (s->kind == SR_H5_CHUNKS) {
         count_chunks(s, dataset, info);
-    } else if (s->kind == SR_H5_ONE_PIECE) {
+    } else {
         s->pieces = 1;
         s->unwritten = s->bytes == 0;
-    } else if (H5Pget_layout(create) == H5D_VIRTUAL) {
-        look_for_sources(s, of, create);
-    } else {
-        look_for_external(s, of, create);
     }
 }
 
@@ -125,40 +84,18 @@ int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage 
         return status;
     memcpy(s->chunk, info.shape, sizeof s->chunk);
     sr_h5_lock();
-    const hid_t dataset = H5Dopen2(f->id, name, H5P_DEFAULT);
+    const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);
     const hid_t create = dataset < 0 ? -1 : H5Dget_create_plist(dataset);
-    if (create < 0) {
-        status = sr_h5_fail(err, SR_DATA, "%s: /%s says not how it is stored", f->path, name);
+    if (dataset < 0) {
+        status = (int)dataset;
     } else {
         look_at_layout(s, create);
         look_at_filters(s, create);
         s->bytes = H5Dget_storage_size(dataset);
-        look_for_holes(s, f->path, dataset, create, &info);
+        look_for_holes(s, dataset, &info);
         H5Pclose(create);
-    }
-    if (dataset >= 0)
         H5Dclose(dataset);
-    sr_h5_unlock();
-    return status;
-}
-
-int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err) {
-    const hid_t create = H5Dget_create_plist(dataset);
-    const int filters = H5Pget_nfilters(create);
-    int status = 0;
-    for (int i = 0; i < filters && status == 0; i++) {
-        char name[40] = "";
-        unsigned flags;
-        size_t values = 0;
-        const H5Z_filter_t filter =
-            H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        if (H5Zfilter_avail(filter) <= 0)
-            status = sr_fail(
-                err, SR_DATA,
-                "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
-                "without compression",
-                where, name, filter);
     }
-    H5Pclose(create);
+    sr_h5_unlock();
     return status;
 }

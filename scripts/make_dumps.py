@@ -254,7 +254,7 @@ def scores(folder):
         f.create_dataset("prob", data=prob, chunks=(100_000,), compression="gzip", compression_opts=9)
         f.create_dataset("decision", data=(prob > 0.4).astype(np.int8), chunks=(1000,), compression="gzip")
     with new(folder, "scores_unwritten") as f:
-        f.create_dataset("prob", (2**27,), np.float32, chunks=(2**20,))
+        f.create_dataset("prob", (2**25,), np.float32, chunks=(2**20,))
     with new(folder, "scores_above") as f:
         f["prob"] = np.array([0.5, np.nan, 1.5])
 

@@ -76,12 +76,6 @@ Test(data_amplification, one_strip_with_all_rows_is_kept) {
     cr_expect_not(sr_amplification_of(&info, &two, 256).is_kept);
 }
 
-Test(data_amplification, of_rows_elsewhere_nothing_is_known) {
-    const struct sr_h5_info info = matrix(1000, 48, 2);
-    const struct sr_h5_storage s = {.kind = SR_H5_ELSEWHERE, .chunk = {1000, 48, 1, 1}};
-    cr_expect(isnan(sr_amplification_of(&info, &s, 256).ratio));
-}
-
 /* Numbers that a file may claim. */
 Test(data_amplification, a_huge_claim_is_a_number_and_takes_no_time) {
     const struct sr_h5_info info = matrix(UINT32_MAX, 65536, 8);

@@ -28,6 +28,11 @@ static inline bool sr_size_sub(uint64_t *out, uint64_t a, uint64_t b) {
     return !__builtin_sub_overflow(a, b, out);
 }
 
+/* Pieces of so many that n make, the last one perhaps cut short. No overflow: not (n + piece - 1) / piece. */
+static inline uint64_t sr_size_pieces(uint64_t n, uint64_t piece) {
+    return n / piece + (n % piece != 0);
+}
+
 /* Whether the n from `at` on, [at, at + n), lie within `total`. */
 static inline bool sr_size_within(uint64_t at, uint64_t n, uint64_t total) {
     return at <= total && n <= total - at;

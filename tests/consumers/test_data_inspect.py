@@ -198,20 +198,21 @@ def test_rows_that_are_not_there_are_told(inspect, tmp_path):
         f.create_dataset("features", (ROWS, WIDTH), "f2")
         f.update(of)
     assert inspect(tmp_path / "never.h5")["storage"]["missing"] == 1
+
+
+def test_values_of_other_files_are_refused(saferoute, tmp_path):
     layout = h5py.VirtualLayout((ROWS, WIDTH), "f2")
     layout[:] = h5py.VirtualSource("source.h5", "x", (ROWS, WIDTH))
-    with h5py.File(tmp_path / "virtual.h5", "w") as f:
-        f.create_virtual_dataset("features", layout)
-        f.update(of)
-    said = inspect(tmp_path / "virtual.h5")["storage"]
-    assert said["missing"] == "source.h5" and said["band_of_256"]["ratio"] is None
     with h5py.File(tmp_path / "source.h5", "w") as f:
         f["x"] = np.ones((ROWS, WIDTH), "f2")
-    assert "missing" not in inspect(tmp_path / "virtual.h5")["storage"]
+    with h5py.File(tmp_path / "virtual.h5", "w") as f:
+        f.create_virtual_dataset("features", layout)
+    (tmp_path / "values.bin").write_bytes(bytes(ROWS * WIDTH * 2))
     with h5py.File(tmp_path / "external.h5", "w") as f:
         f.create_dataset("features", (ROWS, WIDTH), "f2", external=[("values.bin", 0, ROWS * WIDTH * 2)])
-        f.update(of)
-    assert inspect(tmp_path / "external.h5")["storage"]["missing"] == "values.bin"
+    for kind in "virtual", "external":
+        assert f"/features is {'an' if kind == 'external' else 'a'} {kind} dataset" in saferoute(
+            "data", "inspect", tmp_path / f"{kind}.h5", status=65)
 
 
 def test_uses_follow_from_the_columns(inspect, features, tmp_path):

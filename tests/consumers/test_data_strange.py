@@ -36,7 +36,7 @@ def virtual(name, shape, source):
 
 def test_values_of_other_files_are_refused(saferoute, tmp_path):
     where = str(tmp_path / "gone.h5")
-    refused(saferoute, tmp_path, virtual("features", (ROWS, WIDTH), where), "which is not there")
+    refused(saferoute, tmp_path, virtual("features", (ROWS, WIDTH), where), "/features is a virtual dataset")
     refused(saferoute, tmp_path, virtual("mean", (7, 3), where), "/mean is a virtual dataset")
     refused(saferoute, tmp_path, virtual("about/mean", (7, 3), where), "/about/mean is a virtual dataset")
     with h5py.File(where, "w") as f:
@@ -224,11 +224,12 @@ print(status, usage.ru_maxrss, file=sys.stderr)"""
     assert status == 0 and most < 100 << 10  # KB; 200 MB were read at once, and copied
 
 
-def test_rows_that_are_not_there_are_not_trained_on(saferoute, tmp_path):
+def test_rows_of_other_files_are_not_trained_on(saferoute, tmp_path):
     layout = h5py.VirtualLayout((ROWS, WIDTH), np.float16)
     layout[:] = h5py.VirtualSource("gone.h5", "features", (ROWS, WIDTH))
     with h5py.File(tmp_path / "a.h5", "w") as f:
         f.create_virtual_dataset("features", layout)
         f["label"] = np.arange(ROWS) % 2
     text = saferoute("train", "--train", tmp_path / "a.h5", "--val-fraction", 0.5, "--out", tmp_path / "run", status=65)
-    assert "rows of /features lie in the file gone.h5, which is not there" in text
+    assert "/features is a virtual dataset: its values lie in other files, which are not read" in text
+    assert "(h5py: v = f[name][...]; del f[name]; f[name] = v)" in text
