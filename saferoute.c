@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "data/data.h"
 #include "nn/base/base.h"
 
 static const struct {
@@ -107,10 +109,33 @@ static void set_signals(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* True if an argument is the flag, whatever value it is given: one process too many does no harm. */
+static bool wants_isolation(int argc, char **argv) {
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], SR_ISOLATE_FLAG, sizeof SR_ISOLATE_FLAG - 1) == 0)
+            return true;
+    return false;
+}
+
+/* The command's exit status; that of bad data where the process of --isolate failed and the command does not
+ * know, for some questions have no answer but yes and no. -1 if there is no such command. */
+static int run_isolated(const char *name, int argc, char **argv) {
+    struct sr_options none = {0};
+    struct sr_error err = {0};
+    int status = sr_isolate_begin(&err);
+    if (status < 0)
+        return sr_command_end(&none, status, &err);
+    const int exit_status = run_command(name, argc, argv);
+    status = sr_isolate_end(exit_status == sr_status_exit(SR_DATA), &err);
+    return status < 0 ? sr_command_end(&none, status, &err) : exit_status;
+}
+
 int main(int argc, char **argv) {
     struct sr_options none = {0};
     struct sr_error err = {0};
     int status;
+    if (sr_isolate_is_reader(argc, argv)) /* nothing is called at its exit: it may not */
+        _exit(sr_command_end(&none, sr_isolate_read(&err), &err));
     set_signals();
     if (argc < 2) {
         status = sr_fail(&err, SR_USAGE, "no command given (saferoute help lists them)");
@@ -120,7 +145,8 @@ int main(int argc, char **argv) {
         status = print_version();
     } else {
         warn_of_unknown_isa();
-        const int exit_status = run_command(argv[1], argc - 2, argv + 2);
+        const bool isolated = wants_isolation(argc - 2, argv + 2);
+        const int exit_status = (isolated ? run_isolated : run_command)(argv[1], argc - 2, argv + 2);
         if (exit_status >= 0)
             return exit_status;
         status = fail_unknown(argv[1], &err);

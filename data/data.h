@@ -85,6 +85,7 @@ struct sr_data_options {
     bool uint16_is_bfloat;
     /* The path is one file's name, whatever is in it: no list, no pattern. */
     bool one_file;
+    bool isolate; /* only that the flag was there: sr_isolate_begin has seen to it */
 };
 
 /* clang-format off */
@@ -92,9 +93,18 @@ struct sr_data_options {
     {#name, SR_OPTION_TEXT, offsetof(type, member.names.name), .metavar = "NAME", \
      .help = "dataset of " what ", if not /" #name}
 
+#define SR_ISOLATE_FLAG "--isolate"
+
+/* Row of the table of every command that reads dumps; field: a bool of struct type, which nobody reads, for the
+ * program looks for the flag before it begins. */
+#define SR_ISOLATE_OPTION(type, field) \
+    {"isolate", SR_OPTION_SWITCH, offsetof(type, field), .flag_only = true, \
+     .help = "HDF5 files are read by a process of its own that can do nothing else: for files you do not trust"}
+
 /* Rows of a command's table of options: how features and ids are found. struct type has a struct
  * sr_data_options called member. */
 #define SR_DATA_FEATURE_OPTIONS(type, member) \
+    SR_ISOLATE_OPTION(type, member.isolate), \
     SR_DATA_NAME(type, member, features, "features"), \
     SR_DATA_NAME(type, member, id, "row ids"), \
     {"uint16_is_bfloat", SR_OPTION_SWITCH, offsetof(type, member.uint16_is_bfloat), \
@@ -406,6 +416,21 @@ const char *sr_data_way(const struct sr_data *d);
 
 /* How features are kept: "float16", "bfloat16" or "float32" (float64 files too); static storage. */
 const char *sr_data_feature_type(const struct sr_data *d);
+
+/* ---- files of strangers ---- */
+
+/* Starts the process that reads every HDF5 file from now on (--isolate). Before the program has any thread.
+ * SR_IO: this system cannot close a process off, or there is none to be had. */
+int sr_isolate_begin(struct sr_error *err);
+
+/* Ends it. SR_DATA where it could not answer and that is not known yet; reported: the command has already
+ * failed for bad data and said why. */
+int sr_isolate_end(bool reported, struct sr_error *err);
+
+/* True if the program was started to be that process: it is to call sr_isolate_read, which returns when the
+ * other one ends, and then to end at once (_exit). */
+bool sr_isolate_is_reader(int argc, char **argv);
+int sr_isolate_read(struct sr_error *err);
 
 /* "1.10.8": the HDF5 library in use; static storage. */
 const char *sr_data_hdf5_version(void);

@@ -20,8 +20,12 @@
 #include "data/feature.h"
 #include "nn/base/base.h"
 
+struct sr_h5_ways;
+
 struct sr_h5 {
-    int64_t id; /* HDF5's handle */
+    const struct sr_h5_ways
+        *ways;  /* who reads it: HDF5 in this process, or a process of its own; h5_ways.h */
+    int64_t id; /* HDF5's handle; -1 where another process has it */
     char *path; /* as messages name the file */
 };
 
@@ -64,6 +68,10 @@ struct sr_h5_info {
     uint64_t shape[SR_H5_RANK]; /* the first dimensions, the rest 1 */
     char type[32];              /* "float16", "strings", for messages */
 };
+
+/* SR_DATA where what has no err was asked of another process (--isolate) and it could not answer; what it
+ * said is not to be believed then. To be called before what follows from it is. */
+int sr_h5_check(const struct sr_h5 *f, struct sr_error *err);
 
 /* True too for a link that is not followed: who opens it is told. */
 bool sr_h5_has(const struct sr_h5 *f, const char *name);

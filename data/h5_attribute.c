@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 #define LIST_MAX ((hssize_t)1 << 20)  /* items of a list; no list of names is that long */
@@ -101,7 +102,7 @@ static int read_number(const struct attribute *a, hid_t type, char **value, stru
     return *value ? 0 : SR_NOMEM;
 }
 
-bool sr_h5_has_attribute(const struct sr_h5 *f, const char *object, const char *name) {
+bool sr_h5_here_has_attribute(const struct sr_h5 *f, const char *object, const char *name) {
     sr_h5_lock();
     const hid_t id = sr_h5_open_object(f, object, NULL);
     const bool has = id >= 0 && H5Aexists(id, name) > 0;
@@ -128,8 +129,8 @@ static hssize_t count_items(hid_t attribute) {
     return n;
 }
 
-int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
-                    struct sr_error *err) {
+int sr_h5_here_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
+                         struct sr_error *err) {
     int status = 0;
     char **list = NULL;
     *value = NULL;
@@ -154,8 +155,8 @@ int sr_h5_attribute(const struct sr_h5 *f, const char *object, const char *name,
     return status;
 }
 
-int sr_h5_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
-                         size_t *n, struct sr_error *err) {
+int sr_h5_here_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
+                              size_t *n, struct sr_error *err) {
     int status = 0;
     *values = NULL;
     *n = 0;

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "data/data.h"
+#include "data/h5_driver.h"
+#include "data/h5_ways.h"
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
@@ -82,7 +84,7 @@ const char *sr_data_hdf5_version(void) {
     return text;
 }
 
-static int check_path(const char *path, struct sr_error *err) {
+int sr_h5_check_path(const char *path, struct sr_error *err) {
     struct stat st;
     if (stat(path, &st) < 0)
         return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
@@ -111,18 +113,17 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
         sr_free(f);
         return SR_NOMEM;
     }
+    f->ways = &sr_h5_here;
     f->id = id;
     *out = f;
     return 0;
 }
 
-int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
-    int status = check_path(path, err);
-    if (status < 0)
-        return status;
-    sr_h5_lock();
-    hid_t access_list = without_locks();
-    hid_t id = H5Fopen(path, H5F_ACC_RDONLY, access_list);
+/* name: what HDF5 calls the file. */
+static int open_with(struct sr_h5 **out, const char *path, const char *name, hid_t access_list,
+                     struct sr_error *err) {
+    int status;
+    hid_t id = H5Fopen(name, H5F_ACC_RDONLY, access_list);
     if (id < 0)
         status =
             sr_h5_fail(err, SR_DATA,
@@ -130,6 +131,23 @@ int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
     else
         status = wrap(out, id, path, err);
     H5Pclose(access_list);
+    return status;
+}
+
+int sr_h5_here_open(struct sr_h5 **out, const char *path, struct sr_error *err) {
+    int status = sr_h5_check_path(path, err);
+    if (status < 0)
+        return status;
+    sr_h5_lock();
+    status = open_with(out, path, path, without_locks(), err);
+    sr_h5_unlock();
+    return status;
+}
+
+int sr_h5_here_open_descriptor(struct sr_h5 **out, int file, const char *path, struct sr_error *err) {
+    sr_h5_lock();
+    /* HDF5 asks where it is to complete a name that does not begin with '/'. */
+    const int status = open_with(out, path, "/", sr_h5_driver_access(file), err);
     sr_h5_unlock();
     return status;
 }
@@ -161,10 +179,8 @@ int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, c
     return status;
 }
 
-int sr_h5_close(struct sr_h5 *f, struct sr_error *err) {
+int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err) {
     int status = 0;
-    if (!f)
-        return 0;
     sr_h5_lock();
     if (H5Fclose(f->id) < 0)
         status = sr_h5_fail(err, SR_IO, "%s: could not be written to the end; is the disk full?", f->path);
@@ -236,7 +252,7 @@ static void look_at_shape(hid_t dataset, struct sr_h5_info *info) {
     H5Sclose(space);
 }
 
-int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err) {
+int sr_h5_here_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err) {
     int status = 0;
     sr_h5_lock();
     const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);
@@ -285,7 +301,7 @@ static herr_t list_member(hid_t group, const char *name, const H5L_info_t *link,
     return 0;
 }
 
-void sr_h5_list(const struct sr_h5 *f, char *text, size_t size) {
+void sr_h5_here_list(const struct sr_h5 *f, char *text, size_t size) {
     struct listing l = {f, text, size, 0};
     snprintf(text, size, "nothing");
     sr_h5_lock();

@@ -21,14 +21,17 @@
 #include <unistd.h>
 
 #include "data/h5_chunks.h"
+#include "data/h5_driver.h"
 #include "data/h5_sound.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
 #define PIECE ((size_t)512 << 10) /* bytes a thread reads at once; a page cache gives them in 50 us */
 
-struct sr_h5_matrix {
+struct matrix {
+    struct sr_h5_matrix base;   /* first: h5_ways.h */
     hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
     enum sr_feature stored;     /* what type reads */
     size_t width, value_size;   /* bytes a value, as it is read */
@@ -52,7 +55,8 @@ struct sr_h5_matrix {
 static int descriptor(hid_t dataset) {
     int *handle = NULL, file = -1;
     hid_t owner = H5Iget_file_id(dataset), access_list = H5Fget_access_plist(owner);
-    if (H5Pget_driver(access_list) == H5FD_SEC2 &&
+    const hid_t driver = H5Pget_driver(access_list);
+    if ((driver == H5FD_SEC2 || driver == sr_h5_driver()) &&
         H5Fget_vfd_handle(owner, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
         file = *handle;
     H5Pclose(access_list);
@@ -60,7 +64,7 @@ static int descriptor(hid_t dataset) {
     return file;
 }
 
-static int check_piece(const struct sr_h5_matrix *m, haddr_t begin, hsize_t bytes, struct sr_error *err) {
+static int check_piece(const struct matrix *m, haddr_t begin, hsize_t bytes, struct sr_error *err) {
     struct stat st;
     if (fstat(m->file, &st) < 0)
         return sr_fail(err, SR_IO, "%s cannot be read: %s", m->where, strerror(errno));
@@ -73,7 +77,7 @@ static int check_piece(const struct sr_h5_matrix *m, haddr_t begin, hsize_t byte
 }
 
 /* Leaves m->file at -1 where HDF5 has to read. */
-static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+static int find_piece(struct matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
     const haddr_t begin = H5Dget_offset(m->dataset);
     const hsize_t bytes = H5Dget_storage_size(m->dataset);
     const uint64_t shape[2] = {rows, m->width};
@@ -86,7 +90,7 @@ static int find_piece(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct
     return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
 }
 
-static int read_pieces(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
+static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     const size_t row_bytes = m->width * m->value_size, bytes = rows * row_bytes;
     const off_t offset = m->offset + (off_t)(first * row_bytes);
     atomic_int failed = 0;
@@ -127,7 +131,7 @@ static size_t cache_bytes(hid_t dataset) {
 }
 
 /* HDF5 reads the dataset: opens it again, with a chunk cache. */
-static int open_cached(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name,
+static int open_cached(struct matrix *m, const struct sr_h5 *f, const char *name,
                        struct sr_error *err) {
     const size_t cache = cache_bytes(m->dataset);
     if (cache == 0)
@@ -140,7 +144,7 @@ static int open_cached(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     return m->dataset < 0 ? (int)m->dataset : 0;
 }
 
-static int read_hdf5(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
+static int read_hdf5(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     const hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
     sr_h5_lock();
@@ -165,7 +169,7 @@ static bool is_big_endian(hid_t type) {
 }
 
 /* Values that are the same in memory, but perhaps for the order of their bytes. */
-static bool is_raw(const struct sr_h5_matrix *m, hid_t file_type) {
+static bool is_raw(const struct matrix *m, hid_t file_type) {
     return m->stored != SR_FEATURE_FLOAT || H5Tequal(file_type, H5T_IEEE_F32LE) > 0 ||
            H5Tequal(file_type, H5T_IEEE_F32BE) > 0;
 }
@@ -181,7 +185,7 @@ static int chunk_file(hid_t dataset) {
 }
 
 /* Looks for a way without HDF5. */
-static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+static int find_way(struct matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
     hid_t file_type = H5Dget_type(m->dataset);
     const bool raw = is_raw(m, file_type), swap = is_big_endian(file_type);
     H5Tclose(file_type);
@@ -194,8 +198,7 @@ static int find_way(struct sr_h5_matrix *m, hid_t create, hsize_t rows, struct s
     return status;
 }
 
-static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char *name,
-                       struct sr_error *err) {
+static int open_matrix(struct matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
     hsize_t shape[2];
     m->dataset = sr_h5_open_values(f, name, H5P_DEFAULT, err);
     if (m->dataset < 0)
@@ -214,12 +217,13 @@ static int open_matrix(struct sr_h5_matrix *m, const struct sr_h5 *f, const char
     return status == 0 && m->file < 0 && !m->chunks ? open_cached(m, f, name, err) : status;
 }
 
-int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
-                      enum sr_feature type, struct sr_error *err) {
+int sr_h5_here_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,
+                           enum sr_feature type, struct sr_error *err) {
     char where[SR_H5_WHERE];
-    struct sr_h5_matrix *m = sr_alloc(1, sizeof *m, err);
+    struct matrix *m = sr_alloc(1, sizeof *m, err);
     if (!m)
         return SR_NOMEM;
+    m->base.ways = &sr_h5_here;
     m->dataset = m->space = m->type = -1;
     m->file = -1;
     m->stored = type;
@@ -229,22 +233,21 @@ int sr_h5_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const ch
     int status = m->where ? open_matrix(m, f, name, err) : SR_NOMEM;
     sr_h5_unlock();
     if (status < 0)
-        sr_h5_matrix_close(m);
+        sr_h5_here_matrix_close(&m->base);
     else
-        *out = m;
+        *out = &m->base;
     return status;
 }
 
 /* The two ways without HDF5 come to an end. */
-static void close_ways(struct sr_h5_matrix *m) {
+static void close_ways(struct matrix *m) {
     sr_h5_chunks_close(m->chunks);
     m->chunks = NULL;
     m->file = -1;
 }
 
-void sr_h5_matrix_close(struct sr_h5_matrix *m) {
-    if (!m)
-        return;
+void sr_h5_here_matrix_close(struct sr_h5_matrix *base) {
+    struct matrix *m = (struct matrix *)base;
     close_ways(m);
     sr_h5_lock();
     sr_h5_sound_close(m->sound);
@@ -261,18 +264,21 @@ void sr_h5_matrix_close(struct sr_h5_matrix *m) {
     sr_free(m);
 }
 
-const char *sr_h5_matrix_way(const struct sr_h5_matrix *m) {
+const char *sr_h5_here_matrix_way(const struct sr_h5_matrix *base) {
+    const struct matrix *m = (const struct matrix *)base;
     return m->file >= 0 ? "in one piece" : m->chunks ? "by chunks" : "through HDF5";
 }
 
-void sr_h5_matrix_forget(struct sr_h5_matrix *m) {
+void sr_h5_here_matrix_forget(struct sr_h5_matrix *base) {
+    struct matrix *m = (struct matrix *)base;
     pthread_mutex_lock(&m->mutex);
     if (m->chunks)
         sr_h5_chunks_forget(m->chunks);
     pthread_mutex_unlock(&m->mutex);
 }
 
-void sr_h5_matrix_through_hdf5(struct sr_h5_matrix *m) {
+void sr_h5_here_matrix_through_hdf5(struct sr_h5_matrix *base) {
+    struct matrix *m = (struct matrix *)base;
     close_ways(m);
     m->swap = m->swap && m->stored != SR_FEATURE_FLOAT;
 }
@@ -293,7 +299,7 @@ static void swap_values(void *values, size_t n, size_t size) {
 
 /* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is
  * written where rows up to r alone were, and goes through scratch because it may overlap itself. */
-static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
+static void widen(struct matrix *m, float *out, size_t n) {
     const uint16_t *raw = (const uint16_t *)out + n * m->width;
     for (size_t r = 0; r < n; r++) {
         memcpy(m->row, raw + r * m->width, m->width * sizeof *m->row);
@@ -301,8 +307,9 @@ static void widen(struct sr_h5_matrix *m, float *out, size_t n) {
     }
 }
 
-int sr_h5_matrix_read(struct sr_h5_matrix *m, void *out, size_t first, size_t rows, enum sr_feature wanted,
-                      struct sr_error *err) {
+int sr_h5_here_matrix_read(struct sr_h5_matrix *base, void *out, size_t first, size_t rows,
+                           enum sr_feature wanted, struct sr_error *err) {
+    struct matrix *m = (struct matrix *)base;
     int status;
     const bool wider = wanted == SR_FEATURE_FLOAT && m->stored != SR_FEATURE_FLOAT;
     void *to = wider ? (uint16_t *)out + rows * m->width : out;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 #define DEPTH_MAX 64   /* steps of a path */
@@ -83,7 +84,7 @@ static int check_path(const struct sr_h5 *f, const char *name, struct sr_error *
     return step == STEP_HARD ? 0 : fail_step(f, step, path, err);
 }
 
-bool sr_h5_has(const struct sr_h5 *f, const char *name) {
+bool sr_h5_here_has(const struct sr_h5 *f, const char *name) {
     char path[PATH_MOST];
     sr_h5_lock();
     const bool has = walk(f->id, path, name) != STEP_NONE;

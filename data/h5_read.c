@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/h5.h"
 #include "data/h5_sound.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 #define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
@@ -55,8 +57,8 @@ static int read_column(const struct sr_h5 *f, const char *name, hid_t dataset, h
     return 0;
 }
 
-int sr_h5_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
-                        struct sr_error *err) {
+int sr_h5_here_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
+                             struct sr_error *err) {
     (void)rows;
     sr_h5_lock();
     const hid_t dataset = open_column(f, name, H5P_DEFAULT, err);
@@ -96,8 +98,8 @@ static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, d
     return status;
 }
 
-int sr_h5_read_doubles(const struct sr_h5 *f, const char *name, double *out, size_t rows,
-                       struct sr_error *err) {
+int sr_h5_here_read_doubles(const struct sr_h5 *f, const char *name, double *out, size_t rows,
+                            struct sr_error *err) {
     struct sr_h5_info info;
     int status;
     sr_h5_lock();
@@ -194,9 +196,9 @@ static int read_band(struct bands *b, const struct sr_h5 *f, const char *name, h
     return status;
 }
 
-int sr_h5_each_double(const struct sr_h5 *f, const char *name,
-                      int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
-                      void *user, struct sr_error *err) {
+int sr_h5_here_each_double(const struct sr_h5 *f, const char *name,
+                           int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
+                           void *user, struct sr_error *err) {
     struct bands b = {.dataset = -1, .space = -1, .type = -1};
     sr_h5_lock();
     int status = open_bands(&b, f, name, err);
@@ -489,7 +491,7 @@ static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, ch
     return status;
 }
 
-int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
+int sr_h5_here_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
                      struct sr_error *err) {
     *out = NULL;
     sr_h5_lock();

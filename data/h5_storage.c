@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 /* "gzip 4": filter i of the list. */
@@ -76,7 +77,8 @@ static void look_for_holes(struct sr_h5_storage *s, hid_t dataset, const struct 
     }
 }
 
-int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err) {
+int sr_h5_here_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s,
+                       struct sr_error *err) {
     struct sr_h5_info info;
     *s = (struct sr_h5_storage){0};
     int status = sr_h5_info(f, name, &info, err);

@@ -1,0 +1,324 @@
+/* isolate_reader.c: the reader's loop: a request in, HDF5, an answer out. See isolate.h.
+ *
+ * It trusts who asks, and nobody trusts it. It has one thread and no limits of its own: what a hostile file
+ * makes of it is the other side's matter.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "data/h5_ways.h"
+#include "data/isolate.h"
+
+struct reader {
+    int socket;
+    unsigned char *window;
+    struct sr_h5 **file;
+    struct sr_h5_matrix **matrix;
+    size_t files, matrices;
+};
+
+/* ---- messages ---- */
+
+/* 1: a request, with a descriptor in *file or -1; 0: the channel is closed. */
+static int receive(const struct reader *r, struct sr_isolate_request *q, int *file) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {.iov_base = q, .iov_len = sizeof *q};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t n;
+    *file = -1;
+    while ((n = recvmsg(r->socket, &message, 0)) < 0 && errno == EINTR) {
+    }
+    if (n != (ssize_t)sizeof *q)
+        return 0;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(file, CMSG_DATA(header), sizeof *file);
+    return 1;
+}
+
+static int send_answer(const struct reader *r, const struct sr_isolate_answer *a) {
+    ssize_t n;
+    while ((n = send(r->socket, a, sizeof *a, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+    }
+    return n == (ssize_t)sizeof *a ? 0 : SR_IO;
+}
+
+/* Shows a piece that is in the window and waits for what comes next. SR_NO: no more is wanted. */
+static int show_piece(struct reader *r, size_t bytes) {
+    const struct sr_isolate_answer a = {.more = 1, .bytes = bytes};
+    struct sr_isolate_request q;
+    int file;
+    if (send_answer(r, &a) < 0 || receive(r, &q, &file) == 0)
+        return SR_IO;
+    return q.op == SR_ISOLATE_GO_ON ? 0 : SR_NO;
+}
+
+/* All but the last piece, which is left in the window; its bytes to *last. */
+static int show(struct reader *r, const void *from, size_t bytes, size_t *last) {
+    const unsigned char *at = from;
+    int status = 0;
+    for (; status == 0 && bytes > SR_ISOLATE_WINDOW; at += SR_ISOLATE_WINDOW, bytes -= SR_ISOLATE_WINDOW) {
+        memcpy(r->window, at, SR_ISOLATE_WINDOW);
+        status = show_piece(r, SR_ISOLATE_WINDOW);
+    }
+    if (status == 0) {
+        memcpy(r->window, at, bytes);
+        *last = bytes;
+    }
+    return status;
+}
+
+/* ---- files ---- */
+
+/* The array with room for one more, zero. */
+static void *grow(void *array, size_t n, size_t each, struct sr_error *err) {
+    return sr_realloc(array, n * each, (n + 1) * each, err);
+}
+
+static int answer_open(struct reader *r, const struct sr_isolate_request *q, int file,
+                       struct sr_isolate_answer *a, struct sr_error *err) {
+    struct sr_h5 **files = grow(r->file, r->files, sizeof *files, err);
+    if (!files)
+        return SR_NOMEM;
+    r->file = files;
+    const int status = sr_h5_here_open_descriptor(&files[r->files], file, q->name, err);
+    if (status == 0)
+        a->number = r->files++;
+    return status;
+}
+
+static int answer_close(struct reader *r, const struct sr_isolate_request *q) {
+    sr_h5_close(r->file[q->number], NULL);
+    r->file[q->number] = NULL;
+    return 0;
+}
+
+static int answer_info(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                       struct sr_error *err) {
+    struct sr_h5_info info;
+    const int status = sr_h5_info(r->file[q->number], q->name, &info, err);
+    if (status < 0)
+        return status;
+    struct sr_isolate_info said = {.kind = (int32_t)info.kind, .rank = info.rank, .size = info.size};
+    memcpy(said.shape, info.shape, sizeof said.shape);
+    snprintf(said.type, sizeof said.type, "%s", info.type);
+    memcpy(r->window, &said, a->bytes = sizeof said);
+    return 0;
+}
+
+static int answer_storage(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                          struct sr_error *err) {
+    struct sr_h5_storage s;
+    const int status = sr_h5_storage(r->file[q->number], q->name, &s, err);
+    if (status < 0)
+        return status;
+    struct sr_isolate_storage said = {.kind = (int32_t)s.kind,
+                                      .packed = s.packed,
+                                      .filtered = s.filtered,
+                                      .bytes = s.bytes,
+                                      .unwritten = s.unwritten,
+                                      .pieces = s.pieces};
+    memcpy(said.chunk, s.chunk, sizeof said.chunk);
+    memcpy(said.filters, s.filters, sizeof said.filters);
+    memcpy(r->window, &said, a->bytes = sizeof said);
+    return 0;
+}
+
+static int answer_list(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a) {
+    char *text = (char *)r->window;
+    sr_h5_list(r->file[q->number], text, q->size < SR_ISOLATE_WINDOW ? q->size : SR_ISOLATE_WINDOW);
+    a->bytes = strlen(text) + 1;
+    return 0;
+}
+
+/* ---- columns ---- */
+
+static int answer_column(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                         struct sr_error *err) {
+    const struct sr_h5 *f = r->file[q->number];
+    size_t last = 0;
+    void *values = sr_alloc(q->rows, sizeof(double), err);
+    if (!values)
+        return SR_NOMEM;
+    int status = q->op == SR_ISOLATE_INTEGERS ? sr_h5_read_integers(f, q->name, values, q->rows, err)
+                                              : sr_h5_read_doubles(f, q->name, values, q->rows, err);
+    if (status == 0)
+        status = show(r, values, q->rows * sizeof(double), &last);
+    a->bytes = last;
+    sr_free(values);
+    return status;
+}
+
+static int show_doubles(void *user, const double *values, size_t n, struct sr_error *err) {
+    struct reader *r = user;
+    (void)err;
+    memcpy(r->window, values, n * sizeof *values); /* a band of h5_read.c fits */
+    return show_piece(r, n * sizeof *values);
+}
+
+/* ---- texts ---- */
+
+/* n texts that lie one behind the other in their block. */
+static int show_texts(struct reader *r, char *const *texts, size_t n, struct sr_isolate_answer *a,
+                      struct sr_error *err) {
+    size_t bytes = 0, used = 0, last = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(texts[i]) + 1;
+    char *all = sr_alloc(bytes, 1, err);
+    if (!all)
+        return SR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const size_t length = strlen(texts[i]) + 1;
+        memcpy(all + used, texts[i], length);
+        used += length;
+    }
+    const int status = show(r, all, bytes, &last);
+    a->bytes = last;
+    a->number = n;
+    sr_free(all);
+    return status;
+}
+
+static int answer_texts(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                        struct sr_error *err) {
+    char **texts = NULL;
+    int status = sr_h5_read_texts(r->file[q->number], q->name, &texts, q->rows, err);
+    if (status == 0)
+        status = show_texts(r, texts, q->rows, a, err);
+    sr_free(texts);
+    return status;
+}
+
+static int answer_attribute(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                            struct sr_error *err) {
+    char *value = NULL;
+    int status = sr_h5_attribute(r->file[q->number], q->object, q->name, &value, err);
+    if (status == 0 && value)
+        status = show_texts(r, &value, 1, a, err);
+    sr_free(value);
+    return status;
+}
+
+static int answer_attribute_list(struct reader *r, const struct sr_isolate_request *q,
+                                 struct sr_isolate_answer *a, struct sr_error *err) {
+    char **texts = NULL;
+    size_t n = 0;
+    int status = sr_h5_attribute_list(r->file[q->number], q->object, q->name, &texts, &n, err);
+    if (status == 0 && texts)
+        status = show_texts(r, texts, n, a, err);
+    sr_free(texts);
+    return status;
+}
+
+/* ---- features ---- */
+
+static int answer_matrix_open(struct reader *r, const struct sr_isolate_request *q,
+                              struct sr_isolate_answer *a, struct sr_error *err) {
+    struct sr_h5_matrix **matrix = grow(r->matrix, r->matrices, sizeof *matrix, err);
+    if (!matrix)
+        return SR_NOMEM;
+    r->matrix = matrix;
+    const int status =
+        sr_h5_matrix_open(&matrix[r->matrices], r->file[q->number], q->name, (enum sr_feature)q->type, err);
+    if (status < 0)
+        return status;
+    a->bytes = (uint64_t)snprintf((char *)r->window, 64, "%s", sr_h5_matrix_way(matrix[r->matrices])) + 1;
+    a->number = r->matrices++;
+    return 0;
+}
+
+static int answer_matrix_read(struct reader *r, const struct sr_isolate_request *q,
+                              struct sr_isolate_answer *a, struct sr_error *err) {
+    struct sr_h5_matrix *m = r->matrix[q->number];
+    const int status = sr_h5_matrix_read(m, r->window, q->first, q->rows, (enum sr_feature)q->type, err);
+    a->bytes = status == 0 ? q->size : 0;
+    return status;
+}
+
+static int answer_matrix_close(struct reader *r, const struct sr_isolate_request *q) {
+    sr_h5_matrix_close(r->matrix[q->number]);
+    r->matrix[q->number] = NULL;
+    return 0;
+}
+
+/* ---- all of them ---- */
+
+static int answer(struct reader *r, const struct sr_isolate_request *q, int file, struct sr_isolate_answer *a,
+                  struct sr_error *err) {
+    struct sr_h5 *const *f = r->file + q->number;
+    switch ((enum sr_isolate_op)q->op) {
+    case SR_ISOLATE_OPEN:
+        return answer_open(r, q, file, a, err);
+    case SR_ISOLATE_CLOSE:
+        return answer_close(r, q);
+    case SR_ISOLATE_HAS:
+        a->number = sr_h5_has(*f, q->name);
+        return 0;
+    case SR_ISOLATE_INFO:
+        return answer_info(r, q, a, err);
+    case SR_ISOLATE_STORAGE:
+        return answer_storage(r, q, a, err);
+    case SR_ISOLATE_LIST:
+        return answer_list(r, q, a);
+    case SR_ISOLATE_INTEGERS:
+    case SR_ISOLATE_DOUBLES:
+        return answer_column(r, q, a, err);
+    case SR_ISOLATE_EACH_DOUBLE:
+        return sr_h5_each_double(*f, q->name, show_doubles, r, err);
+    case SR_ISOLATE_TEXTS:
+        return answer_texts(r, q, a, err);
+    case SR_ISOLATE_HAS_ATTRIBUTE:
+        a->number = sr_h5_has_attribute(*f, q->object, q->name);
+        return 0;
+    case SR_ISOLATE_ATTRIBUTE:
+        return answer_attribute(r, q, a, err);
+    case SR_ISOLATE_ATTRIBUTE_LIST:
+        return answer_attribute_list(r, q, a, err);
+    case SR_ISOLATE_MATRIX_OPEN:
+        return answer_matrix_open(r, q, a, err);
+    case SR_ISOLATE_MATRIX_READ:
+        return answer_matrix_read(r, q, a, err);
+    case SR_ISOLATE_MATRIX_CLOSE:
+        return answer_matrix_close(r, q);
+    case SR_ISOLATE_MATRIX_FORGET:
+        sr_h5_matrix_forget(r->matrix[q->number]);
+        return 0;
+    case SR_ISOLATE_MATRIX_THROUGH_HDF5:
+        sr_h5_matrix_through_hdf5(r->matrix[q->number]);
+        return 0;
+    case SR_ISOLATE_GO_ON:
+    case SR_ISOLATE_ENOUGH:
+        break;
+    }
+    return sr_fail(err, SR_BUG, "no request");
+}
+
+int sr_isolate_answer(int socket, unsigned char *window, struct sr_error *err) {
+    struct reader r = {.socket = socket, .window = window};
+    struct sr_isolate_request q;
+    int file, status = 0;
+    while (status == 0 && receive(&r, &q, &file) > 0) {
+        struct sr_isolate_answer a = {0};
+        struct sr_error why = {0};
+        a.status = answer(&r, &q, file, &a, &why);
+        if (a.status < 0) {
+            a.bytes = 0;
+            memcpy(a.text, why.text, sizeof a.text);
+        }
+        status = send_answer(&r, &a);
+    }
+    sr_free(r.file);
+    sr_free(r.matrix);
+    return status < 0 ? sr_fail(err, status, "the channel is closed") : 0;
+}
