@@ -16,6 +16,7 @@ struct convert_options {
     int64_t layer, gzip;
     double small_threshold, large_threshold;
     char *feature_prefix, *contract;
+    bool isolate;
 };
 
 #define COLUMN(name, ROLE, what)                                                                             \
@@ -66,6 +67,7 @@ static const struct sr_option table[] = {
      .max = 1, .help = "the same for the large guard"},
     {"gzip", SR_OPTION_INTEGER, offsetof(struct convert_options, gzip), .fallback = "0", .max = 9,
      .metavar = "LEVEL", .help = "compress the features, 1 (quick) to 9; hidden states hardly shrink"},
+    SR_ISOLATE_OPTION(struct convert_options, isolate),
 };
 
 static const struct sr_command command = {
@@ -82,6 +84,7 @@ static const struct sr_command command = {
         "                           columns f0, f1, ...\n"
         "  .jsonl                   an object a line; features are a list of numbers\n"
         "  .txt                     one column, a value a line\n"
+        "  .h5                      another dump; of it only what is a dump's column or contract is taken\n"
         "  'folder/*.safetensors'   files of vLLM's hidden-state connector (hidden_states, token_ids): a row "
         "each,\n"
         "                           in the order of their names, which become ids\n"
@@ -94,6 +97,7 @@ static const struct sr_command command = {
         "examples:\n"
         "  saferoute data convert --features train_features.pt --label train_labels.pt --out train.h5\n"
         "  saferoute data convert rows.jsonl --out rows.h5 --contract guard.json\n"
+        "  saferoute data convert --isolate --dtype keep unknown.h5 --out clean.h5\n"
         "  saferoute data convert --features 'hidden/*.safetensors' --layer -1 --gold gold.csv:unsafe --out "
         "h.h5\n"
         "\n"

@@ -90,7 +90,7 @@ static bool is_integer(const char *text, int64_t *value) {
 /* Integers where all groups are such, so that they are the groups of a dump written with integers. */
 static int write_groups(const struct sr_h5 *to, const struct sr_field *f, struct sr_error *err) {
     int64_t *item = sr_alloc(f->rows, sizeof *item, err);
-    bool integers = true;
+    bool integers = !f->text;
     if (!item)
         return SR_NOMEM;
     for (size_t i = 0; i < f->rows && integers; i++)

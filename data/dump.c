@@ -250,7 +250,9 @@ static int read_dump(struct sr_dump *d, const struct sr_data_options *options, s
         status = sr_guard_begin(&d->guard[SR_LARGE], d, "large", labels ? options->large_threshold : 0, err);
     if (status == 0 && labels)
         status = read_labels(d, options, err);
-    return status == 0 ? sr_contract_read(d, err) : status;
+    if (status == 0)
+        status = sr_contract_read(d, err);
+    return status == 0 ? sr_h5_check(d->file, err) : status;
 }
 
 int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_options *options,

@@ -24,6 +24,7 @@ struct sr_field {
     char *name;          /* in the file, once it was found, else NULL */
     size_t at;           /* where in the file, as its table counts */
     enum sr_dtype dtype; /* of the file's values; F64 for text */
+    bool text;           /* the file says that it is text, however it looks */
 
     size_t rows; /* put so far; of features: in the band */
     /* Features: [band rows, width] of dtype. */

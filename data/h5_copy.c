@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/h5_sound.h"
+#include "data/h5_ways.h"
 #include "data/members.h"
 #include "nn/base/sizes.h"
 
@@ -303,6 +304,8 @@ int sr_h5_members(struct sr_h5_members *out, const struct sr_h5 *f, size_t rows,
     struct gathering g = {.out = out,
                           .look = {.file = f, .member = "", .rows = rows, .some = some, .err = err}};
     *out = (struct sr_h5_members){0};
+    if (sr_h5_check_here(f, err) < 0)
+        return SR_USAGE;
     sr_h5_lock();
     H5O_info_t info = {.addr = HADDR_UNDEF};
     const hid_t root = H5Gopen2(f->id, "/", H5P_DEFAULT);

@@ -164,7 +164,9 @@ int sr_h5_create(struct sr_h5 **out, const char *path, const char *title, struct
 
 int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, const struct sr_h5 *like,
                       struct sr_error *err) {
-    int status;
+    int status = sr_h5_check_here(like, err);
+    if (status < 0)
+        return status;
     sr_h5_lock();
     hid_t access_list = without_locks();
     if (is_of_18(like))

@@ -12,6 +12,7 @@
 #include "data/chunk_pack.h"
 #include "data/h5_copy.h"
 #include "data/h5_sound.h"
+#include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 #define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
@@ -122,6 +123,8 @@ static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *
 
 int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char *name,
                      struct sr_error *err) {
+    if (sr_h5_check_here(f, err) < 0)
+        return SR_USAGE;
     struct sr_h5_items *t = items_begin(f, name, err);
     if (!t)
         return SR_NOMEM;

@@ -274,6 +274,8 @@ static struct sr_h5_spelling spelling_of(hid_t type) {
 int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char *name,
                    struct sr_error *err) {
     struct sr_h5_info info;
+    if (sr_h5_check_here(f, err) < 0)
+        return SR_USAGE;
     sr_h5_lock();
     const int status = sr_h5_info(f, name, &info, err);
     if (status == 0) {

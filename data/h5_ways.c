@@ -37,11 +37,12 @@ const struct sr_h5_ways sr_h5_here = {
 int sr_h5_check_here(const struct sr_h5 *f, struct sr_error *err) {
     if (!f || f->ways == &sr_h5_here)
         return 0;
-    return sr_fail(err, SR_USAGE,
-                   "%s: this command copies dumps with HDF5 itself, so it cannot leave the reading to the "
-                   "process of --isolate; first saferoute data convert --isolate %s --out CLEAN.h5, which "
-                   "writes the columns it knows anew, and then this of CLEAN.h5 without --isolate",
-                   f->path, f->path);
+    return sr_fail(
+        err, SR_USAGE,
+        "%.120s: this command copies dumps with HDF5 itself, which cannot be left to --isolate; make "
+        "a clean one first, of the columns that are a dump's: saferoute data convert --isolate "
+        "--dtype keep %.120s --out CLEAN.h5",
+        f->path, f->path);
 }
 
 int sr_h5_open(struct sr_h5 **out, const char *path, struct sr_error *err) {

@@ -191,8 +191,9 @@ static int check_ids(const struct scores *s, const struct sr_dump *file, struct 
 
 static int check_count(const struct scores *s, const struct sr_h5 *file, struct sr_error *err) {
     struct sr_h5_info info;
-    int status = sr_h5_has(file, "prob") ? sr_h5_info(file, "prob", &info, err) : 0;
-    if (status == 0 && sr_h5_has(file, "prob") && info.rank > 0 && info.shape[0] != s->d->rows)
+    const bool there = sr_h5_has(file, "prob");
+    int status = there ? sr_h5_info(file, "prob", &info, err) : 0;
+    if (status == 0 && there && info.rank > 0 && info.shape[0] != s->d->rows)
         return fail_count(s, "", (size_t)info.shape[0], err);
     return status;
 }
@@ -207,6 +208,8 @@ static int read_hdf5(struct scores *s, struct sr_error *err) {
     if ((status = check_count(s, file.file, err)) == 0 && (status = take_probs(s, &file, err)) == 0 &&
         (status = check_rows(s, &file, err)) == 0)
         status = check_ids(s, &file, err);
+    if (status == 0)
+        status = sr_h5_check(file.file, err);
     sr_h5_close(file.file, NULL);
     return status;
 }

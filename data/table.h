@@ -1,8 +1,8 @@
 /* table.h: a file of rows, whatever its format, read from front to back.
  *
  * What a `data convert` reads is a table whose named columns are the columns of a dump: a CSV file, an object
- * a line, a line a value, tensors whose first axis is the row, or a folder with a file a row. One vtable for
- * all of them, so that every column may come from every format.
+ * a line, a line a value, tensors whose first axis is the row, another dump, or a folder with a file a row.
+ * One vtable for all of them, so that every column may come from every format.
  *
  *     sr_table_open(&t, "train.jsonl", &how, err);
  *     sr_table_bind(t, &features, err);              // which columns are wanted
@@ -103,6 +103,7 @@ int sr_csv_table_open(struct sr_table **out, const char *path, struct sr_error *
 int sr_jsonl_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 int sr_lines_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 int sr_tensors_table_open(struct sr_table **out, const char *path, struct sr_error *err);
+int sr_dump_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 int sr_hidden_table_open(struct sr_table **out, const char *path, struct sr_error *err);
 
 #endif

@@ -20,6 +20,7 @@
 struct explain_options {
     char *model, *decision, *features;
     int64_t row;
+    bool isolate;
 };
 
 static const struct sr_option table[] = {
@@ -32,6 +33,7 @@ static const struct sr_option table[] = {
     {"row", SR_OPTION_INTEGER, offsetof(struct explain_options, row), .fallback = "0", .min = 0,
      .max = UINT32_MAX, .metavar = "N",
      .help = "which row of F; of a dump with ids that of the line's id unless this is given"},
+    SR_ISOLATE_OPTION(struct explain_options, isolate),
 };
 
 static const struct sr_command command = {

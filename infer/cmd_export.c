@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/data.h"
 #include "infer/export_card.h"
 #include "infer/export_cost.h"
 
@@ -17,6 +18,7 @@ struct export_options {
     char *model, *to, *out, *eval, *data;
     int dtype; /* enum saferoute_precision, less AS_STORED */
     double threshold;
+    bool isolate;
 };
 
 static const struct sr_option table[] = {
@@ -35,6 +37,7 @@ static const struct sr_option table[] = {
      .help = "for --to safetensors: folded weights of this type, which libsaferoute and this program read"},
     {"data", SR_OPTION_TEXT, offsetof(struct export_options, data), .metavar = "CALIBRATION.h5",
      .help = "with --dtype bfloat16 or int8: the rows on which it is measured what the rounding costs"},
+    SR_ISOLATE_OPTION(struct export_options, isolate),
 };
 
 static const struct sr_command command = {
