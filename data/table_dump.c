@@ -21,6 +21,7 @@ struct column {
     enum sr_feature type; /* of these */
     double *number;
     char **text;
+    int64_t *group; /* integers, whose bits count */
 };
 
 struct dump_table {
@@ -121,6 +122,10 @@ static int read_column(struct column *c, const struct dump_table *s, const struc
         c->number = sr_alloc(rows, sizeof *c->number, err);
         return c->number ? sr_h5_read_doubles(s->file, f->name, c->number, rows, err) : SR_NOMEM;
     }
+    if (sr_field_form(f) == SR_FORM_GROUP && info->kind == SR_H5_INTEGER) {
+        c->group = sr_alloc(rows, sizeof *c->group, err);
+        return c->group ? sr_h5_read_integers(s->file, f->name, c->group, rows, err) : SR_NOMEM;
+    }
     if (f->role == SR_ROLE_SOURCE && info->kind == SR_H5_INTEGER)
         status = name_sources(c, s, f, rows, err);
     return status < 0 || c->text ? status : sr_h5_read_texts(s->file, f->name, &c->text, rows, err);
@@ -181,10 +186,13 @@ static int put_column(struct sr_field *f, struct sr_table *t, const struct colum
                       struct sr_error *err) {
     const size_t first = t->taken;
     int status = 0;
-    for (size_t i = 0; i < n && status == 0; i++) {
-        t->taken = first + i;
-        status = c->text ? sr_field_text(f, t, c->text[first + i], err)
-                         : sr_field_number(f, t, c->number[first + i], err);
+    for (size_t i = first; i < first + n && status == 0; i++) {
+        char text[24];
+        t->taken = i;
+        if (c->group)
+            snprintf(text, sizeof text, "%lld", (long long)c->group[i]);
+        status = c->number ? sr_field_number(f, t, c->number[i], err)
+                           : sr_field_text(f, t, c->group ? text : c->text[i], err);
     }
     t->taken = first;
     return status;
@@ -242,6 +250,7 @@ static void close_table(struct sr_table *t) {
         sr_h5_matrix_close(s->column[i].features);
         sr_free(s->column[i].number);
         sr_free(s->column[i].text);
+        sr_free(s->column[i].group);
     }
     for (int k = 0; k < SR_CONTRACT_KEYS; k++)
         sr_free(s->contract[k]);
