@@ -15,6 +15,11 @@
 
 #include "data/h5_ways.h"
 #include "data/isolate.h"
+#include "nn/base/sizes.h"
+
+/* No reader of ours lets a dataset claim more: what its file has, packed, or so much. */
+#define RATIO      2048
+#define FREE_BYTES ((uint64_t)256 << 20)
 
 static struct sr_channel *channel; /* of files opened from now on */
 
@@ -29,6 +34,7 @@ struct away {
     struct sr_h5 base; /* first */
     struct sr_channel *channel;
     uint32_t number;
+    uint64_t size; /* bytes of the file */
     struct known *known;
 };
 
@@ -119,9 +125,9 @@ static int take_growing(void *user, const void *bytes, size_t n, struct sr_error
 
 /* n texts, one behind the other, become *out: one block, free with sr_free. An extra NULL behind them. */
 static int spread(char ***out, const struct growing *g, size_t n, struct sr_error *err) {
-    size_t pointers, bytes;
-    if (n > g->used || __builtin_mul_overflow(n + 1, sizeof **out, &pointers) ||
-        __builtin_add_overflow(pointers, g->used, &bytes) || (g->used > 0 && g->bytes[g->used - 1] != '\0'))
+    uint64_t bytes;
+    if (n > g->used || !sr_size_mul(&bytes, n + 1, sizeof **out) || !sr_size_add(&bytes, bytes, g->used) ||
+        (g->used > 0 && g->bytes[g->used - 1] != '\0'))
         return sr_channel_nonsense(g->channel, g->path, err);
     char **texts = sr_alloc(bytes, 1, err);
     if (!texts)
@@ -175,13 +181,13 @@ static int open_file(const char *path, uint64_t *size, struct sr_error *err) {
 /* Hands the file over. It may be another one by now than the one that was looked at: a device, a pipe. */
 static int hand_over(struct away *a, const char *path, struct sr_error *err) {
     struct sr_isolate_request q;
-    uint64_t size = 0, number = 0;
+    uint64_t number = 0;
     int status = fill(&q, SR_ISOLATE_OPEN, &a->base, "", path, err);
-    const int file = status < 0 ? status : open_file(path, &size, err);
+    const int file = status < 0 ? status : open_file(path, &a->size, err);
     if (file < 0)
         return file;
     pthread_mutex_lock(&a->channel->mutex);
-    a->channel->files += size;
+    a->channel->files += a->size;
     pthread_mutex_unlock(&a->channel->mutex);
     status = sr_channel_ask(a->channel, &q, path, file, NULL, NULL, &number, err);
     close(file);
@@ -242,7 +248,14 @@ static bool take_text(char *to, const char *from, size_t size) {
     return true;
 }
 
-static bool info_from(struct sr_h5_info *info, const struct sr_isolate_info *said) {
+/* Memory is taken by what a shape says before its values come. */
+static bool may_hold(const struct sr_h5_info *info, uint64_t size) {
+    uint64_t bytes;
+    return info->kind == SR_H5_OTHER || (sr_size_product(&bytes, info->size, info->shape, SR_H5_RANK) &&
+                                         (bytes <= FREE_BYTES || bytes / RATIO <= size));
+}
+
+static bool info_from(struct sr_h5_info *info, const struct sr_isolate_info *said, uint64_t size) {
     *info = (struct sr_h5_info){.size = (size_t)said->size, .rank = said->rank};
     memcpy(info->shape, said->shape, sizeof info->shape);
     bool fine = said->kind >= SR_H5_HALF && said->kind <= SR_H5_OTHER && said->size > 0 &&
@@ -251,7 +264,7 @@ static bool info_from(struct sr_h5_info *info, const struct sr_isolate_info *sai
         fine = said->shape[i] == 1;
     if (fine)
         info->kind = (enum sr_h5_kind)said->kind;
-    return fine && take_text(info->type, said->type, sizeof info->type);
+    return fine && may_hold(info, size) && take_text(info->type, said->type, sizeof info->type);
 }
 
 static int ask_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err) {
@@ -260,7 +273,7 @@ static int ask_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *
     int status = fill(&q, SR_ISOLATE_INFO, f, "", name, err);
     if (status == 0)
         status = ask_exact(f, &q, &said, sizeof said, NULL, err);
-    if (status == 0 && !info_from(info, &said))
+    if (status == 0 && !info_from(info, &said, away_of(f)->size))
         status = sr_channel_nonsense(away_of(f)->channel, f->path, err);
     return status;
 }
@@ -337,9 +350,9 @@ static void away_list(const struct sr_h5 *f, char *text, size_t size) {
 static int ask_column(const struct sr_h5 *f, enum sr_isolate_op op, const char *name, void *out, size_t rows,
                       size_t each, struct sr_error *err) {
     struct sr_isolate_request q;
-    size_t bytes = 0;
+    uint64_t bytes = 0;
     int status = fill(&q, op, f, "", name, err);
-    if (status == 0 && __builtin_mul_overflow(rows, each, &bytes))
+    if (status == 0 && !sr_size_mul(&bytes, rows, each))
         status = sr_fail(err, SR_DATA, "%s: /%s has more rows than memory can hold", f->path, name);
     q.rows = rows;
     return status < 0 ? status : ask_exact(f, &q, out, bytes, NULL, err);

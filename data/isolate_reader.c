@@ -312,7 +312,9 @@ int sr_isolate_answer(int socket, unsigned char *window, struct sr_error *err) {
         struct sr_isolate_answer a = {0};
         struct sr_error why = {0};
         a.status = answer(&r, &q, file, &a, &why);
-        if (a.status < 0) {
+        if (a.status == SR_NO) { /* the asker had enough */
+            a = (struct sr_isolate_answer){0};
+        } else if (a.status < 0) {
             a.bytes = 0;
             memcpy(a.text, why.text, sizeof a.text);
         }
