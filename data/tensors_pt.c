@@ -33,6 +33,7 @@ struct in {
     struct sr_zip *zip;
     char folder[FOLDER_MAX]; /* NAME */
     struct place *place;     /* [count] */
+    int *dtype_of;           /* [entries] + 1 of the storage that an entry is, 0: of none yet */
     size_t place_room, info_room, pair_room;
     size_t steps, steps_most;
     size_t kept, kept_most; /* bytes of metadata */
@@ -102,7 +103,7 @@ static int check_byteorder(const struct sr_tensors *t, const struct in *in, stru
     size_t size = 0;
     int status;
     char *order = read_record(t, in, "byteorder", 64, &size, &status, err);
-    if (order && strcmp(order, "little") != 0)
+    if (order && (size != 6 || memcmp(order, "little", 6) != 0))
         status = sr_fail(err, SR_DATA,
                          "%s was saved with big-endian numbers; save it on a little-endian machine", t->path);
     sr_free(order);
@@ -158,6 +159,18 @@ static int make_room(void **array, size_t n, size_t *room, size_t size, struct s
     return SR_OK;
 }
 
+/* A storage has one type: torch would give all its tensors that of the first, so that what is called another
+ * here would be other numbers there. */
+static int check_type(const struct sr_tensors *t, const struct in *in, const struct sr_pickle_value *storage,
+                      size_t entry, const char *record, struct sr_error *err) {
+    const int own = (int)storage->as.storage.dtype + 1, before = in->dtype_of[entry];
+    in->dtype_of[entry] = own;
+    if (before == 0 || before == own)
+        return SR_OK;
+    return sr_fail(err, SR_DATA, "%s: its pickle takes the record %s for %s and for %s", t->path, record,
+                   sr_dtype_name((enum sr_dtype)(before - 1)), sr_dtype_name(storage->as.storage.dtype));
+}
+
 /* The record of a storage, held against what the pickle says of it. */
 static int find_record(const struct sr_tensors *t, const struct in *in, const struct sr_pickle_value *storage,
                        size_t *entry, struct sr_error *err) {
@@ -178,7 +191,7 @@ static int find_record(const struct sr_tensors *t, const struct in *in, const st
                        "%s: its record %s has %" PRIu64 " bytes, but its pickle says %" PRIu64 " items of %s",
                        t->path, clean, sr_zip_at(in->zip, *entry)->size, storage->as.storage.items,
                        sr_dtype_name(storage->as.storage.dtype));
-    return SR_OK;
+    return check_type(t, in, storage, *entry, clean, err);
 }
 
 static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from, const struct name *name,
@@ -355,6 +368,8 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
 static int open_pt(struct sr_tensors *t, struct sr_error *err) {
     struct in *in = t->in = sr_alloc(1, sizeof *in, err);
     int status = in ? sr_zip_open(&in->zip, fileno(t->from), t->file_bytes, t->path, err) : SR_NOMEM;
+    if (status == SR_OK && !(in->dtype_of = sr_alloc(sr_zip_count(in->zip), sizeof *in->dtype_of, err)))
+        status = SR_NOMEM;
     if (status == SR_OK)
         status = find_folder(t, in, err);
     if (status == SR_OK)
@@ -377,6 +392,7 @@ static void close_pt(struct sr_tensors *t) {
         return;
     sr_zip_close(in->zip);
     sr_free(in->place);
+    sr_free(in->dtype_of);
     sr_free(in);
 }
 

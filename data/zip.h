@@ -1,8 +1,9 @@
 /* zip.h: a zip archive whose entries are stored as they are, as torch.save writes it: read and written.
  *
- * Only the central directory is believed, and that only as far as the local headers agree with it. An archive
- * is refused as a whole if an entry is encrypted, has a name that leads elsewhere, or has the
- * name of another, or if the entries together are larger than the file. Belongs to one thread.
+ * An archive is refused as a whole unless all its tables (local headers, central directory, descriptors, end
+ * records) say the same, its entries fill the file from the first byte to the directory without overlap or
+ * gap, and nothing follows its end; and if an entry is encrypted or a symbolic link, has a name that leads
+ * elsewhere, or the name of another. Belongs to one thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,9 +37,9 @@ size_t sr_zip_find(const struct sr_zip *z, const char *name);
 /* SR_DATA, with its name, if an entry is compressed. */
 int sr_zip_stored(const struct sr_zip *z, struct sr_error *err);
 
-/* Bytes [at, at + bytes) of a stored entry i, which must be in it and not be none. Reading on where the last
- * call stopped is cheap. Before the first bytes of an entry are given out its checksum is compared: SR_DATA.
- * For that an entry that is not read in one piece is read through once more. */
+/* Bytes [at, at + bytes) of a stored entry i (sr_zip_stored), which must be in it and not be none. Before the
+ * first bytes of an entry are given out its checksum is compared: SR_DATA. For that an entry that is not read
+ * in one piece is read through once more. */
 int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes, struct sr_error *err);
 
 /* ---- writing ---- */
