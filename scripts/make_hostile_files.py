@@ -14,9 +14,10 @@ import importlib
 import os
 import sys
 
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "tests", "hostile")
-FORMATS = ["npy"]
+FORMATS = ["pt", "npy"]
 
 
 class Cases:
@@ -47,7 +48,6 @@ class Cases:
 
 
 def main():
-    sys.dont_write_bytecode = True
     for format in sys.argv[1:] or FORMATS:
         cases = Cases(format)
         importlib.import_module("hostile." + format + "_files").cases(cases)

@@ -31,6 +31,7 @@ static void expect_tensors(const struct hostile *h) {
 
 Test(hostile, tables_and_files_agree) {
     hostile_check_table("npy", 1);
+    hostile_check_table("pt", 1);
 }
 
 ParameterizedTestParameters(hostile, npy) {
@@ -38,5 +39,13 @@ ParameterizedTestParameters(hostile, npy) {
 }
 
 ParameterizedTest(struct hostile *h, hostile, npy) {
+    expect_tensors(h);
+}
+
+ParameterizedTestParameters(hostile, pt) {
+    return hostile_parameters("pt");
+}
+
+ParameterizedTest(struct hostile *h, hostile, pt) {
     expect_tensors(h);
 }
