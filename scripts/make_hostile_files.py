@@ -17,7 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "tests", "hostile")
-FORMATS = ["pt", "npy"]
+FORMATS = ["pt", "pickle", "safetensors", "npy", "yaml", "csv", "jsonl", "json"]
 
 
 class Cases:

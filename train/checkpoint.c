@@ -126,9 +126,9 @@ static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, s
 /* Nothing of a file is believed before it is checked: the sum only tells that it is whole. */
 static bool position_is_sound(const struct sr_position *at, const struct sr_history *h) {
     const int64_t rows = (int64_t)h->n;
-    return at->epoch == (rows ? (int64_t)h->epoch[rows - 1].epoch : 0) && at->best <= rows &&
-           at->best >= (rows > 0) && at->step >= 0 && at->batch >= 0 && at->rows >= at->batch &&
-           (!at->finished || at->epoch > 0);
+    const double epoch = rows ? h->epoch[rows - 1].epoch : 0; /* may be NaN, or more than an int64 holds */
+    return (double)at->epoch == epoch && at->best <= rows && at->best >= (rows > 0) && at->step >= 0 &&
+           at->batch >= 0 && at->rows >= at->batch && (!at->finished || at->epoch > 0);
 }
 
 static int position_copy(const struct sr_safetensors *file, struct sr_position *at, struct sr_history *h,

@@ -36,7 +36,7 @@ def names(c):
     for key, name in bad.items():
         c.add("name_%s.pt" % key, build(honest() + [Entry(name, b"x")]), 65, "leads out of the archive", "import" if key == "parent" else "-")
     c.add("name_empty.pt", build(honest() + [Entry("", b"x")]), 65, "leads out of the archive")
-    c.add("name_twice.pt", build(honest() + [Entry("m/data.pkl", SYSTEM)]), 65, "is there twice", "import,inspect")
+    c.add("name_twice.pt", build(honest() + [Entry("m/data.pkl", SYSTEM)]), 65, "is there twice", "import,convert")
     c.add("name_of_two_records.pt", build(honest() + [Entry("m/data/0", b"\0" * 24)]), 65, "is there twice")
     c.add("name_with_nul.pt", build(honest() + [Entry(b"m/data.pkl\0x", b"x")]), 65, "leads out of the archive")
     c.add("name_past_the_end.pt", build(honest() + [Entry("m/x", b"x", central={"name_length": 65535})]), 65, "an entry of its table is cut off")
@@ -69,7 +69,7 @@ def sizes(c):
     numbers("descriptor_lies.pt", BEHIND, flags=8, local={"crc": 0, "size": 0, "packed": 0, "descriptor": b"PK\7\10" + struct.pack("<III", 1, 2, 3)})
     c.add("compressed.pt", build(honest(data_pkl=deflated("m/data.pkl", HONEST))), 65, "is compressed, which torch.save never does", "import")
     c.add("compressed_numbers.pt", build(honest(numbers=deflated("m/data/0", NUMBERS))), 65, "is compressed")
-    c.add("bomb.pt", build(honest(data_pkl=deflated("m/data.pkl", bytes(30_000_000)))), 65, "is compressed", "import,inspect")
+    c.add("bomb.pt", build(honest(data_pkl=deflated("m/data.pkl", bytes(30_000_000)))), 65, "is compressed", "import,convert")
     c.add("bomb_of_a_record.pt", build(honest(numbers=deflated("m/data/0", bytes(30_000_000)))), 65, "is compressed")
 
 
@@ -135,7 +135,7 @@ def ends(c):
     lie("disk_1.pt", "says that it is one of several parts", disk=1, start_disk=1)
     lie("comment_length.pt", "or something was put behind", comment_length=10)
     lie("comment.pt", "or something was put behind", comment=b"a comment", tail=b"")
-    lie("comment_with_an_end.pt", "its table of entries is not where its end says", "inspect", comment=end(0, 0, 0))
+    lie("comment_with_an_end.pt", "its table of entries is not where its end says", "convert", comment=end(0, 0, 0))
     lie("comment_with_an_archive.pt", "its table of entries is not where its end says", comment=build([Entry("m/data.pkl", SYSTEM)]))
     lie("tail.pt", "or something was put behind", tail=b"tail")
     lie("two_ends.pt", "its table of entries is not where its end says", tail=end(0, 0, 0))
@@ -146,7 +146,7 @@ def ends(c):
         c.add("cut_in_%s.pt" % key, whole[:n], 65, "cut off", "import" if key == "numbers" else "-")
     c.add("cut_front.pt", whole[4:], 65, "neither a torch.save file")
     c.add("cut_middle.pt", whole[:100] + whole[120:], 65, "is not where its end says")
-    c.add("empty.pt", b"", 65, "neither a torch.save file", "import,inspect")
+    c.add("empty.pt", b"", 65, "neither a torch.save file", "import,convert")
     c.add("magic_only.pt", b"PK\3\4", 65, "cut off")
     c.add("end_only.pt", end(0, 0, 0), 65, "without data.pkl")
 
@@ -204,13 +204,13 @@ def cves(c):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    c.add("cve_2025_32434_tar.pt", to.getvalue().rstrip(b"\0") + b"\0" * 1024, 65, "is a tar, as PyTorch before 0.1.10 saved", "import,inspect")
+    c.add("cve_2025_32434_tar.pt", to.getvalue().rstrip(b"\0") + b"\0" * 1024, 65, "is a tar, as PyTorch before 0.1.10 saved", "import,convert")
     script = [Entry("m/constants.pkl", b"\x80\x02)."), Entry("m/data.pkl", SYSTEM), Entry("m/code/__torch__.py", b"def forward(self): pass\n")]
-    c.add("cve_2025_32434_script.pt", build(script), 65, "is a TorchScript program", "import,inspect")
+    c.add("cve_2025_32434_script.pt", build(script), 65, "is a TorchScript program", "import,convert")
     c.add("cve_2025_32434_reduce.pt", build(honest(data_pkl=Entry("m/data.pkl", SYSTEM))), 65, "asks for os.system, a class or function that is no part of a tensor; nothing of it is run", "import")
     legacy = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + SYSTEM
     c.add("cve_2025_32434_legacy.pt", legacy, 65, "by a PyTorch before 1.6", "import")
-    c.add("cve_2026_24747_set_item.pt", build(honest(data_pkl=Entry("m/data.pkl", b"\x80\x02" + tensor() + b"K\x00K\x01s."))), 65, "adds to something that is no dict", "import,inspect")
+    c.add("cve_2026_24747_set_item.pt", build(honest(data_pkl=Entry("m/data.pkl", b"\x80\x02" + tensor() + b"K\x00K\x01s."))), 65, "adds to something that is no dict", "import,convert")
     huge = one(tensor(storage(items=b"\x8a\x05\x00\x00\x00\x00\x10"), size=b"\x8a\x05\x00\x00\x00\x00\x10\x85"))
     c.add("cve_2026_24747_storage_size.pt", build(honest(data_pkl=Entry("m/data.pkl", huge))), 65, "has 24 bytes, but its pickle says 68719476736 items", "import")
 
