@@ -8,6 +8,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +94,25 @@ static void warn_of_unknown_isa(void) {
                     wanted);
 }
 
+/* Whoever started the program may have closed 0, 1 or 2 (saferoute ... >&-): else the next file that is
+ * opened would be one of them, and what is printed would go into it. open takes the lowest free number, which
+ * is the closed one; to print there fails. */
+static void occupy(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* And signals do not disturb what is printed (stream.h). */
+static void set_standard(void) {
+    occupy();
+    FILE *patient = sr_stream_open(STDOUT_FILENO, "w");
+    if (!patient)
+        return;
+    setvbuf(patient, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, BUFSIZ);
+    stdout = patient;
+}
+
 static void on_signal(int number) {
     sr_temporary_remove_all();
     raise(number); /* with its default again, once this returns */
@@ -136,6 +157,7 @@ int main(int argc, char **argv) {
     int status;
     if (sr_isolate_is_reader(argc, argv)) /* nothing is called at its exit: it may not */
         _exit(sr_command_end(&none, sr_isolate_read(&err), &err));
+    set_standard();
     set_signals();
     if (argc < 2) {
         status = sr_fail(&err, SR_USAGE, "no command given (saferoute help lists them)");

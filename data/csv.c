@@ -22,7 +22,7 @@ struct sr_csv {
     size_t used;             /* bytes of it; may pass SR_CSV_BYTES, but nothing is stored there */
     uint32_t *begin;         /* [SR_CSV_FIELDS] where each begins */
     size_t fields, columns;  /* of this record; of the first, 0 before it */
-    off_t bytes;             /* of the file */
+    uint64_t bytes;          /* of the file; 0: nobody knows */
 };
 
 static int fail(const struct sr_csv *c, struct sr_error *err, const char *what) {
@@ -81,6 +81,14 @@ static int read_field(struct sr_csv *c, struct sr_error *err) {
                        : "a quote inside a field that does not begin with one");
 }
 
+/* A file that somebody cuts off at the end of a line looks whole, with fewer rows. */
+static int check_end(const struct sr_csv *c, struct sr_error *err) {
+    const off_t at = ftello(c->from);
+    if (at >= 0 && (uint64_t)at < c->bytes)
+        return sr_fail(err, SR_DATA, "%s became shorter while it was read", c->path);
+    return 0;
+}
+
 static int read_record(struct sr_csv *c, struct sr_error *err) {
     int end;
     c->first_line = c->line;
@@ -90,6 +98,8 @@ static int read_record(struct sr_csv *c, struct sr_error *err) {
     while (end == ',');
     if (ferror(c->from))
         return sr_fail(err, SR_IO, "%s: cannot be read: %s", c->path, strerror(errno));
+    if (end == END && check_end(c, err) < 0)
+        return SR_DATA;
     if (end < 0)
         return end;
     if (c->columns == 0)
@@ -103,7 +113,7 @@ static int read_record(struct sr_csv *c, struct sr_error *err) {
 int sr_csv_next(struct sr_csv *c, struct sr_error *err) {
     const int byte = getc_unlocked(c->from);
     if (byte == EOF && !ferror(c->from))
-        return 0;
+        return check_end(c, err);
     ungetc(byte, c->from);
     return read_record(c, err);
 }
@@ -123,15 +133,12 @@ int sr_csv_open(struct sr_csv **out, const char *path, struct sr_error *err) {
     c->text = sr_alloc(SR_CSV_BYTES, 1, err);
     c->begin = sr_alloc(SR_CSV_FIELDS, sizeof *c->begin, err);
     int status = c->path && c->text && c->begin ? 0 : SR_NOMEM;
-    if (status == 0 && !(c->from = fopen(path, "rbe")))
-        status = sr_fail(err, errno == ENOENT || errno == ENOTDIR ? SR_NOINPUT : SR_IO, "%s: %s", path,
-                         strerror(errno));
+    if (status == 0)
+        status = sr_file_open_any(&c->from, &c->bytes, path, err);
     if (status < 0) {
         sr_csv_close(c);
         return status;
     }
-    struct stat st;
-    c->bytes = fstat(fileno(c->from), &st) == 0 ? st.st_size : 0;
     skip_byte_order_mark(c->from);
     *out = c;
     return 0;

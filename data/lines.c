@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define BUFFER ((size_t)1 << 20)
 
@@ -26,14 +25,12 @@ struct sr_lines {
 };
 
 static int open_file(struct sr_lines *l, struct sr_error *err) {
-    struct stat st;
-    l->from = fopen(l->path, "rbe");
-    if (!l->from)
-        return sr_fail(err, errno == ENOENT || errno == ENOTDIR ? SR_NOINPUT : SR_IO, "%s: %s", l->path,
-                       strerror(errno));
+    uint64_t bytes;
+    const int status = sr_file_open_any(&l->from, &bytes, l->path, err);
+    if (status < 0)
+        return status;
     setvbuf(l->from, NULL, _IONBF, 0); /* the buffer is ours */
-    if (fstat(fileno(l->from), &st) == 0)
-        l->size = (double)st.st_size;
+    l->size = (double)bytes;
     return 0;
 }
 
@@ -88,6 +85,8 @@ static int fill(struct sr_lines *l, struct sr_error *err) {
     const size_t got = fread(l->buffer + l->end, 1, l->room - l->end, l->from);
     if (got == 0 && ferror(l->from))
         return sr_fail(err, SR_IO, "%s: cannot be read: %s", l->path, strerror(errno));
+    if (got == 0 && l->read < l->size)
+        return sr_fail(err, SR_DATA, "%s became shorter while it was read", l->path);
     l->ended = got == 0;
     l->end += got;
     l->read += (double)got;

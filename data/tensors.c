@@ -46,7 +46,11 @@ static int refuse(const struct sr_tensors *t, const unsigned char *head, struct 
 
 static int open_format(struct sr_tensors *t, struct sr_error *err) {
     unsigned char head[SR_TENSORS_HEAD] = {0};
-    int status = sr_file_open(&t->from, &t->file_bytes, t->path, "a file of tensors", err);
+    int status = sr_file_open_descriptor(&t->descriptor, &t->file_bytes, t->path, "a file of tensors", err);
+    if (status == SR_OK && !(t->from = sr_stream_open(t->descriptor, "r"))) {
+        status = sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
+        close(t->descriptor);
+    }
     if (status == SR_OK)
         status = sr_tensors_bytes(t, 0, head, t->file_bytes < sizeof head ? t->file_bytes : sizeof head, err);
     if (status < 0)
@@ -153,7 +157,7 @@ const struct sr_pair *sr_tensors_pairs(const struct sr_tensors *t, size_t *n) {
 int sr_tensors_bytes(const struct sr_tensors *t, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
     unsigned char *to = out;
     for (size_t done = 0; done < bytes;) {
-        const ssize_t got = pread(fileno(t->from), to + done, bytes - done, (off_t)(at + done));
+        const ssize_t got = pread(t->descriptor, to + done, bytes - done, (off_t)(at + done));
         if (got < 0 && errno != EINTR)
             return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
         if (got == 0)

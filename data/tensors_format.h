@@ -29,7 +29,8 @@ extern const struct sr_tensors_format sr_tensors_npy, sr_tensors_pt, sr_tensors_
 struct sr_tensors {
     const struct sr_tensors_format *format;
     char *path;
-    FILE *from; /* stands at the beginning when a format's open is called */
+    int descriptor;
+    FILE *from; /* of the descriptor; stands at the beginning when a format's open is called */
     uint64_t file_bytes;
     struct sr_tensor_info *info; /* [count] */
     size_t count;

@@ -367,7 +367,7 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
 
 static int open_pt(struct sr_tensors *t, struct sr_error *err) {
     struct in *in = t->in = sr_alloc(1, sizeof *in, err);
-    int status = in ? sr_zip_open(&in->zip, fileno(t->from), t->file_bytes, t->path, err) : SR_NOMEM;
+    int status = in ? sr_zip_open(&in->zip, t->descriptor, t->file_bytes, t->path, err) : SR_NOMEM;
     if (status == SR_OK && !(in->dtype_of = sr_alloc(sr_zip_count(in->zip), sizeof *in->dtype_of, err)))
         status = SR_NOMEM;
     if (status == SR_OK)

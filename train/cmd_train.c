@@ -335,7 +335,10 @@ int sr_cmd_train(int argc, char **argv) {
             status = train(&job, &run, &err);
     }
     status = sr_command_end(&o, status, &err);
-    sr_log_file(NULL, NULL); /* after the last word */
+    if (sr_log_end(&err) < 0) { /* after the last word */
+        sr_log_error("%s", err.text);
+        status = status ? status : sr_status_exit(SR_IO);
+    }
     sr_run_close(&run);
     return status;
 }

@@ -28,7 +28,7 @@ static int parents_make(const char *folder, struct sr_error *err) {
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(path, 0777) == 0) {
+        if (TEMP_FAILURE_RETRY(mkdir(path, 0777)) == 0) {
             const int status = sr_rename_sync(path, err); /* a new name, which must last as well */
             if (status < 0)
                 return status;
@@ -43,7 +43,7 @@ static int parents_make(const char *folder, struct sr_error *err) {
 /* A process that was killed a moment ago may not be gone yet. A file system without locks cannot tell; that
  * is no reason to refuse the run. */
 static int folder_lock(struct sr_run *run, struct sr_error *err) {
-    run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    run->lock = sr_stream_descriptor(run->folder, O_RDONLY | O_DIRECTORY, 0);
     if (run->lock < 0)
         return sr_fail(err, SR_NOINPUT, "no run in %s: %s", run->folder, strerror(errno));
     bool taken = true;
@@ -87,7 +87,7 @@ static int folder_fill(const char *temporary, const char *folder, const char *co
     char config[SR_RUN_PATH + 128];
     snprintf(config, sizeof config, "%s/config.yaml", temporary);
     const int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
-    if (status < 0 || rename(temporary, folder) == 0)
+    if (status < 0 || TEMP_FAILURE_RETRY(rename(temporary, folder)) == 0)
         return status;
     return errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
                ? exists_fail(folder, err)
@@ -167,15 +167,19 @@ const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR
 
 int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
                   double waited, struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    FILE *f = fopen(sr_run_file(run, "timing.csv", path), "a");
-    if (!f)
+    char path[SR_RUN_PATH], line[256];
+    const int fd =
+        sr_stream_descriptor(sr_run_file(run, "timing.csv", path), O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (fd < 0)
         return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
-    fseek(f, 0, SEEK_END);
-    if (ftell(f) == 0)
-        fputs("epoch,train_seconds,rows_per_second,waited_for_data\n", f);
-    fprintf(f, "%lld,%.3f,%.0f,%.4f\n", epoch, seconds, rows_per_second, waited);
-    const int failed = ferror(f);
-    return fclose(f) != 0 || failed ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno))
-                                    : SR_OK;
+    const off_t before = lseek(fd, 0, SEEK_END);
+    const int n = snprintf(line, sizeof line, "%s%lld,%.3f,%.0f,%.4f\n",
+                           before == 0 ? "epoch,train_seconds,rows_per_second,waited_for_data\n" : "", epoch,
+                           seconds, rows_per_second, waited);
+    int why = sr_stream_put(fd, line, (size_t)n) ? 0 : errno;
+    if (why && before >= 0) /* no half of a line for the next to follow */
+        why = ftruncate(fd, before) < 0 ? errno : why;
+    if (close(fd) < 0 && errno != EINTR && !why)
+        why = errno;
+    return why ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(why)) : SR_OK;
 }

@@ -19,10 +19,12 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/stream.h"
 #include "nn/base/temporary.h"
 
 struct sr_atomic_file {
     FILE *stream;
+    int descriptor; /* the stream's */
     char *target, *temporary;
 };
 
@@ -87,7 +89,8 @@ static int open_temporary(struct sr_atomic_file *f, const char *path, const char
         return f->temporary ? fail_io(err, "create", path) : SR_NOMEM;
     if (mode)
         fchmod(fd, mode);
-    f->stream = fdopen(fd, "w");
+    f->descriptor = fd;
+    f->stream = sr_stream_open(fd, "w");
     if (f->stream)
         return SR_OK;
     const int status = fail_io(err, "write", path);
@@ -143,6 +146,10 @@ const char *sr_atomic_file_unsynced(void) {
     return text;
 }
 
+static int sync_descriptor(int fd) {
+    return (int)TEMP_FAILURE_RETRY(fsync(fd));
+}
+
 /* Makes the rename last. Only what says that the disk has lost or refused it is a failure; network, FUSE and
  * read-protected folders refuse with many other errors, and nothing more can be done there. */
 static int sync_folder(const char *path) {
@@ -151,8 +158,8 @@ static int sync_folder(const char *path) {
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
     if (length > 1)
         folder[length - 1] = '\0';
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const int why = fd < 0 || fsync(fd) < 0 ? errno : 0;
+    const int fd = sr_stream_descriptor(folder, O_RDONLY | O_DIRECTORY, 0);
+    const int why = fd < 0 || sync_descriptor(fd) < 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
     errno = why;
@@ -171,9 +178,9 @@ int sr_rename_sync(const char *path, struct sr_error *err) {
 
 /* Some file systems know the one way, some the other. */
 static int link_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    if (TEMP_FAILURE_RETRY(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)) == 0)
         return 0;
-    return errno == EINVAL || errno == ENOSYS ? link(from, to) : -1;
+    return errno == EINVAL || errno == ENOSYS ? (int)TEMP_FAILURE_RETRY(link(from, to)) : -1;
 }
 
 int sr_rename_new(const char *from, const char *to, struct sr_error *err) {
@@ -190,7 +197,7 @@ int sr_rename_new(const char *from, const char *to, struct sr_error *err) {
  */
 static bool flush_and_close(struct sr_atomic_file *f) {
     errno = 0;
-    const bool safe = fflush(f->stream) == 0 && !ferror(f->stream) && fsync(fileno(f->stream)) == 0;
+    const bool safe = fflush(f->stream) == 0 && !ferror(f->stream) && sync_descriptor(f->descriptor) == 0;
     const int why = errno;
     const bool closed = fclose(f->stream) == 0;
     f->stream = NULL;
@@ -203,7 +210,7 @@ int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err) {
     int status = SR_OK;
     if (!flush_and_close(f))
         status = fail_io(err, "write", f->target);
-    else if (rename(f->temporary, f->target) < 0)
+    else if (TEMP_FAILURE_RETRY(rename(f->temporary, f->target)) < 0)
         status = fail_io(err, "replace", f->target);
     if (status < 0)
         unlink(f->temporary);
@@ -265,40 +272,78 @@ static int read_all(void **bytes, size_t *size, FILE *from, const char *path, si
     return SR_OK;
 }
 
-static int open_stream(FILE **out, struct stat *st, const char *path, int flags, struct sr_error *err) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-    *out = NULL;
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+/* *fd is -1 after a failure. */
+static int open_any(int *fd, struct stat *st, const char *path, int flags, struct sr_error *err) {
+    *fd = sr_stream_descriptor(path, O_RDONLY | flags, 0);
+    if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return sr_fail(err, SR_NOINPUT, "%s: no such file", path);
-    if (fd >= 0 && fstat(fd, st) == 0 && (*out = fdopen(fd, "rb")))
+    if (*fd >= 0 && fstat(*fd, st) == 0)
         return SR_OK;
     const int status = fail_io(err, "read", path);
-    if (fd >= 0)
-        close(fd);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
     return status;
 }
 
-int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *wanted, struct sr_error *err) {
+/* The descriptor belongs to *out, or is closed. */
+static int stream(FILE **out, int fd, const char *path, struct sr_error *err) {
+    *out = sr_stream_open(fd, "r");
+    if (*out)
+        return SR_OK;
+    const int status = fail_io(err, "read", path);
+    close(fd);
+    return status;
+}
+
+static int open_stream(FILE **out, struct stat *st, const char *path, int flags, struct sr_error *err) {
+    int fd;
+    *out = NULL;
+    const int status = open_any(&fd, st, path, flags, err);
+    return status < 0 ? status : stream(out, fd, path, err);
+}
+
+int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_error *err) {
     struct stat st;
-    const int status = open_stream(out, &st, path, O_NONBLOCK, err);
+    const int status = open_stream(out, &st, path, 0, err);
+    *bytes = status == SR_OK && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    return status;
+}
+
+int sr_file_open_descriptor(int *fd, uint64_t *bytes, const char *path, const char *wanted,
+                            struct sr_error *err) {
+    struct stat st;
+    const int status = open_any(fd, &st, path, O_NONBLOCK, err);
     if (status < 0)
         return status;
     *bytes = (uint64_t)st.st_size;
     if (S_ISREG(st.st_mode))
         return SR_OK;
-    fclose(*out);
-    *out = NULL;
+    close(*fd);
+    *fd = -1;
     return S_ISDIR(st.st_mode) ? sr_fail(err, SR_NOINPUT, "%s is a folder, not %s", path, wanted)
                                : sr_fail(err, SR_NOINPUT, "%s is not a regular file", path);
+}
+
+int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *wanted, struct sr_error *err) {
+    int fd;
+    *out = NULL;
+    const int status = sr_file_open_descriptor(&fd, bytes, path, wanted, err);
+    return status < 0 ? status : stream(out, fd, path, err);
 }
 
 /* Closes the stream; known: its bytes, 0 where nobody knows. */
 static int read_stream(void **bytes, size_t *size, FILE *from, size_t known, const char *path, size_t limit,
                        struct sr_error *err) {
-    const int status = known > limit ? sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here",
-                                               path, known, limit)
-                                     : read_all(bytes, size, from, path, limit, known + 4096, err);
+    int status = known > limit ? sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here", path,
+                                         known, limit)
+                               : read_all(bytes, size, from, path, limit, known + 4096, err);
     fclose(from);
+    if (status == SR_OK && *size < known) {
+        sr_free(*bytes);
+        *bytes = NULL;
+        status = sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
+    }
     return status;
 }
 

@@ -69,6 +69,13 @@ int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struc
  * folder, a pipe, a device. SR_IO. *out is NULL after a failure. */
 int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *wanted, struct sr_error *err);
 
+/* The same as a descriptor, -1 after a failure. */
+int sr_file_open_descriptor(int *fd, uint64_t *bytes, const char *path, const char *wanted,
+                            struct sr_error *err);
+
+/* Opens whatever has that name: a pipe too, where it waits for a writer. *bytes is 0 where nobody knows. */
+int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_error *err);
+
 /* Reads a whole file of at most limit bytes into a new block (free with sr_free) with a NUL behind it; a pipe
  * until its writer closes it. SR_NOINPUT if there is none or it is a folder, SR_DATA if it is larger, SR_IO
  * if it cannot be read. */

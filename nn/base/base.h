@@ -23,6 +23,7 @@
 #include "nn/base/route.h"
 #include "nn/base/safetensors.h"
 #include "nn/base/sha256.h"
+#include "nn/base/stream.h"
 #include "nn/base/temporary.h"
 #include "nn/base/utf8.h"
 #include "nn/base/vec.h"

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nn/base/alloc.h"
 #include "nn/base/log.h"
+#include "nn/base/stream.h"
 #include "nn/base/utf8.h"
 
 #define LINE_MOST      16384 /* bytes; a list of many files may be long */
@@ -23,7 +26,8 @@
 #define SETTLE_SECONDS 2   /* before a time left is told */
 #define LINE_SECONDS   30  /* between lines of a stage where there is no bar */
 
-static FILE *file;
+static int file = -1;                 /* descriptor */
+static char *file_path, trouble[400]; /* trouble: of the first log that could not be written */
 static bool bar_drawn;
 static double bar_time;
 
@@ -42,15 +46,6 @@ static bool coloured(void) {
     return !(no && *no) && sr_log_is_terminal();
 }
 
-int sr_log_file(const char *path, struct sr_error *err) {
-    if (file)
-        fclose(file);
-    file = path ? fopen(path, "ae") : NULL;
-    if (path && !file)
-        return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
-    return SR_OK;
-}
-
 static void bar_remove(void) {
     if (bar_drawn)
         fputs("\r\033[K", stderr);
@@ -64,6 +59,46 @@ static void stamp(char text[32]) {
         text[0] = '\0';
 }
 
+static void file_trouble_note(void) {
+    if (!trouble[0])
+        snprintf(trouble, sizeof trouble, "%.300s is not whole (all else is): %s", file_path,
+                 strerror(errno));
+}
+
+static void file_close(void) {
+    if (file >= 0 && close(file) < 0 && errno != EINTR)
+        file_trouble_note();
+    file = -1;
+    sr_free(file_path);
+    file_path = NULL;
+}
+
+int sr_log_file(const char *path, struct sr_error *err) {
+    file_close();
+    if (!path)
+        return SR_OK;
+    file_path = sr_strdup(path, err);
+    if (!file_path)
+        return SR_NOMEM;
+    file = sr_stream_descriptor(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    return file < 0 ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno)) : SR_OK;
+}
+
+int sr_log_end(struct sr_error *err) {
+    file_close();
+    const int status = trouble[0] ? sr_fail(err, SR_IO, "%s", trouble) : SR_OK;
+    trouble[0] = '\0';
+    return status;
+}
+
+static void file_line(const char *label, const char *text) {
+    char when[32], whole[LINE_MOST + 64];
+    stamp(when);
+    const int n = snprintf(whole, sizeof whole, "%s %s%s\n", when, label, text);
+    if (!sr_stream_put(file, whole, (size_t)n))
+        file_trouble_note();
+}
+
 /* label is what a line begins with, in colour. Names and metadata of strangers go through here: what would
  * steer the terminal becomes '?'. */
 static void line(const char *label, const char *colour, const char *format, va_list arguments) {
@@ -74,12 +109,8 @@ static void line(const char *label, const char *colour, const char *format, va_l
     if (*label)
         fprintf(stderr, coloured() ? "%s%s\033[0m" : "%.0s%s", colour, label);
     fprintf(stderr, "%s\n", text);
-    if (file) {
-        char when[32];
-        stamp(when);
-        fprintf(file, "%s %s%s\n", when, label, text);
-        fflush(file);
-    }
+    if (file >= 0)
+        file_line(label, text);
 }
 
 void sr_log_info(const char *format, ...) {

@@ -17,6 +17,10 @@
 /* Also appends every later line, with a time stamp, to the file at path; NULL closes it. */
 int sr_log_file(const char *path, struct sr_error *err);
 
+/* Closes it. SR_IO if a line could not be written into it, or into one before: that stops nothing when it
+ * happens, for a run of hours is worth more than its log. */
+int sr_log_end(struct sr_error *err);
+
 void sr_log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sr_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));  /* "warning: ..." */
 void sr_log_error(const char *format, ...) __attribute__((format(printf, 1, 2))); /* "error: ..." */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "nn/base/alloc.h"
+#include "nn/base/stream.h"
 #include "nn/base/temporary.h"
 
 #define PLACES    32
@@ -118,7 +119,7 @@ int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode,
         *name = new_name(target, err);
         if (!*name)
             return -1;
-        *fd = open(*name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+        *fd = sr_stream_descriptor(*name, O_RDWR | O_CREAT | O_EXCL, (mode_t)mode);
         if (*fd < 0 && errno != EEXIST)
             break;
     }
