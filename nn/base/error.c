@@ -16,7 +16,7 @@ static void clean(char *text) {
             *text = '?';
 }
 
-int sr_fail(struct sr_error *err, int status, const char *format, ...) {
+int(sr_fail)(struct sr_error *err, int status, const char *format, ...) {
     if (!err)
         return status;
     va_list arguments;

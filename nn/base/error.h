@@ -42,6 +42,17 @@ struct sr_error {
 /* Fills err (if not NULL) and returns status, so that "return sr_fail(err, SR_DATA, ...)" is one line. */
 int sr_fail(struct sr_error *err, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* What analysers (clang-tidy; gcc -fanalyzer, see scripts/analyse.sh) cannot see from another file: it is a
+ * failure that is given back, so that what comes after a test for one has not failed. */
+#if defined(__clang_analyzer__) || defined(SR_ANALYSE)
+static inline int sr_fail_is_negative(int status) {
+    if (status >= 0)
+        __builtin_unreachable();
+    return status;
+}
+#define sr_fail(...) sr_fail_is_negative(sr_fail(__VA_ARGS__))
+#endif
+
 /* why, of a file under a passing name, as err of the file's own name: where the text begins with `passing`,
  * `name` stands for it. Returns the status. */
 int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name);

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# analyse.sh: what tools find in the sources, and in running programs.
+#
+#   scripts/analyse.sh [WHAT...]
+#       tidy       clang-tidy, with the checks of .clang-tidy
+#       cppcheck   cppcheck
+#       analyzer   gcc -fanalyzer
+#       tsan       ThreadSanitizer on tests/threads_*.c (build/tsan)
+#       valgrind   memcheck on the self-tests, the programs of threads, and train, eval and export on a small dump
+#       all        all of them, which is also what nothing means
+#
+# The first three read the sources of the program and of the library, and those tests that need no Criterion, whose
+# macros cppcheck cannot read and clang-tidy finds much in. A finding that is no fault is annotated where it is, with the
+# reason: NOLINT (clang-tidy), cppcheck-suppress, #pragma GCC diagnostic; those of valgrind in tests/valgrind.supp.
+#
+# Exit status: 0 nothing found, 1 a finding or a build that failed, 2 wrong usage, 3 a tool is missing, which is said; the
+# others have run.
+#
+# SPDX-License-Identifier: MIT
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+all=(tidy cppcheck analyzer tsan valgrind)
+jobs=$(nproc)
+generator=()
+if command -v ninja >/dev/null; then generator=(-G Ninja); fi
+found=0 missing=0 work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The commands that compile build/analyse, one line of JSON each, and the files that are looked at. The only target
+# built is the one that makes a header.
+configure() {
+    if [ -f "$work/files" ]; then return 0; fi
+    if ! { cmake -S . -B build/analyse "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc \
+        -DCMAKE_C_COMPILER_LAUNCHER= -DSR_TESTS=ON && cmake --build build/analyse --parallel "$jobs" --target sr_onnx_proto; } \
+        >"$work/cmake" 2>&1; then
+        cat "$work/cmake"
+        return 1
+    fi
+    sed -n 's/^ *"command": "\(.*\)",\{0,1\}$/\1/p' build/analyse/compile_commands.json | sed 's/\\\(.\)/\1/g' >"$work/commands"
+    sed -n 's/.* -c \(.*\)$/\1/p' "$work/commands" | grep "^$PWD/" | grep -v "^$PWD/build/" |
+        grep -Ev "^$PWD/tests/(test|double)_" | sort -u >"$work/files"
+    [ -s "$work/files" ]
+}
+
+# has TOOL PACKAGE
+has() {
+    if command -v "$1" >/dev/null; then return 0; fi
+    echo "analyse.sh: $1 is missing (Debian: $2); scripts/packages.sh build tests ci installs it"
+    missing=1
+    return 1
+}
+
+# verdict NAME LOG: what a log says that is empty where nothing was found.
+verdict() {
+    if [ -s "$2" ]; then
+        cat "$2"
+        echo "FAILED: $1"
+        found=1
+    else
+        echo "$1: nothing found"
+    fi
+}
+
+tidy() {
+    has clang-tidy clang-tidy || return 0
+    # One file a call: clang-analyzer-valist of 14 finds what is not there in the second file of a call. Of its own
+    # summaries nothing is wanted.
+    xargs -P "$jobs" -n 1 clang-tidy -p build/analyse --quiet <"$work/files" >"$work/tidy.out" 2>"$work/tidy.err" ||
+        grep -E 'error:|Error' "$work/tidy.out" "$work/tidy.err" -h >/dev/null || cat "$work/tidy.err"
+    verdict "clang-tidy, $(wc -l <"$work/files") files" "$work/tidy.out"
+}
+
+check_cpp() {
+    has cppcheck cppcheck || return 0
+    cppcheck --project=build/analyse/compile_commands.json --std=c11 -j "$jobs" --quiet --inline-suppr \
+        --enable=warning,portability,performance --template='{file}:{line}: {message} [{id}]' \
+        -i "$PWD/build" -i "$PWD/tests" >"$work/cppcheck" 2>&1
+    verdict cppcheck "$work/cppcheck"
+}
+
+analyzer() {
+    has gcc gcc || return 0
+    # Warnings of the optimiser that come with -O1 are those of the build, which has its own.
+    grep -Fwf "$work/files" "$work/commands" | sed 's|-o [^ ]*\.o |-o /dev/null |; s|$| -O1 -w -fanalyzer -DSR_ANALYSE|' |
+        sort -u | (cd build/analyse && xargs -P "$jobs" -d '\n' -n 1 sh -c '$0 2>&1 || true') >"$work/analyzer"
+    verdict "gcc -fanalyzer" "$work/analyzer"
+}
+
+tsan() {
+    local targets=(threads_router threads_loader) target status=0
+    if ! { cmake -S . -B build/tsan "${generator[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g' \
+        -DSR_SANITIZE=thread -DSR_OPENMP=OFF -DSR_TESTS=ON -DSR_WERROR=ON &&
+        cmake --build build/tsan --parallel "$jobs" --target "${targets[@]}"; } >"$work/tsan" 2>&1; then
+        tail -n 40 "$work/tsan"
+        status=1
+    else
+        for target in build/tsan/threads_router build/tsan/tests/threads_loader; do
+            "$target" || status=1
+        done
+    fi
+    if [ "$status" -ne 0 ]; then
+        echo "FAILED: ThreadSanitizer"
+        found=1
+    else
+        echo "ThreadSanitizer: nothing found"
+    fi
+}
+
+# memcheck COMMAND...: what it finds to be wrong or certainly lost fails; what libgomp and HDF5 keep to the end does not.
+memcheck() {
+    if ! valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+        --errors-for-leak-kinds=definite,indirect --suppressions=tests/valgrind.supp "$@" >"$work/memcheck" 2>&1; then
+        cat "$work/memcheck"
+        echo "FAILED: valgrind $*"
+        found=1
+    fi
+}
+
+valgrind_() {
+    local build=$PWD/build/valgrind saferoute=$PWD/build/valgrind/saferoute test
+    local tests=(vec_selftest kernels_selftest library_selftest threads_router)
+    has valgrind valgrind || return 0
+    if ! { cmake -S . -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g' \
+        -DSR_TESTS=ON && cmake --build "$build" --parallel "$jobs" --target saferoute threads_loader "${tests[@]}"; } \
+        >"$work/build" 2>&1; then
+        tail -n 40 "$work/build"
+        echo "FAILED: build of build/valgrind"
+        found=1
+        return 0
+    fi
+    for test in "${tests[@]}" tests/threads_loader; do
+        memcheck "$build/$test"
+    done
+    (
+        cd "$work" || exit 1
+        "$saferoute" data synth --out a.h5 --rows 400 --width 32 --seed 1 >/dev/null
+    )
+    memcheck "$saferoute" train --train "$work/a.h5" --val-fraction .2 --out "$work/run" --epochs 2 --hidden 16,8
+    memcheck "$saferoute" data repack "$work/a.h5" --out "$work/b.h5" --gzip 1
+    memcheck "$saferoute" eval --model "$work/run/best.safetensors" --data "$work/b.h5" --scores "$work/scores.csv"
+    for test in pt onnx safetensors; do
+        memcheck "$saferoute" export --model "$work/run/best.safetensors" --to "$test" --out "$work/out.$test"
+    done
+    memcheck "$saferoute" import "$work/out.pt" --out "$work/back.safetensors"
+    if [ "$found" -eq 0 ]; then echo "valgrind: nothing found"; fi
+}
+
+if [ $# -eq 0 ] || [ "$*" = all ]; then set -- "${all[@]}"; fi
+for what in "$@"; do
+    case $what in
+    tidy | cppcheck | analyzer | tsan | valgrind) ;;
+    -h | --help) sed -n '2,21s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    *) echo "analyse.sh: $what is none of: ${all[*]} all" >&2 && exit 2 ;;
+    esac
+done
+for what in "$@"; do
+    case $what in
+    tsan) tsan ;;
+    valgrind) valgrind_ ;;
+    *) if configure; then
+        case $what in
+        tidy) tidy ;;
+        cppcheck) check_cpp ;;
+        analyzer) analyzer ;;
+        esac
+    else
+        echo "FAILED: build/analyse cannot be configured"
+        found=1
+    fi ;;
+    esac
+done
+if [ "$found" -ne 0 ]; then exit 1; fi
+if [ "$missing" -ne 0 ]; then exit 3; fi
