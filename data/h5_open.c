@@ -384,12 +384,38 @@ static int check_index(hid_t dataset, const char *where, struct sr_error *err) {
     return status;
 }
 
+/* HDF5 reads what lies behind the end of the file as zeros, and of a piece that is too short what comes next.
+ */
+static int check_piece(hid_t dataset, const char *where, struct sr_error *err) {
+    struct claim c = {.where = where};
+    const hid_t create = H5Dget_create_plist(dataset);
+    const haddr_t at = H5Dget_offset(dataset);
+    const bool in_one = H5Pget_layout(create) == H5D_CONTIGUOUS && at != HADDR_UNDEF;
+    const uint64_t item = sr_h5_item_bytes(dataset), file = file_bytes(dataset);
+    uint64_t bytes;
+    H5Pclose(create);
+    int status = in_one ? look_at_claim(&c, dataset, err) : 0;
+    if (!in_one || status < 0)
+        return status;
+    if (item > 0 && (!sr_size_product(&bytes, item, c.shape, (size_t)c.rank) || bytes != c.stored))
+        return sr_fail(err, SR_DATA, "%s has another size in the file than its rows; the file is damaged",
+                       where);
+    if (!sr_size_within(at, c.stored, file))
+        return sr_fail(
+            err, SR_DATA,
+            "%s has rows behind the end of the file, which has %llu bytes; it is damaged or cut short", where,
+            (unsigned long long)file);
+    return 0;
+}
+
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err) {
     int status = sr_h5_check_place(dataset, where, err);
     if (status == 0)
         status = check_claim(dataset, where, err);
     if (status == 0)
         status = sr_h5_check_filters(dataset, where, err);
+    if (status == 0)
+        status = check_piece(dataset, where, err);
     return status < 0 ? status : check_index(dataset, where, err);
 }
 

@@ -25,7 +25,7 @@
 /* Strings of variable length. */
 #define TEXTS_BAND   ((size_t)1024)        /* rows at a time */
 #define TEXTS_FIRST  ((size_t)4096)        /* bytes */
-#define TEXTS_FREE   ((uint64_t)256 << 20) /* bytes that any file may make of its strings */
+#define TEXTS_FREE   ((uint64_t)64 << 20)  /* bytes that any file may make of its strings */
 #define TEXTS_RATIO  64                    /* or so many for each byte it has */
 #define HANDLE_BYTES 16                    /* of a string in the file */
 

@@ -1,0 +1,443 @@
+# hdf5_files.py: malformed HDF5 dumps: links, values elsewhere, claims, filters, indexes, cuts. Needs h5py and numpy.
+#
+# h5py writes what it can; what it cannot is patched into its bytes. Headers and indexes of the first version, which
+# h5py writes unless asked, have no checksums. A file whose name begins with "under_" has its features in /g/features.
+#
+# SPDX-License-Identifier: MIT
+import os
+import struct
+import tempfile
+import zlib
+
+ROWS, WIDTH = 12, 8
+CHUNK = 4  # rows
+
+
+def cases(c):
+    import h5py  # the other formats need nothing but Python
+    import numpy as np
+
+    x = ((8 * np.arange(ROWS)[:, None] + np.arange(WIDTH)[None, :] - 40) / 16).astype(np.float16)
+    label = (np.arange(ROWS) % 2).astype(np.uint8)
+    small, low = h5py.h5p, h5py.h5d
+
+    def written(make, **how):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.h5")
+            with h5py.File(path, "w", **{"libver": "earliest", **how}) as f:
+                make(f)
+            with open(path, "rb") as file:
+                return bytearray(file.read())
+
+    def dump(change=None, without=(), **how):
+        """A sound dump, but for what change(f) puts into it."""
+        def make(f):
+            for name, values in (("features", x), ("label", label)):
+                if name not in without:
+                    f[name] = values
+            if change:
+                change(f)
+        return written(make, **how)
+
+    def bad(name, change, message, without=(), commands="-", status=65, why=None, **how):
+        c.add(name + ".h5", bytes(dump(change, without, **how)), status, message, commands, why)
+
+    def fine(name, change, why, without=(), commands="-", **how):
+        bad(name, change, "", without, commands, 0, why, **how)
+
+    def features(change, name, message, commands="-", **how):
+        bad(name, change, message, ("features",), commands, **how)
+
+    def labels(change, name, message, commands="-", **how):
+        bad(name, change, message, ("label",), commands, **how)
+
+    def setting(name, **how):
+        return lambda f: f.create_dataset(name, **how)
+
+    def patched(name, data, at, new, message, commands="-"):
+        data = bytearray(data)
+        data[at:at + len(new)] = new
+        c.add(name + ".h5", bytes(data), 65, message, commands)
+
+    def raw(name, shape, kind, setup, values=None, maxshape=None):
+        """A dataset whose properties setup(list) gives."""
+        def change(f):
+            how = small.create(small.DATASET_CREATE)
+            how.set_obj_track_times(False)
+            setup(how)
+            space = h5py.h5s.create_simple(shape, maxshape) if maxshape else h5py.h5s.create_simple(shape)
+            d = low.create(f.id, name.encode(), kind, space, how)
+            if values is not None:
+                d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(values))
+        return change
+
+    # ---- links ----
+
+    def soft(name, to):
+        return lambda f: f.__setitem__(name, h5py.SoftLink(to))
+
+    def away(name, file="other.h5", to="/x"):
+        return lambda f: f.__setitem__(name, h5py.ExternalLink(file, to))
+
+    def both(*changes):
+        return lambda f: [change(f) for change in changes]
+
+    real = setting("real", data=x)
+    every = "inspect,check,eval,train,repack"
+    features(both(real, soft("features", "/real")), "link_soft_features", "/features is a soft link", every)
+    features(soft("features", "/nothing"), "link_soft_dangling", "/features is a soft link")
+    features(both(soft("features", "/more"), soft("more", "/features")), "link_soft_cycle", "/features is a soft link")
+    labels(both(setting("real", data=label), soft("label", "real")), "link_soft_label", "/label is a soft link", "eval,train")
+    bad("link_soft_id", soft("id", "/label"), "/id is a soft link", commands="eval")
+    bad("link_soft_group", soft("group", "/label"), "/group is a soft link")
+    bad("link_soft_weight", soft("weight", "/label"), "/weight is a soft link")
+    features(away("features"), "link_external_features", "/features is an external link", every)
+    features(away("features", "/dev/zero"), "link_external_device", "/features is an external link")
+    features(both(real, away("features", "link_external_itself.h5", "/real")), "link_external_itself",
+             "/features is an external link")
+    labels(away("label"), "link_external_label", "/label is an external link", "eval,train")
+    bad("link_external_gold", away("gold"), "/gold is an external link")
+    under = lambda f: f.create_group("real").create_dataset("features", data=x)
+    features(both(under, soft("g", "/real")), "under_soft", "/g is a soft link", "inspect")
+    features(away("g", "other.h5", "/"), "under_external", "/g is an external link", "inspect")
+    bad("link_soft_unused", soft("other", "/label"), "/other is a soft link, which would lead elsewhere", commands="repack")
+    bad("link_external_unused", away("other"), "/other is an external link, which would lead elsewhere", commands="repack")
+    inside = lambda f: f.create_group("about").__setitem__("more", h5py.SoftLink("/label"))
+    bad("link_soft_inside", inside, "/about/more is a soft link", commands="repack")
+    outside = lambda f: f.create_group("about").__setitem__("more", h5py.ExternalLink("other.h5", "/"))
+    bad("link_external_inside", outside, "/about/more is an external link", commands="repack")
+    bad("link_root", lambda f: f.__setitem__("again", f["/"]), "/again is the file's root once more", commands="repack")
+    bad("link_root_inside", lambda f: f.create_group("a").__setitem__("again", f["/"]), "/a/again is the file's root once more")
+
+    linked = dump(away("features"), ("features",))
+    at = linked.index(b"\x40\x08features")  # type, length of the name, name
+    patched("link_of_no_kind", linked, at, b"\x47", "/features is a link of another kind")
+
+    # ---- values that lie elsewhere ----
+
+    def virtual(name, values, source, maxshape=None):
+        def change(f):
+            layout = h5py.VirtualLayout(values.shape, values.dtype, maxshape)
+            layout[:] = h5py.VirtualSource(source, "real", values.shape)
+            f.create_virtual_dataset(name, layout)
+        return change
+
+    features(virtual("features", x, "other.h5"), "virtual_features", "/features is a virtual dataset", every)
+    features(both(real, virtual("features", x, ".")), "virtual_itself", "/features is a virtual dataset")
+
+    def pattern(how):
+        space = h5py.h5s.create_simple(x.shape, (h5py.h5s.UNLIMITED, WIDTH))
+        space.select_hyperslab((0, 0), (h5py.h5s.UNLIMITED, 1), (CHUNK, WIDTH), (CHUNK, WIDTH))
+        how.set_virtual(space, b"other_%b.h5", b"real", h5py.h5s.create_simple((CHUNK, WIDTH)))
+    features(raw("features", x.shape, h5py.h5t.IEEE_F16LE, pattern, None, (h5py.h5s.UNLIMITED, WIDTH)), "virtual_pattern",
+             "/features is a virtual dataset")
+    features(virtual("features", x, "/dev/zero"), "virtual_device", "/features is a virtual dataset")
+    labels(virtual("label", label, "other.h5"), "virtual_label", "/label is a virtual dataset", "eval,train")
+    bad("virtual_id", virtual("id", label, "other.h5"), "/id is a virtual dataset")
+    bad("virtual_unused", virtual("other", label, "other.h5"), "/other is a virtual dataset", commands="repack")
+
+    def external(name, values, *files):
+        return setting(name, shape=values.shape, dtype=values.dtype, external=list(files))
+
+    size = x.nbytes
+    features(external("features", x, ("other.bin", 0, size)), "external_features", "/features is an external dataset", every)
+    features(external("features", x, ("/etc/passwd", 0, size)), "external_passwd", "/features is an external dataset")
+    features(external("features", x, ("/dev/zero", 0, h5py.h5f.UNLIMITED)), "external_device", "/features is an external dataset")
+    features(external("features", x, ("a.bin", 0, size // 2), ("b.bin", 0, size // 2)), "external_two", "/features is an external dataset")
+    labels(external("label", label, ("other.bin", 0, ROWS)), "external_label", "/label is an external dataset", "eval,train")
+    bad("external_unused", external("other", label, ("other.bin", 0, ROWS)), "/other is an external dataset", commands="repack")
+
+    # ---- what is no dataset of rows ----
+
+    features(lambda f: f.create_group("features"), "kind_group", "/features is not a readable dataset but a group", "inspect")
+    features(lambda f: f.__setitem__("features", np.dtype("f2")), "kind_type", "/features is not a readable dataset but a data type")
+    labels(lambda f: f.create_group("label"), "kind_label_group", "/label is not a readable dataset but a group")
+    features(setting("features", data=np.float32(1)), "shape_scalar", "/features has rank 0")
+    features(setting("features", data=h5py.Empty("f2")), "shape_nothing", "/features has rank 0")
+    features(setting("features", data=x[:, 0]), "shape_rank_1", "/features has rank 1")
+    features(setting("features", data=x[None]), "shape_rank_3", "/features has rank 3")
+    features(setting("features", shape=(1,) * 32, dtype="f2"), "shape_rank_32", "/features has rank 32")
+    features(setting("features", shape=(0, WIDTH), dtype="f2"), "shape_no_rows", "/features is empty: [0, 8]", "inspect,eval,train")
+    features(setting("features", shape=(ROWS, 0), dtype="f2"), "shape_no_width", "/features is empty: [12, 0]")
+    features(setting("features", shape=(0, WIDTH), dtype="f2", maxshape=(None, WIDTH), chunks=(4, WIDTH)), "shape_never_grown",
+             "/features is empty: [0, 8]")
+    labels(setting("label", data=label[:-1]), "shape_label_short", "/label has 11 rows, the features have 12")
+    labels(setting("label", data=np.uint8(1)), "shape_label_scalar", "/label has rank 0")
+    labels(setting("label", data=h5py.Empty("u1")), "shape_label_nothing", "/label has rank 0")
+    labels(setting("label", data=np.zeros((ROWS, 2), "u1")), "shape_label_wide", "/label has rank 2")
+
+    def grown(f):
+        d = f.create_dataset("features", (0, WIDTH), "f2", maxshape=(None, WIDTH), chunks=True)
+        for i in range(0, ROWS, 3):
+            d.resize(i + 3, axis=0)
+            d[i:] = x[i:i + 3]
+        f.create_dataset("label", data=label, maxshape=(None,))
+    fine("shape_resized", grown, "rows that were appended are what h5py users write", ("features", "label"), "inspect")
+
+    # ---- types ----
+
+    features(setting("features", data=x.astype("c8")), "type_complex", "/features holds another type")
+    features(setting("features", data=x.astype("i4")), "type_integers", "/features holds int32")
+    features(setting("features", data=x.astype("i2")), "type_16_bits", "bfloat16 bit patterns")
+    features(setting("features", shape=(ROWS, WIDTH), dtype=h5py.ref_dtype), "type_references", "/features holds another type")
+    labels(setting("label", shape=(ROWS,), dtype=h5py.regionref_dtype), "type_label_regions", "/label holds another type")
+    labels(setting("label", data=np.array(["1"] * ROWS, "S1")), "type_label_strings", "/label holds strings")
+    labels(setting("label", data=np.full(ROWS, 7, "u1")), "type_label_seven", "/label row 0 is 7")
+    bad("type_reference_inside", lambda f: f.create_group("about").create_dataset("r", (3,), h5py.ref_dtype), "references to objects")
+    bad("type_reference_attribute", lambda f: f["features"].attrs.__setitem__("scale", f["label"].ref), "references to objects", commands="repack")
+    bad("type_lists", lambda f: f.create_dataset("id", (ROWS,), h5py.vlen_dtype("i4")), "/id holds another type")
+
+    def six_bits(f):
+        kind = h5py.h5t.IEEE_F16LE.copy()
+        kind.set_fields(15, 9, 6, 0, 9)
+        kind.set_ebias(31)
+        low.create(f.id, b"features", kind, h5py.h5s.create_simple(x.shape))
+    features(six_bits, "type_float_of_6_bits", "/features holds float16, but")
+
+    def committed(f):
+        f["half"] = np.dtype("f2")
+        f.create_dataset("features", data=x, dtype=f["half"])
+    fine("type_committed", committed, "a named type of the file itself is a type", ("features",))
+
+    # ---- claims ----
+
+    def claim(name, shape, kind, chunk):
+        return setting(name, shape=shape, dtype=kind, chunks=chunk, maxshape=(None,) * len(shape))
+
+    features(claim("features", (2**60, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_60", "shape of more than 2^64 bytes")
+    features(claim("features", (2**59, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_59", "/features claims 9223372036854775808 bytes", "inspect,eval,train,check")
+    features(claim("features", (2**32 - 1, 1), "f2", (2**16, 1)), "claim_rows_32", "/features claims 8589934590 bytes")
+    features(claim("features", (ROWS, 2**50), "f2", (1, 2**16)), "claim_width", "bytes, of which the file stores 0")
+    features(claim("features", (2**40, 2**40), "f2", (1, 2**16)), "claim_product", "shape of more than 2^64 bytes")
+    features(setting("features", shape=(2**40, WIDTH), dtype="f2"), "claim_one_piece", "bytes, of which the file stores 0")
+    labels(claim("label", (2**60,), "u1", (64,)), "claim_label", "/label claims 1152921504606846976 bytes", "eval,train")
+    features(claim("features", (2**20, WIDTH), "f2", (1, 1)), "claim_grid", "/features claims 8388608 chunks, of which 0")
+    huge = {"maxshape": (None, None), "chunks": (2**20, 2000), "compression": "gzip"}
+    features(setting("features", shape=(ROWS, WIDTH), dtype="f2", **huge), "claim_chunk", "/features has chunks of 4194304000 bytes", "inspect,train")
+    labels(setting("label", shape=(ROWS,), dtype="u1", maxshape=(None,), chunks=(2**31,)), "claim_label_chunk", "/label has chunks of 2147483648 bytes")
+    bad("claim_id", setting("id", shape=(ROWS,), dtype="S1000000000"), "/id claims 12000000000 bytes")
+    fine("claim_nobody_wrote", lambda f: f.create_dataset("weight", (ROWS,), "f4", fillvalue=1), "rows that nobody wrote are the fill value")
+
+    def one_string(f):
+        f.create_dataset("features", data=np.ones((4096, 1), "f2"), compression="gzip")
+        f.create_dataset("label", data=np.arange(4096) % 2)
+        f["id"] = ["x" * 60000] + ["y"] * 4095
+    shared = written(one_string)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "a.h5")
+        with open(path, "wb") as file:
+            file.write(shared)
+        with h5py.File(path) as f:
+            at = f["id"].id.get_offset()
+    shared[at:at + 16 * 4096] = shared[at:at + 16] * 4096  # every row names the first row's string
+    c.add("claim_one_string.h5", bytes(shared), 65, "/id: strings come to more than")
+
+    # ---- filters ----
+
+    def chunks(name, values, stored, chunk=0, mask=0, **how):
+        def change(f):
+            d = f.create_dataset(name, data=values, chunks=(CHUNK,) + values.shape[1:], **how)
+            d.id.write_direct_chunk((chunk * CHUNK,) + (0,) * (values.ndim - 1), bytes(stored), filter_mask=mask)
+        return change
+
+    gzip = {"compression": "gzip"}
+    bomb, bomblet = zlib.compress(bytes(50_000_000), 9), zlib.compress(bytes(800_000), 9)
+    wide = x.astype("f8")
+    features(chunks("features", x, bomb, **gzip), "filter_bomb", "rows 0 to 3 cannot be read", "train")
+    features(chunks("features", x, bomblet, 1, **gzip), "filter_bomblet", "rows 4 to 7 cannot be read; the file may be damaged (a chunk cannot be unpacked)")
+    features(chunks("features", wide, bomb, **gzip), "filter_bomb_double", "a chunk has more bytes than it can have", "train")
+    features(chunks("features", wide, bomblet, **gzip), "filter_bomblet_double", "a chunk cannot be unpacked")
+    labels(chunks("label", label, bomb, **gzip), "filter_bomb_label", "/label rows 0 to 3 cannot be read; the file may be damaged (a chunk has more bytes", "eval,train")
+    labels(chunks("label", label, bomblet, 2, **gzip), "filter_bomblet_label", "/label rows 8 to 11 cannot be read; the file may be damaged (a chunk cannot be unpacked)")
+    labels(chunks("label", label, zlib.compress(b"\1"), 1, **gzip), "filter_short_label", "/label rows 4 to 7 cannot be read")
+    labels(chunks("label", label, b"\xff" * 20, **gzip), "filter_no_zlib", "(a chunk cannot be unpacked)")
+    labels(chunks("label", label, zlib.compress(bytes(CHUNK))[:-1] + b"\7", **gzip), "filter_adler", "(a chunk cannot be unpacked)")
+    labels(chunks("label", label, b"\0\1\0\1\1\2\3\4", fletcher32=True), "filter_fletcher", "(the checksum of a chunk is wrong)")
+    labels(chunks("label", label, b"\0", fletcher32=True), "filter_fletcher_short", "(the checksum of a chunk is wrong)")
+    features(chunks("features", x, bytes(64) + b"\1\2\3\4", fletcher32=True), "filter_fletcher_features", "(the checksum of a chunk is wrong)", "train")
+    labels(chunks("label", label, b"\0", 0, 1, **gzip), "filter_left_out", "a chunk has another size than its rows")
+
+    def twice(how):
+        how.set_chunk((CHUNK, WIDTH))
+        how.set_deflate(9)
+        how.set_deflate(9)
+
+    def many(how):
+        how.set_chunk((CHUNK, WIDTH))
+        for i in range(9):
+            how.set_filter(400 + i, h5py.h5z.FLAG_OPTIONAL, ())
+
+    def shuffled_last(how):
+        how.set_chunk((CHUNK, WIDTH))
+        how.set_deflate(4)
+        how.set_shuffle()
+
+    half = h5py.h5t.IEEE_F16LE
+    features(raw("features", x.shape, half, twice, x), "filter_twice", "/features goes through the HDF5 filter 1 twice", "train")
+    features(raw("features", x.shape, half, many), "filter_many", "/features goes through 9 filters")
+    features(raw("features", x.shape, half, shuffled_last, x), "filter_order", "/features is shuffled after it was compressed")
+    features(setting("features", data=x, chunks=(CHUNK, WIDTH), compression="lzf"), "filter_lzf", "/features is compressed with lzf (HDF5 filter 32000)")
+    labels(setting("label", data=label, chunks=(CHUNK,), compression="lzf"), "filter_lzf_label", "/label is compressed with lzf (HDF5 filter 32000)")
+    labels(setting("label", data=label, chunks=(CHUNK,), scaleoffset=0), "filter_scaleoffset", "/label is packed with scaleoffset")
+    features(setting("features", data=x.astype("f4"), chunks=(CHUNK, WIDTH), scaleoffset=4), "filter_scaleoffset_features", "/features is packed with scaleoffset")
+
+    def nbit(how):
+        how.set_chunk((CHUNK,))
+        how.set_filter(h5py.h5z.FILTER_NBIT, h5py.h5z.FLAG_OPTIONAL, ())
+    labels(raw("label", label.shape, h5py.h5t.STD_U8LE, nbit), "filter_nbit", "/label is packed with nbit")
+
+    def szip(how):
+        how.set_chunk((64,))
+        how.set_filter(h5py.h5z.FILTER_SZIP, h5py.h5z.FLAG_OPTIONAL, (4, 8))
+    labels(raw("label", (ROWS,), h5py.h5t.STD_U8LE, szip, None, (h5py.h5s.UNLIMITED,)), "filter_szip", "/label is packed with szip")
+
+    def fletcher_first(how):
+        how.set_chunk((CHUNK,))
+        how.set_fletcher32()
+        how.set_shuffle()
+        how.set_deflate(4)
+    fine("filter_fletcher_first", raw("label", label.shape, h5py.h5t.STD_U8LE, fletcher_first, label), "PyTables sets fletcher32 first", ("label",))
+
+    # ---- indexes of chunks ----
+
+    def placed(name, values, **how):
+        """The file, and of each chunk of name: where its key is in the index, its place and bytes."""
+        def change(f):
+            f.create_dataset(name, data=values, chunks=(CHUNK,) + values.shape[1:], **how)
+            f.flush()
+            d = f[name].id
+            for i in range(d.get_num_chunks()):
+                info = d.get_chunk_info(i)
+                keys.append((struct.pack("<II", info.size, info.filter_mask) + struct.pack("<%dQ" % (values.ndim + 1), *info.chunk_offset, 0)
+                             + struct.pack("<Q", info.byte_offset)))
+        keys = []
+        data = dump(change, (name,))
+        places = []
+        for key in keys:
+            assert data.count(key) == 1
+            places.append(data.index(key))
+        return data, places, len(keys[0])
+
+    def at_key(name, of, values, key, field, new, message, commands="-", **how):
+        """field: byte of the key; negative: from its end."""
+        data, places, n = placed(of, values, **how)
+        patched(name, data, places[key] + (field if field >= 0 else n + field), new, message, commands)
+
+    address = -8
+    for of, values in (("features", x), ("label", label)):
+        kind = "" if of == "features" else "_label"
+        at_key("index_behind" + kind, of, values, 1, address, struct.pack("<Q", 2**40), "a chunk lies behind its end", "train")
+        at_key("index_undefined" + kind, of, values, 1, address, b"\xff" * 8, "cannot be read")
+        at_key("index_bytes" + kind, of, values, 1, 0, struct.pack("<I", 2**30), "a chunk has another size than its rows")
+        at_key("index_few_bytes" + kind, of, values, 2, 0, struct.pack("<I", 1), "a chunk has another size than its rows", "train")
+        at_key("index_packed_bytes" + kind, of, values, 1, 0, struct.pack("<I", 2**31), "cannot be read", **gzip)
+        at_key("index_packed_behind" + kind, of, values, 1, address, struct.pack("<Q", 2**63), "cannot be read", **gzip)
+        data, places, n = placed(of, values, **gzip)
+        first = data[places[0] + n - 8:places[0] + n]
+        patched("index_one_place" + kind, data, places[1] + n - 8, first, "two chunks lie at one place", "eval")
+        at_key("index_mask" + kind, of, values, 0, 4, struct.pack("<I", 1), "a chunk has another size than its rows", **gzip)
+    at_key("index_other_rows", "features", x, 1, 8, struct.pack("<Q", 400), "cannot be read", **gzip)
+
+    # ---- one piece ----
+
+    def piece(name):
+        data = dump()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.h5")
+            with open(path, "wb") as file:
+                file.write(data)
+            with h5py.File(path) as f:
+                of = f[name].id
+                key = struct.pack("<QQ", of.get_offset(), of.get_storage_size())
+        assert data.count(key) == 1
+        return data, data.index(key)
+
+    for of, kind in (("features", ""), ("label", "_label")):
+        data, at = piece(of)
+        behind, other = "/%s has rows behind the end of the file" % of, "/%s has another size in the file than its rows" % of
+        patched("piece_behind" + kind, data, at, struct.pack("<Q", len(data) - 2), behind, "train")
+        patched("piece_far" + kind, data, at, struct.pack("<Q", 2**62), behind, "train")
+        patched("piece_long" + kind, data, at + 8, struct.pack("<Q", 2**40), other)
+        patched("piece_short" + kind, data, at + 8, struct.pack("<Q", 3), other)
+
+    # ---- cut short, and the first bytes ----
+
+    whole = dump(lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)]))
+    for n in (0, 4, 8, 40, 95, 96, 300, 800, 1500, 2048, len(whole) - 600, len(whole) - 16, len(whole) - 1):
+        c.add("cut_%d.h5" % n, bytes(whole[:n]), 65, "not a readable HDF5 file", "inspect" if n in (0, 800) else "-")
+    c.add("not_text.h5", b"row,label\n0,1\n", 65, "not a readable HDF5 file")
+    c.add("not_zeros.h5", bytes(whole[:8]) + bytes(2000), 65, "not a readable HDF5 file")
+    c.add("not_ones.h5", bytes(whole[:8]) + b"\xff" * 2000, 65, "not a readable HDF5 file")
+    no = "not a readable HDF5 file"
+    patched("super_version", whole, 8, b"\x09", no)
+    patched("super_address_bytes", whole, 13, b"\xff", no)
+    patched("super_length_bytes", whole, 14, b"\x03", no)
+    patched("super_leaf", whole, 16, b"\0\0", no)
+    patched("super_end", whole, 40, struct.pack("<Q", 2**50), no)
+    patched("super_base", whole, 24, struct.pack("<Q", 2**50), no)
+    patched("super_root", whole, 64, struct.pack("<Q", 2**50), no)
+    patched("super_no_root", whole, 64, b"\xff" * 8, no)
+    for version in 2, 3:
+        new = dump(libver="latest" if version == 3 else ("v108", "v108"))
+        assert new[8] == version
+        patched("super_%d_checksum" % version, new, 44, b"\1\2\3\4", no)
+        patched("super_%d_end" % version, new, 28, struct.pack("<Q", 2**50), no)
+    new = dump(libver="latest")
+    new[11] |= 1 | 4  # being written, by SWMR
+    new[44:48] = lookup3(new[:44])
+    c.add("super_3_swmr.h5", bytes(new), 65, no, "inspect,train", None)
+    fine("super_user_block", None, "bytes of somebody else in front of the file", userblock_size=512)
+
+    # ---- names, attributes, nesting ----
+
+    strange = lambda f: [f.create_dataset(name, data=label) for name in (b"a\x1b[31mb\r", b"\xff\xfe", "\u202e\u0007x".encode())]
+    bad("name_control", strange, "holds: a?[31mb? [12] uint8", ("features", "label"))
+    bad("name_long", lambda f: f.create_dataset("n" * 60000, data=label), "the file holds: label [12] uint8, nnnn", ("features",))
+    bad("name_control_link", lambda f: f.__setitem__(b"a\x1b]0;b\x07", h5py.SoftLink("/label")), "/a?]0;b? is a soft link")
+    bad("name_control_attribute", lambda f: f.attrs.__setitem__("a\x1b[2Jb", f["label"].ref), "attribute a?[2Jb of /")
+    escape = lambda f: f.attrs.__setitem__("feature_model", "a\x1b]0;b\x07" + "c" * 60000)
+    fine("attribute_escape", escape, "text of a stranger is shown without its control characters", commands="inspect")
+    fine("attribute_array", lambda f: f.attrs.__setitem__("feature_model", np.zeros((50, 50))), "a contract that is no text is not known")
+    bad("attribute_names", lambda f: [f.__setitem__("source", np.arange(ROWS)), f["source"].attrs.__setitem__("names", ["a", "b"])],
+        "its attribute names lists only 2")
+
+    def deep(levels):
+        def change(f):
+            g = f
+            for _ in range(levels):
+                g = g.create_group("g")
+        return change
+    bad("deep_groups", deep(70), "/g holds groups within groups more than 64 deep", commands="repack", libver="latest")
+
+    def cycle(f):
+        b = f.create_group("a").create_group("b")
+        b["c"] = f["a"]
+    fine("cycle", cycle, "a group that holds itself is copied once", commands="repack")
+
+
+def lookup3(data):
+    """HDF5's checksum of metadata: Jenkins' lookup3, hashlittle, begun with 0."""
+    def rotate(v, n):
+        return (v << n | v >> (32 - n)) & 0xFFFFFFFF
+    a = b = c = (0xDEADBEEF + len(data)) & 0xFFFFFFFF
+    data = bytes(data)
+    while len(data) > 12:
+        x, y, z = struct.unpack("<III", data[:12])
+        a, b, c = (a + x) & 0xFFFFFFFF, (b + y) & 0xFFFFFFFF, (c + z) & 0xFFFFFFFF
+        a = ((a - c) & 0xFFFFFFFF) ^ rotate(c, 4); c = (c + b) & 0xFFFFFFFF
+        b = ((b - a) & 0xFFFFFFFF) ^ rotate(a, 6); a = (a + c) & 0xFFFFFFFF
+        c = ((c - b) & 0xFFFFFFFF) ^ rotate(b, 8); b = (b + a) & 0xFFFFFFFF
+        a = ((a - c) & 0xFFFFFFFF) ^ rotate(c, 16); c = (c + b) & 0xFFFFFFFF
+        b = ((b - a) & 0xFFFFFFFF) ^ rotate(a, 19); a = (a + c) & 0xFFFFFFFF
+        c = ((c - b) & 0xFFFFFFFF) ^ rotate(b, 4); b = (b + a) & 0xFFFFFFFF
+        data = data[12:]
+    x, y, z = struct.unpack("<III", data.ljust(12, b"\0"))
+    a, b, c = (a + x) & 0xFFFFFFFF, (b + y) & 0xFFFFFFFF, (c + z) & 0xFFFFFFFF
+    c = ((c ^ b) - rotate(b, 14)) & 0xFFFFFFFF
+    a = ((a ^ c) - rotate(c, 11)) & 0xFFFFFFFF
+    b = ((b ^ a) - rotate(a, 25)) & 0xFFFFFFFF
+    c = ((c ^ b) - rotate(b, 16)) & 0xFFFFFFFF
+    a = ((a ^ c) - rotate(c, 4)) & 0xFFFFFFFF
+    b = ((b ^ a) - rotate(a, 14)) & 0xFFFFFFFF
+    c = ((c ^ b) - rotate(b, 24)) & 0xFFFFFFFF
+    return struct.pack("<I", c)
