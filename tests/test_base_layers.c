@@ -219,12 +219,14 @@ static bool part_of_word(char c) {
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* Where `word` stands alone in code, or NULL. Not where an attribute says that a function is printf-like. */
+/* Where `word` stands alone in code, or NULL. Not where an attribute says that a function is printf-like, nor
+ * where a system call is named and not made. */
 static const char *find_word(const char *text, const char *word) {
     const size_t n = strlen(word);
     for (const char *p = text; (p = strstr(p, word)); p += n) {
         const bool attribute = p - text >= 7 && strncmp(p - 7, "format(", 7) == 0;
-        if (!attribute && !(p > text && part_of_word(p[-1])) && !part_of_word(p[n]))
+        const bool name = p - text >= 9 && strncmp(p - 9, "SCMP_SYS(", 9) == 0;
+        if (!attribute && !name && !(p > text && part_of_word(p[-1])) && !part_of_word(p[n]))
             return p;
     }
     return NULL;

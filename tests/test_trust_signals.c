@@ -123,7 +123,7 @@ Test(trust_signals, train_and_an_impatient_user) {
         char when[64];
         snprintf(when, sizeof when, "two %s", signals[s].name);
         struct faulted f =
-            train_until(fault_text("write:1+:signal=%s:.checkpoint.safetensors", signals[s].name));
+            train_until(fault_text("write,fsync:1+:signal=%s:.checkpoint.safetensors", signals[s].name));
         cr_expect_eq(f.signal, signals[s].number, "%s: %d %s", when, f.run.status, f.run.err);
         cr_expect_eq(f.fired, 2, "%s: %zu", when, f.fired);
         cr_expect(!run_has("checkpoint.safetensors"), "%s: it was saved after all", when);
