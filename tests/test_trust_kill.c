@@ -165,3 +165,23 @@ Test(trust_kill, at_every_change_of_runs_of_other_kinds, .timeout = 1200) {
     cr_expect_geq(kill_at_calls(folder, "--epochs 1 --checkpoint-seconds 0 ", 4, false), (size_t)4);
     folder_end(folder);
 }
+
+/* The number of a dead process may be a living one's by now; in a run folder, which is locked, that is no
+ * matter. */
+Test(trust_kill, what_the_dead_have_left_goes_whatever_their_number) {
+    fault_need();
+    char *folder = folder_begin(), path[256];
+    small_run_dumps(folder);
+    struct snapshot *whole = small_run_whole(folder, "");
+    struct faulted f = run_faulted(folder, "rename:1:kill:stopped/checkpoint.safetensors", "%s",
+                                   small_run_begin(folder, "stopped", ""));
+    cr_assert_eq(f.signal, SIGKILL);
+    faulted_end(&f);
+    snprintf(path, sizeof path, "%s/stopped/.best.safetensors.%d.1f.tmp", folder, (int)getpid());
+    FILE *left = fopen(path, "w");
+    cr_assert_not_null(left);
+    fclose(left);
+    finish(folder, "", whole, "left by a process of our number");
+    snapshot_free(whole);
+    folder_end(folder);
+}
