@@ -118,16 +118,16 @@ static struct sr_json *json_of(const char *text) {
 /* "0.5651" or "0.5651 [0.5434, 0.5873]" behind a name, with a comma where something stands before. */
 static void put_figure(char *text, size_t size, const char *name, const struct sr_json *from,
                        const char *key) {
-    char key_ci[64];
+    char key_ci[64], interval[48] = "";
     double value, low, high;
-    size_t used = strlen(text);
+    const size_t used = strlen(text);
     if (!sr_json_as_number(sr_json_get(from, key), &value))
         return;
     snprintf(key_ci, sizeof key_ci, "%s_ci", key);
     const struct sr_json *ci = sr_json_get(from, key_ci);
-    used += (size_t)snprintf(text + used, size - used, "%s%s %.4f", used ? ", " : "", name, value);
     if (sr_json_as_number(sr_json_at(ci, 0), &low) && sr_json_as_number(sr_json_at(ci, 1), &high))
-        snprintf(text + used, size - used, " [%.4f, %.4f]", low, high);
+        snprintf(interval, sizeof interval, " [%.4f, %.4f]", low, high);
+    snprintf(text + used, size - used, "%s%s %.4f%s", used ? ", " : "", name, value, interval);
 }
 
 void sr_facts_of_metrics(struct sr_facts *f, const char *key, struct sr_json *metrics) {
@@ -193,7 +193,7 @@ static void add_calibration(struct sr_facts *f, const struct sr_safetensors *fil
         return;
     }
     if (!method)
-        sr_facts_add(f, "calibration", c, "unreadable");
+        sr_facts_add(f, "calibration", c ? c : sr_json_null(), "unreadable");
     else if (sr_json_as_number(sr_json_get(c, "temperature"), &temperature))
         sr_facts_add(f, "calibration", c, "%s %.6g", method, temperature);
     else
