@@ -140,12 +140,29 @@ static int run_build(struct sr_pickle *p, struct sr_error *err) {
     return SR_OK;
 }
 
+/* Whether the bytes are UTF-8, of which none behind them is looked at. */
+static bool is_utf8(const unsigned char *at, size_t length) {
+    char last[5];
+    for (size_t n; length > 0; at += n, length -= n) {
+        const char *from = (const char *)at;
+        if (length < sizeof last) {
+            memset(last, 0, sizeof last);
+            from = memcpy(last, at, length);
+        }
+        if ((n = sr_utf8_length(from)) == 0)
+            return false;
+    }
+    return true;
+}
+
 static int run_text(struct sr_pickle *p, size_t bytes_of_length, struct sr_error *err) {
     uint64_t length;
     int status = sr_pickle_take_number(p, bytes_of_length, &length, err);
     const unsigned char *at = status == SR_OK ? sr_pickle_take(p, (size_t)length, err) : NULL;
     if (!at)
         return SR_DATA;
+    if (!is_utf8(at, (size_t)length))
+        return sr_pickle_fail(p, err, "has a text that is not UTF-8");
     status = sr_pickle_push_new(p, SR_PICKLE_TEXT, err);
     if (status < 0)
         return status;

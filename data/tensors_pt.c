@@ -110,6 +110,45 @@ static int check_byteorder(const struct sr_tensors *t, const struct in *in, stru
     return status;
 }
 
+/* Records that are a number. PyTorch reads archives of version 1 to 10 (caffe2/serialize/versions.h); another
+ * one may mean something else by the same bytes. */
+static int check_number(const struct sr_tensors *t, const struct in *in, const char *record, uint64_t least,
+                        uint64_t most, struct sr_error *err) {
+    size_t size = 0, digits;
+    int status;
+    char *text = read_record(t, in, record, 64, &size, &status, err);
+    if (!text)
+        return status;
+    digits = strspn(text, "0123456789");
+    const uint64_t value = digits > 0 && digits < 19 ? strtoull(text, NULL, 10) : 0;
+    const bool whole = digits > 0 && digits + (text[digits] == '\n') == size;
+    if (!whole || value < least || value > most)
+        status = sr_fail(err, SR_DATA, "%s: its record %s is not a number from %" PRIu64 " to %" PRIu64,
+                         t->path, record, least, most);
+    sr_free(text);
+    return status;
+}
+
+/* Random digits that no one uses, but that PyTorch reads as text. */
+static int check_serial(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
+    size_t size = 0;
+    int status;
+    char *text = read_record(t, in, ".data/serialization_id", 256, &size, &status, err);
+    if (text && strspn(text, "0123456789") != size)
+        status = sr_fail(err, SR_DATA, "%s: its record .data/serialization_id is not of digits", t->path);
+    sr_free(text);
+    return status;
+}
+
+static int check_numbers(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
+    int status = check_number(t, in, "version", 1, 10, err);
+    if (status == SR_OK)
+        status = check_number(t, in, ".format_version", 1, INT32_MAX, err);
+    if (status == SR_OK)
+        status = check_number(t, in, ".storage_alignment", 1, INT32_MAX, err);
+    return status == SR_OK ? check_serial(t, in, err) : status;
+}
+
 /* ---- the tree ---- */
 
 /* A name on the way down, "state_dict.cls.0". Too long, not to be printed or by a key that gives none: length
@@ -374,6 +413,8 @@ static int open_pt(struct sr_tensors *t, struct sr_error *err) {
         status = find_folder(t, in, err);
     if (status == SR_OK)
         status = check_byteorder(t, in, err);
+    if (status == SR_OK)
+        status = check_numbers(t, in, err);
     return status == SR_OK ? read_pickle(t, in, err) : status;
 }
 

@@ -27,7 +27,9 @@
 #define FIELDS_MAX    (2 * 65535)         /* bytes of a name and the extra fields behind it */
 
 #define ENCRYPTED  0x2041 /* flags: encrypted, strongly, with masked headers; */
+#define PATCH      0x0020 /* a difference to another file */
 #define DESCRIPTOR 0x0008 /* size and checksum are behind the content too */
+#define FOLDER     0x0010 /* attribute of a folder, of DOS and of all since */
 #define UNIX       3      /* maker of an entry whose attributes are a mode */
 
 /* The end of the archive: what it says of the directory. */
@@ -199,6 +201,12 @@ static int check_entry(const struct sr_zip *z, size_t i, const unsigned char *ce
         return sr_zip_fail_entry(z, i, "has a name that leads out of the archive; not read", err);
     if (place->flags & ENCRYPTED)
         return sr_zip_fail_entry(z, i, "is encrypted; not read", err);
+    if (place->flags & PATCH)
+        return sr_zip_fail_entry(z, i, "is a difference to another file; not read", err);
+    if (number(central + 34, 2) != 0)
+        return sr_zip_fail_entry(z, i, "is said to begin on another disk of several; not read", err);
+    if (number(central + 38, 4) & FOLDER && z->entries[i].size > 0) /* of which some readers give no bytes */
+        return sr_zip_fail_entry(z, i, "is marked as a folder, but has bytes", err);
     if (is_link(central))
         return sr_zip_fail_entry(z, i, "is a symbolic link; not followed, not read", err);
     if (z->entries[i].stored && z->entries[i].size != place->packed)

@@ -257,7 +257,7 @@ def tensors(c):
     c.add("value_twice.pkl", P + b"}(" + text("a") + b"K\x01" + text("a") + b"K\x02u.", 65, "two values are called 'a'")
     c.add("name_long.pkl", one(tensor(), "n" * 128), 65, "the name of a tensor has more than 127 bytes")
     c.add("name_escape.pkl", one(tensor(), "a\x1b[2Jb"), 65, "does not print")
-    c.add("name_not_utf8.pkl", one(tensor(), b"a\xff"), 65, "does not print")
+    c.add("name_not_utf8.pkl", one(tensor(), b"a\xff"), 65, "has a text that is not UTF-8")
     c.add("name_with_nul.pkl", one(tensor(), b"a\0b"), 65, "does not print")
     c.add("name_is_a_tuple.pkl", P + b"}K\x01\x85" + tensor() + b"s.", 65, "neither text nor a whole number")
 
