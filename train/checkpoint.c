@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,7 +124,17 @@ static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, s
     return status;
 }
 
-/* Nothing of a file is believed before it is checked: the sum only tells that it is whole. */
+/* Nothing of a file is believed before it is checked: the sum only tells that it is whole. Numbers of steps
+ * and epochs become integers again, which no double beyond 2^53 and no NaN does. */
+static bool epoch_is_sound(const struct sr_epoch *e) {
+#define X(field, key, whole)                                                                                 \
+    if ((whole) && !(e->field >= 0 && e->field <= 0x1p53 && e->field == floor(e->field)))                    \
+        return false;
+    SR_EPOCH_LIST(X)
+#undef X
+    return true;
+}
+
 static bool position_is_sound(const struct sr_position *at, const struct sr_history *h) {
     const int64_t rows = (int64_t)h->n;
     const double epoch = rows ? h->epoch[rows - 1].epoch : 0; /* may be NaN, or more than an int64 holds */
@@ -145,7 +156,11 @@ static int position_copy(const struct sr_safetensors *file, struct sr_position *
     memcpy(&at->loss_sum, sum->data, sizeof at->loss_sum);
     const struct sr_epoch *epoch = history->data;
     for (uint64_t i = 0; i < history->shape[0]; i++) {
-        const int status = sr_history_append(h, &epoch[i], err);
+        const int status =
+            epoch_is_sound(&epoch[i])
+                ? sr_history_append(h, &epoch[i], err)
+                : sr_fail(err, SR_DATA, "%s: run.history has a step or an epoch that is no whole number",
+                          path);
         if (status < 0)
             return status;
     }

@@ -225,8 +225,8 @@ def checkpoints(c):
     bad("position_contradicts", "run.position contradicts run.history", position=("I64", [6], [0, 5, 0, 0, 0, 0]))
     bad("position_negative", "run.position contradicts run.history", position=("I64", [6], [0, -1, -1, -1, -1, -1]))
     bad("best_beyond", "run.position contradicts run.history", position=("I64", [6], [0, 0, 0, 0, 9, 0]))
-    bad("history_nan_epoch", "run.position contradicts run.history", position=first, history=("F64", [1, COLUMNS], row(NAN)))
-    bad("history_huge_epoch", "run.position contradicts run.history", position=first, history=("F64", [1, COLUMNS], row(1e300)))
+    bad("history_nan_epoch", "a step or an epoch that is no whole number", position=first, history=("F64", [1, COLUMNS], row(NAN)))
+    bad("history_huge_epoch", "a step or an epoch that is no whole number", position=first, history=("F64", [1, COLUMNS], row(1e300)))
 
 
 def cases(c):
