@@ -143,7 +143,28 @@ size_t sr_config_differs(const struct sr_options *a, const struct sr_options *b)
     return i;
 }
 
+/* config.yaml is UTF-8, and a run is resumed from it. */
+static int check_texts(const struct sr_config *c, struct sr_error *err) {
+    for (size_t i = 0; i < sr_config_count; i++) {
+        const struct sr_option *row = &sr_config_table[i];
+        const char *text;
+        if (row->flag_only || row->type != SR_OPTION_TEXT)
+            continue;
+        memcpy(&text, (const char *)c + row->offset, sizeof text);
+        for (size_t n; text && *text; text += n)
+            if ((n = sr_utf8_length(text)) == 0)
+                return sr_fail(
+                    err, SR_USAGE,
+                    "--%s is not UTF-8, so config.yaml cannot hold it: give the file or dataset a name "
+                    "that is",
+                    row->key);
+    }
+    return SR_OK;
+}
+
 int sr_config_check(const struct sr_config *c, struct sr_error *err) {
+    if (check_texts(c, err) < 0)
+        return SR_USAGE;
     if (!c->train)
         return sr_fail(err, SR_USAGE, "no training data: give --train A.h5 (several: A.h5,B.h5)");
     if (!c->val && c->val_fraction == 0)
@@ -273,6 +294,21 @@ struct sr_adamw sr_config_adamw(const struct sr_config *c, double lr) {
                              .max_norm = c->clip};
 }
 
+/* The character of n bytes at s. */
+static uint32_t code_point(const char *s, size_t n) {
+    uint32_t c = (unsigned char)*s & (n == 1 ? 0x7f : 0xff >> (n + 1));
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)s[i] & 0x3f);
+    return c;
+}
+
+/* Whether a character stands for itself in a quoted text: YAML takes no control characters, folds lines, and
+ * has no U+FEFF, U+FFFE and U+FFFF; the rest would turn round what is beside it on a screen. */
+static bool yaml_takes(const char *s, size_t n) {
+    const uint32_t c = code_point(s, n);
+    return sr_utf8_printable(s) && c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff;
+}
+
 /* A value as YAML: lists in brackets, text in double quotes with JSON's escapes. */
 static void yaml_value(FILE *to, const struct sr_option *row, const char *value) {
     const bool list = row->type == SR_OPTION_INTEGERS || row->type == SR_OPTION_REALS;
@@ -281,11 +317,14 @@ static void yaml_value(FILE *to, const struct sr_option *row, const char *value)
         return;
     }
     putc('"', to);
-    for (const char *p = value; *p; p++)
-        if ((unsigned char)*p < 0x20)
-            fprintf(to, "\\u%04x", (unsigned)*p);
+    for (size_t n; *value; value += n) {
+        n = sr_utf8_length(value);
+        n = n ? n : 1;
+        if (yaml_takes(value, n))
+            fprintf(to, *value == '"' || *value == '\\' ? "\\%.*s" : "%.*s", (int)n, value);
         else
-            fprintf(to, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+            fprintf(to, "\\u%04x", (unsigned)code_point(value, n));
+    }
     putc('"', to);
 }
 

@@ -60,12 +60,29 @@ static void check_set(const struct sr_options *o) {
     sr_options_end(&again);
 }
 
+/* Of what goes into config.yaml. */
+static bool is_utf8(const struct sr_options *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        const char *text = NULL;
+        if (o->table[i].type == SR_OPTION_TEXT && !o->table[i].flag_only)
+            memcpy(&text, (const char *)o->values + o->table[i].offset, sizeof text);
+        for (; text && *text; text += sr_utf8_length(text))
+            if (sr_utf8_length(text) == 0)
+                return false;
+    }
+    return true;
+}
+
 void fuzz_config_check(const struct sr_options *o) {
     char remark[256];
     struct sr_error err = {0};
     const struct sr_config *c = o->values;
-    check_text(o);
     check_set(o);
+    if (!is_utf8(o)) {
+        FUZZ_CHECK(sr_config_check(c, &err) == SR_USAGE, "a text is not UTF-8");
+        return;
+    }
+    check_text(o);
     for (size_t i = 0; sr_config_remark(o, i, remark); i++)
         fuzz_check_printable(remark, "a remark");
     if (fuzz_accepted(sr_config_check(c, &err), &err)) {
