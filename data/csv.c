@@ -17,12 +17,13 @@
 struct sr_csv {
     char *path;
     FILE *from;
-    size_t line, first_line; /* where the reader stands; where the record began */
-    char *text;              /* [SR_CSV_BYTES] fields of the record, each with its NUL */
-    size_t used;             /* bytes of it; may pass SR_CSV_BYTES, but nothing is stored there */
-    uint32_t *begin;         /* [SR_CSV_FIELDS] where each begins */
-    size_t fields, columns;  /* of this record; of the first, 0 before it */
-    uint64_t bytes;          /* of the file; 0: nobody knows */
+    size_t line, first_line;  /* where the reader stands; where the record began */
+    char *text;               /* [room] fields of the record, each with its NUL */
+    size_t room, room_fields; /* SR_CSV_BYTES and SR_CSV_FIELDS, or what a smaller file can have */
+    size_t used;              /* bytes of text; may pass room, but nothing is stored there */
+    uint32_t *begin;          /* [room_fields] where each begins */
+    size_t fields, columns;   /* of this record; of the first, 0 before it */
+    uint64_t bytes;           /* of the file; 0: nobody knows */
 };
 
 static int fail(const struct sr_csv *c, struct sr_error *err, const char *what) {
@@ -36,7 +37,7 @@ static int next_byte(struct sr_csv *c) {
 }
 
 static void put(struct sr_csv *c, int byte) {
-    if (c->used < SR_CSV_BYTES)
+    if (c->used < c->room)
         c->text[c->used] = (char)byte;
     c->used++;
 }
@@ -61,7 +62,7 @@ static int read_plain(struct sr_csv *c, int byte) {
 
 /* One field. Returns what ends it: ',', '\n', END, or a negative status. */
 static int read_field(struct sr_csv *c, struct sr_error *err) {
-    if (c->fields == SR_CSV_FIELDS)
+    if (c->fields == c->room_fields)
         return fail(c, err, "more fields than any table has");
     c->begin[c->fields++] = (uint32_t)c->used;
     int byte = next_byte(c);
@@ -70,7 +71,7 @@ static int read_field(struct sr_csv *c, struct sr_error *err) {
     if (byte == '\r' && (byte = next_byte(c)) != '\n')
         return fail(c, err, "a carriage return without a line feed behind it");
     put(c, '\0');
-    if (c->used > SR_CSV_BYTES)
+    if (c->used > c->room)
         return fail(c, err, "a record of more than a megabyte; is a quote not closed?");
     if (byte < 0 || byte == ',' || byte == '\n' || byte == END)
         return byte;
@@ -124,17 +125,27 @@ static void skip_byte_order_mark(FILE *from) {
         rewind(from);
 }
 
+/* A small file cannot hold a long record: each of its bytes, and its end, is a byte of a field or ends one.
+ */
+static int make_room(struct sr_csv *c, struct sr_error *err) {
+    const bool small = c->bytes > 0 && c->bytes < SR_CSV_BYTES;
+    const size_t most = small ? (size_t)c->bytes + 1 : SR_CSV_BYTES;
+    c->room = most;
+    c->room_fields = most < SR_CSV_FIELDS ? most : SR_CSV_FIELDS;
+    c->text = sr_alloc(c->room, 1, err);
+    c->begin = sr_alloc(c->room_fields, sizeof *c->begin, err);
+    return c->text && c->begin ? 0 : SR_NOMEM;
+}
+
 int sr_csv_open(struct sr_csv **out, const char *path, struct sr_error *err) {
     struct sr_csv *c = sr_alloc(1, sizeof *c, err);
     if (!c)
         return SR_NOMEM;
     c->line = 1;
     c->path = sr_strdup(path, err);
-    c->text = sr_alloc(SR_CSV_BYTES, 1, err);
-    c->begin = sr_alloc(SR_CSV_FIELDS, sizeof *c->begin, err);
-    int status = c->path && c->text && c->begin ? 0 : SR_NOMEM;
+    int status = c->path ? sr_file_open_any(&c->from, &c->bytes, path, err) : SR_NOMEM;
     if (status == 0)
-        status = sr_file_open_any(&c->from, &c->bytes, path, err);
+        status = make_room(c, err);
     if (status < 0) {
         sr_csv_close(c);
         return status;

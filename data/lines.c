@@ -29,9 +29,12 @@ static int open_file(struct sr_lines *l, struct sr_error *err) {
     const int status = sr_file_open_any(&l->from, &bytes, l->path, err);
     if (status < 0)
         return status;
-    setvbuf(l->from, NULL, _IONBF, 0); /* the buffer is ours */
+    setvbuf(l->from, NULL, _IONBF, 0);              /* the buffer is ours */
+    const bool small = bytes > 0 && bytes < BUFFER; /* else, or where it grows: more by make_room */
     l->size = (double)bytes;
-    return 0;
+    l->room = small ? (size_t)bytes + 1 : BUFFER;
+    l->buffer = sr_alloc(l->room + 1, 1, err);
+    return l->buffer ? 0 : SR_NOMEM;
 }
 
 int sr_lines_open(struct sr_lines **out, const char *path, struct sr_error *err) {
@@ -39,10 +42,8 @@ int sr_lines_open(struct sr_lines **out, const char *path, struct sr_error *err)
     if (!l)
         return SR_NOMEM;
     l->line = 1;
-    l->room = BUFFER;
     l->path = sr_strdup(path, err);
-    l->buffer = sr_alloc(l->room + 1, 1, err);
-    int status = l->path && l->buffer ? open_file(l, err) : SR_NOMEM;
+    int status = l->path ? open_file(l, err) : SR_NOMEM;
     if (status < 0)
         sr_lines_close(l);
     else

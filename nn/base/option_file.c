@@ -15,7 +15,7 @@
 #include "nn/base/atomic_file.h"
 #include "nn/base/option_file.h"
 
-#define FILE_BYTES (4u << 20) /* largest file, and so longest value */
+#define FILE_BYTES (4u << 20) /* largest file */
 
 struct reader {
     yaml_parser_t parser;
@@ -24,7 +24,8 @@ struct reader {
     bool others; /* keys that the table does not have are passed over */
     const char *path;
     bool seen[256];
-    char key[256], value[FILE_BYTES];
+    char key[256], *value; /* [room] */
+    size_t room;
 };
 
 static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
@@ -72,7 +73,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
     if (status < 0)
         return status;
     if (r->event.type == YAML_SCALAR_EVENT)
-        return scalar_append(r, r->value, sizeof r->value, err);
+        return scalar_append(r, r->value, r->room, err);
     if (r->event.type != YAML_SEQUENCE_START_EVENT)
         return refuse(r, err, "a nested mapping");
     if (r->event.data.sequence_start.anchor || r->event.data.sequence_start.tag)
@@ -83,7 +84,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
             return status;
         if (r->event.type != YAML_SCALAR_EVENT)
             return refuse(r, err, "a list inside a list");
-        status = scalar_append(r, r->value, sizeof r->value, err);
+        status = scalar_append(r, r->value, r->room, err);
         if (status < 0)
             return status;
     }
@@ -151,17 +152,24 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
 int sr_option_file_parse(struct sr_options *o, const char *text, size_t size, const char *path, bool others,
                          struct sr_error *err) {
     struct reader *r = sr_alloc(1, sizeof *r, err);
-    if (!r || !yaml_parser_initialize(&r->parser)) {
+    const size_t room =
+        2 * size + 64; /* UTF-16 and escapes grow by a half at most, and lists by their commas */
+    char *value = sr_alloc(room, 1, err);
+    if (!r || !value || !yaml_parser_initialize(&r->parser)) {
+        sr_free(value);
         sr_free(r);
         return sr_fail(err, SR_NOMEM, "out of memory for reading %s", path);
     }
     r->o = o;
     r->others = others;
     r->path = path;
+    r->value = value;
+    r->room = room;
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)text, size);
     const int status = mapping_read(r, err);
     yaml_event_delete(&r->event);
     yaml_parser_delete(&r->parser);
+    sr_free(value);
     sr_free(r);
     return status;
 }
