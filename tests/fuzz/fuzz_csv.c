@@ -8,6 +8,8 @@
 
 #include "data/csv.h"
 #include "data/data.h"
+#include "data/dump.h"
+#include "data/set.h"
 #include "tests/fuzz/table_check.h"
 
 #define ROWS 3
@@ -35,7 +37,11 @@ static void read_records(const char *path) {
 static void read_scores(const char *path) {
     char first[] = "a", second[] = "b", none[] = "";
     char *id[ROWS] = {first, second, none};
-    const struct sr_data d = {.rows = ROWS, .width = 4, .files = 1, .id = id};
+    char name[] = "d.h5";
+    size_t begin[] = {0, ROWS};
+    struct sr_dump dump = {.path = name}, *dumps[] = {&dump};
+    struct sr_data_private in = {.dump = dumps, .first = begin};
+    const struct sr_data d = {.rows = ROWS, .width = 4, .files = 1, .id = id, .in = &in};
     struct sr_error err = {0};
     float prob[ROWS];
     if (fuzz_accepted(sr_data_read_scores(prob, path, &d, &err), &err))

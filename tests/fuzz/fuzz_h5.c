@@ -17,6 +17,24 @@ const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
 }
 
+/* HDF5 1.10 reads a global heap ("GCOL", 4 bytes, 8 of its size, then objects) for ever where an object takes
+ * no bytes. Such files are passed over, or a run would find nothing else. */
+static bool hangs_hdf5(const uint8_t *data, size_t size) {
+    for (const uint8_t *heap = data, *end = data + size;
+         (heap = memmem(heap, (size_t)(end - heap), "GCOL", 4)); heap++)
+        for (const uint8_t *object = heap + 16; end - object >= 16;) {
+            uint64_t bytes;
+            memcpy(&bytes, object + 8, sizeof bytes);
+            const uint64_t whole = object[0] || object[1] ? 16 + (bytes + 7) / 8 * 8 : bytes;
+            if (whole == 0)
+                return true;
+            if (whole > (uint64_t)(end - object))
+                break;
+            object += whole;
+        }
+    return false;
+}
+
 static void read_batches(struct sr_data *d) {
     const struct sr_loader_options how = {.order = SR_ORDER_FILE, .batch = 64};
     struct sr_error err = {0};
@@ -57,6 +75,8 @@ static void check_columns(const struct sr_data *d) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct sr_data_options how = {.one_file = true, .label_optional = true};
+    if (hangs_hdf5(data, size))
+        return 0;
     const char *path = fuzz_file_named(data, size, ".h5"), *title = NULL;
     struct sr_error err = {0};
     struct sr_facts facts = {0};

@@ -1,9 +1,10 @@
 /* replay.c: runs a fuzz target on files, without a fuzzer: fuzz_NAME [--print] FILE|FOLDER...
  *
  * Folders are walked through; one that is not there is passed over, but a first argument without a file is a
- * failure. Every file is run three times: what the heap holds after the second must be what it holds after
- * the third, or something leaks (where the allocator counts; under AddressSanitizer its own leak check
- * looks). --print: a line a file, "PATH <tab> accepted|refused <tab> digest or message", each run once.
+ * failure. Every file is run again until no more blocks of memory are in use after it than before; where they
+ * grow each time, something leaks (blocks are counted unless a sanitizer has an allocator of its own, and a
+ * leak check of its own). --print: a line a file, "PATH <tab> accepted|refused <tab> digest or message", each
+ * run once.
  *
  * SPDX-License-Identifier: MIT
  */

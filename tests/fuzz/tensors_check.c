@@ -20,7 +20,6 @@ static void check_info(const struct sr_tensors *t, size_t i, size_t size) {
     FUZZ_CHECK(sr_tensors_find(t, info->name) == i, "two tensors are called %s", info->name);
     FUZZ_CHECK(info->dtype < SR_DTYPE_COUNT && info->rank >= 0 && info->rank <= SR_TENSOR_RANK, "%s",
                info->name);
-    fuzz_check_printable(info->name, "a tensor's name");
     bool none = false;
     for (int k = 0; k < info->rank; k++)
         none = none || info->shape[k] == 0;
