@@ -5,12 +5,13 @@
  */
 #include <string.h>
 
+#include "data/role.h"
 #include "tests/fuzz/table_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char folder[160];
-    fuzz_table(fuzz_file_named(data, size, ".safetensors"), true);
+    fuzz_table(fuzz_file_named(data, size, ".safetensors"), SR_ROLES);
     snprintf(folder, sizeof folder, "%s", fuzz_folder());
-    fuzz_table(folder, true);
+    fuzz_table(folder, SR_ROLES);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "data/data.h"
 #include "data/dump.h"
 #include "data/set.h"
+#include "data/role.h"
 #include "tests/fuzz/table_check.h"
 
 #define ROWS 3
@@ -53,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *path = fuzz_file_named(data, size, ".csv");
     read_records(path);
     read_scores(path);
-    fuzz_table(path, true);
+    fuzz_table(path, SR_ROLES);
     return 0;
 }

@@ -2,9 +2,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/role.h"
 #include "tests/fuzz/table_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz_table(fuzz_file_named(data, size, ".jsonl"), true);
+    fuzz_table(fuzz_file_named(data, size, ".jsonl"), SR_ROLES);
     return 0;
 }

@@ -2,9 +2,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/role.h"
 #include "tests/fuzz/table_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz_table(fuzz_file_named(data, size, ".txt"), false);
+    const char *path = fuzz_file_named(data, size, ".txt");
+    fuzz_table(path, SR_ROLE_SOURCE);
+    fuzz_table(path, SR_ROLE_LABEL);
     return 0;
 }

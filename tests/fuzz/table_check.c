@@ -32,12 +32,13 @@ static void check_column(const struct sr_field *f, size_t rows) {
                        f->number[i]);
 }
 
-static int bind_all(struct sr_table *t, struct sr_field *f, bool features, struct sr_error *err) {
+static int bind_columns(struct sr_table *t, struct sr_field *f, int only, struct sr_error *err) {
     int status = 0;
-    for (int role = features ? SR_ROLE_FEATURES : SR_ROLE_FEATURES + 1; role < SR_ROLES && status == 0;
-         role++) {
+    for (int role = 0; role < SR_ROLES && status == 0; role++) {
         f[role].role = (enum sr_role)role;
-        status = sr_table_bind(t, &f[role], err);
+        f[role].required = role == only;
+        if (only == SR_ROLES || role == only)
+            status = sr_table_bind(t, &f[role], err);
     }
     return status;
 }
@@ -67,7 +68,7 @@ static int read_all(struct sr_table *t, struct sr_field *f, struct sr_error *err
     return 0;
 }
 
-void fuzz_table(const char *path, bool features) {
+void fuzz_table(const char *path, int role) {
     static const struct sr_table_how how = {.feature_prefix = "f"};
     struct sr_error err = {0};
     struct sr_table *t = NULL;
@@ -75,11 +76,11 @@ void fuzz_table(const char *path, bool features) {
     memset(f, 0, sizeof f);
     int status = sr_table_open(&t, path, &how, &err);
     if (status == 0)
-        status = bind_all(t, f, features, &err);
+        status = bind_columns(t, f, role, &err);
     if (status == 0)
         status = read_all(t, f, &err);
     fuzz_accepted(status, &err);
     sr_table_close(t);
-    for (int role = 0; role < SR_ROLES; role++)
-        sr_field_free(&f[role]);
+    for (size_t i = 0; i < SR_ROLES; i++)
+        sr_field_free(&f[i]);
 }

@@ -7,8 +7,9 @@
 
 #include "tests/fuzz/check.h"
 
-/* As `data convert` reads it, with features (a file of one column cannot have them). What was accepted has in
- * every column as many values as there are rows, each one that a dump may hold. */
-void fuzz_table(const char *path, bool features);
+/* As `data convert` reads it: every column that the file has, or the one of a role alone, which it must have
+ * (SR_ROLES: every one). What was accepted has in every column as many values as there are rows, each one
+ * that a dump may hold. */
+void fuzz_table(const char *path, int role);
 
 #endif
