@@ -117,15 +117,14 @@ static void add_holes(struct sr_facts *f, const struct sr_h5_storage *s) {
                      "the features were never written: they are read as zeros, or as the fill value");
 }
 
-static int add_storage(struct sr_facts *f, const struct sr_data *d, const char *given, struct sr_error *err) {
+static int add_storage(struct sr_facts *f, const struct sr_data *d, struct sr_error *err) {
     const struct sr_dump *dump = d->in->dump[0];
-    const char *name;
+    const char *name = dump->features_name;
     char stored[SR_SIZE_TEXT], values[SR_SIZE_TEXT];
     struct sr_h5_info info;
     struct sr_h5_storage s;
-    int status = sr_column_dataset(&name, dump, given, sr_roles[SR_ROLE_FEATURES].names, err);
-    if (status < 0 || (status = sr_h5_info(dump->file, name, &info, err)) < 0 ||
-        (status = sr_h5_storage(dump->file, name, &s, err)) < 0)
+    int status = sr_h5_info(dump->file, name, &info, err);
+    if (status < 0 || (status = sr_h5_storage(dump->file, name, &s, err)) < 0)
         return status;
     const struct sr_amplification row = sr_amplification_of(&info, &s, 1),
                                   band = sr_amplification_of(&info, &s, SR_BAND_ROWS);
@@ -201,7 +200,7 @@ int sr_dump_facts(struct sr_facts *f, const char **title, struct sr_data **d, co
     if ((status = sr_data_open(d, path, &options, err)) < 0)
         return status;
     add_rows(f, *d, &l);
-    status = add_storage(f, *d, how->names.features, err);
+    status = add_storage(f, *d, err);
     sr_label_facts(f, *d, &troubles);
     add_contract(f, *d);
     add_uses(f, *d, &troubles);

@@ -58,7 +58,7 @@ struct sr_isolate_request {
     uint32_t type;   /* enum sr_feature */
     uint32_t unused;
     uint64_t first, rows;
-    uint64_t size; /* room for a text; bytes of the rows */
+    uint64_t size; /* room for a text */
     char object[SR_ISOLATE_NAME];
     char name[SR_ISOLATE_PATH];
 };

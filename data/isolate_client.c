@@ -318,6 +318,9 @@ static bool storage_from(struct sr_h5_storage *s, const struct sr_isolate_storag
     if (said->kind < SR_H5_ONE_PIECE || said->kind > SR_H5_CHUNKS)
         return false;
     s->kind = (enum sr_h5_layout_kind)said->kind;
+    for (int i = 0; i < SR_H5_RANK; i++)
+        if (s->kind == SR_H5_CHUNKS && (s->chunk[i] == 0 || s->chunk[i] > UINT32_MAX)) /* HDF5's limit */
+            return false;
     return take_text(s->filters, said->filters, sizeof s->filters);
 }
 
@@ -527,7 +530,7 @@ static int away_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, co
 
 static int read_some(const struct away_matrix *m, void *out, size_t bytes, size_t first, size_t rows,
                      enum sr_feature wanted, struct sr_error *err) {
-    struct sr_isolate_request q = {.first = first, .rows = rows, .size = bytes, .type = (uint32_t)wanted};
+    struct sr_isolate_request q = {.first = first, .rows = rows, .type = (uint32_t)wanted};
     struct exact x = {.channel = m->channel, .path = m->path, .to = out, .size = bytes};
     const int status = ask_matrix(m, SR_ISOLATE_MATRIX_READ, &q, take_exact, &x, err);
     return status == 0 && x.used != bytes ? sr_channel_nonsense(m->channel, m->path, err) : status;

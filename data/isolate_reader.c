@@ -1,7 +1,7 @@
 /* isolate_reader.c: the reader's loop: a request in, HDF5, an answer out. See isolate.h.
  *
- * It trusts who asks, and nobody trusts it. It has one thread and no limits of its own: what a hostile file
- * makes of it is the other side's matter.
+ * Nobody trusts it. It has one thread and no limits of its own: what a hostile file makes of it is the other
+ * side's matter. Requests are held against the file all the same, for their numbers were answers once.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,12 +13,19 @@
 
 #include "data/h5_ways.h"
 #include "data/isolate.h"
+#include "nn/base/sizes.h"
+
+struct read_matrix {
+    struct sr_h5_matrix *of; /* NULL: closed */
+    uint64_t rows, width;
+    enum sr_feature stored;
+};
 
 struct reader {
     int socket;
     unsigned char *window;
     struct sr_h5 **file;
-    struct sr_h5_matrix **matrix;
+    struct read_matrix *matrix;
     size_t files, matrices;
 };
 
@@ -77,6 +84,23 @@ static int show(struct reader *r, const void *from, size_t bytes, size_t *last) 
         *last = bytes;
     }
     return status;
+}
+
+/* What nobody asks whose numbers are those that he was given. */
+static int no_request(struct sr_error *err) {
+    return sr_fail(err, SR_BUG, "not a request");
+}
+
+/* As many items as the dataset has. */
+static int check_rows(const struct reader *r, const struct sr_isolate_request *q, struct sr_error *err) {
+    struct sr_h5_info info;
+    uint64_t items;
+    const int status = sr_h5_info(r->file[q->number], q->name, &info, err);
+    if (status < 0)
+        return status;
+    const bool fine =
+        info.rank <= SR_H5_RANK && sr_size_product(&items, 1, info.shape, SR_H5_RANK) && items == q->rows;
+    return fine ? 0 : no_request(err);
 }
 
 /* ---- files ---- */
@@ -148,11 +172,12 @@ static int answer_column(struct reader *r, const struct sr_isolate_request *q, s
                          struct sr_error *err) {
     const struct sr_h5 *f = r->file[q->number];
     size_t last = 0;
-    void *values = sr_alloc(q->rows, sizeof(double), err);
+    int status = check_rows(r, q, err);
+    void *values = status == 0 ? sr_alloc(q->rows, sizeof(double), err) : NULL;
     if (!values)
-        return SR_NOMEM;
-    int status = q->op == SR_ISOLATE_INTEGERS ? sr_h5_read_integers(f, q->name, values, q->rows, err)
-                                              : sr_h5_read_doubles(f, q->name, values, q->rows, err);
+        return status < 0 ? status : SR_NOMEM;
+    status = q->op == SR_ISOLATE_INTEGERS ? sr_h5_read_integers(f, q->name, values, q->rows, err)
+                                          : sr_h5_read_doubles(f, q->name, values, q->rows, err);
     if (status == 0)
         status = show(r, values, q->rows * sizeof(double), &last);
     a->bytes = last;
@@ -193,7 +218,9 @@ static int show_texts(struct reader *r, char *const *texts, size_t n, struct sr_
 static int answer_texts(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
                         struct sr_error *err) {
     char **texts = NULL;
-    int status = sr_h5_read_texts(r->file[q->number], q->name, &texts, q->rows, err);
+    int status = check_rows(r, q, err);
+    if (status == 0)
+        status = sr_h5_read_texts(r->file[q->number], q->name, &texts, q->rows, err);
     if (status == 0)
         status = show_texts(r, texts, q->rows, a, err);
     sr_free(texts);
@@ -225,45 +252,71 @@ static int answer_attribute_list(struct reader *r, const struct sr_isolate_reque
 
 static int answer_matrix_open(struct reader *r, const struct sr_isolate_request *q,
                               struct sr_isolate_answer *a, struct sr_error *err) {
-    struct sr_h5_matrix **matrix = grow(r->matrix, r->matrices, sizeof *matrix, err);
-    if (!matrix)
+    struct sr_h5_info info;
+    struct read_matrix *all = grow(r->matrix, r->matrices, sizeof *all, err);
+    if (!all)
         return SR_NOMEM;
-    r->matrix = matrix;
-    const int status =
-        sr_h5_matrix_open(&matrix[r->matrices], r->file[q->number], q->name, (enum sr_feature)q->type, err);
+    r->matrix = all;
+    struct read_matrix *m = &all[r->matrices];
+    int status = sr_h5_info(r->file[q->number], q->name, &info, err);
+    if (status == 0 && (info.rank != 2 || q->type > SR_FEATURE_FLOAT))
+        status = no_request(err);
     if (status < 0)
         return status;
-    a->bytes = (uint64_t)snprintf((char *)r->window, 64, "%s", sr_h5_matrix_way(matrix[r->matrices])) + 1;
+    *m = (struct read_matrix){
+        .rows = info.shape[0], .width = info.shape[1], .stored = (enum sr_feature)q->type};
+    status = sr_h5_matrix_open(&m->of, r->file[q->number], q->name, m->stored, err);
+    if (status < 0)
+        return status;
+    a->bytes = (uint64_t)snprintf((char *)r->window, 64, "%s", sr_h5_matrix_way(m->of)) + 1;
     a->number = r->matrices++;
     return 0;
 }
 
-static int answer_matrix_read(struct reader *r, const struct sr_isolate_request *q,
-                              struct sr_isolate_answer *a, struct sr_error *err) {
-    struct sr_h5_matrix *m = r->matrix[q->number];
-    const int status = sr_h5_matrix_read(m, r->window, q->first, q->rows, (enum sr_feature)q->type, err);
-    a->bytes = status == 0 ? q->size : 0;
+static int answer_matrix_read(const struct reader *r, const struct read_matrix *m,
+                              const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                              struct sr_error *err) {
+    const enum sr_feature wanted = q->type == SR_FEATURE_FLOAT ? SR_FEATURE_FLOAT : m->stored;
+    const uint64_t shape[2] = {q->rows, m->width};
+    uint64_t bytes;
+    if (q->rows == 0 || !sr_size_within(q->first, q->rows, m->rows) ||
+        !sr_size_product(&bytes, sr_feature_size(wanted), shape, 2) || bytes > SR_ISOLATE_WINDOW)
+        return no_request(err);
+    const int status = sr_h5_matrix_read(m->of, r->window, q->first, q->rows, wanted, err);
+    a->bytes = bytes;
     return status;
 }
 
-static int answer_matrix_close(struct reader *r, const struct sr_isolate_request *q) {
-    sr_h5_matrix_close(r->matrix[q->number]);
-    r->matrix[q->number] = NULL;
-    return 0;
+static int answer_matrix(const struct reader *r, struct read_matrix *m, const struct sr_isolate_request *q,
+                         struct sr_isolate_answer *a, struct sr_error *err) {
+    switch ((enum sr_isolate_op)q->op) {
+    case SR_ISOLATE_MATRIX_READ:
+        return answer_matrix_read(r, m, q, a, err);
+    case SR_ISOLATE_MATRIX_CLOSE:
+        sr_h5_matrix_close(m->of);
+        m->of = NULL;
+        return 0;
+    case SR_ISOLATE_MATRIX_FORGET:
+        sr_h5_matrix_forget(m->of);
+        return 0;
+    case SR_ISOLATE_MATRIX_THROUGH_HDF5:
+        sr_h5_matrix_through_hdf5(m->of);
+        return 0;
+    default:
+        return no_request(err);
+    }
 }
 
 /* ---- all of them ---- */
 
-static int answer(struct reader *r, const struct sr_isolate_request *q, int file, struct sr_isolate_answer *a,
-                  struct sr_error *err) {
-    struct sr_h5 *const *f = r->file + q->number;
+static int answer_file(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
+                       struct sr_error *err) {
+    const struct sr_h5 *f = r->file[q->number];
     switch ((enum sr_isolate_op)q->op) {
-    case SR_ISOLATE_OPEN:
-        return answer_open(r, q, file, a, err);
     case SR_ISOLATE_CLOSE:
         return answer_close(r, q);
     case SR_ISOLATE_HAS:
-        a->number = sr_h5_has(*f, q->name);
+        a->number = sr_h5_has(f, q->name);
         return 0;
     case SR_ISOLATE_INFO:
         return answer_info(r, q, a, err);
@@ -275,11 +328,11 @@ static int answer(struct reader *r, const struct sr_isolate_request *q, int file
     case SR_ISOLATE_DOUBLES:
         return answer_column(r, q, a, err);
     case SR_ISOLATE_EACH_DOUBLE:
-        return sr_h5_each_double(*f, q->name, show_doubles, r, err);
+        return sr_h5_each_double(f, q->name, show_doubles, r, err);
     case SR_ISOLATE_TEXTS:
         return answer_texts(r, q, a, err);
     case SR_ISOLATE_HAS_ATTRIBUTE:
-        a->number = sr_h5_has_attribute(*f, q->object, q->name);
+        a->number = sr_h5_has_attribute(f, q->object, q->name);
         return 0;
     case SR_ISOLATE_ATTRIBUTE:
         return answer_attribute(r, q, a, err);
@@ -287,21 +340,20 @@ static int answer(struct reader *r, const struct sr_isolate_request *q, int file
         return answer_attribute_list(r, q, a, err);
     case SR_ISOLATE_MATRIX_OPEN:
         return answer_matrix_open(r, q, a, err);
-    case SR_ISOLATE_MATRIX_READ:
-        return answer_matrix_read(r, q, a, err);
-    case SR_ISOLATE_MATRIX_CLOSE:
-        return answer_matrix_close(r, q);
-    case SR_ISOLATE_MATRIX_FORGET:
-        sr_h5_matrix_forget(r->matrix[q->number]);
-        return 0;
-    case SR_ISOLATE_MATRIX_THROUGH_HDF5:
-        sr_h5_matrix_through_hdf5(r->matrix[q->number]);
-        return 0;
-    case SR_ISOLATE_GO_ON:
-    case SR_ISOLATE_ENOUGH:
-        break;
+    default:
+        return no_request(err);
     }
-    return sr_fail(err, SR_BUG, "no request");
+}
+
+static int answer(struct reader *r, const struct sr_isolate_request *q, int file, struct sr_isolate_answer *a,
+                  struct sr_error *err) {
+    if (q->op == SR_ISOLATE_OPEN)
+        return answer_open(r, q, file, a, err);
+    if (q->op >= SR_ISOLATE_MATRIX_CLOSE)
+        return q->number < r->matrices && r->matrix[q->number].of
+                   ? answer_matrix(r, &r->matrix[q->number], q, a, err)
+                   : no_request(err);
+    return q->number < r->files && r->file[q->number] ? answer_file(r, q, a, err) : no_request(err);
 }
 
 int sr_isolate_answer(int socket, unsigned char *window, struct sr_error *err) {
@@ -320,6 +372,10 @@ int sr_isolate_answer(int socket, unsigned char *window, struct sr_error *err) {
         }
         status = send_answer(&r, &a);
     }
+    for (size_t i = 0; i < r.matrices; i++)
+        sr_h5_matrix_close(r.matrix[i].of);
+    for (size_t i = 0; i < r.files; i++)
+        sr_h5_close(r.file[i], NULL);
     sr_free(r.file);
     sr_free(r.matrix);
     return status < 0 ? sr_fail(err, status, "the channel is closed") : 0;

@@ -100,7 +100,7 @@ static const int allowed[] = {
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
     SCMP_SYS(sysinfo), /* of qsort, which wants to know how much there is */
     /* the end, also by abort */
-    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
+    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
     SCMP_SYS(gettid), SCMP_SYS(clock_gettime)};
 
 static int allow_some(scmp_filter_ctx filter) {

@@ -36,6 +36,7 @@ missing() {
         has_shared 'libprotobuf-c\.so\.1' || echo 'libprotobuf-c1|protobuf-c'
         has_shared 'libzip\.so' || echo 'libzip4 or libzip4t64 or libzip5|libzip'
         has_shared 'libdeflate\.so' || echo 'libdeflate0|libdeflate'
+        has_shared 'libseccomp\.so\.2' || echo 'libseccomp2|libseccomp'
         has_shared 'libgomp\.so\.1' || echo 'libgomp1|the OpenMP of gcc'
         ;;
     build)
@@ -51,6 +52,7 @@ missing() {
         command -v protoc-c >/dev/null || echo 'protobuf-c-compiler|the compiler of protobuf-c'
         has_library libzip || echo 'libzip-dev|libzip, for the files of torch.save'
         has_library libdeflate || has_header libdeflate.h || echo 'libdeflate-dev|libdeflate, for compressed dumps'
+        has_library libseccomp || echo 'libseccomp-dev|libseccomp, for --isolate'
         has_chart_js || echo 'libjs-chart.js|Chart.js 3, which the report page draws with (or cmake -DSR_CHART_JS=FILE)'
         ;;
     tests)

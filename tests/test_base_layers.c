@@ -186,6 +186,7 @@ static const struct {
                {"libdeflate.h", "data/chunk"},
                {"yaml.h", "nn/base/option_file.c"},
                {"libdeflate.h", "data/chunk"},
+               {"seccomp.h", "data/sandbox.c"},
                {"zip.h", "data/zip.c"}};
 static int foreign_seen[SR_COUNT(foreign)];
 

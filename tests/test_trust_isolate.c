@@ -1,0 +1,317 @@
+/* test_trust_isolate.c: the parts of --isolate: what the reading process may not do, and that who asks it
+ * believes nothing. The program itself is in test_trust_isolate_command.c.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "data/sandbox.h"
+#include "tests/dump_fixture.h"
+#include "tests/liar.h"
+#include "tests/trust.h"
+
+/* ---- what is left to a process that is closed off ---- */
+
+#define OUTSIDE 20 /* a descriptor that stays open */
+
+static void *shared_page(void) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(page, MAP_FAILED);
+    return page;
+}
+
+/* Runs `what` in a child that is closed off; its wait status. 7: what came back. */
+static int closed_off(void *note, void (*what)(const void *user), const void *user) {
+    const pid_t child = fork();
+    if (child == 0) {
+        struct sr_error err;
+        if (sr_sandbox_enter(note, OUTSIDE + 1, &err) < 0)
+            _exit(99);
+        what(user);
+        _exit(7);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+struct call {
+    const char *name;
+    long number;
+    long a[6];
+};
+
+static void make_call(const void *user) {
+    const struct call *c = user;
+    syscall(c->number, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+}
+
+#define PATH_ARGUMENT ((long)"/tmp/sr_isolate_none")
+#define CALL(name, ...)                                                                                      \
+    {                                                                                                        \
+#name, SYS_##name, {                                                                                 \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+
+/* Sockets, files, programs, processes, other processes, code, and what would take the limits off. */
+Test(trust_isolate, forbidden_calls_are_not_made) {
+    const struct call calls[] = {
+        CALL(openat, AT_FDCWD, PATH_ARGUMENT, O_RDONLY, 0),
+        CALL(openat, AT_FDCWD, PATH_ARGUMENT, O_WRONLY | O_CREAT, 0600),
+        CALL(openat2, AT_FDCWD, PATH_ARGUMENT, 0, 0),
+        CALL(unlinkat, AT_FDCWD, PATH_ARGUMENT, 0),
+        CALL(mkdirat, AT_FDCWD, PATH_ARGUMENT, 0700),
+        CALL(renameat2, AT_FDCWD, PATH_ARGUMENT, AT_FDCWD, PATH_ARGUMENT, 0),
+        CALL(readlinkat, AT_FDCWD, PATH_ARGUMENT, 0, 0),
+        CALL(getcwd, 0, 0),
+        CALL(write, 1, PATH_ARGUMENT, 1),
+        CALL(pwrite64, OUTSIDE, PATH_ARGUMENT, 1, 0),
+        CALL(ftruncate, OUTSIDE, 0),
+        CALL(ioctl, 0, 0x5412, PATH_ARGUMENT), /* a character typed into the terminal */
+        CALL(fcntl, OUTSIDE, F_SETFL, 0),
+        CALL(dup, OUTSIDE),
+        CALL(memfd_create, PATH_ARGUMENT, 0),
+        CALL(execve, PATH_ARGUMENT, 0, 0),
+        CALL(execveat, OUTSIDE, (long)"", 0, 0, AT_EMPTY_PATH),
+        CALL(clone, SIGCHLD, 0, 0, 0, 0),
+        CALL(clone3, 0, 0),
+        CALL(socket, AF_UNIX, SOCK_STREAM, 0),
+        CALL(socket, AF_INET, SOCK_STREAM, 0),
+        CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, 0),
+        CALL(connect, OUTSIDE, 0, 0),
+        CALL(kill, getpid(), 0),
+        CALL(tgkill, getpid(), getpid(), 0),
+        CALL(tkill, getpid(), 0),
+        CALL(rt_sigaction, SIGSYS, 0, 0, 8),
+        CALL(ptrace, PTRACE_TRACEME, 0, 0, 0),
+        CALL(process_vm_readv, getpid(), 0, 0, 0, 0, 0),
+        CALL(process_vm_writev, getpid(), 0, 0, 0, 0, 0),
+        CALL(pidfd_open, getpid(), 0),
+        CALL(mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        CALL(mprotect, 0x10000, 4096, PROT_READ | PROT_EXEC),
+        CALL(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
+        CALL(seccomp, 0, 0, 0),
+        CALL(setrlimit, RLIMIT_DATA, 0),
+        CALL(prlimit64, 0, RLIMIT_DATA, 0, 0),
+        CALL(setpgid, 0, 0),
+        CALL(setsid, 0),
+        CALL(bpf, 0, 0, 0),
+        CALL(io_uring_setup, 1, 0),
+        CALL(userfaultfd, 0),
+        CALL(perf_event_open, 0, 0, 0, 0, 0),
+        CALL(unshare, 0),
+        CALL(shmget, 0, 4096, 0600),
+        CALL(nanosleep, 0, 0),
+    };
+    void *note = shared_page();
+    char text[64];
+    cr_assert_eq(dup2(2, OUTSIDE), OUTSIDE);
+    for (size_t i = 0; i < SR_COUNT(calls); i++) {
+        memset(note, 0, sizeof(long));
+        const int status = closed_off(note, make_call, &calls[i]);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == SR_SANDBOX_FORBIDDEN, "%s: wait status %x",
+                  calls[i].name, (unsigned)status);
+        sr_sandbox_forbidden(text, note);
+        cr_expect_eq(strncmp(text, calls[i].name, strlen(calls[i].name)), 0, "%s: \"%s\"", calls[i].name,
+                     text);
+    }
+    munmap(note, 4096);
+}
+
+static void read_as_readers_do(const void *user) {
+    const int file = *(const int *)user;
+    char head[8];
+    struct stat st;
+    const volatile size_t some = (size_t)64 << 20,
+                          most = SR_SANDBOX_MEMORY; /* that the compiler calls malloc */
+    void *block = malloc(some);
+    if (!block || pread(file, head, sizeof head, 0) != sizeof head || memcmp(head + 1, "HDF", 3) != 0)
+        _exit(1);
+    if (fstat(file, &st) < 0 || lseek(file, 0, SEEK_END) != st.st_size)
+        _exit(2);
+    free(block);
+    if (access("/etc/passwd", R_OK) == 0 || errno != EACCES)
+        _exit(3);
+    if (malloc(most + some) || !malloc(most / 2))
+        _exit(4);
+    if (pread(OUTSIDE + 1, head, 1, 0) >= 0 || errno != EBADF)
+        _exit(5);
+    raise(SIGINT); /* the parent's matter */
+    _exit(6);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+Test(trust_isolate, reading_is_left) {
+    char path[2048];
+    void *note = shared_page();
+    const int file = open(fixture_paths(path, "full"), O_RDONLY);
+    cr_assert_eq(dup2(file, OUTSIDE), OUTSIDE);
+    cr_assert_eq(dup2(file, OUTSIDE + 1), OUTSIDE + 1);
+    if (SANITIZED)
+        cr_skip("a sanitizer's malloc ends the process where there is no memory");
+    const int status = closed_off(note, read_as_readers_do, &(int){OUTSIDE});
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 6, "wait status %x", (unsigned)status);
+    munmap(note, 4096);
+}
+
+/* ---- how a reader ends ---- */
+
+static void ask_nobody(struct sr_channel *c, struct sr_error *err) {
+    struct sr_h5 *f;
+    char path[2048];
+    sr_isolate_use(c);
+    cr_expect_eq(sr_h5_open(&f, fixture_paths(path, "full"), err), SR_DATA);
+    sr_isolate_use(NULL);
+}
+
+/* A child that does `what` once it was asked, and how that is told. */
+static void expect_end(void (*what)(void), double seconds, double wait_seconds, const char *word) {
+    int ends[2];
+    struct sr_error err = {0}, again = {0};
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        static struct sr_isolate_request q;
+        close(ends[0]);
+        if (recv(ends[1], &q, sizeof q, 0) > 0)
+            what();
+        _exit(0);
+    }
+    close(ends[1]);
+    struct sr_channel c = {.socket = ends[0],
+                           .reader = child,
+                           .window = shared_page(),
+                           .seconds = seconds,
+                           .wait_seconds = wait_seconds,
+                           .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+    ask_nobody(&c, &err);
+    cr_expect(strstr(err.text, word), "\"%s\" is not in: %s", word, err.text);
+    cr_expect(strstr(err.text, "full.h5"), "%s", err.text);
+    cr_expect(strstr(err.text, "damaged or hostile"), "%s", err.text);
+    cr_expect_eq(waitpid(child, NULL, 0), -1, "the child is left");
+    ask_nobody(&c, &again);
+    cr_expect_str_eq(again.text, err.text);
+    sr_channel_close(&c);
+}
+
+static void die_of_segv(void) {
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
+static void die_of_abort(void) {
+    signal(SIGABRT, SIG_DFL);
+    raise(SIGABRT);
+}
+
+static void die_of_kill(void) {
+    raise(SIGKILL);
+}
+
+static void leave(void) {
+    _exit(3);
+}
+
+static void be_stopped(void) {
+    _exit(SR_SANDBOX_FORBIDDEN);
+}
+
+static void spin(void) {
+    for (volatile unsigned i = 0;; i++)
+        ;
+}
+
+static void sleep_on(void) {
+    for (;;)
+        pause();
+}
+
+Test(trust_isolate, the_end_of_a_reader_is_told) {
+    expect_end(die_of_segv, 60, 60, "died of signal 11 (Segmentation fault)");
+    expect_end(die_of_abort, 60, 60, "died of signal 6 (Aborted)");
+    expect_end(die_of_kill, 60, 60, "died of signal 9 (Killed), as when the machine's memory runs out");
+    expect_end(leave, 60, 60, "ended by itself with status 3");
+    expect_end(be_stopped, 60, 60, "made the system call");
+    expect_end(spin, .2, 600, "seconds of processor time for one answer");
+    expect_end(sleep_on, 60, .2, "seconds for one answer");
+}
+
+/* ---- lies ---- */
+
+/* Everything that a command asks of a dump. */
+static int ask_all(const char *path, struct sr_error *err) {
+    struct sr_facts facts = {0};
+    struct sr_data_options how = {.label_optional = true};
+    struct sr_data *d = NULL;
+    struct sr_scan scan;
+    const char *title = NULL;
+    int status = sr_data_facts_hdf5(&facts, &title, path, &how, err);
+    sr_facts_free(&facts);
+    if (status == 0)
+        status = sr_data_open(&d, path, &how, err);
+    if (status == 0 && (status = sr_data_scan(d, &scan, NULL, NULL, err)) == 0)
+        sr_scan_free(&scan);
+    sr_data_close(d);
+    return status;
+}
+
+static const char *const asked[] = {"full",         "half_chunked", "full_other_sources", "verdicts",
+                                    "id_s16",       "double",       "threshold_text",     "scores_long",
+                                    "unknown_gold", "bfloat_opaque"};
+
+Test(trust_isolate, an_honest_reader_is_understood) {
+    for (size_t i = 0; i < SR_COUNT(asked); i++) {
+        struct liar l;
+        struct sr_error here = {0}, away = {0};
+        char path[2048];
+        fixture_paths(path, asked[i]);
+        const int wanted = ask_all(path, &here);
+        liar_begin(&l, i, 0);
+        cr_expect_eq(ask_all(path, &away), wanted, "%s: %s", asked[i], away.text);
+        cr_expect_str_eq(away.text, here.text);
+        cr_expect_not(l.channel.failed);
+        liar_end(&l);
+    }
+}
+
+/* Whatever it answers: bad data, or a dump that is another one; no crash, nothing endless. */
+Test(trust_isolate, a_lying_reader_does_no_harm, .timeout = 3600) {
+    const size_t times = trust_times(100000, 1500);
+    size_t refused = 0, lies = 0;
+    for (size_t i = 0; i < times; i++) {
+        struct liar l;
+        struct sr_error err = {0};
+        char path[2048];
+        fixture_paths(path, asked[i % SR_COUNT(asked)]);
+        liar_begin(&l, i, 1 + (unsigned)(i / SR_COUNT(asked)) % 40);
+        const int status = ask_all(path, &err);
+        cr_expect(status == 0 || status == SR_DATA || status == SR_IO, "seed %zu: status %d: %s", i, status,
+                  err.text);
+        liar_end(&l);
+        refused += status < 0;
+        lies += l.lies;
+    }
+    cr_log_info("%zu runs, %zu lies, %zu refused", times, lies, refused);
+    cr_expect_gt(refused, times / 4);
+    cr_expect_lt(refused, times);
+}
