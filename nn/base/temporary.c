@@ -119,14 +119,18 @@ int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode,
         *name = new_name(target, err);
         if (!*name)
             return -1;
+        note(*name); /* before it is there: a signal may come right behind the open */
         *fd = sr_stream_descriptor(*name, O_RDWR | O_CREAT | O_EXCL, (mode_t)mode);
-        if (*fd < 0 && errno != EEXIST)
+        const int why = errno;
+        if (*fd < 0)
+            sr_temporary_forget(*name);
+        errno = why;
+        if (*fd < 0 && why != EEXIST)
             break;
     }
     if (*fd < 0)
         return -1;
     lock(*fd);
-    note(*name);
     return 0;
 }
 
@@ -136,10 +140,9 @@ int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode,
     *name = new_name(target, err);
     if (!*name)
         return SR_NOMEM;
-    if (mkdir(*name, (mode_t)mode) == 0) {
-        note(*name);
+    note(*name);
+    if (mkdir(*name, (mode_t)mode) == 0)
         *fd = open(*name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
     if (*fd < 0) {
         const int status = sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s", target,
                                    *name, strerror(errno));
