@@ -351,7 +351,7 @@ static void note(const struct event *e, long result) {
 /* ---- the trap ---- */
 
 static void send(int number) {
-    raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), number, 0, 0, 0, 0);
+    raw(SYS_tgkill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), raw(SYS_gettid, 0, 0, 0, 0, 0, 0), number, 0, 0, 0);
 }
 
 /* The call itself, with the signals that were let through where it was made: it may wait, and be interrupted.
@@ -422,13 +422,11 @@ static int find_c_library(struct dl_phdr_info *object, size_t size, void *user) 
 /* Traps the calls whose instruction lies in range, and nothing else. The filter outlives an exec, the handler
  * does not; but then the C library lies elsewhere, and the next shim adds a filter of its own. */
 static void filter_set(struct range range) {
-    enum { HEAD = 8 };
+    enum { HEAD = 12, LOW = 8, CALL = 11 };
     struct sock_filter program[HEAD + COUNT(calls) + 2];
-    const uint32_t high = (uint32_t)(range.from >> 32);
+    const uint32_t high = (uint32_t)(range.from >> 32), next = (uint32_t)(range.to >> 32);
     size_t n = 0, last = HEAD + COUNT(calls); /* of allow; trap follows */
     const size_t pointer = offsetof(struct seccomp_data, instruction_pointer);
-    if (high != (uint32_t)(range.to >> 32))
-        die("the C library crosses a 4 GiB border; run again");
 #define LOAD(at) program[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(at))
 #define UNLESS(how, k)                                                                                       \
     (program[n] =                                                                                            \
@@ -441,16 +439,17 @@ static void filter_set(struct range range) {
     LOAD(offsetof(struct seccomp_data, arch));
     UNLESS(BPF_JEQ, AUDIT_ARCH_X86_64);
     LOAD(pointer + 4);
-    UNLESS(BPF_JEQ, high);
+    IF(BPF_JEQ, high, LOW);
+    UNLESS(BPF_JEQ, next); /* the code lies on both sides of a 4 GiB border */
+    LOAD(pointer);
+    IF(BPF_JGE, range.to, last);
+    IF(BPF_JGE, 0, CALL);
     LOAD(pointer);
     UNLESS(BPF_JGE, range.from);
-    IF(BPF_JGE, range.to, last);
+    IF(BPF_JGE, high == next ? (uint32_t)range.to : UINT32_MAX, last);
     LOAD(offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < COUNT(calls); i++)
-        if (calls[i].kind != CLOSE || fault.kinds[CLOSE])
-            IF(BPF_JEQ, calls[i].number, last + 1);
-        else
-            IF(BPF_JEQ, calls[i].number, last);
+        IF(BPF_JEQ, calls[i].number, last + (calls[i].kind != CLOSE || fault.kinds[CLOSE]));
     program[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP);
     const struct sock_fprog whole = {.len = (unsigned short)n, .filter = program};
