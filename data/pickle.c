@@ -12,6 +12,7 @@
 #include "data/pickle.h"
 #include "data/pickle_call.h"
 #include "data/pickle_machine.h"
+#include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
 
 /* X(byte, name) of the instructions that are run. */
@@ -287,7 +288,7 @@ static int run_number(struct sr_pickle *p, enum instruction op, size_t bytes, st
                    ? SR_OK
                    : sr_pickle_fail(p, err, "is of a protocol other than 2 to 5");
     case FRAME:
-        return value <= p->size - p->at ? SR_OK : sr_pickle_fail(p, err, "is cut off");
+        return sr_size_within(p->at, value, p->size) ? SR_OK : sr_pickle_fail(p, err, "is cut off");
     case BINPUT:
     case LONG_BINPUT:
         return sr_pickle_memo_put(p, value, err);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/pickle_call.h"
+#include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
 
 enum use { ORDERED_DICT, TENSOR, PARAMETER, STORAGE, SIZE, DEVICE, VALUE };
@@ -192,23 +193,23 @@ static bool contiguous(const struct sr_pickle_tensor *t, const uint64_t *stride,
     for (int i = t->rank - 1; items > 0 && i >= 0; i--) {
         if (t->shape[i] != 1 && stride[i] != next)
             return false;
-        next *= t->shape[i];
+        next = sr_size_times(next, t->shape[i]);
     }
     return true;
 }
 
 static int check_place(const struct sr_pickle *p, const struct sr_pickle_tensor *t, const uint64_t *stride,
                        struct sr_error *err) {
-    uint64_t items = 1, bytes = sr_dtype_size(t->storage->as.storage.dtype), end;
-    for (int i = 0; i < t->rank; i++)
-        if (__builtin_mul_overflow(items, t->shape[i], &items) ||
-            __builtin_mul_overflow(bytes, t->shape[i], &bytes))
-            return sr_pickle_fail(p, err, "has a tensor of more than 2^64 bytes");
+    const size_t rank = (size_t)t->rank;
+    uint64_t bytes;
+    if (!sr_size_product(&bytes, sr_dtype_size(t->storage->as.storage.dtype), t->shape, rank))
+        return sr_pickle_fail(p, err, "has a tensor of more than 2^64 bytes");
+    const uint64_t items = bytes / sr_dtype_size(t->storage->as.storage.dtype);
     if (!contiguous(t, stride, items))
         return sr_pickle_fail(p, err,
                               "has a tensor that does not lie row by row (transposed, expanded or a slice of "
                               "columns); save x.contiguous() instead");
-    if (__builtin_add_overflow(t->offset, items, &end) || end > t->storage->as.storage.items)
+    if (!sr_size_within(t->offset, items, t->storage->as.storage.items))
         return sr_pickle_fail(p, err, "has a tensor that reaches past the end of its storage");
     return SR_OK;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/pickle_machine.h"
+#include "nn/base/sizes.h"
 
 #define VALUES_MAX 4194304u /* a tensor with its name takes about 20 */
 #define DEPTH_MAX  1048576u
@@ -124,7 +125,7 @@ int sr_pickle_list_add(struct sr_pickle *p, struct sr_pickle_value *list, struct
 
 /* The next n bytes, or NULL with err. */
 const unsigned char *sr_pickle_take(struct sr_pickle *p, size_t n, struct sr_error *err) {
-    if (n > p->size - p->at) {
+    if (!sr_size_within(p->at, n, p->size)) {
         sr_pickle_fail(p, err, "is cut off");
         return NULL;
     }
@@ -148,7 +149,7 @@ int sr_pickle_take_line(struct sr_pickle *p, const char **line, size_t *length, 
         return sr_pickle_fail(p, err, "is cut off");
     *line = (const char *)start;
     *length = (size_t)(end - start);
-    p->at += *length + 1;
+    p->at = (size_t)sr_size_sum(p->at, sr_size_sum(*length, 1));
     return SR_OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "data/tensors_format.h"
 #include "data/values.h"
+#include "nn/base/sizes.h"
 
 #define BAND 4096 /* items converted at a time */
 
@@ -111,7 +112,7 @@ size_t sr_tensors_find(const struct sr_tensors *t, const char *name) {
 uint64_t sr_tensor_info_items(const struct sr_tensor_info *info) {
     uint64_t items = 1;
     for (int i = 0; i < info->rank; i++)
-        items *= info->shape[i];
+        items = sr_size_times(items, info->shape[i]);
     return items;
 }
 
@@ -123,7 +124,8 @@ int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, s
         return sr_fail(err, SR_BUG, "%s: items %" PRIu64 " and %zu more of tensor %zu are not in the file",
                        t->path, first, n, i);
     const size_t size = sr_dtype_size(info->dtype);
-    return n > 0 ? t->format->read(t, i, first * size, out, n * size, err) : SR_OK;
+    return n > 0 ? t->format->read(t, i, sr_size_times(first, size), out, (size_t)sr_size_times(n, size), err)
+                 : SR_OK;
 }
 
 int sr_tensors_read_float(struct sr_tensors *t, size_t i, uint64_t first, float *out, size_t n,
@@ -157,7 +159,7 @@ const struct sr_pair *sr_tensors_pairs(const struct sr_tensors *t, size_t *n) {
 int sr_tensors_bytes(const struct sr_tensors *t, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
     unsigned char *to = out;
     for (size_t done = 0; done < bytes;) {
-        const ssize_t got = pread(t->descriptor, to + done, bytes - done, (off_t)(at + done));
+        const ssize_t got = pread(t->descriptor, to + done, bytes - done, (off_t)sr_size_sum(at, done));
         if (got < 0 && errno != EINTR)
             return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
         if (got == 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/tensors_format.h"
+#include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
 
 #define MAGIC      "\x93NUMPY"
@@ -69,8 +70,7 @@ static bool take_size(struct header *h, uint64_t *size) {
     h->at += strspn(h->at, " \n");
     const char *begin = h->at;
     for (*size = 0; *h->at >= '0' && *h->at <= '9'; h->at++)
-        if (__builtin_mul_overflow(*size, 10u, size) ||
-            __builtin_add_overflow(*size, (uint64_t)(*h->at - '0'), size))
+        if (!sr_size_mul(size, *size, 10) || !sr_size_add(size, *size, (uint64_t)(*h->at - '0')))
             return false;
     return h->at > begin && (*begin != '0' || h->at == begin + 1); /* Python knows no 02 */
 }
@@ -183,7 +183,7 @@ static int check_size(const struct sr_tensors *t, const struct header *h, uint64
     uint64_t bytes = sr_dtype_size(h->info->dtype);
     bool fits = true;
     for (int i = 0; i < h->info->rank; i++)
-        fits = !__builtin_mul_overflow(bytes, h->info->shape[i], &bytes) && fits;
+        fits = sr_size_mul(&bytes, bytes, h->info->shape[i]) && fits;
     if (fits && bytes == left)
         return SR_OK;
     return sr_fail(err, SR_DATA,
@@ -195,7 +195,8 @@ static int check_size(const struct sr_tensors *t, const struct header *h, uint64
 static bool one_dimension(const struct sr_tensor_info *info) {
     int long_ones = 0;
     for (int i = 0; i < info->rank; i++)
-        long_ones += info->shape[i] != 1;
+        if (info->shape[i] != 1)
+            long_ones++;
     return long_ones <= 1;
 }
 
@@ -213,7 +214,7 @@ static int read_length(const struct sr_tensors *t, uint64_t *at, uint32_t *lengt
     *length = (uint32_t)start[8] | (uint32_t)start[9] << 8;
     if (start[6] > 1)
         *length |= (uint32_t)start[10] << 16 | (uint32_t)start[11] << 24;
-    if (*length > HEADER_MAX || *at + *length > t->file_bytes)
+    if (*length > HEADER_MAX || !sr_size_within(*at, *length, t->file_bytes))
         return sr_fail(err, SR_DATA,
                        "%s: its header is to have %" PRIu32 " bytes; the file has %" PRIu64
                        ", and more than %d are not read",
@@ -227,7 +228,7 @@ static int read_header(struct sr_tensors *t, struct in *in, char *text, uint64_t
     int status = sr_tensors_bytes(t, at, text, length, err);
     if (status == SR_OK)
         status = parse_dict(&h, err);
-    if (status == SR_OK && h.at < text + length) /* behind a NUL */
+    if (status == SR_OK && (size_t)(h.at - text) < length) /* behind a NUL */
         status = malformed(&h, err);
     if (status == SR_OK)
         status = check_type(&h, err);
@@ -235,7 +236,7 @@ static int read_header(struct sr_tensors *t, struct in *in, char *text, uint64_t
         status = sr_fail(err, SR_DATA,
                          "%s lies column by column (fortran_order); save np.ascontiguousarray(x) instead",
                          t->path);
-    in->data_at = at + length;
+    in->data_at = sr_size_sum(at, length);
     return status == SR_OK ? check_size(t, &h, t->file_bytes - in->data_at, err) : status;
 }
 
@@ -247,7 +248,7 @@ static int open_npy(struct sr_tensors *t, struct sr_error *err) {
     int status = t->in && t->info ? read_length(t, &at, &length, err) : SR_NOMEM;
     if (status < 0)
         return status;
-    char *text = sr_alloc(length + 1, 1, err);
+    char *text = sr_alloc(sr_size_sum(length, 1), 1, err);
     status = text ? read_header(t, t->in, text, at, length, err) : SR_NOMEM;
     t->count = status == SR_OK ? 1 : 0;
     sr_free(text);
@@ -262,7 +263,7 @@ static int read_npy(struct sr_tensors *t, size_t i, uint64_t at, void *out, size
                     struct sr_error *err) {
     const struct in *in = t->in;
     (void)i;
-    return sr_tensors_bytes(t, in->data_at + at, out, bytes, err);
+    return sr_tensors_bytes(t, sr_size_sum(in->data_at, at), out, bytes, err);
 }
 
 const struct sr_tensors_format sr_tensors_npy = {".npy", is_npy, open_npy, close_npy, read_npy};

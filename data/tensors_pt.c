@@ -14,6 +14,7 @@
 #include "data/pickle.h"
 #include "data/tensors_format.h"
 #include "data/zip.h"
+#include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
 
 #define NESTED_MAX 64      /* levels of dicts and lists */
@@ -161,16 +162,16 @@ struct name {
 static void name_add(struct name *to, const struct name *from, const char *part, size_t length) {
     const size_t dot = from->length > 0;
     *to = *from;
-    if (from->length + dot + length >= SR_TENSOR_NAME) {
+    if (!sr_size_within(from->length, sr_size_sum(length, dot), SR_TENSOR_NAME - 1)) {
         to->length = SR_TENSOR_NAME;
         return;
     }
     if (dot)
         to->text[to->length++] = '.';
-    memcpy(to->text + to->length, part, length);
-    to->length += length;
+    memcpy(&to->text[to->length], part, length);
+    to->length = (size_t)sr_size_sum(to->length, length);
     to->text[to->length] = '\0';
-    for (const char *p = to->text; p < to->text + to->length;) {
+    for (const char *p = to->text; p < &to->text[to->length];) {
         const size_t n = sr_utf8_printable(p);
         if (n == 0) {
             *to = *from;
@@ -224,7 +225,7 @@ static int find_record(const struct sr_tensors *t, const struct in *in, const st
     if (*entry == sr_zip_count(in->zip))
         return sr_fail(err, SR_DATA, "%s: its pickle names the record %s, which is not there", t->path,
                        clean);
-    if (__builtin_mul_overflow(storage->as.storage.items, sr_dtype_size(storage->as.storage.dtype), &bytes) ||
+    if (!sr_size_mul(&bytes, storage->as.storage.items, sr_dtype_size(storage->as.storage.dtype)) ||
         bytes != sr_zip_at(in->zip, *entry)->size)
         return sr_fail(err, SR_DATA,
                        "%s: its record %s has %" PRIu64 " bytes, but its pickle says %" PRIu64 " items of %s",
@@ -237,7 +238,7 @@ static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from,
                       struct sr_error *err) {
     struct in *in = t->in;
     const enum sr_dtype dtype = from->storage->as.storage.dtype;
-    struct place place = {.at = from->offset * sr_dtype_size(dtype)};
+    struct place place = {.at = sr_size_times(from->offset, sr_dtype_size(dtype))};
     void *info = t->info, *places = in->place;
     if (!name_is_good(name))
         return sr_fail(
@@ -289,7 +290,7 @@ static int add_scalar(struct sr_tensors *t, const struct sr_pickle_value *v, con
     void *pairs = t->pairs;
     if (!name_is_good(name) || name->length == 0 || !scalar_text(text, v))
         return SR_OK;
-    in->kept += name->length + strlen(text) + 2;
+    in->kept = (size_t)sr_size_sum(in->kept, sr_size_sum(name->length, strlen(text) + 2));
     if (in->kept > in->kept_most)
         return sr_fail(err, SR_DATA,
                        "%s: its texts and numbers, shared ones each time, make more than %zu bytes", t->path,
@@ -440,7 +441,7 @@ static void close_pt(struct sr_tensors *t) {
 static int read_pt(struct sr_tensors *t, size_t i, uint64_t at, void *out, size_t bytes,
                    struct sr_error *err) {
     const struct in *in = t->in;
-    return sr_zip_read(in->zip, in->place[i].entry, in->place[i].at + at, out, bytes, err);
+    return sr_zip_read(in->zip, in->place[i].entry, sr_size_sum(in->place[i].at, at), out, bytes, err);
 }
 
 const struct sr_tensors_format sr_tensors_pt = {"torch.save", is_zip, open_pt, close_pt, read_pt};

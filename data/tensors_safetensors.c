@@ -10,6 +10,7 @@
 
 #include "data/tensors_format.h"
 #include "nn/base/safetensors_header.h"
+#include "nn/base/sizes.h"
 
 #define HASH_BLOCK 65536
 
@@ -33,7 +34,7 @@ static int check_hash(const struct sr_tensors *t, const struct in *in, struct sr
     for (uint64_t done = 0; done < in->header.data_bytes;) {
         const uint64_t left = in->header.data_bytes - done;
         const size_t n = left < sizeof block ? (size_t)left : sizeof block;
-        const int status = sr_tensors_bytes(t, in->header.data_at + done, block, n, err);
+        const int status = sr_tensors_bytes(t, sr_size_sum(in->header.data_at, done), block, n, err);
         if (status < 0)
             return status;
         sr_sha256_add(&hash, block, n);
@@ -66,7 +67,7 @@ static int open_safetensors(struct sr_tensors *t, struct sr_error *err) {
         memcpy(info->name, from->name, sizeof info->name);
         memcpy(info->shape, from->shape, sizeof info->shape);
         in->at[t->count] = at;
-        at += sr_tensor_bytes(from);
+        at = sr_size_sum(at, sr_tensor_bytes(from));
     }
     t->pairs = in->header.pairs;
     t->pair_count = in->header.pair_count;
@@ -85,7 +86,7 @@ static void close_safetensors(struct sr_tensors *t) {
 static int read_safetensors(struct sr_tensors *t, size_t i, uint64_t at, void *out, size_t bytes,
                             struct sr_error *err) {
     const struct in *in = t->in;
-    return sr_tensors_bytes(t, in->at[i] + at, out, bytes, err);
+    return sr_tensors_bytes(t, sr_size_sum(in->at[i], at), out, bytes, err);
 }
 
 const struct sr_tensors_format sr_tensors_safetensors = {"safetensors", is_safetensors, open_safetensors,

@@ -58,7 +58,7 @@ int sr_zip_fail_entry(const struct sr_zip *z, size_t i, const char *what, struct
 int sr_zip_bytes(const struct sr_zip *z, uint64_t at, void *out, size_t n, struct sr_error *err) {
     unsigned char *to = out;
     for (size_t done = 0; done < n;) {
-        const ssize_t got = pread(z->fd, to + done, n - done, (off_t)(at + done));
+        const ssize_t got = pread(z->fd, to + done, n - done, (off_t)sr_size_sum(at, done));
         if (got < 0 && errno != EINTR)
             return sr_fail(err, SR_IO, "cannot read %s: %s", z->path, strerror(errno));
         if (got == 0)
@@ -221,15 +221,17 @@ static int take_entry(struct sr_zip *z, size_t i, const unsigned char **p, uint6
     if (*left < CENTRAL || memcmp(central, "PK\1\2", 4) != 0)
         return broken(z, "its table has fewer entries than its end counts", err);
     struct header h = header_from(central + 8);
-    const size_t bytes = CENTRAL + h.name_bytes + h.extra_bytes + (size_t)number(central + 32, 2);
+    const size_t bytes = (size_t)sr_size_sum(
+        CENTRAL, sr_size_sum(sr_size_sum(h.name_bytes, h.extra_bytes), number(central + 32, 2)));
     h.place.at = number(central + 42, 4);
-    if (bytes > *left || !take_zip64(&h, central + CENTRAL + h.name_bytes) || number(central + 34, 2) != 0)
+    if (bytes > *left || !take_zip64(&h, &central[sr_size_sum(CENTRAL, h.name_bytes)]) ||
+        number(central + 34, 2) != 0)
         return broken(z, "an entry of its table is cut off, or its ZIP64 sizes are", err);
     memcpy(*name, central + CENTRAL, h.name_bytes);
     (*name)[h.name_bytes] = '\0';
     z->entries[i] = (struct sr_zip_entry){*name, h.size, h.place.method == 0};
     z->place[i] = h.place;
-    *name += h.name_bytes + 1;
+    *name = &(*name)[sr_size_sum(h.name_bytes, 1)];
     *p += bytes;
     *left -= bytes;
     return check_entry(z, i, central, h.name_bytes, err);
@@ -273,15 +275,15 @@ static int read_local(struct sr_zip *z, size_t i, uint64_t directory_at, unsigne
     if (status < 0)
         return status;
     struct header h = header_from(b + 6);
-    const size_t bytes = h.name_bytes + h.extra_bytes;
-    p->data_at = p->at + LOCAL + bytes; /* at is in the file, so that this is far from 2^64 */
+    const size_t bytes = (size_t)sr_size_sum(h.name_bytes, h.extra_bytes);
+    p->data_at = sr_size_sum(p->at, LOCAL + bytes);
     if (memcmp(b, "PK\3\4", 4) != 0 || h.name_bytes != strlen(z->entries[i].name))
         return sr_zip_fail_entry(z, i, "has another header of its own: not a whole zip archive", err);
     if (!sr_size_within(p->data_at, p->packed, directory_at))
         return sr_zip_fail_entry(z, i, "reaches past the end of the file: not a whole zip archive", err);
-    if ((status = sr_zip_bytes(z, p->at + LOCAL, fields, bytes, err)) < 0)
+    if ((status = sr_zip_bytes(z, sr_size_sum(p->at, LOCAL), fields, bytes, err)) < 0)
         return status;
-    if (!take_zip64(&h, fields + h.name_bytes) || !local_agrees(z, i, &h, fields))
+    if (!take_zip64(&h, &fields[h.name_bytes]) || !local_agrees(z, i, &h, fields))
         return sr_zip_fail_entry(z, i, "is not the same in the archive's table and in its own header", err);
     return SR_OK;
 }
@@ -319,7 +321,7 @@ static int check_descriptor(const struct sr_zip *z, size_t i, uint64_t at, uint6
 
 static int check_gap(const struct sr_zip *z, size_t i, uint64_t next, struct sr_error *err) {
     const struct sr_zip_place *p = &z->place[i];
-    const uint64_t end = p->data_at + p->packed;
+    const uint64_t end = sr_size_sum(p->data_at, p->packed);
     uint64_t gap;
     if (!sr_size_sub(&gap, next, end))
         return sr_zip_fail_entry(z, i, "lies partly where another does: they overlap", err);

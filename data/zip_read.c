@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "data/zip_directory.h"
+#include "nn/base/sizes.h"
 
 #define BLOCK 65536
 
@@ -102,7 +103,7 @@ static int check_whole(const struct sr_zip *z, size_t i, struct sr_error *err) {
         return SR_NOMEM;
     for (uint64_t at = 0; status == SR_OK && at < size; at += BLOCK) {
         const size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-        status = sr_zip_bytes(z, z->place[i].data_at + at, block, n, err);
+        status = sr_zip_bytes(z, sr_size_sum(z->place[i].data_at, at), block, n, err);
         if (status == SR_OK)
             crc = sr_crc32_add(&z->crc, crc, block, n);
     }
@@ -116,7 +117,7 @@ int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes
     if (!z->checked[i] && !whole)
         status = check_whole(z, i, err);
     if (status == SR_OK)
-        status = sr_zip_bytes(z, z->place[i].data_at + at, out, bytes, err);
+        status = sr_zip_bytes(z, sr_size_sum(z->place[i].data_at, at), out, bytes, err);
     if (status == SR_OK && !z->checked[i] && whole)
         status = check_sum(z, i, sr_crc32_add(&z->crc, 0, out, bytes), err);
     z->checked[i] = status == SR_OK;

@@ -14,6 +14,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
 #include "nn/base/option_file.h"
+#include "nn/base/sizes.h"
 
 #define FILE_BYTES (4u << 20) /* largest file */
 
@@ -26,6 +27,7 @@ struct reader {
     bool seen[256];
     char key[256], *value; /* [room] */
     size_t room;
+    size_t value_bytes; /* of value: a long list is not measured anew for each item */
 };
 
 static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
@@ -53,27 +55,30 @@ static int expect(struct reader *r, yaml_event_type_t type, const char *instead,
     return r->event.type == type ? SR_OK : refuse(r, err, instead);
 }
 
-/* Appends the scalar of the current event to text, behind a comma if there is something already. */
-static int scalar_append(struct reader *r, char *text, size_t size, struct sr_error *err) {
+/* Appends the scalar of the current event to the *used bytes of text, behind a comma if there are any. */
+static int scalar_append(struct reader *r, char *text, size_t *used, size_t size, struct sr_error *err) {
     const char *scalar = (const char *)r->event.data.scalar.value;
-    const size_t used = strlen(text), length = r->event.data.scalar.length;
+    const size_t comma = *used > 0, length = r->event.data.scalar.length;
     if (r->event.data.scalar.anchor)
         return refuse(r, err, "an anchor");
     if (r->event.data.scalar.tag)
         return refuse(r, err, "a tag");
-    if (strlen(scalar) != length || used + 1 + length >= size)
+    if (strlen(scalar) != length || !sr_size_within(*used + comma + 1, length, size))
         return refuse(r, err, "a value that is too long or contains a zero byte");
-    snprintf(text + used, size - used, "%s%s", used ? "," : "", scalar);
+    memcpy(text + *used, ",", comma);
+    memcpy(text + *used + comma, scalar, sr_size_sum(length, 1)); /* with its NUL */
+    *used = (size_t)sr_size_sum(*used + comma, length);
     return SR_OK;
 }
 
 static int value_read(struct reader *r, struct sr_error *err) {
     r->value[0] = '\0';
+    r->value_bytes = 0;
     int status = next(r, err);
     if (status < 0)
         return status;
     if (r->event.type == YAML_SCALAR_EVENT)
-        return scalar_append(r, r->value, r->room, err);
+        return scalar_append(r, r->value, &r->value_bytes, r->room, err);
     if (r->event.type != YAML_SEQUENCE_START_EVENT)
         return refuse(r, err, "a nested mapping");
     if (r->event.data.sequence_start.anchor || r->event.data.sequence_start.tag)
@@ -84,7 +89,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
             return status;
         if (r->event.type != YAML_SCALAR_EVENT)
             return refuse(r, err, "a list inside a list");
-        status = scalar_append(r, r->value, r->room, err);
+        status = scalar_append(r, r->value, &r->value_bytes, r->room, err);
         if (status < 0)
             return status;
     }
@@ -131,8 +136,9 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
         if (r->event.type != YAML_SCALAR_EVENT)
             return refuse(r, err, "a key that is not a word");
         const size_t line = r->event.start_mark.line + 1;
+        size_t key_bytes = 0;
         r->key[0] = '\0';
-        status = scalar_append(r, r->key, sizeof r->key, err);
+        status = scalar_append(r, r->key, &key_bytes, sizeof r->key, err);
         for (char *c = r->key; *c; c++)
             *c = *c == '-' ? '_' : *c; /* either spelling is the same key */
         if (status == SR_OK)

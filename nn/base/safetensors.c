@@ -19,6 +19,7 @@
 #include "nn/base/safetensors.h"
 #include "nn/base/safetensors_header.h"
 #include "nn/base/sha256.h"
+#include "nn/base/sizes.h"
 
 #define HASH "sha256"
 
@@ -42,7 +43,7 @@ const char *sr_dtype_name(enum sr_dtype dtype) {
 uint64_t sr_tensor_items(const struct sr_tensor *t) {
     uint64_t items = 1;
     for (int i = 0; i < t->rank; i++)
-        items *= t->shape[i];
+        items = sr_size_times(items, t->shape[i]);
     return items;
 }
 
@@ -52,7 +53,7 @@ static void hash_tensors(char hex[65], const struct sr_tensor *tensors, size_t n
     struct sr_sha256 s;
     sr_sha256_begin(&s);
     for (size_t i = 0; i < n; i++)
-        sr_sha256_add(&s, tensors[i].data, sr_tensor_items(&tensors[i]) * dtypes[tensors[i].dtype].size);
+        sr_sha256_add(&s, tensors[i].data, sr_tensor_bytes(&tensors[i]));
     sr_sha256_end(&s, hex);
 }
 
@@ -87,7 +88,7 @@ static char *header_text(size_t *length, const struct sr_tensor *tensors, size_t
     const bool unique = sr_json_size(pairs) == kept + 1;
     sr_json_set(header, SR_SAFETENSORS_METADATA, pairs);
     for (size_t i = 0; i < n_tensors; i++) {
-        const uint64_t end = at + sr_tensor_items(&tensors[i]) * dtypes[tensors[i].dtype].size;
+        const uint64_t end = sr_size_sum(at, sr_tensor_bytes(&tensors[i]));
         sr_json_set(header, tensors[i].name, tensor_entry(&tensors[i], at, end));
         at = end;
     }
@@ -96,9 +97,9 @@ static char *header_text(size_t *length, const struct sr_tensor *tensors, size_t
         sr_fail(err, SR_BUG, "a name is used twice among the tensors or metadata of a weights file");
     } else if (text) {
         *length = (strlen(text) + 7) / 8 * 8;
-        padded = sr_alloc(*length + 1, 1, err);
+        padded = sr_alloc(sr_size_sum(*length, 1), 1, err);
         if (padded)
-            snprintf(padded, *length + 1, "%-*s", (int)*length, text);
+            snprintf(padded, sr_size_sum(*length, 1), "%-*s", (int)*length, text);
     }
     sr_free(text);
     sr_json_free(header);
@@ -139,7 +140,7 @@ struct sr_safetensors {
 };
 
 static size_t padded(uint64_t bytes) {
-    return (size_t)((bytes + 7) / 8 * 8);
+    return (size_t)(sr_size_sum(bytes, 7) / 8 * 8);
 }
 
 /* Reads and hashes the tensors in file order. */
@@ -148,7 +149,8 @@ static int read_data(struct sr_safetensors *s, FILE *from, struct sr_error *err)
     struct sr_sha256 hash;
     unsigned char *place;
     int status = SR_OK;
-    s->data = place = sr_alloc(h->data_bytes + 7 * h->count, 1, err); /* at most 7 bytes of padding each */
+    s->data = place = sr_alloc(sr_size_sum(h->data_bytes, sr_size_times(7, h->count)), 1,
+                               err); /* at most 7 bytes of padding each */
     if (!place)
         return SR_NOMEM;
     sr_sha256_begin(&hash);
@@ -270,7 +272,7 @@ int sr_safetensors_copy(const struct sr_safetensors *s, const struct sr_tensor *
                                *from = sr_safetensors_need(s, to->name, to->dtype, to->rank, to->shape, err);
         if (!from)
             return SR_DATA;
-        const size_t bytes = (size_t)sr_tensor_items(from) * dtypes[from->dtype].size;
+        const size_t bytes = (size_t)sr_tensor_bytes(from);
         if (bytes > 0) /* else data may be NULL */
             memcpy(to->data, from->data, bytes);
     }

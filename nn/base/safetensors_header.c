@@ -15,6 +15,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/json.h"
 #include "nn/base/safetensors_header.h"
+#include "nn/base/sizes.h"
 
 struct extent { /* a tensor's bytes in the data section */
     uint64_t begin, end;
@@ -30,7 +31,7 @@ struct reader {
 };
 
 uint64_t sr_tensor_bytes(const struct sr_tensor *t) {
-    return sr_tensor_items(t) * sr_dtype_size(t->dtype);
+    return sr_size_times(sr_tensor_items(t), sr_dtype_size(t->dtype));
 }
 
 int sr_safetensors_next_bytes(void *to, uint64_t bytes, FILE *from, const char *path, struct sr_error *err) {
@@ -57,14 +58,14 @@ static int read_header(struct reader *r, struct sr_error *err) {
         return status;
     for (int i = 0; i < 8; i++)
         length |= (uint64_t)prefix[i] << 8 * i;
-    if (length > SR_SAFETENSORS_HEADER_MAX || length > file_bytes - 8)
+    if (length > SR_SAFETENSORS_HEADER_MAX || !sr_size_within(8, length, file_bytes))
         return sr_fail(err, SR_DATA,
                        "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64
                        " bytes, but the file has %" PRIu64 " (and %u is the limit)",
                        r->path, length, file_bytes, SR_SAFETENSORS_HEADER_MAX);
-    r->h->data_at = 8 + length;
+    r->h->data_at = sr_size_sum(8, length);
     r->h->data_bytes = file_bytes - r->h->data_at;
-    char *text = sr_alloc(length + 1, 1, err);
+    char *text = sr_alloc(sr_size_sum(length, 1), 1, err);
     if (!text)
         return SR_NOMEM;
     status = sr_safetensors_next_bytes(text, length, r->from, r->path, err);
@@ -117,7 +118,7 @@ static bool shape_from(const struct sr_json *shape, struct sr_tensor *t, uint64_
     for (int i = 0; i < t->rank; i++) {
         int64_t extent;
         if (!sr_json_as_integer(sr_json_at(shape, (size_t)i), &extent) || extent < 0 ||
-            __builtin_mul_overflow(*bytes, (uint64_t)extent, bytes))
+            !sr_size_mul(bytes, *bytes, (uint64_t)extent))
             return false;
         t->shape[i] = (uint64_t)extent;
     }

@@ -2,8 +2,9 @@
  *
  * A parser adds and multiplies numbers that somebody else wrote. In C an overflow there is silent, and a sum
  * that wrapped around passes every check behind it. So parsers do such arithmetic by these alone, and
- * tests/test_trust_sizes.c looks for other ways. Each returns whether the result is right; *out is not to be
- * used otherwise. All are pure.
+ * tests/test_trust_sizes.c looks for other ways. Those with *out return whether it is right; it is not to be
+ * used otherwise. Those without are for what a check before has shown to fit: should it not, the largest
+ * number comes out, which lies in no file. All are pure.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,6 +32,18 @@ static inline bool sr_size_sub(uint64_t *out, uint64_t a, uint64_t b) {
 /* Pieces of so many that n make, the last one perhaps cut short. No overflow: not (n + piece - 1) / piece. */
 static inline uint64_t sr_size_pieces(uint64_t n, uint64_t piece) {
     return n / piece + (n % piece != 0);
+}
+
+/* a + b, a * b, or 2^64 - 1. */
+static inline uint64_t sr_size_sum(uint64_t a, uint64_t b) {
+    const uint64_t sum = a + b;
+    return sum | (uint64_t) - (uint64_t)(sum < a);
+}
+
+static inline uint64_t sr_size_times(uint64_t a, uint64_t b) {
+    uint64_t product;
+    const bool over = __builtin_mul_overflow(a, b, &product);
+    return product | (uint64_t) - (uint64_t)over;
 }
 
 /* Whether the n from `at` on, [at, at + n), lie within `total`. */
