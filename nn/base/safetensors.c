@@ -21,7 +21,8 @@
 #include "nn/base/sha256.h"
 #include "nn/base/sizes.h"
 
-#define HASH "sha256"
+#define HASH   "sha256"
+#define NO_SUM "0000000000000000000000000000000000000000000000000000000000000000"
 
 static const struct {
     const char *name;
@@ -69,6 +70,15 @@ static struct sr_json *tensor_entry(const struct sr_tensor *t, uint64_t begin, u
     return entry;
 }
 
+/* The text, spaces behind it, and its checksum in it. */
+static void put_header(char *to, size_t length, const char *text) {
+    char hex[65];
+    snprintf(to, sr_size_sum(length, 1), "%-*s", (int)length, text);
+    char *sum = sr_safetensors_sum(hex, to, length);
+    if (sum) /* always: the metadata has one */
+        memcpy(sum, hex, 64);
+}
+
 /* The header's text, padded with spaces so that the data section starts at a multiple of 8. NULL: a status in
  * err. */
 static char *header_text(size_t *length, const struct sr_tensor *tensors, size_t n_tensors,
@@ -78,14 +88,16 @@ static char *header_text(size_t *length, const struct sr_tensor *tensors, size_t
     uint64_t at = 0;
     size_t kept = 0;
     for (size_t i = 0; i < n_metadata; i++) {
-        if (!metadata[i].value || strcmp(metadata[i].key, HASH) == 0)
+        if (!metadata[i].value || strcmp(metadata[i].key, HASH) == 0 ||
+            strcmp(metadata[i].key, SR_SAFETENSORS_SUM) == 0)
             continue;
         sr_json_set(pairs, metadata[i].key, sr_json_string(metadata[i].value));
         kept++;
     }
     hash_tensors(hex, tensors, n_tensors);
     sr_json_set(pairs, HASH, sr_json_string(hex));
-    const bool unique = sr_json_size(pairs) == kept + 1;
+    sr_json_set(pairs, SR_SAFETENSORS_SUM, sr_json_string(NO_SUM));
+    const bool unique = sr_json_size(pairs) == kept + 2;
     sr_json_set(header, SR_SAFETENSORS_METADATA, pairs);
     for (size_t i = 0; i < n_tensors; i++) {
         const uint64_t end = sr_size_sum(at, sr_tensor_bytes(&tensors[i]));
@@ -99,7 +111,7 @@ static char *header_text(size_t *length, const struct sr_tensor *tensors, size_t
         *length = (strlen(text) + 7) / 8 * 8;
         padded = sr_alloc(sr_size_sum(*length, 1), 1, err);
         if (padded)
-            snprintf(padded, sr_size_sum(*length, 1), "%-*s", (int)*length, text);
+            put_header(padded, *length, text);
     }
     sr_free(text);
     sr_json_free(header);

@@ -4,8 +4,9 @@
  * optional string map "__metadata__", then the tensors' bytes without holes (huggingface/safetensors, README
  * "Format"). The reader checks every rule of the format before it hands out a pointer: header size, keys,
  * shapes times item size against offsets, no overlap, no hole, no trailing bytes, and, if the metadata has
- * "sha256", that hash over the data section. The writer adds "sha256" itself and replaces the target
- * atomically. A file read is immutable; any number of threads may look into it.
+ * "sha256", that hash over the data section, and if it has "header_sha256", that over the header (it is then
+ * not among the metadata given out). The writer adds both itself and replaces the target atomically. A file
+ * read is immutable; any number of threads may look into it.
  *
  * SPDX-License-Identifier: MIT
  */

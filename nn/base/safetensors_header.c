@@ -15,6 +15,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/json.h"
 #include "nn/base/safetensors_header.h"
+#include "nn/base/sha256.h"
 #include "nn/base/sizes.h"
 
 struct extent { /* a tensor's bytes in the data section */
@@ -28,6 +29,7 @@ struct reader {
     uint64_t file_bytes;
     const char *path;
     struct extent *extents; /* [count] */
+    char sum[65];           /* of the header, as it is; "" where it has none */
 };
 
 uint64_t sr_tensor_bytes(const struct sr_tensor *t) {
@@ -41,6 +43,28 @@ int sr_safetensors_next_bytes(void *to, uint64_t bytes, FILE *from, const char *
     if (ferror(from))
         return sr_fail(err, SR_IO, "cannot read %s: %s", path, strerror(errno ? errno : EIO));
     return sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
+}
+
+char *sr_safetensors_sum(char hex[65], char *text, size_t length) {
+    static const char name[] = "\"" SR_SAFETENSORS_SUM "\":\"";
+    const size_t before = sizeof name - 1;
+    unsigned char prefix[8];
+    char value[64];
+    struct sr_sha256 hash;
+    char *at = memmem(text, length, name, before);
+    if (!at || !sr_size_within((size_t)(at - text), before + sizeof value, length))
+        return NULL;
+    at += before;
+    memcpy(value, at, sizeof value);
+    memset(at, '0', sizeof value);
+    for (int i = 0; i < 8; i++)
+        prefix[i] = (unsigned char)((uint64_t)length >> 8 * i);
+    sr_sha256_begin(&hash);
+    sr_sha256_add(&hash, prefix, sizeof prefix);
+    sr_sha256_add(&hash, text, length);
+    sr_sha256_end(&hash, hex);
+    memcpy(at, value, sizeof value);
+    return at;
 }
 
 /* Length, text and syntax of the header; leaves the stream at the data section. */
@@ -74,8 +98,29 @@ static int read_header(struct reader *r, struct sr_error *err) {
                          r->path);
     if (status == SR_OK && (status = sr_json_parse(&r->h->json, text, length, &why)) < 0)
         sr_fail(err, status, "%s: header: %.400s", r->path, why.text);
+    if (status == SR_OK && !sr_safetensors_sum(r->sum, text, length))
+        r->sum[0] = '\0';
     sr_free(text);
     return status;
+}
+
+/* A key that one flipped bit makes SR_SAFETENSORS_SUM. */
+static bool is_nearly_sum(const char *key) {
+    static const char sum[] = SR_SAFETENSORS_SUM;
+    int bits = 0;
+    if (strlen(key) != sizeof sum - 1)
+        return false;
+    for (size_t i = 0; i < sizeof sum - 1; i++)
+        bits += __builtin_popcount((unsigned char)(key[i] ^ sum[i]));
+    return bits == 1;
+}
+
+/* SR_NO: the pair is another. */
+static int check_sum(const struct reader *r, const char *key, const char *value, struct sr_error *err) {
+    if (strcmp(key, SR_SAFETENSORS_SUM) == 0 ? strcmp(value, r->sum) != 0 : is_nearly_sum(key))
+        return sr_fail(err, SR_DATA,
+                       "%s is damaged: the SHA-256 of its header is not the one in its metadata", r->path);
+    return strcmp(key, SR_SAFETENSORS_SUM) == 0 ? SR_OK : SR_NO;
 }
 
 static int read_metadata(struct reader *r, const struct sr_json *metadata, struct sr_error *err) {
@@ -91,7 +136,11 @@ static int read_metadata(struct reader *r, const struct sr_json *metadata, struc
         if (!text)
             return sr_fail(err, SR_DATA, "%s: header: " SR_SAFETENSORS_METADATA " '%.100s' is not a string",
                            r->path, key);
-        r->h->pairs[r->h->pair_count++] = (struct sr_pair){key, text};
+        const int status = check_sum(r, key, text, err);
+        if (status == SR_NO)
+            r->h->pairs[r->h->pair_count++] = (struct sr_pair){key, text};
+        else if (status < 0)
+            return status;
     }
     return SR_OK;
 }

@@ -16,6 +16,11 @@
 #define SR_SAFETENSORS_HEADER_MAX 100000000u     /* bytes of a header: the format's own limit */
 #define SR_SAFETENSORS_METADATA   "__metadata__" /* the header's one key that is no tensor */
 
+/* The metadata's checksum of the header itself: "sha256" is one of the data, and a flipped bit of a threshold
+ * or a shape is no less wrong than one of a weight. Made by the writer, compared and taken out by the reader.
+ */
+#define SR_SAFETENSORS_SUM "header_sha256"
+
 struct sr_safetensors_header {
     uint64_t data_at;          /* byte of the file where the data section begins */
     uint64_t data_bytes;       /* its length */
@@ -32,6 +37,11 @@ struct sr_safetensors_header {
 int sr_safetensors_header_read(struct sr_safetensors_header *h, FILE *from, uint64_t file_bytes,
                                const char *path, struct sr_error *err);
 void sr_safetensors_header_free(struct sr_safetensors_header *h);
+
+/* SHA-256, in hex, of a header's length (8 bytes, little-endian) and text, in which the value of
+ * SR_SAFETENSORS_SUM counts as 64 zeros. Returns where in text that value stands, or NULL: there is none as
+ * the writer writes it. */
+char *sr_safetensors_sum(char hex[65], char *text, size_t length);
 
 /* Bytes that a tensor takes in the file. */
 uint64_t sr_tensor_bytes(const struct sr_tensor *t);
