@@ -97,7 +97,7 @@ static bool in_arithmetic(const char *text, const char *at, size_t n) {
 
 /* The first place in a source that does arithmetic of its own, or NULL. */
 static const char *own_arithmetic(const char *text) {
-    const char *builtin = strstr(text, "__builtin_");
+    const char *builtin = strstr(text, "_overflow(");
     for (size_t i = 0; !builtin && i < SR_COUNT(claimed); i++)
         for (const char *p = text; (p = strstr(p, claimed[i])); p++)
             if (!(p > text && part_of_word(p[-1])) && !part_of_word(p[strlen(claimed[i])]) &&

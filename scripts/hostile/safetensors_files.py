@@ -137,6 +137,16 @@ def network(**changes):
 CODE = {"F32": "f", "F64": "d", "I64": "q", "F16": "e"}
 
 
+def summed(content, change=lambda header: header):
+    """A file with the checksum of its header as it was before the change."""
+    n = struct.unpack("<Q", content[:8])[0]
+    data = content[8 + n :]
+    header = content[8 : 8 + n].replace(b'"__metadata__": {', b'"__metadata__": {"header_sha256":"' + b"0" * 64 + b'",')
+    total = hashlib.sha256(struct.pack("<Q", len(header)) + header).hexdigest().encode()
+    header = header.replace(b"0" * 64, total, 1)
+    return struct.pack("<Q", len(header)) + change(header) + data
+
+
 def weights(tensors, metadata=None, lie=None):
     header, data = {}, b""
     for name, (dtype, shape, values) in tensors.items():
@@ -155,6 +165,14 @@ def ours(c):
         c.add("weights_%s.safetensors" % name, weights(network(tensors=changed), metadata, lie), 65, message, commands)
 
     c.add("weights_good.safetensors", weights(network()), 0, "", why="what the others are damaged copies of")
+    sums = "is damaged: the SHA-256 of its header is not the one in its metadata"
+    half = weights(network(), {"threshold": "0.5"})
+    c.add("weights_good_sums.safetensors", summed(half), 0, "", why="the same with both checksums")
+    c.add("header_threshold.safetensors", summed(half, lambda h: h.replace(b"0.5", b"0.9")), 65, sums, "import,eval")
+    c.add("header_name.safetensors", summed(half, lambda h: h.replace(b"cls.0.bias", b"cls.8.bias")), 65, sums)
+    c.add("header_key.safetensors", summed(half, lambda h: h.replace(b"header_sha256", b"header_sha257")), 65, sums, "eval")
+    c.add("header_sum_short.safetensors", weights(network(), {"header_sha256": "0"}), 65, sums)
+    c.add("header_sum_spaced.safetensors", weights(network(), {"header_sha256": "0" * 64}), 65, sums)
     vector = lambda *v: ("F32", [3], v)
     bad("checksum_lies", "is damaged: the SHA-256 of its data is not the one in its metadata", "eval,import", lie="0" * 64)
     bad("checksum_upper", "is damaged: the SHA-256", lie=hashlib.sha256(b"").hexdigest().upper())
