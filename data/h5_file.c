@@ -50,7 +50,7 @@ static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text) 
     return 0;
 }
 
-int sr_h5_fail(struct sr_error *err, int status, const char *format, ...) {
+int(sr_h5_fail)(struct sr_error *err, int status, const char *format, ...) {
     char reason[160] = "no reason given", text[SR_ERROR_TEXT];
     va_list args;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason);
@@ -262,6 +262,9 @@ int sr_h5_here_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *
         status = (int)dataset;
     } else {
         const hid_t type = H5Dget_type(dataset);
+        if (H5Tget_size(type) == 0)
+            status =
+                sr_fail(err, SR_DATA, "%s: /%s has values of 0 bytes; the file is damaged", f->path, name);
         look_at_shape(dataset, info);
         look_at_type(type, info);
         H5Tclose(type);

@@ -238,3 +238,23 @@ Test(data_forms, a_file_cut_short_while_it_is_read) {
     sr_data_close(d);
     unlink(path);
 }
+
+/* A string of no bytes: HDF5 opens it, and how many fit into a buffer is a division by zero. */
+Test(data_forms, values_of_no_bytes_are_refused) {
+    static const unsigned char type[] = {0x13, 1, 0, 0, 16, 0, 0, 0}; /* fixed, 16 bytes, padded with NUL */
+    char text[2048], path[64];
+    struct sr_error err = {0};
+    struct sr_data *d = NULL;
+    void *bytes;
+    size_t size;
+    snprintf(path, sizeof path, "/tmp/sr_test_forms_%d.h5", (int)getpid());
+    cr_assert_eq(sr_file_read(&bytes, &size, fixture_paths(text, "id_s16"), (size_t)1 << 26, &err), 0);
+    unsigned char *at = memmem(bytes, size, type, sizeof type);
+    cr_assert_not_null(at);
+    at[4] = 0;
+    cr_assert_eq(sr_atomic_file_write(path, bytes, size, &err), 0);
+    cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
+    cr_expect(strstr(err.text, "values of 0 bytes"), "%s", err.text);
+    sr_free(bytes);
+    unlink(path);
+}
