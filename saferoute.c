@@ -106,7 +106,7 @@ static void occupy(void) {
 /* And signals do not disturb what is printed (stream.h). */
 static void set_standard(void) {
     occupy();
-    FILE *patient = sr_stream_open(STDOUT_FILENO, "w");
+    FILE *patient = sr_stream_open(STDOUT_FILENO, "w", &sr_stdout_failed);
     if (!patient)
         return;
     setvbuf(patient, NULL, isatty(STDOUT_FILENO) == 1 ? _IOLBF : _IOFBF, BUFSIZ);

@@ -48,7 +48,7 @@ static int refuse(const struct sr_tensors *t, const unsigned char *head, struct 
 static int open_format(struct sr_tensors *t, struct sr_error *err) {
     unsigned char head[SR_TENSORS_HEAD] = {0};
     int status = sr_file_open_descriptor(&t->descriptor, &t->file_bytes, t->path, "a file of tensors", err);
-    if (status == SR_OK && !(t->from = sr_stream_open(t->descriptor, "r"))) {
+    if (status == SR_OK && !(t->from = sr_stream_open(t->descriptor, "r", NULL))) {
         status = sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
         close(t->descriptor);
     }

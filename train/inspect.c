@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static int read_head(struct sr_peek *p, struct sr_error *err) {
         return status;
     p->n = fread(p->head, 1, SR_PEEK, from);
     if (ferror(from))
-        status = sr_fail(err, SR_IO, "%s: cannot be read", p->path);
+        status = sr_fail(err, SR_IO, "%s: cannot be read: %s", p->path, strerror(errno));
     else if (begins_like_safetensors(p) && header_length(p) <= p->size - 8)
         status = read_header(p, from, err);
     fclose(from);

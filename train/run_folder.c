@@ -45,7 +45,8 @@ static int parents_make(const char *folder, struct sr_error *err) {
 static int folder_lock(struct sr_run *run, struct sr_error *err) {
     run->lock = sr_stream_descriptor(run->folder, O_RDONLY | O_DIRECTORY, 0);
     if (run->lock < 0)
-        return sr_fail(err, SR_NOINPUT, "no run in %s: %s", run->folder, strerror(errno));
+        return sr_fail(err, errno == ENOENT || errno == ENOTDIR ? SR_NOINPUT : SR_IO, "no run in %s: %s",
+                       run->folder, strerror(errno));
     bool taken = true;
     for (int i = 0; i < LOCK_TRIES && taken; i++) {
         if (i > 0)

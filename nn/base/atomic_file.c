@@ -19,12 +19,14 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/rename_all.h"
 #include "nn/base/stream.h"
 #include "nn/base/temporary.h"
 
 struct sr_atomic_file {
     FILE *stream;
-    int descriptor; /* the stream's */
+    int descriptor, failed; /* the stream's; the errno of its first write that failed, or 0 */
+    bool sealed;
     char *target, *temporary;
 };
 
@@ -90,7 +92,7 @@ static int open_temporary(struct sr_atomic_file *f, const char *path, const char
     if (mode)
         fchmod(fd, mode);
     f->descriptor = fd;
-    f->stream = sr_stream_open(fd, "w");
+    f->stream = sr_stream_open(fd, "w", &f->failed);
     if (f->stream)
         return SR_OK;
     const int status = fail_io(err, "write", path);
@@ -198,7 +200,7 @@ int sr_rename_new(const char *from, const char *to, struct sr_error *err) {
 static bool flush_and_close(struct sr_atomic_file *f) {
     errno = 0;
     const bool safe = fflush(f->stream) == 0 && !ferror(f->stream) && sync_descriptor(f->descriptor) == 0;
-    const int why = errno;
+    const int why = f->failed ? f->failed : errno;
     const bool closed = fclose(f->stream) == 0;
     f->stream = NULL;
     if (!safe)
@@ -206,24 +208,46 @@ static bool flush_and_close(struct sr_atomic_file *f) {
     return safe && closed;
 }
 
+int sr_atomic_file_seal(struct sr_atomic_file *f, struct sr_error *err) {
+    if (!f->sealed && !flush_and_close(f))
+        return fail_io(err, "write", f->target);
+    f->sealed = true;
+    return SR_OK;
+}
+
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err) {
-    int status = SR_OK;
-    if (!flush_and_close(f))
-        status = fail_io(err, "write", f->target);
-    else if (TEMP_FAILURE_RETRY(rename(f->temporary, f->target)) < 0)
+    int status = sr_atomic_file_seal(f, err);
+    if (status == SR_OK && TEMP_FAILURE_RETRY(rename(f->temporary, f->target)) < 0)
         status = fail_io(err, "replace", f->target);
     if (status < 0)
-        unlink(f->temporary);
+        (void)TEMP_FAILURE_RETRY(unlink(f->temporary));
     else
         status = sr_rename_sync(f->target, err);
     forget(f);
     return status;
 }
 
+int sr_atomic_file_commit_all(struct sr_atomic_file **f, size_t n, struct sr_error *err) {
+    struct sr_renaming names[SR_RENAMINGS];
+    size_t count = 0;
+    int status = n <= SR_RENAMINGS ? SR_OK : sr_fail(err, SR_BUG, "%zu files at once", n);
+    for (size_t i = 0; i < n && status == SR_OK; i++) {
+        if (!f[i])
+            continue;
+        names[count++] = (struct sr_renaming){f[i]->temporary, f[i]->target, false};
+        status = sr_atomic_file_seal(f[i], err);
+    }
+    if (status == SR_OK)
+        status = sr_rename_all(names, count, err);
+    for (size_t i = 0; i < n; i++)
+        sr_atomic_file_discard(f[i]);
+    return status;
+}
+
 void sr_atomic_file_discard(struct sr_atomic_file *f) {
     if (!f)
         return;
-    unlink(f->temporary);
+    (void)TEMP_FAILURE_RETRY(unlink(f->temporary));
     forget(f);
 }
 
@@ -288,7 +312,7 @@ static int open_any(int *fd, struct stat *st, const char *path, int flags, struc
 
 /* The descriptor belongs to *out, or is closed. */
 static int stream(FILE **out, int fd, const char *path, struct sr_error *err) {
-    *out = sr_stream_open(fd, "r");
+    *out = sr_stream_open(fd, "r", NULL);
     if (*out)
         return SR_OK;
     const int status = fail_io(err, "read", path);

@@ -45,6 +45,14 @@ const char *sr_atomic_file_path(const struct sr_atomic_file *f);
  * opened, is no failure, see sr_atomic_file_unsynced. */
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 
+/* Does now what commit would do first: all bytes are on disk, and the stream is gone. What is left can still
+ * fail, but seldom does: of several files all are sealed before the first is committed. SR_IO; discard f. */
+int sr_atomic_file_seal(struct sr_atomic_file *f, struct sr_error *err);
+
+/* Commits several, NULLs among them left out: all targets are new, or after a failure all as they were, where
+ * the file system can exchange two files at once (RENAME_EXCHANGE; nearly all of Linux). Frees all. */
+int sr_atomic_file_commit_all(struct sr_atomic_file **f, size_t n, struct sr_error *err);
+
 /* Makes a rename to path last, as commit does for its own. SR_IO as there. */
 int sr_rename_sync(const char *path, struct sr_error *err);
 

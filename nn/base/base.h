@@ -20,6 +20,7 @@
 #include "nn/base/option_file.h"
 #include "nn/base/philox.h"
 #include "nn/base/real.h"
+#include "nn/base/rename_all.h"
 #include "nn/base/route.h"
 #include "nn/base/safetensors.h"
 #include "nn/base/sha256.h"

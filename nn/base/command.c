@@ -51,12 +51,16 @@ int sr_command_begin(struct sr_options *o, const struct sr_command *command, voi
     return 1;
 }
 
+int sr_stdout_failed;
+
 /* What was printed may still sit in a buffer whose pipe or disk is gone. */
 static int flush_stdout(void) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return SR_OK;
-    sr_log_error("cannot write to standard output: %s", strerror(errno ? errno : EIO));
+    sr_log_error("cannot write to standard output: %s", strerror(sr_stdout_failed ? sr_stdout_failed
+                                                                 : errno          ? errno
+                                                                                  : EIO));
     return SR_IO;
 }
 
@@ -84,6 +88,10 @@ int sr_command_end(struct sr_options *o, int status, const struct sr_error *err)
     sr_options_end(o);
     const int flushed = flush_stdout();
     warn_of_unsynced();
+    if (status >= 0 && sr_error_noted()) {
+        sr_log_error("%s", sr_error_noted());
+        return sr_status_exit(SR_IO);
+    }
     if (status >= 0)
         return sr_status_exit(flushed);
     const char *text = err && err->status == status && err->text[0] ? err->text : meaning(status);

@@ -57,4 +57,8 @@ int sr_command_begin(struct sr_options *o, const struct sr_command *command, voi
  * synced (sr_atomic_file_unsynced). */
 int sr_command_end(struct sr_options *o, int status, const struct sr_error *err);
 
+/* errno of the first write to stdout that failed, or 0: stdio forgets it. The program's own stdout notes it.
+ */
+extern int sr_stdout_failed;
+
 #endif

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +33,26 @@ int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *
     const size_t n = strlen(passing);
     const bool named = strncmp(why->text, passing, n) == 0;
     return sr_fail(err, why->status, "%s%s", named ? name : "", named ? why->text + n : why->text);
+}
+
+static char noted[SR_ERROR_TEXT]; /* written once, under the lock, and never changed after */
+static pthread_mutex_t noted_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void sr_error_note(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    pthread_mutex_lock(&noted_lock);
+    if (!noted[0])
+        vsnprintf(noted, sizeof noted, format, arguments);
+    pthread_mutex_unlock(&noted_lock);
+    va_end(arguments);
+}
+
+const char *sr_error_noted(void) {
+    pthread_mutex_lock(&noted_lock);
+    const char *text = noted[0] ? noted : NULL;
+    pthread_mutex_unlock(&noted_lock);
+    return text;
 }
 
 int sr_status_exit(int status) {

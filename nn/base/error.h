@@ -57,6 +57,13 @@ static inline int sr_fail_is_negative(int status) {
  * `name` stands for it. Returns the status. */
 int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name);
 
+/* An I/O failure that is found where nothing can be returned any more, as when an input is closed. A command
+ * that would else end well says it and ends with SR_IO. The first of the process is kept. Any thread. */
+void sr_error_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What was noted, or NULL. */
+const char *sr_error_noted(void);
+
 /* The program's exit status (0, 1, 2, 65, ...) for a returned status; 70 for one that is not in the list. */
 int sr_status_exit(int status);
 

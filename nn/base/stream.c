@@ -4,9 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <unistd.h>
 
+#include "nn/base/alloc.h"
 #include "nn/base/stream.h"
 
 int sr_stream_descriptor(const char *path, int flags, mode_t mode) {
@@ -36,26 +36,38 @@ bool sr_stream_put(int fd, const void *bytes, size_t size) {
     return put(fd, bytes, size) == size;
 }
 
-/* ---- the cookie: the descriptor itself ---- */
+/* ---- the cookie ---- */
 
-static int descriptor(void *cookie) {
-    return (int)(intptr_t)cookie;
+struct cookie {
+    int fd, *failed;
+};
+
+static void note(const struct cookie *c) {
+    if (c->failed && !*c->failed)
+        *c->failed = errno;
 }
 
 static ssize_t cookie_write(void *cookie, const char *bytes, size_t size) {
-    return (ssize_t)put(descriptor(cookie), bytes, size);
+    const struct cookie *c = cookie;
+    const size_t done = put(c->fd, bytes, size);
+    if (done < size)
+        note(c);
+    return (ssize_t)done;
 }
 
 static ssize_t cookie_read(void *cookie, char *bytes, size_t size) {
+    const struct cookie *c = cookie;
     ssize_t n;
     do
-        n = read(descriptor(cookie), bytes, size);
+        n = read(c->fd, bytes, size);
     while (n < 0 && errno == EINTR);
+    if (n < 0)
+        note(c);
     return n;
 }
 
 static int cookie_seek(void *cookie, off64_t *at, int whence) {
-    const off64_t now = lseek64(descriptor(cookie), *at, whence);
+    const off64_t now = lseek64(((const struct cookie *)cookie)->fd, *at, whence);
     if (now < 0)
         return -1;
     *at = now;
@@ -64,12 +76,25 @@ static int cookie_seek(void *cookie, off64_t *at, int whence) {
 
 /* Linux has closed the descriptor even where it says EINTR. */
 static int cookie_close(void *cookie) {
-    return close(descriptor(cookie)) < 0 && errno != EINTR ? -1 : 0;
+    const int fd = ((struct cookie *)cookie)->fd;
+    sr_free(cookie);
+    return close(fd) < 0 && errno != EINTR ? -1 : 0;
 }
 
-FILE *sr_stream_open(int fd, const char *mode) {
-    return fopencookie(
-        (void *)(intptr_t)fd, mode,
+FILE *sr_stream_open(int fd, const char *mode, int *failed) {
+    struct cookie *c = sr_alloc(1, sizeof *c, NULL);
+    if (!c) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    *c = (struct cookie){fd, failed};
+    if (failed)
+        *failed = 0;
+    FILE *stream = fopencookie(
+        c, mode,
         (cookie_io_functions_t){
             .read = cookie_read, .write = cookie_write, .seek = cookie_seek, .close = cookie_close});
+    if (!stream)
+        sr_free(c);
+    return stream;
 }

@@ -18,8 +18,9 @@ int sr_stream_descriptor(const char *path, int flags, mode_t mode);
 /* All bytes, unless something but a signal is in the way. False with errno. */
 bool sr_stream_put(int fd, const void *bytes, size_t size);
 
-/* A stream over fd, which belongs to it from then on: fclose closes it. mode "r" or "w". NULL with errno,
- * and fd is still the caller's. fileno knows nothing of it. */
-FILE *sr_stream_open(int fd, const char *mode);
+/* A stream over fd, which belongs to it from then on: fclose closes it. mode "r" or "w". *failed, unless it
+ * is NULL: 0, and the errno of the first read or write that failed, which stdio itself forgets; it must live
+ * until fclose. NULL with errno, and fd is still the caller's. fileno knows nothing of it. */
+FILE *sr_stream_open(int fd, const char *mode, int *failed);
 
 #endif

@@ -64,19 +64,21 @@ static void remove_whole(int at, const char *name) {
         struct dirent64 entry;
         char bytes[4096];
     } list;
-    if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
+    if (TEMP_FAILURE_RETRY(unlinkat(at, name, 0)) == 0 || errno == ENOENT ||
+        TEMP_FAILURE_RETRY(unlinkat(at, name, AT_REMOVEDIR)) == 0)
         return;
-    const int folder = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int folder =
+        (int)TEMP_FAILURE_RETRY(openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (folder < 0)
         return;
     for (ssize_t n; (n = getdents64(folder, &list, sizeof list)) > 0;)
         for (ssize_t i = 0; i < n;) {
             const struct dirent64 *entry = (const struct dirent64 *)(list.bytes + i);
-            unlinkat(folder, entry->d_name, 0);
+            (void)TEMP_FAILURE_RETRY(unlinkat(folder, entry->d_name, 0));
             i += entry->d_reclen;
         }
     close(folder);
-    unlinkat(at, name, AT_REMOVEDIR);
+    (void)TEMP_FAILURE_RETRY(unlinkat(at, name, AT_REMOVEDIR));
 }
 
 void sr_temporary_remove_all(void) {
@@ -141,8 +143,8 @@ int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode,
     if (!*name)
         return SR_NOMEM;
     note(*name);
-    if (mkdir(*name, (mode_t)mode) == 0)
-        *fd = open(*name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (TEMP_FAILURE_RETRY(mkdir(*name, (mode_t)mode)) == 0)
+        *fd = sr_stream_descriptor(*name, O_RDONLY | O_DIRECTORY, 0);
     if (*fd < 0) {
         const int status = sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s", target,
                                    *name, strerror(errno));
