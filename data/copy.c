@@ -244,5 +244,5 @@ int sr_copy_rows(const struct sr_h5 *to, const struct sr_h5 *from, const struct 
                         .n = how->rows ? how->n : info.shape[0],
                         .progress = progress,
                         .user = user};
-    return copy_members(&c, err);
+    return sr_h5_settle(from, copy_members(&c, err), err);
 }

@@ -252,7 +252,7 @@ static int read_dump(struct sr_dump *d, const struct sr_data_options *options, s
         status = read_labels(d, options, err);
     if (status == 0)
         status = sr_contract_read(d, err);
-    return status == 0 ? sr_h5_check(d->file, err) : status;
+    return sr_h5_settle(d->file, status, err);
 }
 
 int sr_dump_open(struct sr_dump **out, const char *path, const struct sr_data_options *options,

@@ -73,6 +73,14 @@ struct sr_h5_info {
  * said is not to be believed then. To be called before what follows from it is. */
 int sr_h5_check(const struct sr_h5 *f, struct sr_error *err);
 
+/* status; but SR_IO, with what the system said, where that is 0 or SR_DATA and a read or write of this file
+ * has failed since it was opened. What has no err says "is not there" then, and HDF5 passes over some: to be
+ * called before what follows from it is believed. Where status is 0 sr_h5_check too. f NULL is fine. */
+int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err);
+
+/* Of the file that is open, whatever has its name by now; 0 where that is not known. */
+uint64_t sr_h5_bytes(const struct sr_h5 *f);
+
 /* True too for a link that is not followed: who opens it is told. */
 bool sr_h5_has(const struct sr_h5 *f, const char *name);
 
@@ -280,7 +288,8 @@ int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err
 const char *sr_h5_clean(char to[SR_H5_CLEAN], const char *name);
 const char *sr_h5_where(char to[SR_H5_WHERE], const struct sr_h5 *f, const char *name);
 
-/* sr_fail with HDF5's innermost reason behind the message. Call before anything else enters HDF5. */
+/* sr_fail with HDF5's innermost reason behind the message; SR_IO whatever the status where that is an error
+ * of the system. Call before anything else enters HDF5. */
 int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

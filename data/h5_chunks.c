@@ -183,9 +183,10 @@ static void note_failure(struct job *j, size_t chunk, int status, const struct s
     pthread_mutex_unlock(&j->mutex);
 }
 
-static int fail_chunk(const struct job *j, size_t strip, const char *wrong, struct sr_error *err) {
+static int fail_chunk(const struct job *j, size_t strip, int status, const char *wrong,
+                      struct sr_error *err) {
     const size_t first = strip * j->c->form.rows;
-    return sr_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged (%s)", j->where,
+    return sr_fail(err, status, "%s rows %zu to %zu cannot be read; the file may be damaged (%s)", j->where,
                    first, first + rows_of_strip(j->c, strip) - 1, wrong);
 }
 
@@ -203,8 +204,11 @@ static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, cons
     return found ? "a chunk has another size than its rows" : "a chunk is not found";
 }
 
-static const char *read_place(const struct sr_h5_chunks *c, unsigned char *to, haddr_t place) {
+/* *status becomes SR_IO where it was the system that failed. */
+static const char *read_place(const struct sr_h5_chunks *c, unsigned char *to, haddr_t place, int *status) {
     const int reason = sr_h5_pread(c->file, to, sr_chunk_bytes(&c->form), (off_t)place);
+    if (reason && reason != ENODATA)
+        *status = SR_IO;
     return reason == ENODATA ? "a chunk lies behind its end" : reason ? strerror(reason) : NULL;
 }
 
@@ -250,16 +254,17 @@ static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, stru
     size_t size = sr_chunk_bytes(f);
     uint32_t mask = 0;
     const char *wrong;
+    int status = SR_DATA;
     if (c->place) {
         haddr_t *place = c->place + j->first * c->across + at;
         wrong = find_place(c, place, offset);
-        wrong = wrong ? wrong : read_place(c, to, *place);
+        wrong = wrong ? wrong : read_place(c, to, *place, &status);
     } else {
         wrong = read_packed(c, to, sr_chunk_stored_max(f), offset, &size, &mask);
     }
     if (!wrong && !straight)
         wrong = sr_chunk_decode(d, out, c->row_bytes, rows, width, size, mask);
-    return wrong ? fail_chunk(j, strip, wrong, err) : 0;
+    return wrong ? fail_chunk(j, strip, status, wrong, err) : 0;
 }
 
 /* ---- many ---- */

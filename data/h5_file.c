@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "data/data.h"
+#include "data/h5_disk.h"
 #include "data/h5_driver.h"
 #include "data/h5_ways.h"
 
@@ -43,21 +44,38 @@ void sr_h5_unlock(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Reasons name what is in the file. */
-static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *text) {
-    if (n == 0)
-        sr_utf8_clean(text, 160, error->desc);
+struct reason {
+    char text[160];
+    bool of_system; /* a call of the system failed, so the file's content is not to blame */
+};
+
+/* HDF5 wraps what the system said into times, addresses and a path: "..., filename = 'x', ..., errno = 5,
+ * error message = 'Input/output error', ...". */
+static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *user) {
+    static const char before[] = "error message = '";
+    struct reason *reason = user;
+    const char *said = NULL;
+    if (n > 0)
+        return 0;
+    for (const char *p = error->desc; (p = strstr(p, before));)
+        said = p += strlen(before);
+    reason->of_system = said != NULL;
+    said = said ? said : error->desc;
+    char text[sizeof reason->text];
+    snprintf(text, sizeof text, "%.*s", (int)(reason->of_system ? strcspn(said, "'") : strlen(said)), said);
+    sr_utf8_clean(reason->text, sizeof reason->text, text); /* reasons name what is in the file */
     return 0;
 }
 
 int(sr_h5_fail)(struct sr_error *err, int status, const char *format, ...) {
-    char reason[160] = "no reason given", text[SR_ERROR_TEXT];
+    struct reason reason = {"no reason given", false};
+    char text[SR_ERROR_TEXT];
     va_list args;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, reason);
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, &reason);
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return sr_fail(err, status, "%s (HDF5: %s)", text, reason);
+    return sr_fail(err, reason.of_system ? SR_IO : status, "%s (HDF5: %s)", text, reason.text);
 }
 
 int sr_h5_pread(int file, unsigned char *to, size_t bytes, off_t offset) {
@@ -101,6 +119,7 @@ int sr_h5_check_path(const char *path, struct sr_error *err) {
 static hid_t without_locks(void) {
     hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_file_locking(access_list, false, true);
+    H5Pset_driver(access_list, sr_h5_disk(), NULL);
     return access_list;
 }
 
@@ -184,12 +203,43 @@ int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, c
 int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err) {
     int status = 0;
     sr_h5_lock();
-    if (H5Fclose(f->id) < 0)
+    const bool flushed = H5Fflush(f->id, H5F_SCOPE_GLOBAL) >= 0;
+    const char *trouble = sr_h5_disk_trouble(f->id);
+    if (trouble)
+        status = sr_fail(err, SR_IO, "%s: could not be written or read to the end: %s", f->path, trouble);
+    if (trouble && !err)
+        sr_error_note("%s: could not be read to the end: %s", f->path, trouble);
+    if ((H5Fclose(f->id) < 0 || !flushed) && status == 0)
         status = sr_h5_fail(err, SR_IO, "%s: could not be written to the end; is the disk full?", f->path);
     sr_h5_unlock();
     sr_free(f->path);
     sr_free(f);
     return status;
+}
+
+int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err) {
+    sr_h5_lock();
+    const char *trouble = sr_h5_disk_trouble(f->id);
+    sr_h5_unlock();
+    return trouble ? sr_fail(err, SR_IO, "%s: cannot be read: %s", f->path, trouble) : SR_OK;
+}
+
+int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {
+    struct sr_error why;
+    if (!f || (status < 0 && status != SR_DATA))
+        return status;
+    const int found = sr_h5_check(f, &why);
+    if (found == SR_OK || (status < 0 && found != SR_IO))
+        return status;
+    return sr_fail(err, found, "%s", why.text);
+}
+
+uint64_t sr_h5_bytes(const struct sr_h5 *f) {
+    hsize_t bytes = 0;
+    sr_h5_lock();
+    const bool known = H5Fget_filesize(f->id, &bytes) >= 0;
+    sr_h5_unlock();
+    return known ? bytes : 0;
 }
 
 int sr_h5_commit(struct sr_h5 *f, struct sr_atomic_file *target, int status, struct sr_error *err) {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "data/h5_chunks.h"
+#include "data/h5_disk.h"
 #include "data/h5_driver.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
@@ -56,7 +57,7 @@ static int descriptor(hid_t dataset) {
     int *handle = NULL, file = -1;
     hid_t owner = H5Iget_file_id(dataset), access_list = H5Fget_access_plist(owner);
     const hid_t driver = H5Pget_driver(access_list);
-    if ((driver == H5FD_SEC2 || driver == sr_h5_driver()) &&
+    if ((driver == sr_h5_disk() || driver == sr_h5_driver()) &&
         H5Fget_vfd_handle(owner, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
         file = *handle;
     H5Pclose(access_list);
@@ -131,8 +132,7 @@ static size_t cache_bytes(hid_t dataset) {
 }
 
 /* HDF5 reads the dataset: opens it again, with a chunk cache. */
-static int open_cached(struct matrix *m, const struct sr_h5 *f, const char *name,
-                       struct sr_error *err) {
+static int open_cached(struct matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
     const size_t cache = cache_bytes(m->dataset);
     if (cache == 0)
         return 0;
@@ -307,6 +307,18 @@ static void widen(struct matrix *m, float *out, size_t n) {
     }
 }
 
+/* SR_DATA, unless what HDF5 was asked for on the way failed in the system. */
+static int of_system(const struct matrix *m, size_t first, size_t rows, struct sr_error *err) {
+    sr_h5_lock();
+    const hid_t file = H5Iget_file_id(m->dataset);
+    const char *trouble = sr_h5_disk_trouble(file);
+    H5Fclose(file);
+    sr_h5_unlock();
+    return trouble ? sr_fail(err, SR_IO, "%s rows %zu to %zu cannot be read: %s", m->where, first,
+                             first + rows - 1, trouble)
+                   : SR_DATA;
+}
+
 int sr_h5_here_matrix_read(struct sr_h5_matrix *base, void *out, size_t first, size_t rows,
                            enum sr_feature wanted, struct sr_error *err) {
     struct matrix *m = (struct matrix *)base;
@@ -325,5 +337,5 @@ int sr_h5_here_matrix_read(struct sr_h5_matrix *base, void *out, size_t first, s
     if (status == 0 && wider)
         widen(m, out, rows);
     pthread_mutex_unlock(&m->mutex);
-    return status;
+    return status == SR_DATA ? of_system(m, first, rows, err) : status;
 }

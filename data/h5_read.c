@@ -23,11 +23,11 @@
 #define COLUMN_RATIO 2048              /* gzip makes at most 1032 bytes of one */
 
 /* Strings of variable length. */
-#define TEXTS_BAND   ((size_t)1024)        /* rows at a time */
-#define TEXTS_FIRST  ((size_t)4096)        /* bytes */
-#define TEXTS_FREE   ((uint64_t)64 << 20)  /* bytes that any file may make of its strings */
-#define TEXTS_RATIO  64                    /* or so many for each byte it has */
-#define HANDLE_BYTES 16                    /* of a string in the file */
+#define TEXTS_BAND   ((size_t)1024)       /* rows at a time */
+#define TEXTS_FIRST  ((size_t)4096)       /* bytes */
+#define TEXTS_FREE   ((uint64_t)64 << 20) /* bytes that any file may make of its strings */
+#define TEXTS_RATIO  64                   /* or so many for each byte it has */
+#define HANDLE_BYTES 16                   /* of a string in the file */
 
 static void swap_bytes(uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -494,7 +494,7 @@ static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, ch
 }
 
 int sr_h5_here_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
-                     struct sr_error *err) {
+                          struct sr_error *err) {
     *out = NULL;
     sr_h5_lock();
     const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);

@@ -53,6 +53,7 @@ struct sr_h5_ways {
 extern const struct sr_h5_ways sr_h5_here;
 
 /* What sr_h5_open says of a path before it opens the file. */
+int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err);
 int sr_h5_check_path(const char *path, struct sr_error *err);
 
 /* sr_h5_open in this process, whatever was asked for. */

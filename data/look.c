@@ -101,8 +101,7 @@ int sr_look_hdf5(struct sr_look *out, const char *path, struct sr_error *err) {
     if (out->is_scores && (status = look_at_probs(out, f, err)) == 0)
         status = look_at_decisions(out, f, err);
     end(out);
-    if (status == 0)
-        status = sr_h5_check(f, err);
+    status = sr_h5_settle(f, status, err);
     sr_h5_close(f, NULL);
     return status;
 }

@@ -338,6 +338,8 @@ static int write_dump(struct merging *m, const char *out, struct sr_error *err) 
         status = copy_side(m, w.to, f, err);
     if (status == 0)
         status = sr_rewrite_check(&w, m->options, err);
+    for (size_t f = 0; f < m->how->files; f++)
+        status = sr_h5_settle(m->side[f].file, status, err);
     return sr_rewrite_end(&w, status, err);
 }
 
@@ -372,6 +374,7 @@ int sr_merge_write(struct sr_merged *done, const char *out, const struct sr_merg
         status = write_dump(&m, out, err);
     for (size_t f = 0; f < how->files; f++) {
         struct side *s = &m.side[f];
+        status = sr_h5_settle(s->file, status, err);
         sr_ids_match_free(&s->match);
         sr_h5_members_free(&s->members);
         sr_free(s->take);

@@ -113,7 +113,5 @@ int sr_parts_write(struct sr_copied *done, const uint8_t *part, struct sr_data *
     for (int p = 0; p < SR_PARTS && status == 0; p++)
         if (how->out[p])
             status = write_part(&w, p, options, err);
-    for (int p = 0; p < SR_PARTS; p++)
-        status = sr_rewrite_end(&w.file[p], status, err);
-    return status;
+    return sr_rewrite_end_all(w.file, SR_PARTS, status, err);
 }

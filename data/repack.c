@@ -9,11 +9,6 @@
 
 #include "data/rewrite.h"
 
-static uint64_t file_bytes(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 /* "float16 in chunks of [256, 2048], shuffle, gzip 4" */
 static int describe_form(char text[SR_REPACK_FORM], const struct sr_h5 *f, const char *name,
                          struct sr_error *err) {
@@ -55,11 +50,12 @@ int sr_repack_write(struct sr_repacked *done, const char *out, const char *path,
     struct sr_data_options looks = *options;
     struct sr_rewrite w = {0};
     struct sr_dump *d;
+    struct stat st;
     looks.features_only = true;
     int status = sr_dump_open(&d, path, &looks, err);
     if (status < 0)
         return status;
-    *done = (struct sr_repacked){.rows = d->rows, .width = d->width, .bytes_before = file_bytes(path)};
+    *done = (struct sr_repacked){.rows = d->rows, .width = d->width, .bytes_before = sr_h5_bytes(d->file)};
     status = describe_form(done->before, d->file, d->features_name, err);
     if (status == 0)
         status = sr_rewrite_begin(&w, out, d->file, err);
@@ -67,8 +63,8 @@ int sr_repack_write(struct sr_repacked *done, const char *out, const char *path,
         status = write_rows(&w, done, d, how, options, progress, user, err);
     if (status == 0)
         status = sr_rewrite_check(&w, &looks, err);
-    if (status == 0)
-        done->bytes_after = file_bytes(sr_rewrite_path(&w));
+    if (status == 0 && stat(sr_rewrite_path(&w), &st) == 0)
+        done->bytes_after = (uint64_t)st.st_size;
     status = sr_rewrite_end(&w, status, err);
     sr_dump_close(d);
     return status;

@@ -5,7 +5,7 @@
 #include "data/rewrite.h"
 
 int sr_rewrite_begin(struct sr_rewrite *w, const char *out, const struct sr_h5 *like, struct sr_error *err) {
-    *w = (struct sr_rewrite){.out = out};
+    *w = (struct sr_rewrite){.out = out, .from = like};
     const int status = sr_atomic_file_open_like(&w->target, out, like->path, err);
     return status < 0 ? status : sr_h5_create_like(&w->to, sr_atomic_file_path(w->target), out, like, err);
 }
@@ -35,11 +35,20 @@ const char *sr_rewrite_path(const struct sr_rewrite *w) {
     return sr_atomic_file_path(w->target);
 }
 
-int sr_rewrite_end(struct sr_rewrite *w, int status, struct sr_error *err) {
-    const int closed = close_file(w, status < 0 ? NULL : err);
-    status = status < 0 ? status : closed;
-    if (status == 0 && w->target)
-        return sr_atomic_file_commit(w->target, err);
-    sr_atomic_file_discard(w->target);
+int sr_rewrite_end_all(struct sr_rewrite *w, size_t n, int status, struct sr_error *err) {
+    struct sr_atomic_file *target[SR_RENAMINGS] = {NULL};
+    for (size_t i = 0; i < n; i++) {
+        const int closed = close_file(&w[i], status < 0 ? NULL : err);
+        status = sr_h5_settle(w[i].from, status < 0 ? status : closed, err);
+        target[i] = w[i].target;
+    }
+    if (status == 0)
+        return sr_atomic_file_commit_all(target, n, err);
+    for (size_t i = 0; i < n; i++)
+        sr_atomic_file_discard(target[i]);
     return status;
+}
+
+int sr_rewrite_end(struct sr_rewrite *w, int status, struct sr_error *err) {
+    return sr_rewrite_end_all(w, 1, status, err);
 }

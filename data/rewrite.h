@@ -18,6 +18,7 @@ struct sr_rewrite {
     const char *out;               /* borrowed */
     struct sr_atomic_file *target; /* NULL after a failure */
     struct sr_h5 *to;              /* NULL once it is closed */
+    const struct sr_h5 *from;      /* borrowed until the end */
 };
 
 /* A new file may be read by no more people than the file `like`, which rows come from, and can hold all its
@@ -34,5 +35,8 @@ const char *sr_rewrite_path(const struct sr_rewrite *w);
 /* Gives the file its name where status is 0, else removes it. Returns status, or why that failed. Of {0},
  * which was never begun: nothing. */
 int sr_rewrite_end(struct sr_rewrite *w, int status, struct sr_error *err);
+
+/* The same of n at once: all get their names or none does. */
+int sr_rewrite_end_all(struct sr_rewrite *w, size_t n, int status, struct sr_error *err);
 
 #endif

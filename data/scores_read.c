@@ -208,8 +208,7 @@ static int read_hdf5(struct scores *s, struct sr_error *err) {
     if ((status = check_count(s, file.file, err)) == 0 && (status = take_probs(s, &file, err)) == 0 &&
         (status = check_rows(s, &file, err)) == 0)
         status = check_ids(s, &file, err);
-    if (status == 0)
-        status = sr_h5_check(file.file, err);
+    status = sr_h5_settle(file.file, status, err);
     sr_h5_close(file.file, NULL);
     return status;
 }

@@ -1,0 +1,212 @@
+/* h5_disk.c: a driver of HDF5 for files on disk. See h5_disk.h.
+ *
+ * It differs from HDF5's own (sec2) in three things: every call that a signal interrupted is made again; a
+ * file that becomes shorter while it is open is an error, not zeros; and what failed is remembered. What it
+ * writes are the same bytes. As HDF5's own does, it reads zeros behind the end of the file where the file's
+ * header says that there is more.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/h5_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/h5.h"
+
+#define MOST INT64_MAX
+
+struct disk {
+    H5FD_t base; /* HDF5's part, first */
+    struct handle {
+        int descriptor; /* first */
+        int failed;     /* errno of the first call that failed, or 0 */
+    } handle;
+    dev_t device;
+    ino_t file;
+    haddr_t eoa, eof; /* end of what HDF5 uses, end of the file */
+};
+
+static const char *spell(int why) {
+    return why == ENODATA ? "it became shorter while it was open" : strerror(why);
+}
+
+/* Onto HDF5's stack of errors, in the words of its own driver: sr_h5_fail looks for them. */
+static void say(int why) {
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_IO, H5E_SEEKERROR,
+             "error message = '%s'", spell(why));
+}
+
+static herr_t fail(struct disk *d, int why) {
+    if (!d->handle.failed)
+        d->handle.failed = why;
+    say(why);
+    return -1;
+}
+
+static int flags_of(unsigned flags) {
+    return (flags & H5F_ACC_RDWR ? O_RDWR : O_RDONLY) | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
+           (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_EXCL ? O_EXCL : 0);
+}
+
+static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access_list, haddr_t most) {
+    struct stat st;
+    const int file = sr_stream_descriptor(name, flags_of(flags), 0666);
+    (void)access_list;
+    struct disk *d = file >= 0 && fstat(file, &st) == 0 ? sr_alloc(1, sizeof *d, NULL) : NULL;
+    if (d && (haddr_t)st.st_size <= most) {
+        d->handle.descriptor = file;
+        d->device = st.st_dev;
+        d->file = st.st_ino;
+        d->eof = (haddr_t)st.st_size;
+        return &d->base;
+    }
+    say(file < 0 ? errno : ENOMEM);
+    if (file >= 0)
+        close(file);
+    sr_free(d);
+    return NULL;
+}
+
+/* Linux has closed the descriptor even where it says EINTR. */
+static herr_t disk_close(H5FD_t *base) {
+    struct disk *d = (struct disk *)base;
+    const bool failed = close(d->handle.descriptor) < 0 && errno != EINTR;
+    if (failed)
+        say(errno);
+    sr_free(d);
+    return failed ? -1 : 0;
+}
+
+static int disk_compare(const H5FD_t *a, const H5FD_t *b) {
+    const struct disk *x = (const struct disk *)a, *y = (const struct disk *)b;
+    return x->device != y->device ? (x->device < y->device ? -1 : 1)
+           : x->file != y->file   ? (x->file < y->file ? -1 : 1)
+                                  : 0;
+}
+
+/* Those of HDF5's own driver that do something here, so that the same bytes are written. */
+static herr_t disk_query(const H5FD_t *base, unsigned long *flags) {
+    (void)base;
+    *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+    return 0;
+}
+
+static haddr_t disk_get_eoa(const H5FD_t *base, H5FD_mem_t type) {
+    (void)type;
+    return ((const struct disk *)base)->eoa;
+}
+
+static herr_t disk_set_eoa(H5FD_t *base, H5FD_mem_t type, haddr_t address) {
+    (void)type;
+    ((struct disk *)base)->eoa = address;
+    return 0;
+}
+
+static haddr_t disk_get_eof(const H5FD_t *base, H5FD_mem_t type) {
+    (void)type;
+    return ((const struct disk *)base)->eof;
+}
+
+static herr_t disk_get_handle(H5FD_t *base, hid_t access_list, void **handle) {
+    (void)access_list;
+    *handle = &((struct disk *)base)->handle;
+    return 0;
+}
+
+static bool is_beyond(haddr_t address, size_t size) {
+    return address == HADDR_UNDEF || address > (haddr_t)MOST || size > (haddr_t)MOST - address;
+}
+
+static herr_t disk_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                        void *out) {
+    struct disk *d = (struct disk *)base;
+    (void)type;
+    (void)transfer;
+    if (is_beyond(address, size))
+        return -1;
+    const haddr_t left = address < d->eof ? d->eof - address : 0;
+    const size_t there = size < left ? size : (size_t)left;
+    memset((unsigned char *)out + there, 0, size - there);
+    const int why = sr_h5_pread(d->handle.descriptor, out, there, (off_t)address);
+    return why ? fail(d, why) : 0;
+}
+
+static herr_t disk_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                         const void *from) {
+    struct disk *d = (struct disk *)base;
+    const char *bytes = from;
+    (void)type;
+    (void)transfer;
+    if (is_beyond(address, size))
+        return -1;
+    while (size > 0) {
+        const ssize_t n = pwrite(d->handle.descriptor, bytes, size, (off_t)address);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail(d, n < 0 ? errno : ENOSPC);
+        bytes += n;
+        size -= (size_t)n;
+        address += (haddr_t)n;
+    }
+    d->eof = address > d->eof ? address : d->eof;
+    return 0;
+}
+
+/* Makes the file as long as HDF5 uses of it. */
+static herr_t disk_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
+    struct disk *d = (struct disk *)base;
+    (void)transfer;
+    (void)closing;
+    if (d->eoa == d->eof)
+        return 0;
+    if (TEMP_FAILURE_RETRY(ftruncate(d->handle.descriptor, (off_t)d->eoa)) < 0)
+        return fail(d, errno);
+    d->eof = d->eoa;
+    return 0;
+}
+
+static const H5FD_class_t disk_class = {
+#if H5_VERSION_GE(1, 13, 2)
+    .version = H5FD_CLASS_VERSION,
+    .value = 601, /* of those that the HDF Group leaves to others */
+#endif
+    .name = "saferoute_disk",
+    .maxaddr = MOST,
+    .fc_degree = H5F_CLOSE_WEAK,
+    .open = disk_open,
+    .close = disk_close,
+    .cmp = disk_compare,
+    .query = disk_query,
+    .get_eoa = disk_get_eoa,
+    .set_eoa = disk_set_eoa,
+    .get_eof = disk_get_eof,
+    .get_handle = disk_get_handle,
+    .read = disk_read,
+    .write = disk_write,
+    .truncate = disk_truncate,
+    .fl_map = H5FD_FLMAP_DICHOTOMY,
+};
+
+hid_t sr_h5_disk(void) {
+    static hid_t driver = -1;
+    if (driver < 0)
+        driver = H5FDregister(&disk_class);
+    return driver;
+}
+
+const char *sr_h5_disk_trouble(hid_t file) {
+    struct handle *handle = NULL;
+    const hid_t access_list = H5Fget_access_plist(file);
+    const bool ours = access_list >= 0 && H5Pget_driver(access_list) == sr_h5_disk() &&
+                      H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle;
+    if (access_list >= 0)
+        H5Pclose(access_list);
+    return ours && handle->failed ? spell(handle->failed) : NULL;
+}
