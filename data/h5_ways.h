@@ -53,7 +53,6 @@ struct sr_h5_ways {
 extern const struct sr_h5_ways sr_h5_here;
 
 /* What sr_h5_open says of a path before it opens the file. */
-int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err);
 int sr_h5_check_path(const char *path, struct sr_error *err);
 
 /* sr_h5_open in this process, whatever was asked for. */
@@ -66,7 +65,8 @@ int sr_h5_here_open_descriptor(struct sr_h5 **out, int file, const char *path, s
 /* SR_USAGE, saying what to do, where f is not read in this process: for what copies by HDF5 itself. */
 int sr_h5_check_here(const struct sr_h5 *f, struct sr_error *err);
 
-/* The members of sr_h5_here. */
+/* The members of sr_h5_here. check: SR_IO where a read or write has failed in the system. */
+int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err);
 int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err);
 bool sr_h5_here_has(const struct sr_h5 *f, const char *name);
 int sr_h5_here_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);

@@ -11,8 +11,9 @@
 #include "infer/export_cost.h"
 
 /* What rounding costs at most where weights and features are as they should be; more is warned of. */
-#define COST_AUPRC .001
-#define COST_FLIPS .01
+#define WEIGHTS_MOST ((size_t)1 << 33) /* bytes of a weights file */
+#define COST_AUPRC   .001
+#define COST_FLIPS   .01
 
 struct export_options {
     char *model, *to, *out, *eval, *data;
@@ -143,9 +144,16 @@ static void print_cost(const struct sr_export_cost *c, const char *dtype, const 
                c->auprc_rounded - c->auprc);
 }
 
+/* The weights file, read once: it may be replaced under its name, and what is written is of one of the two.
+ */
+struct bytes {
+    void *at;
+    size_t size;
+};
+
 /* Opens the rounded router and says what it costs. */
 static int round_weights(struct sr_router **rounded, struct sr_export *e, const struct export_options *o,
-                         struct sr_error *err) {
+                         const struct bytes *b, struct sr_error *err) {
     struct sr_log_stage stage = sr_log_stage_begin("measuring what rounding costs");
     const struct saferoute_options options = {.precision = SAFEROUTE_COMPUTE_FLOAT32 + o->dtype};
     struct sr_export_cost cost;
@@ -154,7 +162,7 @@ static int round_weights(struct sr_router **rounded, struct sr_export *e, const 
                        "%s holds weights of %s already: what rounding costs is measured against "
                        "the float32 weights they were made from",
                        o->model, sr_router_precision(e->rounded));
-    int status = sr_router_open_with(rounded, o->model, &options, err);
+    int status = sr_router_open_bytes(rounded, b->at, b->size, o->model, &options, err);
     if (status < 0 || (status = sr_router_unpack(*rounded, err)) < 0)
         return status;
     e->rounded = *rounded;
@@ -188,13 +196,18 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
     struct sr_router *router = NULL, *rounded = NULL;
     struct sr_json *evaluation = NULL;
     struct sr_export e = {0};
+    struct bytes b;
     int status = check_options(o, err);
     if (status < 0)
         return status;
     if (!(to = find_format(o->to, err)))
         return SR_USAGE;
-    if ((status = sr_safetensors_open(&file, o->model, err)) < 0 ||
-        (status = sr_router_open(&router, o->model, err)) < 0 || (status = sr_router_unpack(router, err)) < 0)
+    if ((status = sr_file_read_regular(&b.at, &b.size, o->model, SR_SAFETENSORS_WANTED, WEIGHTS_MOST, err)) <
+        0)
+        return status;
+    if ((status = sr_safetensors_open_memory(&file, b.at, b.size, o->model, err)) < 0 ||
+        (status = sr_router_open_bytes(&router, b.at, b.size, o->model, NULL, err)) < 0 ||
+        (status = sr_router_unpack(router, err)) < 0)
         goto out;
     e.file = file;
     e.router = router;
@@ -204,7 +217,7 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
     e.evaluation = evaluation;
     if (router->precision != SAFEROUTE_COMPUTE_FLOAT32)
         e.rounded = router; /* the file itself holds rounded weights */
-    if (o->dtype > 0 && (status = round_weights(&rounded, &e, o, err)) < 0)
+    if (o->dtype > 0 && (status = round_weights(&rounded, &e, o, &b, err)) < 0)
         goto out;
     if ((status = sr_export(&e, to, o->out, err)) == 0)
         print_done(&e, o, to);
@@ -213,6 +226,7 @@ out:
     sr_router_close(rounded);
     sr_router_close(router);
     sr_safetensors_close(file);
+    sr_free(b.at);
     return status;
 }
 

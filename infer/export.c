@@ -102,33 +102,46 @@ int sr_export_compare(const struct sr_export *e, const char *path, float toleran
 
 /* ---- from the staging folder to the target ---- */
 
-/* Calls each(folder, name) for every file of the staging folder. */
-static int each_file(const char *stage, const char *target,
-                     int (*each)(const char *stage, const char *target, const char *name,
-                                 struct sr_error *err),
-                     struct sr_error *err) {
-    DIR *folder = opendir(stage);
-    int status = folder ? 0 : sr_fail(err, SR_IO, "%s: %s", stage, strerror(errno));
+struct moving {
+    struct sr_renaming names[SR_RENAMINGS];
+    char path[SR_RENAMINGS][2][SR_EXPORT_PATH];
+    size_t n;
+};
+
+static int move_add(struct moving *m, const char *stage, const char *target, const char *name,
+                    struct sr_error *err) {
+    if (m->n == SR_RENAMINGS)
+        return sr_fail(err, SR_BUG, "an export of more than %d files", SR_RENAMINGS);
+    char *from = m->path[m->n][0], *to = m->path[m->n][1];
+    if (!sr_export_path(from, stage, name, err) || !sr_export_path(to, target, name, err))
+        return SR_DATA;
+    m->names[m->n++] = (struct sr_renaming){from, to, false};
+    return 0;
+}
+
+/* All files of the staging folder, or none. */
+static int move_files(const char *stage, const char *target, struct sr_error *err) {
+    struct moving *m = sr_alloc(1, sizeof *m, err);
+    DIR *folder;
+    do
+        folder = opendir(stage);
+    while (!folder && errno == EINTR);
+    int status = !m ? SR_NOMEM : folder ? 0 : sr_fail(err, SR_IO, "%s: %s", stage, strerror(errno));
     for (struct dirent *d; status == 0 && (d = readdir(folder));)
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-            status = each(stage, target, d->d_name, err);
+            status = move_add(m, stage, target, d->d_name, err);
     if (folder)
         closedir(folder);
+    if (status == 0)
+        status = sr_rename_all(m->names, m->n, err);
+    sr_free(m);
     return status;
 }
 
-static int move_file(const char *stage, const char *target, const char *name, struct sr_error *err) {
-    char from[SR_EXPORT_PATH], to[SR_EXPORT_PATH];
-    if (!sr_export_path(from, stage, name, err) || !sr_export_path(to, target, name, err))
-        return SR_DATA;
-    if (rename(from, to) < 0)
-        return sr_fail(err, SR_IO, "%s: cannot be put in place: %s", to, strerror(errno));
-    return sr_rename_sync(to, err);
-}
-
-static int make_folder(const char *path, struct sr_error *err) {
+static int make_folder(const char *path, bool *made, struct sr_error *err) {
     struct stat st;
-    if (mkdir(path, 0777) == 0)
+    *made = TEMP_FAILURE_RETRY(mkdir(path, 0777)) == 0;
+    if (*made)
         return sr_rename_sync(path, err); /* a new name, which must last as well */
     if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
@@ -146,7 +159,7 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
     if (status == 0)
         status = to->check(e, stage, err);
     if (status == 0)
-        status = each_file(stage, target, move_file, err);
+        status = move_files(stage, target, err);
     sr_temporary_folder_end(stage, lock);
     return status;
 }
@@ -168,11 +181,15 @@ int sr_export(const struct sr_export *e, const struct sr_exporter *to, const cha
     if (strlen(out) >= SR_EXPORT_PATH)
         return sr_fail(err, SR_USAGE, "--out %.100s...: the path is too long", out);
     if (strcmp(to->ending, "/") == 0) {
-        const int status = make_folder(out, err);
+        bool made;
+        int status = make_folder(out, &made, err);
         own.target = out;
-        if (status < 0 || !sr_export_path(inside, out, "export", err))
-            return status < 0 ? status : SR_DATA;
-        return stage_and_move(&own, to, out, inside, err);
+        if (status == 0)
+            status = sr_export_path(inside, out, "export", err) ? stage_and_move(&own, to, out, inside, err)
+                                                                : SR_DATA;
+        if (status < 0 && made)
+            rmdir(out); /* which is empty, unless the files got their names */
+        return status;
     }
     if (!sr_ends_in(out, to->ending))
         return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);

@@ -14,6 +14,8 @@
 #include "train/checkpoint.h"
 #include "train/inspect.h"
 
+#define WEIGHTS_MOST ((size_t)1 << 33) /* bytes of a weights file */
+
 #define LISTED 1000 /* entries of metadata at most */
 
 static const char *format_of(const struct sr_peek *p) {
@@ -300,15 +302,23 @@ int sr_inspect_weights_look(struct sr_facts *f, const struct sr_peek *p, const c
     struct sr_safetensors *file;
     struct sr_router *router = NULL;
     struct sr_error why;
-    int status = sr_safetensors_open(&file, p->path, err);
+    void *bytes;
+    size_t size;
+    int status = sr_file_read_regular(&bytes, &size, p->path, SR_SAFETENSORS_WANTED, WEIGHTS_MOST, err);
     if (status < 0)
         return status;
+    status = sr_safetensors_open_memory(&file, bytes, size, p->path, err);
+    if (status < 0) {
+        sr_free(bytes);
+        return status;
+    }
     if (sr_safetensors_metadata(file, "threshold"))
         *title = "router: weights with a threshold";
     sr_facts_of_tensors(f, file);
-    if (sr_router_open(&router, p->path, &why) < 0)
+    if (sr_router_open_bytes(&router, bytes, size, p->path, NULL, &why) < 0)
         sr_facts_add(f, "usable", sr_json_bool(false), "no: %s", why.text);
     sr_router_close(router);
+    sr_free(bytes);
     add_threshold(f, file);
     add_calibration(f, file);
     add_range(f, file);
