@@ -12,6 +12,8 @@
  *   - WHAT is ENOSPC, EIO or any other errno's name: the call fails so, and is not made
  *   - short: half of the bytes, at least one, are read or written
  *   - kill, kill_after: SIGKILL before or after the call
+ *   - cut, empty: the file is made half as long, or empty, before the call
+ *   - replace: the file PATH.new gets the name PATH before the call
  *   - signal=TERM (INT, HUP, USR1, STOP, ...): that signal before the call
  * SR_FAULT_LOG=FILE
  *   - a line for each call, whatever its path (close only where that is a KIND)
@@ -84,7 +86,7 @@ static const struct call {
 
 /* ---- what was asked ---- */
 
-enum what { NOTHING, FAIL, SHORT, KILL, KILL_AFTER, SIGNAL };
+enum what { NOTHING, FAIL, SHORT, KILL, KILL_AFTER, SIGNAL, CUT, EMPTY, REPLACE };
 
 static struct {
     bool kinds[KINDS], changes_only, and_later;
@@ -113,6 +115,9 @@ static void read_kinds(char *list) {
 
 static void read_what(const char *name) {
     fault.what = strcmp(name, "short") == 0         ? SHORT
+                 : strcmp(name, "cut") == 0         ? CUT
+                 : strcmp(name, "empty") == 0       ? EMPTY
+                 : strcmp(name, "replace") == 0     ? REPLACE
                  : strcmp(name, "kill") == 0        ? KILL
                  : strcmp(name, "kill_after") == 0  ? KILL_AFTER
                  : strncmp(name, "signal=", 7) == 0 ? SIGNAL
@@ -315,6 +320,20 @@ static void halve(struct event *e) {
     a[2] = 1;
 }
 
+/* What another process might do to the file before the call. */
+static void meddle(const struct event *e, enum what what) {
+    static char other[PATH_MAX];
+    if (what == REPLACE) {
+        snprintf(other, sizeof other, "%.*s.new", PATH_MAX - 8, e->path);
+        raw(SYS_rename, (long)other, (long)e->path, 0, 0, 0, 0);
+        return;
+    }
+    const long file = raw(SYS_open, (long)e->path, O_WRONLY | O_CLOEXEC, 0, 0, 0, 0);
+    const long size = raw(SYS_lseek, file, 0, SEEK_END, 0, 0, 0);
+    raw(SYS_ftruncate, file, what == CUT ? size / 2 : 0, 0, 0, 0, 0);
+    raw(SYS_close, file, 0, 0, 0, 0, 0);
+}
+
 /* ---- the notes ---- */
 
 static void note_data(const struct event *e, long result) {
@@ -376,6 +395,8 @@ static long handle(struct event *e, const sigset_t *outside) {
     }
     if (what == SHORT)
         halve(e);
+    if (what == CUT || what == EMPTY || what == REPLACE)
+        meddle(e, what);
     const long result = what == FAIL ? -fault.number : make(e, outside);
     if (what != SIGNAL)
         note(e, result);
@@ -471,10 +492,20 @@ static int notes_open(const char *name) {
     return file;
 }
 
-__attribute__((constructor)) static void begin(void) {
+/* The filter compares 32 bits at a time. Once in some thousand starts the C library lies across a border of
+ * 4 GiB: then the program starts anew, to lie elsewhere. */
+static void elsewhere(struct range range, char **argv) {
+    if (range.from >> 32 == range.to >> 32)
+        return;
+    execv("/proc/self/exe", argv);
+    die("the C library crosses a 4 GiB border; run again");
+}
+
+__attribute__((constructor)) static void begin(int argc, char **argv) {
     struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
     struct range range = {0};
     sigset_t ours;
+    (void)argc;
     if (getenv("SR_FAULT"))
         read_fault(getenv("SR_FAULT"));
     log_file = notes_open("SR_FAULT_LOG");
@@ -482,6 +513,7 @@ __attribute__((constructor)) static void begin(void) {
     dl_iterate_phdr(find_c_library, &range);
     if (range.to == 0)
         die("the C library is not found");
+    elsewhere(range, argv);
     sigfillset(&action.sa_mask);
     sigemptyset(&ours);
     sigaddset(&ours, SIGSYS);
