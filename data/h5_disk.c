@@ -93,7 +93,8 @@ static int disk_compare(const H5FD_t *a, const H5FD_t *b) {
 static herr_t disk_query(const H5FD_t *base, unsigned long *flags) {
     (void)base;
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
-             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_SUPPORTS_SWMR_IO |
+             H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
 }
 
@@ -172,6 +173,18 @@ static herr_t disk_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
     return 0;
 }
 
+/* Nothing is locked; but of a driver that cannot lock HDF5 opens a file that is marked as being written. */
+static herr_t disk_lock(H5FD_t *base, hbool_t writes) {
+    (void)base;
+    (void)writes;
+    return 0;
+}
+
+static herr_t disk_unlock(H5FD_t *base) {
+    (void)base;
+    return 0;
+}
+
 static const H5FD_class_t disk_class = {
 #if H5_VERSION_GE(1, 13, 2)
     .version = H5FD_CLASS_VERSION,
@@ -191,6 +204,8 @@ static const H5FD_class_t disk_class = {
     .read = disk_read,
     .write = disk_write,
     .truncate = disk_truncate,
+    .lock = disk_lock,
+    .unlock = disk_unlock,
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
