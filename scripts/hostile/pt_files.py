@@ -167,6 +167,36 @@ def zip64(c):
     lie("zip64_record.pt", "its ZIP64 end record and the pointer to it do not fit together", record=1 << 60)
     lie("zip64_disks.pt", "its ZIP64 end record and the pointer to it do not fit together", disks=2)
 
+    whole = build(honest(), zip64={}, count=65535, size=0xFFFFFFFF, offset=0xFFFFFFFF)
+    record, locator = whole.index(b"PK\6\6"), whole.index(b"PK\6\7")
+    unlike = "its ZIP64 end record and the pointer to it do not fit together"
+    for name, at in (("mark", record), ("disk", record + 16), ("count_of_disk", record + 24), ("locator_disk", locator + 4)):
+        c.add("zip64_%s.pt" % name, whole[:at] + bytes([whole[at] ^ 9]) + whole[at + 1 :], 65, unlike)
+    for name, lies in (("count", {"count": 3}), ("size", {"size": 7}), ("offset", {"offset": 7})):
+        c.add("zip64_other_%s.pt" % name, build(honest(), zip64={}, **lies), 65, "its two end records say different things")
+    padding = struct.pack("<HH4s", 0x4246, 4, b"ZZZZ")
+    wide = {"extra": padding + struct.pack("<HHQQ", 1, 16, 24, 24), "size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
+    c.add("zip64_good_sizes.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, **wide))), 0, "", why="sizes of 64 bits behind another extra field, and honest")
+    only = {"extra": padding, "size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
+    c.add("zip64_extra_of_another_kind.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, **only))), 65, "an entry of its table is cut off, or its ZIP64 sizes are")
+    local = {"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
+    c.add("zip64_missing_locally.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, local=local))), 65, OWN)
+    c.add("disk_of_an_entry.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, central={"disk": 1}))), 65, "an entry of its table is cut off")
+
+    def described(name, descriptor, status, message, **why):
+        number = Entry("m/data/0", NUMBERS, flags=8, local={"crc": 0, "size": 0, "packed": 0, "descriptor": descriptor})
+        c.add(name, build(honest(numbers=number)), status, message, **why)
+
+    crc = zlib.crc32(NUMBERS)
+    described("descriptor_16.pt", b"PK\7\10" + struct.pack("<III", crc, 24, 24), 0, "", why="a descriptor as torch.save writes it")
+    described("descriptor_24.pt", b"PK\7\10" + struct.pack("<IQQ", crc, 24, 24), 0, "", why="the same in ZIP64's form")
+    described("descriptor_12.pt", struct.pack("<III", crc, 24, 24), 0, "", why="the same without its mark")
+    described("descriptor_mark.pt", b"PK\7\11" + struct.pack("<III", crc, 24, 24), 65, BEHIND)
+    described("descriptor_packed.pt", b"PK\7\10" + struct.pack("<III", crc, 23, 24), 65, BEHIND)
+    described("descriptor_size.pt", b"PK\7\10" + struct.pack("<III", crc, 24, 23), 65, BEHIND)
+    described("descriptor_missing.pt", b"", 65, BEHIND)
+    described("descriptor_long.pt", b"PK\7\10" + bytes(60), 65, BEHIND)
+
     def extra(name, message, content, **more):
         fields = {"extra": content, "size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
         c.add(name, build(honest(numbers=Entry("m/data/0", NUMBERS, **{**fields, **more}))), 65, message)
