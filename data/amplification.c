@@ -26,6 +26,7 @@ static double chunk_rows(uint64_t rows, uint64_t chunk, uint64_t band) {
 struct sr_amplification sr_amplification_of(const struct sr_h5_info *info,
                                             const struct sr_h5_storage *storage, uint64_t band) {
     const uint64_t rows = info->shape[0], n = band < rows ? band : rows;
+    /* a whole number of bands. NOLINTNEXTLINE(bugprone-integer-division) */
     const double item = (double)info->size, bands = (double)(rows / n + (rows % n != 0)),
                  wanted = (double)rows / bands * (double)info->shape[1] * item;
     if (storage->kind != SR_H5_CHUNKS)

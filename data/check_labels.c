@@ -127,7 +127,9 @@ static void look_at_unknown(struct sr_check_private *c, const struct sr_check_fi
                             const uint8_t *column) {
     const size_t rows = f->data->rows;
     size_t n = 0;
-    for (size_t i = 0; column && i < rows; i++)
+    if (!column)
+        return;
+    for (size_t i = 0; i < rows; i++)
         n += column[i] == SR_UNKNOWN;
     const double share = (double)n / (double)rows;
     if (share < UNKNOWN_REMARK)

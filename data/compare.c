@@ -113,6 +113,7 @@ struct sr_change sr_change_of(const struct sr_pairs *p, const float *const prob[
                               const uint8_t *const pred[2], uint8_t *flipped) {
     struct sr_change c = {.prob_in = in_of(prob[0], prob[1]), .verdict_in = in_of(pred[0], pred[1])};
     for (size_t i = 0; c.prob_in == SR_IN_BOTH && i < p->n; i++)
+        /* cppcheck-suppress nullPointer ; SR_IN_BOTH: neither is */
         add_prob(&c, i, prob[0][p->row[0][i]], prob[1][p->row[1][i]]);
     for (size_t i = 0; c.verdict_in == SR_IN_BOTH && i < p->n; i++)
         if (add_verdict(&c, pred[0][p->row[0][i]], pred[1][p->row[1][i]]) && flipped)

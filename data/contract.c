@@ -92,7 +92,7 @@ static int join_key(const char **agreed, const struct sr_data *d, int k, bool fe
                            holder->contract[k].value, dump->path, claim->value, key[k].contradiction);
         everywhere = false;
     }
-    if (everywhere)
+    if (everywhere && holder)
         *agreed = holder->contract[k].value;
     return 0;
 }

@@ -54,7 +54,7 @@ static int open_features(struct sr_dump *d, const struct sr_data_options *option
                                    err);
     if (status == 0)
         status = sr_h5_info(d->file, name, &info, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (info.rank != 2)
         return sr_fail(err, SR_DATA, "%s: /%s has rank %d, but features have rank 2: [rows, width]", d->path,

@@ -292,5 +292,8 @@ const char *sr_h5_where(char to[SR_H5_WHERE], const struct sr_h5 *f, const char 
  * of the system. Call before anything else enters HDF5. */
 int sr_h5_fail(struct sr_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef sr_fail /* analysers are told the same of it, see error.h */
+#define sr_h5_fail(...) sr_fail_is_negative(sr_h5_fail(__VA_ARGS__))
+#endif
 
 #endif

@@ -36,6 +36,7 @@ static char **pack(const void *items, size_t n, size_t stride, struct sr_error *
         const char *from = stride ? (const char *)items + i * stride : pointers[i] ? pointers[i] : "";
         size_t length = stride ? strnlen(from, stride) : strlen(from);
         out[i] = to;
+        /* the block is zeroed: the NUL is there. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
         memcpy(to, from, length);
         to += length + 1;
     }

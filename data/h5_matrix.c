@@ -300,6 +300,7 @@ static void swap_values(void *values, size_t n, size_t size) {
 /* n rows of 16-bit values in the second half of out become floats over all of it, front to back: row r is
  * written where rows up to r alone were, and goes through scratch because it may overlap itself. */
 static void widen(struct matrix *m, float *out, size_t n) {
+    /* cppcheck-suppress invalidPointerCast ; 16-bit values as the file has them */
     const uint16_t *raw = (const uint16_t *)out + n * m->width;
     for (size_t r = 0; r < n; r++) {
         memcpy(m->row, raw + r * m->width, m->width * sizeof *m->row);

@@ -79,7 +79,7 @@ static int search_dataset(struct search *s, const struct sr_h5 *f, const char *n
     int status = sr_h5_spelling(&s->how, f, name, err);
     if (status == 0)
         status = sr_h5_items_open(&t, f, name, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     s->values = sr_h5_items_bytes(t) / info->size;
     s->text = sr_alloc(s->how.bytes + 1, 2, err);

@@ -285,7 +285,7 @@ int sr_merge_compare_rows(struct sr_merge_difference *out, const struct sr_merge
     int status = sr_h5_info(a->file, a->name, &x, err);
     if (status == 0)
         status = sr_h5_info(b->file, b->name, &y, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     const bool listed =
         sr_h5_has_attribute(a->file, a->name, "names") || sr_h5_has_attribute(b->file, b->name, "names");

@@ -190,6 +190,7 @@ static int allocate(struct exact *e, size_t pairs, struct sr_error *err) {
         const size_t bytes = e->near->sets[s]->in->row_bytes;
         e->row_bytes = bytes > e->row_bytes ? bytes : e->row_bytes;
     }
+    /* a set has at least one feature. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     e->room = SR_NEAR_BYTES / e->row_bytes;
     e->room = e->room < SR_BAND_ROWS ? SR_BAND_ROWS : e->room;
     e->room = e->room < pairs ? e->room : pairs;

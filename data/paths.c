@@ -19,7 +19,7 @@ struct list {
 
 static int append(struct list *l, const char *path, struct sr_error *err) {
     const size_t length = strlen(path), needed = l->used + length + 2; /* comma, NUL */
-    if (needed > l->room) {
+    if (!l->text || needed > l->room) {
         char *grown = sr_realloc(l->text, l->used, 2 * needed, err);
         if (!grown)
             return SR_NOMEM;

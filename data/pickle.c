@@ -408,6 +408,7 @@ static int run_all(struct sr_pickle *p, struct sr_error *err) {
 int sr_pickle_read(struct sr_pickle **out, const void *bytes, size_t size, const char *path,
                    struct sr_error *err) {
     struct sr_error local;
+    /* cppcheck-suppress uninitvar ; written to */
     err = err ? err : &local;
     *out = NULL;
     struct sr_pickle *p = sr_alloc(1, sizeof *p, err);

@@ -15,6 +15,7 @@ static inline int sr_quantile_order(const void *a, const void *b) {
 
 /* Makes x [n], without NaN, rise. */
 static inline void sr_quantile_sort(double *x, size_t n) {
+    /* cppcheck-suppress uninitvar ; filled by the caller */
     qsort(x, n, sizeof *x, sr_quantile_order);
 }
 

@@ -17,7 +17,7 @@ static int describe_form(char text[SR_REPACK_FORM], const struct sr_h5 *f, const
     int status = sr_h5_info(f, name, &info, err);
     if (status == 0)
         status = sr_h5_storage(f, name, &s, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (s.kind == SR_H5_CHUNKS)
         snprintf(text, SR_REPACK_FORM, "%s in chunks of [%llu, %llu]%s%s", info.type,

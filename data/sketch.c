@@ -19,7 +19,7 @@
 #define BLOCK 1024 /* features rounded at a time: they stay in the first-level cache */
 #define WORD  4    /* float16 values in 64 bits */
 #define LANES 4
-#define GROUP (WORD * LANES) /* divides BLOCK */
+#define GROUP ((size_t)WORD * LANES) /* divides BLOCK */
 
 #define MIX_1 0xBF58476D1CE4E5B9u
 #define MIX_2 0x94D049BB133111EBu
@@ -74,6 +74,7 @@ static int rising(const void *a, const void *b) {
 /* Leaves the smallest distinct of n hashes, at most SR_SKETCH_ROWS, in order. Returns how many these are. */
 static size_t smallest(uint64_t *hash, size_t n) {
     size_t kept = 0;
+    /* cppcheck-suppress uninitvar ; filled by the call before */
     qsort(hash, n, sizeof *hash, rising);
     for (size_t i = 0; i < n && kept < SR_SKETCH_ROWS; i++)
         if (kept == 0 || hash[i] != hash[kept - 1])
@@ -94,7 +95,7 @@ void sr_sketch_make(struct sr_sketch *out, const uint64_t *hash, const uint32_t 
         if (h > limit)
             continue;
         found[count++] = h;
-        if (count == 2 * SR_SKETCH_ROWS && (count = smallest(found, count)) == SR_SKETCH_ROWS)
+        if (count == 2ul * SR_SKETCH_ROWS && (count = smallest(found, count)) == SR_SKETCH_ROWS)
             limit = found[count - 1];
     }
     keep_smallest(out, found, count);

@@ -77,6 +77,7 @@ static int make_world(struct world *w, uint64_t seed, size_t width, struct sr_er
     for (int k = 0; k < FACTORS; k++)
         squares += pow(falloff, 2.0 * k);
     strength /= sqrt(squares);
+    /* NOLINTNEXTLINE(cert-flp30-c): the loop counts with k */
     for (size_t k = 0; k < FACTORS; k++, strength *= falloff)
         for (size_t j = 0; j < width; j++)
             w->direction[k * width + j] = (float)(strength * normal(seed, DIRECTION, k, j));

@@ -214,10 +214,10 @@ static int put_integer(struct sr_field *f, const struct sr_table *t, const void 
 
 static int read_column(struct tensors_table *s, struct sr_field *f, size_t n, struct sr_error *err) {
     uint64_t raw[SR_BAND_ROWS];
-    double value[SR_BAND_ROWS];
+    double value[SR_BAND_ROWS] = {0};
     const size_t first = s->t.taken;
     int status = sr_tensors_read(s->in, f->at, first, raw, n, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     if (!sr_field_is_text(f))
         sr_values_to_double(value, raw, n, f->dtype);

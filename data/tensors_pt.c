@@ -321,6 +321,7 @@ static void key_name(struct name *to, const struct name *from, const struct sr_p
     }
 }
 
+/* NESTED_MAX levels at most. NOLINTNEXTLINE(misc-no-recursion) */
 static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
                       int depth, struct sr_error *err) {
     const bool dict = v->kind == SR_PICKLE_DICT;
@@ -339,6 +340,7 @@ static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, con
     return status;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
 static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name, int depth,
                 struct sr_error *err) {
     struct in *in = t->in;

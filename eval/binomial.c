@@ -48,6 +48,7 @@ static double term_at(double k, double n, double p, double q, double off) {
 /* P(X <= k) where k is below the mean, so that terms fall; 0 <= k < n. */
 static double lower_tail(double k, double n, double p, double q, double off) {
     double sum = 1, term = 1;
+    /* whole numbers below 2^53, exact. NOLINTNEXTLINE(cert-flp30-c) */
     for (double j = k; j > 0 && term > sum * 0x1p-60; j--) {
         term *= j * q / ((n - j + 1) * p);
         sum += term;

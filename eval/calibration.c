@@ -37,7 +37,7 @@ static void carve(struct sr_arena *arena, struct sr_reliability *r) {
     r->row = sr_arena_take(arena, r->n, sizeof *r->row);
     r->residual = sr_arena_take(arena, r->n, sizeof *r->residual);
     r->loss = sr_arena_take(arena, r->n, sizeof *r->loss);
-    r->piece = sr_arena_take(arena, r->n / PIECE_MOST + 2 * SR_BINS, sizeof *r->piece);
+    r->piece = sr_arena_take(arena, r->n / PIECE_MOST + (size_t)2 * SR_BINS, sizeof *r->piece);
 }
 
 /* The struct itself lies in front of its arrays. */
@@ -99,6 +99,7 @@ static void piece_extend(struct sr_reliability *r, struct piece here) {
     if (last && last->width == here.width && last->mass == here.mass && here.end - begin <= PIECE_MOST)
         *last = here;
     else
+        /* carved with the struct. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         r->piece[r->pieces++] = here;
 }
 

@@ -13,6 +13,7 @@ void sr_put_name(FILE *to, const char *name) {
     fprintf(to, "%-14s ", name);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once for three digits */
 void sr_put_count(FILE *to, uint64_t n) {
     if (n >= 1000) {
         sr_put_count(to, n / 1000);

@@ -79,6 +79,7 @@ static void shift(struct sr_view *v, const struct sr_rows *rows) {
     for (size_t i = 0; v->shifted && i < v->n; i++) {
         const double prob = sr_prior_shift((double)rows->prob[i], from, v->how.prevalence);
         const double miss = v->label[i] == 1 ? 1 - prob : prob;
+        /* cppcheck-suppress ignoredReturnValue ; it is used */
         v->shifted[i] = (struct sr_shifted){miss * miss, -log(fmax(1 - miss, DBL_EPSILON))};
     }
 }

@@ -129,7 +129,7 @@ static int line_read(struct line *l, const char *option, struct sr_error *err) {
     if (status == 0)
         status = sr_json_parse(&json, is_line ? option : text, size, err);
     sr_free(text);
-    if (status < 0)
+    if (status != 0)
         return status;
     status = line_take(l, json, err);
     sr_json_free(json);

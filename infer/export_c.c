@@ -127,7 +127,10 @@ static void put_literal(FILE *to, const char *text) {
 
 /* One line of a comment: ASCII, and nothing that ends it. */
 static void put_remark(FILE *to, const char *text) {
+    /* cppcheck-suppress arrayIndexThenCheck ; the text ends with NUL */
+    /* cppcheck-suppress arrayIndexOutOfBounds ; the text ends with NUL */
     for (size_t i = 0; text[i] && i < REMARK; i++)
+        /* cppcheck-suppress arrayIndexOutOfBounds ; the text ends with NUL */
         fputc(text[i] >= ' ' && text[i] < 127 && !strchr("*\\", text[i]) ? text[i] : '?', to);
     fputs(strlen(text) > REMARK ? "...\n" : "\n", to);
 }

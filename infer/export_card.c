@@ -38,6 +38,7 @@ void sr_card_put_code(FILE *to, const char *text) {
         putc('`', to);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): once for three digits */
 void sr_card_put_count(FILE *to, uint64_t n) {
     if (n >= 1000) {
         sr_card_put_count(to, n / 1000);

@@ -81,8 +81,10 @@ static int add(struct value **out, struct run *r, const char *name, int rank, si
                struct sr_error *err) {
     size_t items;
     struct value *v = &r->value[r->n];
-    if (!name || find(r, name) || __builtin_mul_overflow(d0, d1, &items))
-        return fail(r, err, "%.60s is there twice or too large", shown(name));
+    if (!name || find(r, name) || __builtin_mul_overflow(d0, d1, &items)) {
+        fail(r, err, "%.60s is there twice or too large", shown(name));
+        return SR_BUG;
+    }
     *v = (struct value){name, rank, d0, d1, sr_alloc(items, sizeof(double), err)};
     if (!v->v)
         return SR_NOMEM;

@@ -152,9 +152,7 @@ static int logits(void *user, float *logit, const float *x, size_t rows, struct 
         for (size_t k = 0; k < width; k++)
             in[k] = (double)x[i * width + k];
         for (size_t l = 0; l < shape->layers; l++, swap = in, in = out, out = swap) {
-            const float *p[PER_LAYER] = {0};
-            for (size_t k = 0; k < PER_LAYER && PER_LAYER * l + k < r->n; k++)
-                p[k] = r->data[PER_LAYER * l + k];
+            const float *const *p = (const float *const *)&r->data[PER_LAYER * l];
             layer_forward(out, in, p, shape->layer[l].inputs, shape->layer[l].outputs,
                           l + 1 == shape->layers);
         }

@@ -39,7 +39,7 @@ int sr_export_safetensors_write(const struct sr_export *e, const char *folder, s
     const size_t count = sr_safetensors_count(e->file);
     size_t pairs;
     const struct sr_pair *metadata = sr_safetensors_pairs(e->file, &pairs);
-    struct sr_tensor *list = sr_alloc(count + SR_FOLDED_TENSORS, sizeof *list, err);
+    struct sr_tensor *list = sr_alloc(count + (size_t)SR_FOLDED_TENSORS, sizeof *list, err);
     struct sr_pair *own = sr_alloc(pairs + 4, sizeof *own, err);
     int status = list && own ? 0 : SR_NOMEM;
     if (status == 0) {

@@ -288,7 +288,9 @@ static int take_linear(struct sr_import_network *n, const struct finder *f, cons
                            "is no matrix (outputs, inputs) that a router could have");
     if (w->shape[0] > SR_ROUTER_WIDEST)
         return fail_tensor(f, m->tensor[WEIGHT], err, "has more outputs than a layer of a router may have");
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; counted before */
     if (l > 0 && w->shape[1] != n->width[l]) {
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond ; counted before */
         snprintf(what, sizeof what, "does not read the %zu numbers of the layer before it", n->width[l]);
         return fail_tensor(f, m->tensor[WEIGHT], err, what);
     }

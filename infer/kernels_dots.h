@@ -7,6 +7,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and counters of a tile:
+ * NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result) */
 #ifndef SR_KERNELS_DOTS_H
 #define SR_KERNELS_DOTS_H
 
@@ -191,3 +193,4 @@ SR_INLINE void dots_store(int32_t *sum, dots s, const int8_t *heads) {
 #endif
 
 #endif
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result) */

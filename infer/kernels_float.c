@@ -8,6 +8,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and counters of a tile, and branches
+ * that are one or two by the width of a vector:
+ * NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result,bugprone-misplaced-widening-cast,bugprone-branch-clone)
+ */
 #include "infer/kernels_lanes.h"
 
 /* Bytes from a weight that is read to one that is called for: the hardware's own prefetching stops at the
@@ -165,3 +169,5 @@ void SR_ISA_NAME(sr_linear_bfloat16)(float *out, size_t out_stride, const float 
     const struct call c = {out, out_stride, x, x_stride, bias, rows, in, outputs, sum};
     linear_any(&c, (struct weights){.h = w}, 1);
 }
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result,bugprone-misplaced-widening-cast,bugprone-branch-clone)
+ */

@@ -5,6 +5,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and counters of a tile, and branches
+ * that are one or two by the width of a vector:
+ * NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result,bugprone-branch-clone) */
 #include "infer/kernels_dots.h"
 
 #define AHEAD 2048 /* bytes; the hardware's own prefetching stops at the pages' ends */
@@ -152,3 +155,4 @@ void SR_ISA_NAME(sr_linear_int8)(float *out, size_t out_stride, const uint8_t *x
             put_rows_narrow(&c, first + done, heads + 4 * done, panel + 4 * done, wide);
     }
 }
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result,bugprone-branch-clone) */

@@ -84,6 +84,8 @@ int sr_router_self_test(struct sr_router *r, const char *path, struct sr_error *
                            "%s: self-test: row %zu has no finite logit: the weights are damaged or "
                            "their training diverged",
                            path, i);
+    /* the same bits, not the same number.
+     * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c) */
     if (memcmp(logit[0], logit[1], sizeof logit[0]) != 0)
         return sr_fail(
             err, SR_BUG,

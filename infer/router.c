@@ -38,7 +38,7 @@ static bool parse_key(const char *key, size_t *index, const char **what) {
     if (strncmp(key, "cls.", 4) != 0 || key[4] < '0' || key[4] > '9')
         return false;
     const unsigned long n = strtoul(key + 4, &end, 10);
-    if (*end != '.' || n > 4 * SR_ROUTER_DEEPEST)
+    if (*end != '.' || n > 4ul * SR_ROUTER_DEEPEST)
         return false;
     *index = n;
     *what = end + 1;

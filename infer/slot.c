@@ -93,7 +93,7 @@ int saferoute_reload(struct saferoute_slot *slot, const char *path, const struct
                      struct saferoute_error *error) {
     struct saferoute_router *opened;
     int status = saferoute_open(&opened, slot ? path : NULL, options, error);
-    if (status < 0)
+    if (status < 0 || !slot) /* without one it was no path that was opened */
         return status;
     struct sr_router *r = (struct sr_router *)opened;
     char text[SAFEROUTE_ERROR_TEXT];

@@ -8,6 +8,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and counters of a tile:
+ * NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result) */
 #include <immintrin.h>
 #include <string.h>
 
@@ -250,3 +252,4 @@ static void gradient(float *dw, const float *dy, const float *x, size_t rows, si
 extern const struct sr_matmul NAME(SR_VEC_ISA);
 const struct sr_matmul NAME(SR_VEC_ISA) = {
     .name = TEXT(SR_VEC_ISA), .forward = forward, .gradient = gradient, .backward = backward};
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result) */

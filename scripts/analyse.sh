@@ -73,17 +73,18 @@ tidy() {
 
 check_cpp() {
     has cppcheck cppcheck || return 0
-    cppcheck --project=build/analyse/compile_commands.json --std=c11 -j "$jobs" --quiet --inline-suppr \
-        --enable=warning,portability,performance --template='{file}:{line}: {message} [{id}]' \
-        -i "$PWD/build" -i "$PWD/tests" >"$work/cppcheck" 2>&1
+    # shellcheck disable=SC2046 # no name of the tree has a space
+    cppcheck --std=c11 -j "$jobs" --quiet --inline-suppr --enable=warning,portability,performance -I . -DSR_ANALYSE \
+        -DSR_VERSION='""' -DSR_VEC_ISA=base -D__x86_64__ \
+        --suppress=internalAstError:infer/kernels_float.c --template='{file}:{line}: {message} [{id}]' \
+        $(sed "s|^$PWD/||" "$work/files" | grep -v '^tests/') >"$work/cppcheck" 2>&1
     verdict cppcheck "$work/cppcheck"
 }
 
 analyzer() {
     has gcc gcc || return 0
-    # Warnings of the optimiser that come with -O1 are those of the build, which has its own.
-    grep -Fwf "$work/files" "$work/commands" | sed 's|-o [^ ]*\.o |-o /dev/null |; s|$| -O1 -w -fanalyzer -DSR_ANALYSE|' |
-        sort -u | (cd build/analyse && xargs -P "$jobs" -d '\n' -n 1 sh -c '$0 2>&1 || true') >"$work/analyzer"
+    grep -Fwf "$work/files" "$work/commands" | sed 's|-o [^ ]*\.o |-o /dev/null |; s|$| -O1 -fanalyzer -DSR_ANALYSE|' |
+        sort -u | (cd build/analyse && xargs -P "$jobs" -d '\n' -n 1 sh -c 'eval "$0" 2>&1 || true') >"$work/analyzer"
     verdict "gcc -fanalyzer" "$work/analyzer"
 }
 
@@ -138,9 +139,11 @@ valgrind_() {
     )
     memcheck "$saferoute" train --train "$work/a.h5" --val-fraction .2 --out "$work/run" --epochs 2 --hidden 16,8
     memcheck "$saferoute" data repack "$work/a.h5" --out "$work/b.h5" --gzip 1
-    memcheck "$saferoute" eval --model "$work/run/best.safetensors" --data "$work/b.h5" --scores "$work/scores.csv"
+    memcheck "$saferoute" sweep --model "$work/run/best.safetensors" --data "$work/b.h5" --rule f1 --out "$work/w.safetensors"
+    memcheck "$saferoute" eval --model "$work/w.safetensors" --data "$work/b.h5"
+    memcheck "$saferoute" infer --model "$work/w.safetensors" --data "$work/b.h5" --out "$work/scores.csv"
     for test in pt onnx safetensors; do
-        memcheck "$saferoute" export --model "$work/run/best.safetensors" --to "$test" --out "$work/out.$test"
+        memcheck "$saferoute" export --model "$work/w.safetensors" --to "$test" --out "$work/out.$test"
     done
     memcheck "$saferoute" import "$work/out.pt" --out "$work/back.safetensors"
     if [ "$found" -eq 0 ]; then echo "valgrind: nothing found"; fi

@@ -95,7 +95,7 @@ static uint64_t case_int8_extremes(void) {
     for (size_t k = 0; k < LONGEST; k++) {
         small[k] = -128;
         small[LONGEST + k] = 127;
-        small[2 * LONGEST + k] = k % 3 ? 127 : -128;
+        small[2ul * LONGEST + k] = k % 3 ? 127 : -128;
     }
     memset(quantised, 255, LONGEST);
     sr_panels_pack_int8(panels.i, small, LONGEST, 3);

@@ -118,7 +118,7 @@ static int routers_open(struct sr_bench_routers *r, const void *bytes, size_t si
     int status = numbers_count(&numbers, bytes, size, path, err);
     if (status == SR_OK)
         status = sr_router_open_bytes(&stored, bytes, size, path, NULL, err);
-    if (status < 0)
+    if (status != 0)
         return status;
     const enum saferoute_precision own = saferoute_precision(sr_router_shipped(stored));
     r->width = sr_router_width(stored);

@@ -109,6 +109,7 @@ static int part_run(struct sr_bench_result *result, const struct sr_bench_part *
         return SR_OK;
     }
     b->progress = sr_log_stage_show;
+    /* cppcheck-suppress autoVariables ; only for the call below */
     b->user = &stage;
     return part->run(result, b, err);
 }

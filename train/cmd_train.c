@@ -248,6 +248,7 @@ static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr
         status =
             sr_fail(err, SR_STOPPED, "time was up with seed %s: continue with --resume %s", number, folder);
     if (status == 1)
+        /* 1 says that there is a best epoch. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         *best = history.epoch[at.best - 1];
     sr_history_free(&history);
     sr_run_close(&run);

@@ -19,6 +19,7 @@ static size_t rank(const struct sr_seeds *s, size_t run) {
     size_t below = 0;
     for (size_t i = 0; i < s->n; i++)
         below += s->best[i].val_auprc < s->best[run].val_auprc ||
+                 /* cppcheck-suppress arrayIndexThenCheck ; i is below n */
                  (s->best[i].val_auprc == s->best[run].val_auprc && i < run);
     return below;
 }

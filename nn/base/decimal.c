@@ -32,7 +32,7 @@ static locale_t enter_c(void) {
 /* value to that many digits; text holds it as d.ddde+xx already. */
 static void spell(char text[SR_DECIMAL_TEXT], double value, int digits) {
     const char *e = strchr(text, 'e');
-    const int exponent = e ? atoi(e + 1) : 99;
+    const int exponent = e ? (int)strtol(e + 1, NULL, 10) : 99;
     const int decimals = digits - 1 > exponent ? digits - 1 - exponent : 0;
     if (isnan(value)) /* 0/0 is "-nan" to printf on x86 */
         snprintf(text, SR_DECIMAL_TEXT, "nan");

@@ -111,6 +111,7 @@ static void put_scalar(FILE *to, const json_t *value) {
         fputs(".0", to);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
 static void put_object(FILE *to, const json_t *object, int indent, int depth) {
     void *iter = json_object_iter(unwrap((const struct sr_json *)object));
     putc('{', to);
@@ -131,6 +132,7 @@ static void put_object(FILE *to, const json_t *object, int indent, int depth) {
     putc('}', to);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
 static void put_array(FILE *to, const json_t *array, int indent, int depth) {
     putc('[', to);
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -143,6 +145,7 @@ static void put_array(FILE *to, const json_t *array, int indent, int depth) {
     putc(']', to);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
 static void put(FILE *to, const json_t *value, int indent, int depth) {
     if (json_is_object(value))
         put_object(to, value, indent, depth);

@@ -36,7 +36,7 @@
 
 /* Bytes that hold any value as text but an SR_OPTION_TEXT, of any length: a full list, a comma or the NUL
  * behind each number. */
-#define SR_LIST_TEXT (SR_LIST_MAX * SR_DECIMAL_TEXT)
+#define SR_LIST_TEXT ((size_t)SR_LIST_MAX * SR_DECIMAL_TEXT)
 
 struct sr_integers { /* SR_OPTION_INTEGERS: "1024,512,256" or "[1024, 512, 256]" */
     size_t n;

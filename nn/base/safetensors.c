@@ -124,10 +124,11 @@ int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size
     struct sr_atomic_file *f;
     unsigned char prefix[8];
     size_t length = 0;
+    /* cppcheck-suppress uninitvar ; written to */
     err = err ? err : &local;
     char *header = header_text(&length, tensors, n_tensors, metadata, n_metadata, err);
     int status = header ? sr_atomic_file_open(&f, path, err) : err->status;
-    if (status == SR_OK) {
+    if (header && status == SR_OK) {
         FILE *to = sr_atomic_file_stream(f);
         for (int i = 0; i < 8; i++)
             prefix[i] = (unsigned char)((uint64_t)length >> 8 * i);
@@ -256,6 +257,7 @@ static const char *describe(char text[SR_TENSOR_RANK * 22 + 16], enum sr_dtype d
     int at = sprintf(text, "%s [", dtypes[dtype].name);
     for (int i = 0; i < rank; i++)
         at += sprintf(text + at, "%s%" PRIu64, i ? ", " : "", shape[i]);
+    /* the size is of the longest. NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.strcpy) */
     strcpy(text + at, "]");
     return text;
 }

@@ -5,6 +5,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and small counters: NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
+ */
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -156,3 +158,4 @@ void sr_sha256_end(struct sr_sha256 *s, char hex[65]) {
         hex[i] = digit[s->state[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[64] = '\0';
 }
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result) */

@@ -7,6 +7,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+/* products of constants and small counters: NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
+ */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -335,3 +337,4 @@ const struct sr_vec NAME(SR_VEC_ISA) = {
     .all_finite = all_finite,
     .gelu_float = gelu_float,
 };
+/* NOLINTEND(bugprone-implicit-widening-of-multiplication-result) */
