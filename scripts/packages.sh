@@ -67,6 +67,10 @@ missing() {
         command -v aarch64-linux-gnu-gcc >/dev/null ||
             echo 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross|a cross compiler for ARM64'
         command -v qemu-aarch64 >/dev/null || echo 'qemu-user|qemu-aarch64, to run what it builds'
+        command -v clang-tidy >/dev/null || echo 'clang-tidy|clang-tidy, for scripts/analyse.sh'
+        command -v cppcheck >/dev/null || echo 'cppcheck|cppcheck, for scripts/analyse.sh'
+        command -v valgrind >/dev/null || echo 'valgrind|valgrind, for scripts/analyse.sh'
+        command -v gcovr >/dev/null || echo 'gcovr|gcovr, for scripts/coverage.sh'
         has_venv || echo 'python3 python3-venv|Python 3.10 or later with venv, for tests/consumers'
         ;;
     esac
