@@ -224,7 +224,9 @@ static int look_at_claim(struct claim *c, hid_t dataset, struct sr_error *err) {
     H5Sclose(space);
     c->stored = H5Dget_storage_size(dataset);
     return whole ? 0
-                 : sr_fail(err, SR_DATA, "%s has no shape that can be read; the file is damaged", c->where);
+                 : sr_fail(err, SR_DATA,
+                           "%s has no shape that can be read, or values of 0 bytes; the file is damaged",
+                           c->where);
 }
 
 static int check_claim(hid_t dataset, const char *where, struct sr_error *err) {

@@ -282,7 +282,7 @@ Test(train_run, refuses_what_it_cannot_do) {
     expect_failure(run_program(folder, "train --resume %s/run --epochs 99", folder), 2, "epochs");
     char odd_name[256];
     snprintf(path, sizeof path, "%s/val.h5", folder);
-    snprintf(odd_name, sizeof odd_name, "%s/\x7f.h5", folder);
+    snprintf(odd_name, sizeof odd_name, "%s/\xff.h5", folder);
     cr_assert_eq(link(path, odd_name), 0);
     struct run odd =
         run_program(folder, "train --train %s/train.h5 --val '%s' --out %s/z", folder, odd_name, folder);
