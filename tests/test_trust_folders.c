@@ -130,6 +130,34 @@ Test(folders, descriptors_closed_before_the_start) {
     trust_end(folder);
 }
 
+/* Files of the folder that were opened as descriptor 0, 1 or 2, by the shim's log. */
+static size_t low_descriptors(const char *folder) {
+    char path[256], line[2048], name[512];
+    size_t n = 0;
+    int fd;
+    FILE *log = fopen(fault_path(path, sizeof path, folder, "fault.log"), "r");
+    cr_assert_not_null(log);
+    while (fgets(line, sizeof line, log))
+        n += sscanf(line, "open %d %*d %*d %*d %*c %511s", &fd, name) == 2 && fd >= 0 && fd <= 2 &&
+             strncmp(name, folder, strlen(folder)) == 0;
+    fclose(log);
+    return n;
+}
+
+Test(folders, no_file_becomes_a_standard_descriptor) {
+    fault_need();
+    char *folder = trust_begin(), command[2048];
+    snprintf(command, sizeof command,
+             "ASAN_OPTIONS=verify_asan_link_order=0 SR_FAULT_LOG='%s/fault.log' LD_PRELOAD='%s' '%%s' "
+             "data repack in/a.h5 --gzip 1 --out out/x.h5 >&- 2>&- <&-",
+             folder, SR_FAULT_SHIM);
+    struct run r = shell(folder, command);
+    cr_expect_eq(r.status, 74);
+    run_end(&r);
+    cr_expect_eq(low_descriptors(folder), 0);
+    trust_end(folder);
+}
+
 /* ---- folders and targets that refuse ---- */
 
 /* Every change below out/ is refused, as on a read-only mount or without the right to write. */

@@ -181,6 +181,26 @@ static void each_fault(struct trial *t, const char *pattern_kinds) {
         cr_assert_not(try(t, pattern_kinds, calls + 1, "", &whats[1]));
 }
 
+/* Where a later one of several targets cannot be replaced, those before it are put back. */
+Test(output_faults, all_targets_or_none) {
+    fault_need();
+    static const char *const several[] = {"split", "export pt", "export c", "export hf"};
+    char *folder = trust_begin();
+    for (size_t k = 0; k < SR_COUNT(several); k++)
+        for (size_t i = 0; i < SR_COUNT(trust_written); i++) {
+            struct trial t;
+            if (strcmp(trust_written[i].name, several[k]) != 0)
+                continue;
+            trial_begin(&t, folder, &trust_written[i]);
+            size_t n = 1;
+            while (try(&t, "rename", n, "", &whats[1]))
+                n++;
+            cr_expect_gt(n, 2, "%s renames %zu times", several[k], n - 1);
+            trial_end(&t);
+        }
+    trust_end(folder);
+}
+
 Test(output_faults, each_command, .timeout = 3000) {
     fault_need();
     char *folder = trust_begin();
