@@ -115,10 +115,10 @@ static int allow_some(scmp_filter_ctx filter) {
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     if (status == 0) /* how the C library does fstat */
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                  SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+                                  SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
     if (status == 0) /* abort */
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     return status;
 }
 

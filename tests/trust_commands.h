@@ -161,8 +161,8 @@ static inline char *trust_begin(void) {
         "data repack in/a.h5 --dtype float32 --out in/left.h5",
         "data repack in/a.h5 --dtype float32 --gzip 1 --out in/right.h5",
         TRUST_TRAIN "--out in/run",
-        "sweep --model in/run/best.safetensors --data in/b.h5 --rule f1 --calibrate isotonic --out "
-        "in/w.safetensors",
+        ("sweep --model in/run/best.safetensors --data in/b.h5 --rule f1 --calibrate isotonic --out "
+         "in/w.safetensors"),
         "sweep --model in/run/last.safetensors --data in/b.h5 --rule recall=0.9 --out in/w2.safetensors",
         "export --model in/w.safetensors --to pt --out in/w.pt",
         "infer --model in/w.safetensors --data in/a.h5 --out in/s.csv",
