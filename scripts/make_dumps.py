@@ -320,6 +320,14 @@ def put_chunk(dataset, chunk, stored, mask=0):
     dataset.id.write_direct_chunk(offset, stored, filter_mask=mask)
 
 
+def checked(folder):
+    """Dumps whose every byte has a checksum: HDF5's latest format those of the metadata, the filters those of the features."""
+    for name, how in (("checked_gzip", {"compression": "gzip"}), ("checked_fletcher", {"fletcher32": True})):
+        with h5py.File(folder / f"{name}.h5", "w", libver=("v110", "v110")) as f:
+            f.create_dataset("features", data=FORM_X[:48].astype("f2"), chunks=(16, 8), **how)
+            f.create_dataset("label", data=np.arange(48, dtype="u1") % 2, chunks=(48,), **how)
+
+
 def chunk_values(dataset, chunk):
     """The whole chunk, with zeros beyond the end of the dataset."""
     full = np.zeros(dataset.chunks, dataset.dtype)
@@ -451,6 +459,7 @@ def main():
     scores(folder)
     bad(folder)
     forms(folder)
+    checked(folder)
     for path in sorted(folder.glob("*.h5")):
         print(f"{path.stat().st_size:6d} {path.name}")
 

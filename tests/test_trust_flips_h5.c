@@ -1,0 +1,237 @@
+/* test_trust_flips_h5.c: dumps with one bit changed.
+ *
+ * Tried are the first 4 KiB bit by bit and 10,000 seeded bits of the whole file (the long form), or a seeded
+ * sample. Each is read in a process of its own, by the raw way and by HDF5, which must agree where both read.
+ * (HDF5 takes a chunk that its index does not find for one never written, the raw way does not; HDF5 refuses
+ * a compression level out of range, which the raw way does not need.) Where every byte has a checksum (HDF5's
+ * latest format, and gzip or fletcher32 chunks) the features are refused or the same.
+ *
+ * HDF5 itself may crash or hang on what it decodes; that is counted, and the same file must be refused by the
+ * program with --isolate. Reading raw rows is ours and may not: a crash there fails.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "data/h5.h"
+#include "tests/dump_fixture.h"
+#include "tests/run_program.h"
+#include "tests/trust.h"
+
+#define SEED    8
+#define FIRST   ((size_t)4096 * 8)
+#define RANDOM  10000
+#define SECONDS 2         /* of CPU time, for one file */
+#define VALUES  (1 << 20) /* that a dump of a few KB may claim to hold; more is not read here */
+
+static char *folder;
+
+static void begin(void) {
+    folder = folder_begin();
+}
+
+static void end(void) {
+    folder_end(folder);
+}
+
+TestSuite(flips_h5, .init = begin, .fini = end, .timeout = 3600);
+
+/* ---- one file, read in a process of its own ---- */
+
+enum stage { OPENING, RAW, BY_HDF5, COLUMNS, DONE };
+static const char *const stage_name[] = {"opening it", "reading raw rows", "reading by HDF5",
+                                         "reading columns", "the end"};
+
+/* What the reading process leaves in memory shared with this one. */
+struct outcome {
+    enum stage stage;     /* that it came to */
+    int status;           /* of the features */
+    bool agree;           /* the same values both ways; one may refuse what the other takes */
+    char hex[65];         /* shape and values of the raw way */
+    struct sr_error why;  /* of the features */
+    struct sr_error last; /* of the columns */
+    int columns;          /* status of the columns */
+};
+
+static int read_matrix(float *to, struct sr_h5_matrix *m, size_t rows, struct sr_error *err) {
+    return sr_h5_matrix_read(m, to, 0, rows, SR_FEATURE_FLOAT, err);
+}
+
+static void hash_values(char hex[65], const struct sr_h5_info *info, const float *x, size_t n) {
+    struct sr_sha256 s;
+    sr_sha256_begin(&s);
+    sr_sha256_add(&s, info->shape, 2 * sizeof info->shape[0]);
+    sr_sha256_add(&s, x, n * sizeof *x);
+    sr_sha256_end(&s, hex);
+}
+
+static int read_both_ways(struct outcome *o, struct sr_h5_matrix *m, const struct sr_h5_info *info) {
+    const size_t rows = (size_t)info->shape[0], n = rows * (size_t)info->shape[1];
+    float *raw = sr_alloc(n, sizeof *raw, NULL), *slow = sr_alloc(n, sizeof *slow, NULL);
+    struct sr_error err;
+    o->stage = RAW;
+    const int status = read_matrix(raw, m, rows, &o->why);
+    o->stage = BY_HDF5;
+    sr_h5_matrix_through_hdf5(m);
+    const int other = read_matrix(slow, m, rows, &err);
+    o->agree = status < 0 || other < 0 || memcmp(raw, slow, n * sizeof *raw) == 0;
+    hash_values(o->hex, info, raw, n);
+    sr_free(raw);
+    sr_free(slow);
+    return status;
+}
+
+static int read_features(struct outcome *o, const char *path) {
+    struct sr_h5 *f;
+    struct sr_h5_info info;
+    struct sr_h5_matrix *m = NULL;
+    int status = sr_h5_open(&f, path, &o->why);
+    if (status < 0)
+        return status;
+    status = sr_h5_info(f, "features", &info, &o->why);
+    if (status == 0 && (info.rank != 2 || info.shape[0] > VALUES || info.shape[1] > VALUES ||
+                        info.shape[0] * info.shape[1] > VALUES || info.shape[0] * info.shape[1] == 0))
+        status = sr_fail(&o->why, SR_DATA, "no features of this shape are looked for");
+    if (status == 0)
+        status = sr_h5_matrix_open(&m, f, "features",
+                                   info.kind == SR_H5_BFLOAT ? SR_FEATURE_BFLOAT
+                                   : info.kind == SR_H5_HALF ? SR_FEATURE_HALF
+                                                             : SR_FEATURE_FLOAT,
+                                   &o->why);
+    if (status == 0)
+        status = read_both_ways(o, m, &info);
+    sr_h5_matrix_close(m);
+    sr_h5_close(f, NULL);
+    return status;
+}
+
+static void read_all(struct outcome *o, const char *path) {
+    const struct sr_data_options options = {.label_optional = true};
+    struct sr_data *d = NULL;
+    o->agree = true;
+    o->status = read_features(o, path);
+    o->stage = COLUMNS;
+    o->columns = sr_data_open(&d, path, &options, &o->last);
+    sr_data_close(d);
+    o->stage = DONE;
+}
+
+/* The signal that ended the reading process, or 0. */
+static int read_apart(struct outcome *o, const char *path) {
+    const struct rlimit cpu = {SECONDS * (*SR_SANITIZE ? 10 : 1), SECONDS * (*SR_SANITIZE ? 10 : 1)},
+                        core = {0, 0};
+    int raw;
+    memset(o, 0, sizeof *o);
+    const pid_t child = fork();
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        setrlimit(RLIMIT_CPU, &cpu);
+        setrlimit(RLIMIT_CORE, &core);
+        read_all(o, path);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &raw, 0), child);
+    return WIFSIGNALED(raw) ? WTERMSIG(raw) : WEXITSTATUS(raw);
+}
+
+/* ---- flipping ---- */
+
+struct subject {
+    const char *name; /* in tests/dumps */
+    bool checked;     /* every byte has a checksum, but for labels */
+};
+
+static size_t bit_of(size_t i, size_t first, size_t bits) {
+    const uint64_t stream = sr_stream(SR_STREAM_TEST, 9, 0);
+    if (trust_long())
+        return i < first ? i : (size_t)(sr_random_uniform(SEED, stream, i) * (double)bits);
+    return (size_t)(sr_random_uniform(SEED, stream, i) * (double)(i % 2 ? bits : first));
+}
+
+static void expect_isolated(const char *path, const char *when) {
+    struct run r = run_program(folder, "data inspect --isolate --scan '%s'", path);
+    cr_expect_eq(r.status, 65, "%s: with --isolate %d: %s", when, r.status, r.err);
+    run_end(&r);
+}
+
+struct counts {
+    size_t refused, died;
+};
+
+static void expect_flip(const struct subject *s, const char *path, size_t bit, const char *good,
+                        struct outcome *o, struct counts *counts) {
+    char when[128];
+    const int ended = read_apart(o, path);
+    snprintf(when, sizeof when, "%s, bit %zu, %s", s->name, bit, stage_name[o->stage]);
+    if (ended) {
+        cr_log_info("%s: ended by signal or status %d", when, ended);
+        cr_expect_neq(o->stage, RAW, "%s: ended by %d", when, ended);
+        expect_isolated(path, when);
+        counts->died++;
+        return;
+    }
+    counts->refused += o->status < 0;
+    cr_expect(o->agree, "%s: the raw way and HDF5 differ (%d %s)", when, o->status, o->why.text);
+    cr_expect(o->status == 0 || o->why.text[0], "%s: refused without a reason", when);
+    cr_expect(o->status == 0 || o->status == SR_DATA, "%s: status %d: %s", when, o->status, o->why.text);
+    cr_expect(o->columns == 0 || (o->columns == SR_DATA && o->last.text[0]), "%s: status %d: %s", when,
+              o->columns, o->last.text);
+    if (s->checked && o->status == 0)
+        cr_expect_str_eq(o->hex, good, "%s: features are read, and not the same", when);
+}
+
+static void flip_bits(const struct subject *s) {
+    char from[300], path[300], command[700], good[65];
+    struct outcome *o = mmap(NULL, sizeof *o, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct counts counts = {0, 0};
+    struct sr_error err;
+    size_t size;
+    void *bytes;
+    cr_assert_neq(o, MAP_FAILED);
+    snprintf(from, sizeof from, "%s/tests/dumps/%s.h5", SR_SOURCE_DIR, s->name);
+    snprintf(path, sizeof path, "%s/%s.h5", folder, s->name);
+    snprintf(command, sizeof command, "cp '%s' '%s'", from, path);
+    cr_assert_eq(system(command), 0);
+    cr_assert_eq(read_apart(o, path), 0);
+    cr_assert(o->status == 0 && o->agree && o->columns == 0, "%s: %s%s", s->name, o->why.text, o->last.text);
+    memcpy(good, o->hex, sizeof good);
+    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 26, &err), 0, "%s", err.text);
+    const size_t bits = 8 * size, first = bits < FIRST ? bits : FIRST, n = trust_times(first + RANDOM, 300);
+    const int fd = open(path, O_RDWR);
+    for (size_t i = 0; i < n; i++) {
+        const size_t bit = bit_of(i, first, bits);
+        const unsigned char was = ((unsigned char *)bytes)[bit / 8], is = (unsigned char)(was ^ 1 << bit % 8);
+        cr_assert_eq(pwrite(fd, &is, 1, (off_t)(bit / 8)), 1);
+        expect_flip(s, path, bit, good, o, &counts);
+        cr_assert_eq(pwrite(fd, &was, 1, (off_t)(bit / 8)), 1);
+    }
+    close(fd);
+    sr_free(bytes);
+    munmap(o, sizeof *o);
+    cr_expect_gt(counts.refused, (size_t)0);
+    cr_log_info("%s: %zu bytes, %zu flips, %zu refused, %zu that HDF5 did not survive", s->name, size, n,
+                counts.refused, counts.died);
+}
+
+Test(flips_h5, one_piece) {
+    flip_bits(&(struct subject){"half", false});
+}
+
+Test(flips_h5, shuffled_and_zipped) {
+    flip_bits(&(struct subject){"half_chunked", false});
+}
+
+Test(flips_h5, every_column) {
+    flip_bits(&(struct subject){"full", false});
+}
+
+Test(flips_h5, zipped_with_every_checksum) {
+    flip_bits(&(struct subject){"checked_gzip", true});
+}
+
+Test(flips_h5, fletcher32_with_every_checksum) {
+    flip_bits(&(struct subject){"checked_fletcher", true});
+}
