@@ -20,6 +20,7 @@ has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
 has_chart_js() { [ -f /usr/share/javascript/chart.js/chart.min.js ]; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_clang_openmp() { compgen -G '/usr/lib/llvm-*/lib/libomp.so' >/dev/null; }
+has_clang_sanitizers() { echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c - -o /dev/null 2>/dev/null; }
 has_pthread_openblas() { compgen -G '/usr/lib/*/openblas-pthread/libopenblas.so.0' >/dev/null; }
 
 # Prints "apt packages|purpose" for everything of a set that is not there. Several packages with "or": the first that
@@ -64,6 +65,7 @@ missing() {
     ci)
         command -v clang >/dev/null || echo 'clang|clang, the second compiler'
         has_clang_openmp || echo 'libomp-dev|the OpenMP of clang'
+        has_clang_sanitizers || echo 'libclang-rt-dev|the sanitizers of clang'
         command -v aarch64-linux-gnu-gcc >/dev/null ||
             echo 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross|a cross compiler for ARM64'
         command -v qemu-aarch64 >/dev/null || echo 'qemu-user|qemu-aarch64, to run what it builds'
