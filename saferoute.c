@@ -151,14 +151,10 @@ static int run_isolated(const char *name, int argc, char **argv) {
     return status < 0 ? sr_command_end(&none, status, &err) : exit_status;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
     struct sr_options none = {0};
     struct sr_error err = {0};
     int status;
-    if (sr_isolate_is_reader(argc, argv)) /* nothing is called at its exit: it may not */
-        _exit(sr_command_end(&none, sr_isolate_read(&err), &err));
-    set_standard();
-    set_signals();
     if (argc < 2) {
         status = sr_fail(&err, SR_USAGE, "no command given (saferoute help lists them)");
     } else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
@@ -176,4 +172,17 @@ int main(int argc, char **argv) {
     if (status > 0)
         return status;
     return sr_command_end(&none, status, &err);
+}
+
+int main(int argc, char **argv) {
+    if (sr_isolate_is_reader(argc, argv)) { /* nothing is called at its exit: it may not */
+        struct sr_options none = {0};
+        struct sr_error err = {0};
+        _exit(sr_command_end(&none, sr_isolate_read(&err), &err));
+    }
+    set_standard();
+    set_signals();
+    const int exit_status = run(argc, argv);
+    (void)fclose(stdout); /* flushed by sr_command_end, whose status says whether that failed */
+    return exit_status;
 }
