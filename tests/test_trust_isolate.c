@@ -150,24 +150,13 @@ static void read_as_readers_do(const void *user) {
     _exit(6);
 }
 
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 Test(trust_isolate, reading_is_left) {
     char path[2048];
     void *note = shared_page();
     const int file = open(fixture_paths(path, "full"), O_RDONLY);
     cr_assert_eq(dup2(file, OUTSIDE), OUTSIDE);
     cr_assert_eq(dup2(file, OUTSIDE + 1), OUTSIDE + 1);
-    if (SANITIZED)
+    if (*SR_SANITIZE)
         cr_skip("a sanitizer's malloc ends the process where there is no memory");
     const int status = closed_off(note, read_as_readers_do, &(int){OUTSIDE});
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 6, "wait status %x", (unsigned)status);
