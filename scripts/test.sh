@@ -192,7 +192,7 @@ if $ci; then
         tests asan-clang asan-clang -R \
             '^(test_base_|test_data_(dump|forms|pickle|pt|tensors|scores)|test_infer_(closed|import|open|router)|threads_|.*_selftest$)'
     fi
-    analyse tidy cppcheck analyzer tsan valgrind
+    analyse cppcheck tsan
 fi
 
 say "Result"
