@@ -51,10 +51,14 @@ has() {
     return 1
 }
 
-# verdict NAME LOG: what a log says that is empty where nothing was found.
+# verdict NAME LOG STATUS: fails where something was found, and where the tool did not come to its end: an empty log alone says
+# nothing.
 verdict() {
-    if [ -s "$2" ]; then
-        cat "$2"
+    if [ -s "$2" ]; then cat "$2"; fi
+    if [ "$3" -ne 0 ]; then
+        echo "FAILED: $1: ended with status $3 before all was looked at"
+        found=1
+    elif [ -s "$2" ]; then
         echo "FAILED: $1"
         found=1
     else
@@ -62,30 +66,43 @@ verdict() {
     fi
 }
 
+# each LOG COMMAND: runs it by sh for every line of standard input, which is its $1; what it prints goes to the log. It ends with
+# 0 or 1 where it has looked at the file, whatever it found. The status is 0 if it has for every line.
+each() {
+    local log=$1 lines
+    cat >"$work/lines"
+    : >"$work/looked"
+    lines=$(wc -l <"$work/lines")
+    WORK=$work xargs -P "$jobs" -d '\n' -n 1 sh -c "($2); if [ \$? -le 1 ]; then echo >>\"\$WORK/looked\"; fi" sh \
+        <"$work/lines" >"$log" || return 2
+    [ "$lines" -gt 0 ] && [ "$(wc -l <"$work/looked")" -eq "$lines" ] || return 2
+}
+
 tidy() {
+    local status=0
     has clang-tidy clang-tidy || return 0
-    # One file a call: clang-analyzer-valist of 14 finds what is not there in the second file of a call. Of its own
-    # summaries nothing is wanted.
-    xargs -P "$jobs" -n 1 clang-tidy -p build/analyse --quiet <"$work/files" >"$work/tidy.out" 2>"$work/tidy.err" ||
-        grep -E 'error:|Error' "$work/tidy.out" "$work/tidy.err" -h >/dev/null || cat "$work/tidy.err"
-    verdict "clang-tidy, $(wc -l <"$work/files") files" "$work/tidy.out"
+    # One file a call, and of what it says of its own progress nothing.
+    each "$work/tidy" 'clang-tidy -p build/analyse --quiet "$1" 2>/dev/null' <"$work/files" || status=$?
+    verdict "clang-tidy, $(wc -l <"$work/files") files" "$work/tidy" "$status"
 }
 
 check_cpp() {
+    local status=0
     has cppcheck cppcheck || return 0
     # shellcheck disable=SC2046 # no name of the tree has a space
     cppcheck --std=c11 -j "$jobs" --quiet --inline-suppr --enable=warning,portability,performance -I . -DSR_ANALYSE \
         -DSR_VERSION='""' -DSR_VEC_ISA=base -D__x86_64__ \
         --suppress=internalAstError:infer/kernels_float.c --template='{file}:{line}: {message} [{id}]' \
-        $(sed "s|^$PWD/||" "$work/files" | grep -v '^tests/') >"$work/cppcheck" 2>&1
-    verdict cppcheck "$work/cppcheck"
+        $(sed "s|^$PWD/||" "$work/files" | grep -v '^tests/') >"$work/cppcheck" 2>&1 || status=$?
+    verdict cppcheck "$work/cppcheck" "$status"
 }
 
 analyzer() {
+    local status=0
     has gcc gcc || return 0
-    grep -Fwf "$work/files" "$work/commands" | sed 's|-o [^ ]*\.o |-o /dev/null |; s|$| -O1 -fanalyzer -DSR_ANALYSE|' |
-        sort -u | (cd build/analyse && xargs -P "$jobs" -d '\n' -n 1 sh -c 'eval "$0" 2>&1 || true') >"$work/analyzer"
-    verdict "gcc -fanalyzer" "$work/analyzer"
+    grep -Fwf "$work/files" "$work/commands" | sed 's|-o [^ ]*\.o |-o /dev/null |; s|$| -O1 -fanalyzer -DSR_ANALYSE|' | sort -u |
+        each "$work/analyzer" 'cd build/analyse && eval "$1" 2>&1' || status=$?
+    verdict "gcc -fanalyzer" "$work/analyzer" "$status"
 }
 
 tsan() {
