@@ -139,3 +139,7 @@ const char *sr_chunk_decode(struct sr_chunk_decoder *d, unsigned char *out, size
             memcpy(out + r * stride, x + r * f->width * f->size, width * f->size);
     return NULL;
 }
+
+uint32_t sr_chunk_crc32(uint32_t crc, const void *bytes, size_t n) {
+    return libdeflate_crc32(crc, bytes, n);
+}

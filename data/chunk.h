@@ -46,4 +46,8 @@ unsigned char *sr_chunk_stored(struct sr_chunk_decoder *d);
 const char *sr_chunk_decode(struct sr_chunk_decoder *d, unsigned char *out, size_t stride, size_t rows,
                             size_t width, size_t size, uint32_t mask);
 
+/* CRC-32 of IEEE 802.3, which zip archives carry; here because libdeflate, which has it, is known here only.
+ * Begin with 0 and pass on what is returned. */
+uint32_t sr_chunk_crc32(uint32_t crc, const void *bytes, size_t n);
+
 #endif

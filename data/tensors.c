@@ -157,14 +157,5 @@ const struct sr_pair *sr_tensors_pairs(const struct sr_tensors *t, size_t *n) {
 }
 
 int sr_tensors_bytes(const struct sr_tensors *t, uint64_t at, void *out, size_t bytes, struct sr_error *err) {
-    unsigned char *to = out;
-    for (size_t done = 0; done < bytes;) {
-        const ssize_t got = pread(t->descriptor, to + done, bytes - done, (off_t)sr_size_sum(at, done));
-        if (got < 0 && errno != EINTR)
-            return sr_fail(err, SR_IO, "cannot read %s: %s", t->path, strerror(errno));
-        if (got == 0)
-            return sr_fail(err, SR_DATA, "%s became shorter while it was read", t->path);
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return SR_OK;
+    return sr_file_read_at(t->descriptor, at, out, bytes, t->path, err);
 }

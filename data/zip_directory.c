@@ -7,11 +7,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "data/zip_directory.h"
 #include "nn/base/sizes.h"
@@ -56,16 +53,7 @@ int sr_zip_fail_entry(const struct sr_zip *z, size_t i, const char *what, struct
 }
 
 int sr_zip_bytes(const struct sr_zip *z, uint64_t at, void *out, size_t n, struct sr_error *err) {
-    unsigned char *to = out;
-    for (size_t done = 0; done < n;) {
-        const ssize_t got = pread(z->fd, to + done, n - done, (off_t)sr_size_sum(at, done));
-        if (got < 0 && errno != EINTR)
-            return sr_fail(err, SR_IO, "cannot read %s: %s", z->path, strerror(errno));
-        if (got == 0)
-            return sr_fail(err, SR_DATA, "%s became shorter while it was read", z->path);
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return SR_OK;
+    return sr_file_read_at(z->fd, at, out, n, z->path, err);
 }
 
 /* ---- the end ---- */
@@ -224,8 +212,7 @@ static int take_entry(struct sr_zip *z, size_t i, const unsigned char **p, uint6
     const size_t bytes = (size_t)sr_size_sum(
         CENTRAL, sr_size_sum(sr_size_sum(h.name_bytes, h.extra_bytes), number(central + 32, 2)));
     h.place.at = number(central + 42, 4);
-    if (bytes > *left || !take_zip64(&h, &central[sr_size_sum(CENTRAL, h.name_bytes)]) ||
-        number(central + 34, 2) != 0)
+    if (bytes > *left || !take_zip64(&h, &central[sr_size_sum(CENTRAL, h.name_bytes)]))
         return broken(z, "an entry of its table is cut off, or its ZIP64 sizes are", err);
     memcpy(*name, central + CENTRAL, h.name_bytes);
     (*name)[h.name_bytes] = '\0';

@@ -5,7 +5,6 @@
 #ifndef SR_ZIP_DIRECTORY_H
 #define SR_ZIP_DIRECTORY_H
 
-#include "data/crc32.h"
 #include "data/zip.h"
 
 /* What an entry's header says, and where its parts lie in the file. */
@@ -26,7 +25,6 @@ struct sr_zip {
     size_t *sorted; /* [count] entries by name, once the directory is read */
     bool *checked;  /* [count] its checksum was compared */
     char *names;    /* of all entries, each with its NUL */
-    struct sr_crc32 crc;
 };
 
 /* Fills entries, place, count, sorted and names. SR_DATA: which rule of zip.h is broken, and by which entry.

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "data/chunk.h"
 #include "data/zip_directory.h"
 #include "nn/base/sizes.h"
 
@@ -16,7 +17,6 @@ static int open_archive(struct sr_zip *z, struct sr_error *err) {
     const int status = sr_zip_directory_read(z, err);
     if (status < 0)
         return status;
-    sr_crc32_begin(&z->crc);
     z->checked = sr_alloc(z->count, sizeof *z->checked, err);
     return z->checked ? SR_OK : SR_NOMEM;
 }
@@ -105,7 +105,7 @@ static int check_whole(const struct sr_zip *z, size_t i, struct sr_error *err) {
         const size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
         status = sr_zip_bytes(z, sr_size_sum(z->place[i].data_at, at), block, n, err);
         if (status == SR_OK)
-            crc = sr_crc32_add(&z->crc, crc, block, n);
+            crc = sr_chunk_crc32(crc, block, n);
     }
     sr_free(block);
     return status == SR_OK ? check_sum(z, i, crc, err) : status;
@@ -119,7 +119,7 @@ int sr_zip_read(struct sr_zip *z, size_t i, uint64_t at, void *out, size_t bytes
     if (status == SR_OK)
         status = sr_zip_bytes(z, sr_size_sum(z->place[i].data_at, at), out, bytes, err);
     if (status == SR_OK && !z->checked[i] && whole)
-        status = check_sum(z, i, sr_crc32_add(&z->crc, 0, out, bytes), err);
+        status = check_sum(z, i, sr_chunk_crc32(0, out, bytes), err);
     z->checked[i] = status == SR_OK;
     return status;
 }

@@ -183,7 +183,6 @@ static const struct {
                {"jansson.h", "nn/base/json.c"},
                {"onnx.pb-c.h", "infer/export_onnx"},
                {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
-               {"libdeflate.h", "data/chunk"},
                {"yaml.h", "nn/base/option_file.c"},
                {"libdeflate.h", "data/chunk"},
                {"seccomp.h", "data/sandbox.c"},

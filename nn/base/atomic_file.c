@@ -356,6 +356,13 @@ int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *want
     return status < 0 ? status : stream(out, fd, path, err);
 }
 
+int sr_file_read_at(int fd, uint64_t at, void *out, size_t bytes, const char *path, struct sr_error *err) {
+    const int why = sr_stream_get(fd, out, bytes, at);
+    if (why == ENODATA)
+        return sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
+    return why ? sr_fail(err, SR_IO, "cannot read %s: %s", path, strerror(why)) : SR_OK;
+}
+
 /* Closes the stream; known: its bytes, 0 where nobody knows. */
 static int read_stream(void **bytes, size_t *size, FILE *from, size_t known, const char *path, size_t limit,
                        struct sr_error *err) {

@@ -81,6 +81,9 @@ int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *want
 int sr_file_open_descriptor(int *fd, uint64_t *bytes, const char *path, const char *wanted,
                             struct sr_error *err);
 
+/* Reads all bytes at that place of a descriptor. SR_IO; SR_DATA where the file ends before. */
+int sr_file_read_at(int fd, uint64_t at, void *out, size_t bytes, const char *path, struct sr_error *err);
+
 /* Opens whatever has that name: a pipe too, where it waits for a writer. *bytes is 0 where nobody knows. */
 int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_error *err);
 

@@ -36,6 +36,21 @@ bool sr_stream_put(int fd, const void *bytes, size_t size) {
     return put(fd, bytes, size) == size;
 }
 
+int sr_stream_get(int fd, void *to, size_t size, uint64_t at) {
+    char *next = to;
+    while (size > 0) {
+        const ssize_t n = pread(fd, next, size, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : ENODATA;
+        next += n;
+        size -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return 0;
+}
+
 /* ---- the cookie ---- */
 
 struct cookie {

@@ -9,6 +9,7 @@
 #define SR_STREAM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -17,6 +18,9 @@ int sr_stream_descriptor(const char *path, int flags, mode_t mode);
 
 /* All bytes, unless something but a signal is in the way. False with errno. */
 bool sr_stream_put(int fd, const void *bytes, size_t size);
+
+/* Reads all bytes at that place of a file: 0, or an errno; ENODATA where the file ends before. */
+int sr_stream_get(int fd, void *to, size_t size, uint64_t at);
 
 /* A stream over fd, which belongs to it from then on: fclose closes it. mode "r" or "w". *failed, unless it
  * is NULL: 0, and the errno of the first read or write that failed, which stdio itself forgets; it must live

@@ -181,7 +181,7 @@ def zip64(c):
     c.add("zip64_extra_of_another_kind.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, **only))), 65, "an entry of its table is cut off, or its ZIP64 sizes are")
     local = {"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
     c.add("zip64_missing_locally.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, local=local))), 65, OWN)
-    c.add("disk_of_an_entry.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, central={"disk": 1}))), 65, "an entry of its table is cut off")
+    c.add("disk_of_an_entry.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, central={"disk": 1}))), 65, "is said to begin on another disk of several")
 
     def described(name, descriptor, status, message, **why):
         number = Entry("m/data/0", NUMBERS, flags=8, local={"crc": 0, "size": 0, "packed": 0, "descriptor": descriptor})
