@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "data/feature.h"
 #include "nn/base/base.h"
@@ -242,9 +241,6 @@ int sr_h5_write_attribute_list(const struct sr_h5 *f, const char *object, const 
                                const char *const *values, size_t n, struct sr_error *err);
 
 /* ---- for h5*.c ---- */
-
-/* Reads `bytes` bytes at an offset of a descriptor. 0, or an errno; ENODATA where the file ends before. */
-int sr_h5_pread(int file, unsigned char *to, size_t bytes, off_t offset);
 
 void sr_h5_lock(void);
 void sr_h5_unlock(void);

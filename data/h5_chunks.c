@@ -206,7 +206,7 @@ static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, cons
 
 /* *status becomes SR_IO where it was the system that failed. */
 static const char *read_place(const struct sr_h5_chunks *c, unsigned char *to, haddr_t place, int *status) {
-    const int reason = sr_h5_pread(c->file, to, sr_chunk_bytes(&c->form), (off_t)place);
+    const int reason = sr_stream_get(c->file, to, sr_chunk_bytes(&c->form), place);
     if (reason && reason != ENODATA)
         *status = SR_IO;
     return reason == ENODATA ? "a chunk lies behind its end" : reason ? strerror(reason) : NULL;

@@ -1,4 +1,4 @@
-/* h5_disk.c: a driver of HDF5 for files on disk. See h5_disk.h.
+/* h5_disk.c: a driver of HDF5 for files on disk and for descriptors. See h5_disk.h.
  *
  * It differs from HDF5's own (sec2) in three things: every call that a signal interrupted is made again; a
  * file that becomes shorter while it is open is an error, not zeros; and what failed is remembered. What it
@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <hdf5.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,13 +24,16 @@
 struct disk {
     H5FD_t base; /* HDF5's part, first */
     struct handle {
-        int descriptor; /* first */
-        int failed;     /* errno of the first call that failed, or 0 */
+        int descriptor;
+        int failed; /* errno of the first call that failed, or 0 */
     } handle;
     dev_t device;
     ino_t file;
     haddr_t eoa, eof; /* end of what HDF5 uses, end of the file */
+    bool was_open;    /* its name is nobody's */
 };
+
+static int given = -1; /* what the next open takes instead of the name, or -1 */
 
 static const char *spell(int why) {
     return why == ENODATA ? "it became shorter while it was open" : strerror(why);
@@ -55,11 +59,14 @@ static int flags_of(unsigned flags) {
 
 static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access_list, haddr_t most) {
     struct stat st;
-    const int file = sr_stream_descriptor(name, flags_of(flags), 0666);
+    const bool was_open = given >= 0;
+    const int file = was_open ? given : sr_stream_descriptor(name, flags_of(flags), 0666);
     (void)access_list;
+    given = -1;
     struct disk *d = file >= 0 && fstat(file, &st) == 0 ? sr_alloc(1, sizeof *d, NULL) : NULL;
     if (d && (haddr_t)st.st_size <= most) {
         d->handle.descriptor = file;
+        d->was_open = was_open;
         d->device = st.st_dev;
         d->file = st.st_ino;
         d->eof = (haddr_t)st.st_size;
@@ -89,12 +96,15 @@ static int disk_compare(const H5FD_t *a, const H5FD_t *b) {
                                   : 0;
 }
 
-/* Those of HDF5's own driver that do something here, so that the same bytes are written. */
+/* Those of HDF5's own driver that do something here, so that the same bytes are written. Of a file that was
+ * open they do not say that it is one of POSIX: HDF5 would ask the system what its name stands for. */
 static herr_t disk_query(const H5FD_t *base, unsigned long *flags) {
-    (void)base;
+    const struct disk *d = (const struct disk *)base; /* NULL: of the driver */
     *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
-             H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_SUPPORTS_SWMR_IO |
-             H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+             H5FD_FEAT_AGGREGATE_SMALLDATA;
+    if (!d || !d->was_open)
+        *flags |=
+            H5FD_FEAT_POSIX_COMPAT_HANDLE | H5FD_FEAT_SUPPORTS_SWMR_IO | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
     return 0;
 }
 
@@ -134,7 +144,7 @@ static herr_t disk_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t a
     const haddr_t left = address < d->eof ? d->eof - address : 0;
     const size_t there = size < left ? size : (size_t)left;
     memset((unsigned char *)out + there, 0, size - there);
-    const int why = sr_h5_pread(d->handle.descriptor, out, there, (off_t)address);
+    const int why = sr_stream_get(d->handle.descriptor, out, there, address);
     return why ? fail(d, why) : 0;
 }
 
@@ -209,19 +219,42 @@ static const H5FD_class_t disk_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-hid_t sr_h5_disk(void) {
-    static hid_t driver = -1;
-    if (driver < 0)
-        driver = H5FDregister(&disk_class);
-    return driver;
+static hid_t driver(void) {
+    static hid_t registered = -1;
+    if (registered < 0)
+        registered = H5FDregister(&disk_class);
+    return registered;
 }
 
-const char *sr_h5_disk_trouble(hid_t file) {
-    struct handle *handle = NULL;
+int64_t sr_h5_disk_access(void) {
+    const hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_file_locking(access_list, false, true);
+    H5Pset_driver(access_list, driver(), NULL);
+    return access_list;
+}
+
+int64_t sr_h5_disk_access_open(int file) {
+    given = file;
+    H5PLset_loading_state(0); /* nor open filters of others */
+    return sr_h5_disk_access();
+}
+
+static const struct handle *handle_of(hid_t file) {
+    void *handle = NULL;
     const hid_t access_list = H5Fget_access_plist(file);
-    const bool ours = access_list >= 0 && H5Pget_driver(access_list) == sr_h5_disk() &&
-                      H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle;
+    const bool ours = access_list >= 0 && H5Pget_driver(access_list) == driver() &&
+                      H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0;
     if (access_list >= 0)
         H5Pclose(access_list);
-    return ours && handle->failed ? spell(handle->failed) : NULL;
+    return ours ? handle : NULL;
+}
+
+int sr_h5_disk_descriptor(int64_t file) {
+    const struct handle *handle = handle_of(file);
+    return handle ? handle->descriptor : -1;
+}
+
+const char *sr_h5_disk_trouble(int64_t file) {
+    const struct handle *handle = handle_of(file);
+    return handle && handle->failed ? spell(handle->failed) : NULL;
 }

@@ -1,19 +1,28 @@
-/* h5_disk.h: how HDF5 reaches the disk here. For data/h5_*.c, under the lock of h5.h.
+/* h5_disk.h: how HDF5 reaches files here: those it opens by their names, and those that are open already. For
+ * h5*.c, under the lock of h5.h.
+ *
+ * A process that reads files of strangers may not open anything (sandbox.h): it is handed descriptors. It
+ * loads no plugins of HDF5 either.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef SR_DATA_H5_DISK_H
-#define SR_DATA_H5_DISK_H
+#ifndef SR_H5_DISK_H
+#define SR_H5_DISK_H
 
-#include <hdf5.h>
+#include <stdint.h>
 
-#include "nn/base/base.h"
+/* A new access list (a handle) for H5Fopen and H5Fcreate, without locks. */
+int64_t sr_h5_disk_access(void);
 
-/* The driver, for H5Pset_driver; of a file opened with it H5Fget_vfd_handle gives an int: the descriptor. */
-hid_t sr_h5_disk(void);
+/* The same with which the next H5Fopen reads the descriptor `file`, whatever name it gets. It belongs to HDF5
+ * from then on. */
+int64_t sr_h5_disk_access_open(int file);
+
+/* The descriptor that HDF5 has of a file (its handle), or -1. */
+int sr_h5_disk_descriptor(int64_t file);
 
 /* What the first read or write of this file (its handle) that failed said ("Input/output error"), NULL where
  * none did: HDF5 passes over some, and a dataset that cannot be looked for is not there. */
-const char *sr_h5_disk_trouble(hid_t file);
+const char *sr_h5_disk_trouble(int64_t file);
 
 #endif

@@ -5,7 +5,7 @@
  *     mapped: a file that somebody cuts short must be an error, not a signal.
  *   - Chunks are read raw and unpacked by ourselves (h5_chunks.c).
  *   - HDF5 reads: float64, filters of others, rows nobody wrote. Its chunk cache holds the two strips of
- * chunks a block can straddle, so that reading on unpacks each chunk once; chunks of strips larger than
+ * chunks a block can straddle, so that reading on unpacks each chunk once; those of strips larger than
  *     SR_H5_CACHE_MAX are unpacked again for each block that touches them. Chunks are looked at before
  *     (h5_sound.h).
  * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
@@ -22,7 +22,6 @@
 
 #include "data/h5_chunks.h"
 #include "data/h5_disk.h"
-#include "data/h5_driver.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -44,7 +43,7 @@ struct matrix {
      * HDF5's lock. */
     pthread_mutex_t mutex;
     int file;                    /* HDF5's descriptor of the file in which rows lie in one piece; else -1 */
-    off_t offset;                /* of the first */
+    uint64_t offset;             /* of the first */
     struct sr_h5_chunks *chunks; /* or NULL */
     struct sr_h5_sound *sound;   /* where HDF5 reads; made at the first read; NULL: nothing to look at */
 };
@@ -54,13 +53,8 @@ struct matrix {
 /* The descriptor that HDF5 reads with, or -1: the file is the same one even where its name has got another,
  * and a set of a thousand files takes no more than a thousand. It is open as long as the dataset is. */
 static int descriptor(hid_t dataset) {
-    int *handle = NULL, file = -1;
-    hid_t owner = H5Iget_file_id(dataset), access_list = H5Fget_access_plist(owner);
-    const hid_t driver = H5Pget_driver(access_list);
-    if ((driver == sr_h5_disk() || driver == sr_h5_driver()) &&
-        H5Fget_vfd_handle(owner, H5P_DEFAULT, (void **)&handle) >= 0 && handle)
-        file = *handle;
-    H5Pclose(access_list);
+    const hid_t owner = H5Iget_file_id(dataset);
+    const int file = sr_h5_disk_descriptor(owner);
     H5Fclose(owner);
     return file;
 }
@@ -87,18 +81,18 @@ static int find_piece(struct matrix *m, hid_t create, hsize_t rows, struct sr_er
         !sr_size_product(&wanted, m->value_size, shape, 2) || bytes != wanted)
         return 0;
     m->file = descriptor(m->dataset);
-    m->offset = (off_t)begin;
+    m->offset = begin;
     return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
 }
 
 static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     const size_t row_bytes = m->width * m->value_size, bytes = rows * row_bytes;
-    const off_t offset = m->offset + (off_t)(first * row_bytes);
+    const uint64_t offset = m->offset + first * row_bytes;
     atomic_int failed = 0;
 #pragma omp parallel for schedule(dynamic) if (bytes > PIECE)
     for (size_t at = 0; at < bytes; at += PIECE) {
         const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
-        const int reason = sr_h5_pread(m->file, (unsigned char *)out + at, n, offset + (off_t)at);
+        const int reason = sr_stream_get(m->file, (unsigned char *)out + at, n, offset + at);
         if (reason)
             atomic_store(&failed, reason);
     }
