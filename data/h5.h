@@ -253,15 +253,24 @@ int64_t sr_h5_feature_type(enum sr_feature type);
 int64_t sr_h5_open_dataset(const struct sr_h5 *f, const char *name, int64_t access_list,
                            struct sr_error *err);
 
-/* The same for one whose values are read: SR_DATA too for filters that are not read (sr_h5_check_filters),
- * and for chunks that overlap, lie behind the end of the file, or have another size than their values. */
+/* The same for one whose values are read: SR_DATA too for a filter that this HDF5 lacks (h5py's lzf, blosc,
+ * zstd ...), that is there twice, or that HDF5 does not undo safely (szip, nbit, scaleoffset), and for chunks
+ * that overlap, lie behind the end of the file, or have another size than their values. */
 int64_t sr_h5_open_values(const struct sr_h5 *f, const char *name, int64_t access_list, struct sr_error *err);
+
+/* The same for a column of `item` bytes a value, with all its chunks looked at (h5_sound.h) and room in the
+ * cache for one of them: bands smaller than that would unpack it again and again. */
+int64_t sr_h5_open_column(const struct sr_h5 *f, const char *name, size_t item, struct sr_error *err);
 
 /* A handle of "/" or of what name says, reached by hard links alone, or SR_DATA. */
 int64_t sr_h5_open_object(const struct sr_h5 *f, const char *name, struct sr_error *err);
 
 /* SR_DATA where the values of a dataset (its handle) lie in other files. where: "file.h5: /name". */
 int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err);
+
+/* True if a dataset claims more bytes of values than one may that has so many stored: some may be the fill
+ * value, and gzip makes at most 1032 bytes of one. */
+bool sr_h5_is_bomb(uint64_t bytes, uint64_t stored);
 
 /* True if values of a type hold strings or lists of variable length, also inside of compound ones and arrays.
  */
@@ -272,10 +281,6 @@ uint64_t sr_h5_item_bytes(int64_t dataset);
 
 /* Of a dataset (its handle) all that sr_h5_open_values refuses but for the path to it. */
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err);
-
-/* SR_DATA for a filter of the dataset that this HDF5 lacks (h5py's lzf, blosc, zstd ...), that is there
- * twice, or that HDF5 does not undo safely (szip, nbit, scaleoffset): found now, not at the first read. */
-int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err);
 
 #define SR_H5_CLEAN 112
 #define SR_H5_WHERE (4096 + 128)

@@ -102,9 +102,8 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
 static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char *name, bool by_rows) {
     char where[SR_H5_WHERE];
     sr_h5_where(where, l->file, name);
-    l->status = sr_h5_check_place(dataset, where, l->err);
-    if (l->status == 0 && (by_rows || sr_h5_is_variable(type)))
-        l->status = sr_h5_check_values(dataset, where, l->err);
+    l->status = by_rows || sr_h5_is_variable(type) ? sr_h5_check_values(dataset, where, l->err)
+                                                   : sr_h5_check_place(dataset, where, l->err);
     if (l->status == 0 && !by_rows && sr_h5_is_variable(type))
         l->status = sr_h5_sound_whole(dataset, where, l->err);
     return l->status;

@@ -16,15 +16,14 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define DEPTH_MAX 64   /* steps of a path */
-#define PATH_MOST 1024 /* bytes of a path */
-#define FREE_BYTES                                                                                           \
-    ((uint64_t)256 << 20)               /* a dataset may claim so many without having them: the fill value   \
-                                         */
-#define RATIO     2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
-#define FREE_GRID ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
-#define FILTERS   8                     /* in a pipeline; h5py sets up to four */
-#define INDEX_MAX ((hsize_t)2048)       /* chunks that are asked for their places: 60 ms, by its square */
+#define DEPTH_MAX  64                    /* steps of a path */
+#define PATH_MOST  1024                  /* bytes of a path */
+#define FREE_BYTES ((uint64_t)256 << 20) /* a dataset may claim so many without having them: the fill value  \
+                                          */
+#define RATIO     2048                   /* beyond that, bytes for each stored one; gzip makes at most 1032 */
+#define FREE_GRID ((uint64_t)256 << 10)  /* chunks that nobody wrote, likewise */
+#define FILTERS   8                      /* in a pipeline; h5py sets up to four */
+#define INDEX_MAX ((hsize_t)2048)        /* chunks that are asked for their places: 60 ms, by its square */
 
 /* ---- paths ---- */
 
@@ -119,8 +118,7 @@ struct claim {
     uint64_t size, bytes, stored; /* of a value; of all values; in the file */
 };
 
-/* More than a file may claim that stores so few. */
-static bool is_bomb(uint64_t bytes, uint64_t stored) {
+bool sr_h5_is_bomb(uint64_t bytes, uint64_t stored) {
     return bytes > FREE_BYTES && bytes / RATIO > stored;
 }
 
@@ -128,7 +126,7 @@ static int check_bytes(struct claim *c, struct sr_error *err) {
     if (!sr_size_product(&c->bytes, c->size, c->shape, (size_t)c->rank))
         return sr_fail(err, SR_DATA, "%s claims a shape of more than 2^64 bytes; the file is damaged",
                        c->where);
-    if (is_bomb(c->bytes, c->stored))
+    if (sr_h5_is_bomb(c->bytes, c->stored))
         return sr_fail(
             err, SR_DATA,
             "%s claims %llu bytes, of which the file stores %llu: most were never written, or the file "
@@ -140,7 +138,7 @@ static int check_bytes(struct claim *c, struct sr_error *err) {
 static int check_chunk(const struct claim *c, struct sr_error *err) {
     uint64_t bytes;
     const bool fits = sr_size_product(&bytes, c->size, c->chunk, (size_t)c->rank);
-    if (fits && (bytes <= FREE_BYTES || (bytes / 2 <= c->bytes && !is_bomb(bytes, c->stored))))
+    if (fits && (bytes <= FREE_BYTES || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored))))
         return 0;
     return sr_fail(
         err, SR_DATA,
@@ -264,8 +262,9 @@ static int check_filter(H5Z_filter_t filter, const char *name, const char *where
 
 /* A filter twice unpacks a thousand times a thousand bytes of one, and what is shuffled behind gzip cannot be
  * looked at before HDF5 unpacks it. */
-static int check_filters(hid_t create, const char *where, struct sr_error *err) {
+static int check_filters(hid_t dataset, const char *where, struct sr_error *err) {
     H5Z_filter_t seen[FILTERS];
+    const hid_t create = H5Dget_create_plist(dataset);
     const int filters = H5Pget_nfilters(create);
     int status = filters <= FILTERS
                      ? 0
@@ -289,12 +288,6 @@ static int check_filters(hid_t create, const char *where, struct sr_error *err) 
                             "compression=\"gzip\", shuffle=True",
                             where);
     }
-    return status;
-}
-
-int sr_h5_check_filters(int64_t dataset, const char *where, struct sr_error *err) {
-    const hid_t create = H5Dget_create_plist(dataset);
-    const int status = check_filters(create, where, err);
     H5Pclose(create);
     return status;
 }
@@ -410,15 +403,19 @@ static int check_piece(hid_t dataset, const char *where, struct sr_error *err) {
     return 0;
 }
 
+/* What of a dataset whose claim is checked must be so before a value is read. */
+static int check_stored(hid_t dataset, const char *where, struct sr_error *err) {
+    int status = check_filters(dataset, where, err);
+    if (status == 0)
+        status = check_piece(dataset, where, err);
+    return status < 0 ? status : check_index(dataset, where, err);
+}
+
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err) {
     int status = sr_h5_check_place(dataset, where, err);
     if (status == 0)
         status = check_claim(dataset, where, err);
-    if (status == 0)
-        status = sr_h5_check_filters(dataset, where, err);
-    if (status == 0)
-        status = check_piece(dataset, where, err);
-    return status < 0 ? status : check_index(dataset, where, err);
+    return status < 0 ? status : check_stored(dataset, where, err);
 }
 
 /* ---- opening ---- */
@@ -472,7 +469,7 @@ int64_t sr_h5_open_values(const struct sr_h5 *f, const char *name, int64_t acces
     int status = open_checked(&dataset, f, name, access_list, err);
     if (status < 0)
         return status;
-    status = sr_h5_check_values(dataset, sr_h5_where(where, f, name), err);
+    status = check_stored(dataset, sr_h5_where(where, f, name), err);
     if (status < 0)
         H5Dclose(dataset);
     return status < 0 ? status : dataset;

@@ -1,12 +1,14 @@
 /* h5_sound.c: whether chunks are what their filters say. See h5_sound.h.
  *
  * Chunks are walked along strips, those that hold the same rows. Bytes are not put back into their order: the
- * shuffle comes before gzip (sr_h5_check_filters). A fletcher32 in front of gzip, as PyTables sets
+ * shuffle comes before gzip (h5_open.c). A fletcher32 in front of gzip, as PyTables sets
  * it, only makes a chunk four bytes longer, and its sum is left to HDF5.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "data/h5_sound.h"
+
+#include <hdf5.h>
 
 #include "data/chunk.h"
 #include "nn/base/sizes.h"
@@ -69,7 +71,7 @@ static bool look_at_chunks(struct sr_h5_sound *s) {
     return ours;
 }
 
-int sr_h5_sound_open(struct sr_h5_sound **out, hid_t dataset, const char *where, struct sr_error *err) {
+int sr_h5_sound_open(struct sr_h5_sound **out, int64_t dataset, const char *where, struct sr_error *err) {
     *out = NULL;
     struct sr_h5_sound *s = sr_alloc(1, sizeof *s, err);
     if (!s)
@@ -152,7 +154,7 @@ int sr_h5_sound_check(struct sr_h5_sound *s, uint64_t first, uint64_t rows, stru
     return 0;
 }
 
-int sr_h5_sound_whole(hid_t dataset, const char *where, struct sr_error *err) {
+int sr_h5_sound_whole(int64_t dataset, const char *where, struct sr_error *err) {
     struct sr_h5_sound *s;
     int status = sr_h5_sound_open(&s, dataset, where, err);
     if (status == 0 && s)

@@ -17,10 +17,6 @@
 #include "data/isolate.h"
 #include "nn/base/sizes.h"
 
-/* No reader of ours lets a dataset claim more: what its file has, packed, or so much. */
-#define RATIO      2048
-#define FREE_BYTES ((uint64_t)256 << 20)
-
 static struct sr_channel *channel; /* of files opened from now on */
 
 struct known {
@@ -248,11 +244,12 @@ static bool take_text(char *to, const char *from, size_t size) {
     return true;
 }
 
-/* Memory is taken by what a shape says before its values come. */
+/* Memory is taken by what a shape says before its values come. No reader of ours lets a dataset claim more
+ * than its file may hold, packed. */
 static bool may_hold(const struct sr_h5_info *info, uint64_t size) {
     uint64_t bytes;
-    return info->kind == SR_H5_OTHER || (sr_size_product(&bytes, info->size, info->shape, SR_H5_RANK) &&
-                                         (bytes <= FREE_BYTES || bytes / RATIO <= size));
+    return info->kind == SR_H5_OTHER ||
+           (sr_size_product(&bytes, info->size, info->shape, SR_H5_RANK) && !sr_h5_is_bomb(bytes, size));
 }
 
 static bool info_from(struct sr_h5_info *info, const struct sr_isolate_info *said, uint64_t size) {
