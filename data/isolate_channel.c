@@ -46,8 +46,7 @@ static int repeat_failure(struct sr_channel *c, struct sr_error *err) {
 
 static int fail_reader(struct sr_channel *c, const char *path, const char *what, struct sr_error *err) {
     end_reader(c);
-    sr_fail(&c->why, SR_DATA,
-            "%s: the process that --isolate has read it %s: the file is damaged or hostile; " ADVICE, path,
+    sr_fail(&c->why, SR_DATA, "%s: its reader (--isolate) %s: the file is damaged or hostile; " ADVICE, path,
             what);
     return repeat_failure(c, err);
 }
@@ -175,10 +174,11 @@ static int receive(struct sr_channel *c, struct sr_isolate_answer *a, const char
 static int pass_on(const struct sr_isolate_answer *a, const char *path, struct sr_error *err) {
     char text[SR_ERROR_TEXT];
     if (a->status == SR_NOMEM)
-        return sr_fail(err, SR_DATA,
-                       "%s: reading it takes more memory than the process that --isolate has read it may "
-                       "have (%d MB): the file is damaged or hostile; " ADVICE,
-                       path, (int)(SR_SANDBOX_MEMORY >> 20));
+        return sr_fail(
+            err, SR_DATA,
+            "%s: reading it takes more memory than a reader (--isolate) may have (%d MB): the file is "
+            "damaged or hostile; " ADVICE,
+            path, (int)(SR_SANDBOX_MEMORY >> 20));
     return sr_fail(err, a->status, "%s", sr_utf8_clean(text, sizeof text, a->text));
 }
 
