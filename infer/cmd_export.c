@@ -11,9 +11,8 @@
 #include "infer/export_cost.h"
 
 /* What rounding costs at most where weights and features are as they should be; more is warned of. */
-#define WEIGHTS_MOST ((size_t)1 << 33) /* bytes of a weights file */
-#define COST_AUPRC   .001
-#define COST_FLIPS   .01
+#define COST_AUPRC .001
+#define COST_FLIPS .01
 
 struct export_options {
     char *model, *to, *out, *eval, *data;
@@ -202,8 +201,7 @@ static int run(const struct export_options *o, bool threshold_given, struct sr_e
         return status;
     if (!(to = find_format(o->to, err)))
         return SR_USAGE;
-    if ((status = sr_file_read_regular(&b.at, &b.size, o->model, SR_SAFETENSORS_WANTED, WEIGHTS_MOST, err)) <
-        0)
+    if ((status = sr_safetensors_bytes(&b.at, &b.size, o->model, err)) < 0)
         return status;
     if ((status = sr_safetensors_open_memory(&file, b.at, b.size, o->model, err)) < 0 ||
         (status = sr_router_open_bytes(&router, b.at, b.size, o->model, NULL, err)) < 0 ||

@@ -16,7 +16,6 @@
 #include "infer/router.h"
 
 #define FORMAT_VERSION "1"
-#define FILE_MOST      ((size_t)1 << 33) /* bytes of a weights file */
 
 /* A weights file while it is being taken apart. width[l] numbers go into layer l, width[l+1] come out. */
 struct parts {
@@ -402,7 +401,7 @@ int sr_router_open_with(struct sr_router **out, const char *path, const struct s
     void *bytes;
     size_t size;
     *out = NULL;
-    int status = sr_file_read_regular(&bytes, &size, path, SR_SAFETENSORS_WANTED, FILE_MOST, err);
+    int status = sr_safetensors_bytes(&bytes, &size, path, err);
     if (status < 0)
         return status;
     status = sr_router_open_bytes(out, bytes, size, path, options, err);

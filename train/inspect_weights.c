@@ -14,8 +14,6 @@
 #include "train/checkpoint.h"
 #include "train/inspect.h"
 
-#define WEIGHTS_MOST ((size_t)1 << 33) /* bytes of a weights file */
-
 #define LISTED 1000 /* entries of metadata at most */
 
 static const char *format_of(const struct sr_peek *p) {
@@ -304,7 +302,7 @@ int sr_inspect_weights_look(struct sr_facts *f, const struct sr_peek *p, const c
     struct sr_error why;
     void *bytes;
     size_t size;
-    int status = sr_file_read_regular(&bytes, &size, p->path, SR_SAFETENSORS_WANTED, WEIGHTS_MOST, err);
+    int status = sr_safetensors_bytes(&bytes, &size, p->path, err);
     if (status < 0)
         return status;
     status = sr_safetensors_open_memory(&file, bytes, size, p->path, err);

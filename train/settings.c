@@ -12,7 +12,7 @@
 #include "train/recipe.h"
 #include "train/settings.h"
 
-#define SETTINGS_MAX (16u << 20) /* bytes of a config.yaml that is read */
+#define SETTINGS_MAX (4u << 20) /* bytes of a config.yaml that is read */
 
 bool sr_settings_auto(const struct sr_config *c) {
     return c->resume && strcmp(c->resume, "auto") == 0;
@@ -189,17 +189,16 @@ static int settings_read(struct sr_options *o, const char *path, struct sr_error
     void *text;
     size_t size;
     char *value, *origin;
-    int status = sr_option_file_read(o, path, false, err);
-    if (status == SR_OK)
-        status = sr_file_read_regular(&text, &size, path, "a file", SETTINGS_MAX, err);
+    int status = sr_file_read_regular(&text, &size, path, "a run's settings", SETTINGS_MAX, err);
     if (status < 0)
         return status;
+    status = sr_option_file_parse(o, text, size, path, false, err);
     char *rest = text;
-    for (char *line; (line = strsep(&rest, "\n"));)
+    for (char *line; status == SR_OK && (line = strsep(&rest, "\n"));)
         if (sr_config_line(line, &value, &origin))
             origin_set(o, line, origin);
     sr_free(text);
-    return SR_OK;
+    return status;
 }
 
 /* On --resume RUN the settings are those of the run; only what never changes results may be given again. */

@@ -22,6 +22,7 @@
 #include "nn/base/sizes.h"
 
 #define HASH   "sha256"
+#define MOST   ((size_t)1 << 33) /* bytes of a weights file */
 #define NO_SUM "0000000000000000000000000000000000000000000000000000000000000000"
 
 static const struct {
@@ -144,6 +145,10 @@ int sr_safetensors_write(const char *path, const struct sr_tensor *tensors, size
 }
 
 /* ---- reading ---- */
+
+int sr_safetensors_bytes(void **bytes, size_t *size, const char *path, struct sr_error *err) {
+    return sr_file_read_regular(bytes, size, path, SR_SAFETENSORS_WANTED, MOST, err);
+}
 
 struct sr_safetensors {
     char *path;

@@ -50,6 +50,10 @@ const char *sr_dtype_name(enum sr_dtype dtype);
 /* What a message about a folder says was wanted in its place (sr_file_open). */
 #define SR_SAFETENSORS_WANTED "a weights file; in a run folder that is best.safetensors"
 
+/* The bytes of a weights file (free with sr_free), for what is opened from them in several ways: it may be
+ * replaced under its name meanwhile. Errors as of sr_file_read_regular. */
+int sr_safetensors_bytes(void **bytes, size_t *size, const char *path, struct sr_error *err);
+
 struct sr_tensor {
     char name[SR_TENSOR_NAME];
     enum sr_dtype dtype;
