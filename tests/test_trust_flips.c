@@ -2,23 +2,15 @@
  *
  * Weights and checkpoints of ours and .pt carry checksums: a changed file is refused with a reason, or means
  * exactly what it did. The others have none: there a change is only not to crash, hang or take what is not
- * there. Tried are the first 4 KiB bit by bit and 10,000 seeded bits of the whole file (the long form), or a
- * seeded sample of both. What a flip costs is CPU time, which a busy machine does not change.
+ * there. What a flip costs is CPU time, which a busy machine does not change. Which bits: flips.h.
  *
  * A failure names the bit; files are made anew by the same calls, so that it can be flipped again.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <fcntl.h>
-
+#include "tests/flips.h"
 #include "tests/hostile_parsers.h"
 #include "tests/router_fixture.h"
-#include "tests/trust.h"
-
-#define SEED    8
-#define FIRST   ((size_t)4096 * 8)
-#define RANDOM  10000
-#define SECONDS 2
 
 static char *folder;
 static struct sr_error err;
@@ -112,53 +104,39 @@ static int meaning_of(struct meaning *m, const struct subject *s, const char *pa
     return status;
 }
 
-/* The i-th bit that is tried. */
-static size_t bit_of(size_t i, size_t first, size_t bits) {
-    const uint64_t stream = sr_stream(SR_STREAM_TEST, 8, 0);
-    if (trust_long())
-        return i < first ? i : (size_t)(sr_random_uniform(SEED, stream, i) * (double)bits);
-    return (size_t)(sr_random_uniform(SEED, stream, i) * (double)(i % 2 ? bits : first));
-}
+struct trial {
+    const struct subject *s;
+    char good[65]; /* what the whole file means */
+    size_t refused;
+};
 
-static void expect_flip(const struct subject *s, const char *path, size_t bit, const char *good,
-                        size_t *refused) {
+static void expect_flip(const char *path, size_t bit, void *context) {
+    struct trial *t = context;
+    const struct subject *s = t->s;
     struct meaning m;
     const double start = hostile_cpu();
     const int status = meaning_of(&m, s, path);
     const double seconds = hostile_cpu() - start;
-    cr_expect_lt(seconds, (*SR_SANITIZE ? 10 : 1) * SECONDS, "%s, bit %zu: %g s", s->name, bit, seconds);
-    *refused += status < 0;
+    cr_expect_lt(seconds, (*SR_SANITIZE ? 10 : 1) * FLIPS_SECONDS, "%s, bit %zu: %g s", s->name, bit,
+                 seconds);
+    t->refused += status < 0;
     cr_expect(status == 0 || err.text[0], "%s, bit %zu: refused without a reason", s->name, bit);
     cr_expect(status != SR_BUG && status != SR_NOMEM && status != SR_IO, "%s, bit %zu: status %d: %s",
               s->name, bit, status, err.text);
     if (s->checked && status == 0)
-        cr_expect_str_eq(m.hex, good, "%s, bit %zu: read, and not the same", s->name, bit);
+        cr_expect_str_eq(m.hex, t->good, "%s, bit %zu: read, and not the same", s->name, bit);
 }
 
 static void flip_bits(const struct subject *s) {
     char path[300];
     struct meaning good;
-    size_t size, refused = 0;
-    void *bytes;
+    struct trial t = {.s = s};
     snprintf(path, sizeof path, "%s/%s", folder, s->name);
     cr_assert_eq(meaning_of(&good, s, path), 0, "%s: %s", s->name, err.text);
-    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 26, &err), 0, "%s", err.text);
-    const size_t bits = 8 * size, first = bits < FIRST ? bits : FIRST;
-    const size_t n = trust_times(first + RANDOM, 600);
-    const int fd = open(path, O_RDWR);
-    cr_assert_geq(fd, 0);
-    for (size_t i = 0; i < n; i++) {
-        const size_t bit = bit_of(i, first, bits);
-        unsigned char *byte = (unsigned char *)bytes + bit / 8;
-        const unsigned char was = *byte, is = (unsigned char)(was ^ 1 << bit % 8);
-        cr_assert_eq(pwrite(fd, &is, 1, (off_t)(bit / 8)), 1);
-        expect_flip(s, path, bit, good.hex, &refused);
-        cr_assert_eq(pwrite(fd, &was, 1, (off_t)(bit / 8)), 1);
-    }
-    close(fd);
-    sr_free(bytes);
-    cr_expect_geq(100 * refused, s->least * n, "%s: of %zu flips %zu were refused", s->name, n, refused);
-    cr_log_info("%s: %zu bytes, %zu flips, %zu refused", s->name, size, n, refused);
+    memcpy(t.good, good.hex, sizeof t.good);
+    const size_t n = flips_each(path, 600, expect_flip, &t);
+    cr_expect_geq(100 * t.refused, s->least * n, "%s: of %zu flips %zu were refused", s->name, n, t.refused);
+    cr_log_info("%s: %zu flips, %zu refused", s->name, n, t.refused);
 }
 
 /* ---- files ---- */
@@ -268,7 +246,7 @@ Test(flips, a_long_list_of_settings_is_read_in_its_length) {
     const int status = sr_option_file_parse(&o, text, size, "x.yaml", false, &err);
     const double seconds = hostile_cpu() - start;
     cr_expect_eq(status, SR_USAGE, "%d: %s", status, err.text);
-    cr_expect_lt(seconds, (*SR_SANITIZE ? 40 : 4) * SECONDS, "%g s", seconds);
+    cr_expect_lt(seconds, (*SR_SANITIZE ? 40 : 4) * FLIPS_SECONDS, "%g s", seconds);
     sr_options_end(&o);
     sr_free(text);
 }

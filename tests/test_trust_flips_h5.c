@@ -1,31 +1,25 @@
 /* test_trust_flips_h5.c: dumps with one bit changed.
  *
- * Tried are the first 4 KiB bit by bit and 10,000 seeded bits of the whole file (the long form), or a seeded
- * sample. Each is read in a process of its own, by the raw way and by HDF5, which must agree where both read.
- * (HDF5 takes a chunk that its index does not find for one never written, the raw way does not; HDF5 refuses
- * a compression level out of range, which the raw way does not need.) Where every byte has a checksum (HDF5's
- * latest format, and gzip or fletcher32 chunks) the features are refused or the same.
+ * Each (flips.h) is read in a process of its own, by the raw way and by HDF5, which must agree where both
+ * read. (HDF5 takes a chunk that its index does not find for one never written, the raw way does not; HDF5
+ * refuses a compression level out of range, which the raw way does not need.) Where every byte has a checksum
+ * (HDF5's latest format, and gzip or fletcher32 chunks) the features are refused or the same.
  *
  * HDF5 itself may crash or hang on what it decodes; that is counted, and the same file must be refused by the
  * program with --isolate. Reading raw rows is ours and may not: a crash there fails.
  *
  * SPDX-License-Identifier: MIT
  */
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "data/h5.h"
 #include "tests/dump_fixture.h"
+#include "tests/flips.h"
 #include "tests/run_program.h"
-#include "tests/trust.h"
 
-#define SEED    8
-#define FIRST   ((size_t)4096 * 8)
-#define RANDOM  10000
-#define SECONDS 2         /* of CPU time, for one file */
-#define VALUES  (1 << 20) /* that a dump of a few KB may claim to hold; more is not read here */
+#define VALUES (1 << 20) /* that a dump of a few KB may claim to hold; more is not read here */
 
 static char *folder;
 
@@ -121,8 +115,8 @@ static void read_all(struct outcome *o, const char *path) {
 
 /* The signal that ended the reading process, or 0. */
 static int read_apart(struct outcome *o, const char *path) {
-    const struct rlimit cpu = {SECONDS * (*SR_SANITIZE ? 10 : 1), SECONDS * (*SR_SANITIZE ? 10 : 1)},
-                        core = {0, 0};
+    const rlim_t seconds = FLIPS_SECONDS * (*SR_SANITIZE ? 10 : 1);
+    const struct rlimit cpu = {seconds, seconds}, core = {0, 0};
     int raw;
     memset(o, 0, sizeof *o);
     const pid_t child = fork();
@@ -144,76 +138,57 @@ struct subject {
     bool checked;     /* every byte has a checksum, but for labels */
 };
 
-static size_t bit_of(size_t i, size_t first, size_t bits) {
-    const uint64_t stream = sr_stream(SR_STREAM_TEST, 9, 0);
-    if (trust_long())
-        return i < first ? i : (size_t)(sr_random_uniform(SEED, stream, i) * (double)bits);
-    return (size_t)(sr_random_uniform(SEED, stream, i) * (double)(i % 2 ? bits : first));
-}
-
 static void expect_isolated(const char *path, const char *when) {
     struct run r = run_program(folder, "data inspect --isolate --scan '%s'", path);
     cr_expect_eq(r.status, 65, "%s: with --isolate %d: %s", when, r.status, r.err);
     run_end(&r);
 }
 
-struct counts {
+struct trial {
+    const struct subject *s;
+    char good[65];     /* the hash of the whole file's features */
+    struct outcome *o; /* in shared memory */
     size_t refused, died;
 };
 
-static void expect_flip(const struct subject *s, const char *path, size_t bit, const char *good,
-                        struct outcome *o, struct counts *counts) {
+static void expect_flip(const char *path, size_t bit, void *context) {
+    struct trial *t = context;
+    struct outcome *o = t->o;
     char when[128];
     const int ended = read_apart(o, path);
-    snprintf(when, sizeof when, "%s, bit %zu, %s", s->name, bit, stage_name[o->stage]);
+    snprintf(when, sizeof when, "%s, bit %zu, %s", t->s->name, bit, stage_name[o->stage]);
     if (ended) {
         cr_log_info("%s: ended by signal or status %d", when, ended);
         cr_expect_neq(o->stage, RAW, "%s: ended by %d", when, ended);
         expect_isolated(path, when);
-        counts->died++;
+        t->died++;
         return;
     }
-    counts->refused += o->status < 0;
+    t->refused += o->status < 0;
     cr_expect(o->agree, "%s: the raw way and HDF5 differ (%d %s)", when, o->status, o->why.text);
     cr_expect(o->status == 0 || o->why.text[0], "%s: refused without a reason", when);
     cr_expect(o->status == 0 || o->status == SR_DATA, "%s: status %d: %s", when, o->status, o->why.text);
     cr_expect(o->columns == 0 || (o->columns == SR_DATA && o->last.text[0]), "%s: status %d: %s", when,
               o->columns, o->last.text);
-    if (s->checked && o->status == 0)
-        cr_expect_str_eq(o->hex, good, "%s: features are read, and not the same", when);
+    if (t->s->checked && o->status == 0)
+        cr_expect_str_eq(o->hex, t->good, "%s: features are read, and not the same", when);
 }
 
 static void flip_bits(const struct subject *s) {
-    char from[300], path[300], command[700], good[65];
+    char path[300], command[700];
     struct outcome *o = mmap(NULL, sizeof *o, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct counts counts = {0, 0};
-    struct sr_error err;
-    size_t size;
-    void *bytes;
+    struct trial t = {.s = s, .o = o};
     cr_assert_neq(o, MAP_FAILED);
-    snprintf(from, sizeof from, "%s/tests/dumps/%s.h5", SR_SOURCE_DIR, s->name);
     snprintf(path, sizeof path, "%s/%s.h5", folder, s->name);
-    snprintf(command, sizeof command, "cp '%s' '%s'", from, path);
+    snprintf(command, sizeof command, "cp '%s/tests/dumps/%s.h5' '%s'", SR_SOURCE_DIR, s->name, path);
     cr_assert_eq(system(command), 0);
     cr_assert_eq(read_apart(o, path), 0);
     cr_assert(o->status == 0 && o->agree && o->columns == 0, "%s: %s%s", s->name, o->why.text, o->last.text);
-    memcpy(good, o->hex, sizeof good);
-    cr_assert_eq(sr_file_read(&bytes, &size, path, 1 << 26, &err), 0, "%s", err.text);
-    const size_t bits = 8 * size, first = bits < FIRST ? bits : FIRST, n = trust_times(first + RANDOM, 300);
-    const int fd = open(path, O_RDWR);
-    for (size_t i = 0; i < n; i++) {
-        const size_t bit = bit_of(i, first, bits);
-        const unsigned char was = ((unsigned char *)bytes)[bit / 8], is = (unsigned char)(was ^ 1 << bit % 8);
-        cr_assert_eq(pwrite(fd, &is, 1, (off_t)(bit / 8)), 1);
-        expect_flip(s, path, bit, good, o, &counts);
-        cr_assert_eq(pwrite(fd, &was, 1, (off_t)(bit / 8)), 1);
-    }
-    close(fd);
-    sr_free(bytes);
+    memcpy(t.good, o->hex, sizeof t.good);
+    const size_t n = flips_each(path, 300, expect_flip, &t);
     munmap(o, sizeof *o);
-    cr_expect_gt(counts.refused, (size_t)0);
-    cr_log_info("%s: %zu bytes, %zu flips, %zu refused, %zu that HDF5 did not survive", s->name, size, n,
-                counts.refused, counts.died);
+    cr_expect_gt(t.refused, (size_t)0);
+    cr_log_info("%s: %zu flips, %zu refused, %zu that HDF5 did not survive", s->name, n, t.refused, t.died);
 }
 
 Test(flips_h5, one_piece) {
