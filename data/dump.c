@@ -13,6 +13,7 @@
 
 #include "data/column.h"
 #include "data/label.h"
+#include "data/listed.h"
 #include "data/names.h"
 #include "data/role.h"
 
@@ -117,16 +118,6 @@ int sr_dump_groups(struct sr_dump *d, const char *given, struct sr_error *err) {
     return status;
 }
 
-static int read_listed_sources(struct sr_dump *d, const char *name, struct sr_error *err) {
-    d->source = sr_alloc(d->rows, sizeof *d->source, err);
-    int status = d->source ? sr_h5_read_integers(d->file, name, d->source, d->rows, err) : SR_NOMEM;
-    for (size_t i = 0; status == 0 && i < d->rows; i++)
-        if (d->source[i] < 0 || (uint64_t)d->source[i] >= d->sources)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld, but its attribute names lists only %zu",
-                             d->path, name, i, (long long)d->source[i], d->sources);
-    return status;
-}
-
 static int read_sources(struct sr_dump *d, const char *given, struct sr_error *err) {
     struct sr_column c;
     int status = sr_column_find(&c, d, given, "source", err);
@@ -134,12 +125,15 @@ static int read_sources(struct sr_dump *d, const char *given, struct sr_error *e
         return status;
     if (c.info.kind != SR_H5_TEXT && c.info.kind != SR_H5_INTEGER)
         return sr_column_kind(d, c.name, &c.info, "strings or integers", err);
+    struct sr_listed l = {.names = NULL};
     if (c.info.kind == SR_H5_INTEGER)
-        status = sr_h5_attribute_list(d->file, c.name, "names", &d->source_list, &d->sources, err);
+        status = sr_listed_read(&l, d->file, c.name, d->rows, err);
     if (status < 0)
         return status;
-    return d->source_list ? read_listed_sources(d, c.name, err)
-                          : sr_h5_read_texts(d->file, c.name, &d->source_text, d->rows, err);
+    d->source_list = l.names;
+    d->sources = l.count;
+    d->source = l.index;
+    return l.names ? 0 : sr_h5_read_texts(d->file, c.name, &d->source_text, d->rows, err);
 }
 
 static int read_weights(struct sr_dump *d, const char *given, struct sr_error *err) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/gather.h"
+#include "data/listed.h"
 #include "data/role.h"
 #include "data/values.h"
 
@@ -129,16 +130,13 @@ static int compare_integers(struct sr_merge_difference *out, const struct sr_mer
 /* ---- text ---- */
 
 struct texts {
-    char **text;  /* [rows] */
-    char **names; /* what its numbers mean, or NULL */
-    size_t count;
-    int64_t *number;
+    char **text;             /* [rows], or NULL: */
+    struct sr_listed listed; /* what its numbers mean */
 };
 
 static void texts_free(struct texts *t) {
     sr_free(t->text);
-    sr_free(t->names);
-    sr_free(t->number);
+    sr_listed_free(&t->listed);
 }
 
 static int texts_read(struct texts *t, const struct sr_merge_side *s, const struct sr_h5_info *info,
@@ -146,17 +144,13 @@ static int texts_read(struct texts *t, const struct sr_merge_side *s, const stru
     int status = 0;
     *t = (struct texts){.text = NULL};
     if (info->kind == SR_H5_INTEGER)
-        status = sr_h5_attribute_list(s->file, s->name, "names", &t->names, &t->count, err);
-    if (status < 0 || !t->names)
-        return status < 0 ? status : sr_h5_read_texts(s->file, s->name, &t->text, s->file_rows, err);
-    t->number = sr_alloc(s->file_rows, sizeof *t->number, err);
-    return t->number ? sr_h5_read_integers(s->file, s->name, t->number, s->file_rows, err) : SR_NOMEM;
+        status = sr_listed_read(&t->listed, s->file, s->name, s->file_rows, err);
+    return status < 0 || t->listed.names ? status
+                                         : sr_h5_read_texts(s->file, s->name, &t->text, s->file_rows, err);
 }
 
 static const char *text_at(const struct texts *t, size_t row) {
-    if (!t->names)
-        return t->text[row];
-    return t->number[row] >= 0 && (uint64_t)t->number[row] < t->count ? t->names[t->number[row]] : "";
+    return t->text ? t->text[row] : t->listed.names[t->listed.index[row]];
 }
 
 static int compare_texts(struct sr_merge_difference *out, const struct sr_merge_side *a,

@@ -11,6 +11,7 @@
 
 #include "data/contract.h"
 #include "data/h5.h"
+#include "data/listed.h"
 #include "data/table.h"
 
 #define LISTED 400 /* bytes of a list of datasets */
@@ -89,29 +90,23 @@ static enum sr_dtype dtype_of(const struct sr_field *f, const struct sr_h5_info 
 /* Integers that are indices into a list of names become these. */
 static int name_sources(struct column *c, const struct dump_table *s, const struct sr_field *f, size_t rows,
                         struct sr_error *err) {
-    char **names = NULL;
-    size_t count = 0;
-    int status = sr_h5_attribute_list(s->file, f->name, "names", &names, &count, err);
-    int64_t *index = status == 0 && names ? sr_alloc(rows, sizeof *index, err) : NULL;
-    if (status == 0 && names)
-        status = index ? sr_h5_read_integers(s->file, f->name, index, rows, err) : SR_NOMEM;
+    struct sr_listed l;
+    int status = sr_listed_read(&l, s->file, f->name, rows, err);
+    if (status < 0 || !l.names)
+        return status;
     size_t bytes = 0;
-    for (size_t i = 0; status == 0 && names && i < rows; i++) {
-        if (index[i] < 0 || (uint64_t)index[i] >= count)
-            status = sr_fail(err, SR_DATA, "%s: /%s row %zu is %lld, but its attribute names lists only %zu",
-                             s->t.path, f->name, i, (long long)index[i], count);
-        else
-            bytes += strlen(names[index[i]]) + 1;
-    }
-    if (status == 0 && names && !(c->text = sr_alloc(1, rows * sizeof *c->text + bytes, err)))
+    for (size_t i = 0; i < rows; i++)
+        bytes += strlen(l.names[l.index[i]]) + 1;
+    if ((c->text = sr_alloc(1, rows * sizeof *c->text + bytes, err))) {
+        char *to = (char *)(c->text + rows);
+        for (size_t i = 0; i < rows; i++) {
+            c->text[i] = to;
+            to = stpcpy(to, l.names[l.index[i]]) + 1;
+        }
+    } else {
         status = SR_NOMEM;
-    char *to = c->text ? (char *)(c->text + rows) : NULL;
-    for (size_t i = 0; status == 0 && c->text && i < rows; i++) {
-        c->text[i] = to;
-        to = stpcpy(to, names[index[i]]) + 1;
     }
-    sr_free(index);
-    sr_free(names);
+    sr_listed_free(&l);
     return status;
 }
 
