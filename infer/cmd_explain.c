@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "infer/cmd_explain_line.h"
 #include "infer/infer.h"
 
 #define LINE_MOST ((size_t)1 << 20)
@@ -52,87 +53,17 @@ static const struct sr_command command = {
     .count = SR_COUNT(table),
 };
 
-/* What the line says. */
-struct line {
-    char artefact[65], decision[8], reason[32], range_mode[8], id[256];
-    int precision;
-    uint64_t key;
-    float logit, prob, calibrated, threshold, range, range_limit; /* NaN: null */
-};
-
 /* ---- the line ---- */
 
-static int take_text(char *to, size_t size, const struct sr_json *line, const char *key,
-                     struct sr_error *err) {
-    const char *text = sr_json_as_string(sr_json_get(line, key));
-    if (!text)
-        return sr_fail(err, SR_DATA, "--decision: no text \"%s\": not a line of saferoute_decision_json",
-                       key);
-    if ((size_t)snprintf(to, size, "%s", text) >= size)
-        return sr_fail(err, SR_DATA, "--decision: \"%s\" is longer than any that the library writes", key);
-    return 0;
-}
-
-static int take_number(float *to, const struct sr_json *line, const char *key, struct sr_error *err) {
-    const struct sr_json *value = sr_json_get(line, key);
-    double number = (double)NAN;
-    if (!sr_json_is_null(value) && !sr_json_as_number(value, &number))
-        return sr_fail(err, SR_DATA, "--decision: \"%s\" is missing or no number", key);
-    *to = (float)number;
-    return 0;
-}
-
-static int take_precision(int *to, const char *name, struct sr_error *err) {
-    for (*to = SAFEROUTE_COMPUTE_FLOAT32; *to <= SAFEROUTE_COMPUTE_INT8; ++*to)
-        if (strcmp(sr_precision_name(*to), name) == 0)
-            return 0;
-    return sr_fail(err, SR_DATA, "--decision: precision \"%s\" is none: no router decided this", name);
-}
-
-static int line_take(struct line *l, const struct sr_json *from, struct sr_error *err) {
-    char precision[32], key[32];
-    const struct sr_json *id = sr_json_get(from, "id");
-    int status;
-    if ((status = take_text(l->artefact, sizeof l->artefact, from, "artefact", err)) < 0 ||
-        (status = take_text(l->decision, sizeof l->decision, from, "decision", err)) < 0 ||
-        (status = take_text(l->reason, sizeof l->reason, from, "reason", err)) < 0 ||
-        (status = take_text(precision, sizeof precision, from, "precision", err)) < 0 ||
-        (status = take_text(key, sizeof key, from, "key", err)) < 0 ||
-        (status = take_number(&l->logit, from, "logit", err)) < 0 ||
-        (status = take_number(&l->prob, from, "prob", err)) < 0 ||
-        (status = take_number(&l->threshold, from, "threshold", err)) < 0 ||
-        (status = take_number(&l->range, from, "range", err)) < 0 ||
-        (status = take_number(&l->range_limit, from, "range_limit", err)) < 0 ||
-        (status = take_number(&l->calibrated, from, "calibrated", err)) < 0 ||
-        (status = take_text(l->range_mode, sizeof l->range_mode, from, "range_mode", err)) < 0)
-        return status;
-    l->key = strtoull(key, NULL, 16);
-    snprintf(l->id, sizeof l->id, "%s", sr_json_as_string(id) ? sr_json_as_string(id) : "");
-    if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_FEATURES)) == 0)
-        return sr_fail(err, SR_DATA,
-                       "--decision: reason NO_FEATURES: none were given, so the row went to the "
-                       "large guard; there is nothing to make again");
-    if (strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_NO_ROUTER)) == 0)
-        return sr_fail(err, SR_DATA,
-                       "--decision: reason NO_ROUTER: no router was open, so the row went to the "
-                       "large guard; there is nothing to make again");
-    return take_precision(&l->precision, precision, err);
-}
-
 /* The option's own text where it is JSON, else the file of that name. */
-static int line_read(struct line *l, const char *option, struct sr_error *err) {
-    struct sr_json *json;
+static int line_read(struct sr_explain_line *l, const char *option, struct sr_error *err) {
     void *text = NULL;
     size_t size = strlen(option);
     const bool is_line = option[strspn(option, " \t")] == '{';
     int status = is_line ? 0 : sr_file_read(&text, &size, option, LINE_MOST, err);
     if (status == 0)
-        status = sr_json_parse(&json, is_line ? option : text, size, err);
+        status = sr_explain_line_parse(l, is_line ? option : text, size, err);
     sr_free(text);
-    if (status != 0)
-        return status;
-    status = line_take(l, json, err);
-    sr_json_free(json);
     return status;
 }
 
@@ -156,7 +87,7 @@ static int need_row(const struct explain_options *o, uint64_t rows, struct sr_er
                    (unsigned long long)rows);
 }
 
-static int find_id(uint32_t *row, const struct sr_data *d, const struct line *l, const char *path,
+static int find_id(uint32_t *row, const struct sr_data *d, const struct sr_explain_line *l, const char *path,
                    struct sr_error *err) {
     for (size_t i = 0; i < d->rows; i++)
         if (d->id[i] && strcmp(d->id[i], l->id) == 0) {
@@ -169,7 +100,7 @@ static int find_id(uint32_t *row, const struct sr_data *d, const struct line *l,
 
 /* x: allocated, free with sr_free. */
 static int dump_row(void **x, size_t *width, const struct explain_options *o, bool row_given,
-                    const struct line *l, struct sr_error *err) {
+                    const struct sr_explain_line *l, struct sr_error *err) {
     const struct sr_data_options how = {.features_only = true};
     const struct sr_loader_options order = {.order = SR_ORDER_FILE, .batch = 1};
     struct sr_data *d = NULL;
@@ -230,7 +161,7 @@ static int tensor_row(void **x, size_t *width, enum saferoute_dtype *dtype, cons
 /* ---- the decision, again ---- */
 
 /* What the serving process had set. */
-static struct saferoute_options options_of(const struct line *l) {
+static struct saferoute_options options_of(const struct sr_explain_line *l) {
     return (struct saferoute_options){.precision = (enum saferoute_precision)l->precision,
                                       .range = strcmp(l->range_mode, "off") == 0     ? SAFEROUTE_RANGE_OFF
                                                : strcmp(l->range_mode, "count") == 0 ? SAFEROUTE_RANGE_COUNT
@@ -267,7 +198,8 @@ static const char *expected_reason(const char *reason) {
     return reason;
 }
 
-static bool is_same(const struct line *l, const struct saferoute_decision *d, const char *decision) {
+static bool is_same(const struct sr_explain_line *l, const struct saferoute_decision *d,
+                    const char *decision) {
     const bool explored = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0;
     return same_number(l->logit, d->logit) && same_number(l->prob, d->prob) &&
            same_number(l->calibrated, d->calibrated) && same_number(l->range, d->range) &&
@@ -277,7 +209,7 @@ static bool is_same(const struct line *l, const struct saferoute_decision *d, co
 }
 
 /* A serving process may have been given another one than the file's. */
-static void print_threshold(const struct line *l, const struct saferoute_router *r) {
+static void print_threshold(const struct sr_explain_line *l, const struct saferoute_router *r) {
     const char *stored = saferoute_metadata(r, "threshold");
     char text[SR_DECIMAL_TEXT], clean[64];
     double number = (double)NAN;
@@ -290,8 +222,8 @@ static void print_threshold(const struct line *l, const struct saferoute_router 
         putchar('\n');
 }
 
-static int report(const struct line *l, const struct saferoute_decision *d, const struct saferoute_router *r,
-                  struct sr_error *err) {
+static int report(const struct sr_explain_line *l, const struct saferoute_decision *d,
+                  const struct saferoute_router *r, struct sr_error *err) {
     const bool explored = strcmp(l->reason, saferoute_reason_name(SAFEROUTE_REASON_EXPLORE)) == 0;
     const char *decision = d->large || explored ? "large" : "small", *artefact = saferoute_artefact(r);
     const bool same_router = strcmp(l->artefact, artefact) == 0,
@@ -321,7 +253,7 @@ static int report(const struct line *l, const struct saferoute_decision *d, cons
 }
 
 static int run(const struct explain_options *o, bool row_given, struct sr_error *err) {
-    struct line l = {0};
+    struct sr_explain_line l = {0};
     struct saferoute_error why;
     struct saferoute_router *router = NULL;
     struct saferoute_decision d;
