@@ -22,3 +22,19 @@ int sr_identity_check(const struct sr_identity *now, const char *(*get)(const vo
     }
     return SR_OK;
 }
+
+static const char *member(const void *from, const char *key) {
+    return sr_json_as_string(sr_json_get(from, key));
+}
+
+int sr_identity_check_json(const struct sr_identity *now, const char *text, size_t size, const char *path,
+                           struct sr_error *err) {
+    struct sr_json *o;
+    struct sr_error why;
+    int status = sr_json_parse(&o, text, size, &why);
+    if (status < 0)
+        return sr_fail(err, status, "%s: %.300s", path, why.text);
+    status = sr_identity_check(now, member, sr_json_get(o, "identity"), path, err);
+    sr_json_free(o);
+    return status;
+}

@@ -30,4 +30,8 @@ struct sr_identity {
 int sr_identity_check(const struct sr_identity *now, const char *(*get)(const void *from, const char *key),
                       const void *from, const char *path, struct sr_error *err);
 
+/* The same for the text of a run's data.json, size bytes. SR_DATA: it is no JSON. */
+int sr_identity_check_json(const struct sr_identity *now, const char *text, size_t size, const char *path,
+                           struct sr_error *err);
+
 #endif

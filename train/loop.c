@@ -309,26 +309,17 @@ static int data_json_write(struct sr_trainer *t, const char *path, struct sr_err
     return status;
 }
 
-static const char *json_get(const void *from, const char *key) {
-    return sr_json_as_string(sr_json_get(from, key));
-}
-
 /* data.json is there before the first step, so that a run without a checkpoint knows its data too. */
 static int data_json_agree(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     void *text;
     size_t size;
-    struct sr_json *o;
     int status = sr_file_read(&text, &size, sr_run_file(t->run, "data.json", path), 64 << 20, err);
     if (status == SR_NOINPUT)
         return data_json_write(t, path, err);
     if (status < 0)
         return status;
-    status = sr_json_parse(&o, text, size, err);
-    if (status == SR_OK) {
-        status = sr_identity_check(&t->identity, json_get, sr_json_get(o, "identity"), path, err);
-        sr_json_free(o);
-    }
+    status = sr_identity_check_json(&t->identity, text, size, path, err);
     sr_free(text);
     return status;
 }
