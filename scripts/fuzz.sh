@@ -9,19 +9,29 @@
 #
 # Inputs of the run: build/fuzz/found/NAME, used again by the next one. What broke a target: build/fuzz/broken/NAME;
 # build/fuzz/tests/fuzz/fuzz_NAME FILE runs it again, and a copy in tests/fuzz/corpus/NAME makes it a test. A crash whose
-# innermost frames are in libhdf5 is counted apart: that library is not ours (see --isolate). Prints a table, and exits
-# with 1 where something of ours broke.
+# innermost frames are in libhdf5 is counted apart: that library is not ours (see --isolate). Prints a table, a line as a
+# target ends, and exits with 1 where something of ours broke.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+refuse() {
+  echo "fuzz.sh: $1 (--help says more)" >&2
+  exit 2
+}
 
 seconds=3600 jobs=1 merge=no targets=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --seconds) seconds=$2; shift ;;
-    --jobs) jobs=$2; shift ;;
+    -h | --help) sed -n '3,/^set -/s/^# \?//p' "$0"; exit 0 ;;
+    --seconds | --jobs)
+      [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || refuse "$1 needs a number"
+      [ "$1" = --seconds ] && seconds=$2 || jobs=$2
+      shift ;;
     --merge) merge=yes ;;
-    -*) sed -n '3,14s/^# \?//p' "$0"; exit 2 ;;
-    *) targets+=("${1#fuzz_}") ;;
+    -*) refuse "unknown option $1" ;;
+    *)
+      [ -f "tests/fuzz/fuzz_${1#fuzz_}.c" ] || refuse "there is no tests/fuzz/fuzz_${1#fuzz_}.c"
+      targets+=("${1#fuzz_}") ;;
   esac
   shift
 done
@@ -46,9 +56,8 @@ trap 'rm -rf "$TMPDIR"' EXIT
 dictionary() {
   case $1 in
     pt) name=zip ;;
-    pt_records) name=pickle ;;
-    router | checkpoint | columns | inspect) name=safetensors ;;
-    calibrator | contract | gate | jsonl) name=json ;;
+    weights) name=safetensors ;;
+    table) name=json ;;
     run) name=yaml ;;
     *) name=$1 ;;
   esac
@@ -57,19 +66,19 @@ dictionary() {
 
 # The first frame of a crash's stack that is neither a sanitizer's nor the C library's.
 innermost() {
-  grep -E '^ *#[0-9]+ 0x' "$1" | grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise' | head -1
+  grep -E '^ *#[0-9]+ 0x' "$1" | grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise| in (m|c|re)alloc ' | head -1
 }
 
 # One target until its time is over, going on behind whatever it finds; a line "executions ours hdf5" into its log's
 # neighbour.
 run() {
-  local name=$1 log=$build/$1.log left=$seconds executions=0 ours=0 hdf5=0 begin
+  local name=$1 log=$build/$1.log left=$seconds executions=0 ours=0 hdf5=0 start=$SECONDS begin
   mkdir -p $found/$name $broken/$name
   : > "$log"
   while [ "$left" -gt 0 ] && [ $((ours + hdf5)) -lt 100 ]; do
     begin=$(date +%s)
     if ! $build/tests/fuzz/fuzz_$name $found/$name tests/fuzz/corpus/$name $(ls -d tests/hostile 2> /dev/null) $(dictionary $name) \
-      -max_total_time="$left" -max_len=16384 -timeout=10 -rss_limit_mb=1536 -malloc_limit_mb=1024 -print_final_stats=1 \
+      -max_total_time="$left" -max_len=16384 -timeout=30 -rss_limit_mb=1536 -malloc_limit_mb=1024 -print_final_stats=1 \
       -artifact_prefix=$broken/$name/ > $build/$name.part 2>&1; then
       if innermost $build/$name.part | grep -q libhdf5; then hdf5=$((hdf5 + 1)); else ours=$((ours + 1)); fi
       cp $build/$name.part "$broken/$name/$((ours + hdf5)).txt"
@@ -78,7 +87,19 @@ run() {
     executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' $build/$name.part | tail -1 | grep . || echo 0)))
     left=$((left - ($(date +%s) - begin)))
   done
-  echo "$executions $ours $hdf5" > $build/$name.sum
+  report $name $((SECONDS - start)) $executions $ours $hdf5
+}
+
+row='%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n'
+
+# A line of the table, as soon as a target's time is over.
+report() {
+  local name=$1 last
+  last=$(grep -aE 'cov: [0-9]+ ft: ' $build/$name.log | tail -1 || true)
+  field() { sed -nE "s|.* $1: ([0-9]+).*|\1|p" <<< "$last"; }
+  printf "$row" $name $2 $3 $(($3 / $2)) "$(field cov)" "$(field ft)" "$(field corp)" $4 $5
+  [ "$4" -eq 0 ] || echo "  $broken/$name; again by: $build/tests/fuzz/fuzz_$name FILE"
+  echo $4 > $build/$name.ours
 }
 
 merge() {
@@ -88,6 +109,7 @@ merge() {
     tail -3 $build/$name.merge
 }
 
+printf "$row" target seconds executions exec/s edges features corpus crashes libhdf5
 for name in "${targets[@]}"; do
   while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
   run $name &
@@ -95,14 +117,8 @@ done
 wait
 
 status=0
-printf '%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n' target seconds executions exec/s edges features corpus crashes libhdf5
 for name in "${targets[@]}"; do
-  read -r executions ours hdf5 < $build/$name.sum
-  last=$(grep -aE 'cov: [0-9]+ ft: ' $build/$name.log | tail -1)
-  field() { sed -nE "s|.* $1: ([0-9]+).*|\1|p" <<< "$last"; }
-  printf '%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n' $name $seconds $executions $((executions / seconds)) "$(field cov)" "$(field ft)" \
-    "$(field corp)" $ours $hdf5
-  [ "$ours" -eq 0 ] || { status=1; echo "  $broken/$name; again by: $build/tests/fuzz/fuzz_$name FILE"; }
+  [ "$(cat $build/$name.ours)" -eq 0 ] || status=1
   [ $merge = no ] || merge $name
 done
 exit $status

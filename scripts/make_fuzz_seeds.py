@@ -72,15 +72,12 @@ def tensors():
     for name, value in values.items():
         content = saved(value)
         put("pt", f"{name}.pt", content)
-        put("zip", f"{name}.zip", content)
         with zipfile.ZipFile(io.BytesIO(content)) as z:
-            data = z.read(next(n for n in z.namelist() if n.endswith("data.pkl")))
-        put("pickle", f"{name}.pkl", data)
-        put("pt_records", f"{name}.pkl", data)
-    put("pt_records", "fits.pkl", records_pickle())
+            put("pickle", f"{name}.pkl", z.read(next(n for n in z.namelist() if n.endswith("data.pkl"))))
+    put("pickle", "fits.pkl", records_pickle())
     put("pt", "legacy.pt", saved(some, _use_new_zipfile_serialization=False))
-    put("zip", "text.zip", archive([("a/b.txt", b"hello"), ("c", b"")]))
-    put("zip", "deflated.zip", archive([("a/b.txt", b"hello" * 20)], zipfile.ZIP_DEFLATED))
+    put("pt", "text.zip", archive([("a/b.txt", b"hello"), ("c", b"")]))
+    put("pt", "deflated.zip", archive([("a/b.txt", b"hello" * 20)], zipfile.ZIP_DEFLATED))
     for protocol in range(6):
         put("pickle", f"plain{protocol}.pkl", pickle.dumps({"a": [1, 2.5, "b", None, True, (3, -1)]}, protocol))
     put("pickle", "global.pkl", b"cos\nsystem\n(S'true'\ntR.")
@@ -91,7 +88,6 @@ def tensors():
         to = io.BytesIO()
         np.save(to, value, allow_pickle=True)
         put("npy", f"{name}.npy", to.getvalue())
-        put("columns", f"{name}.npy", to.getvalue())
     for version in ((2, 0), (3, 0)):
         to = io.BytesIO()
         np.lib.format.write_array(to, np.zeros(2, "f4"), version=version)
@@ -99,7 +95,7 @@ def tensors():
 
 
 def records_pickle():
-    """Tensors whose storages are the records of fuzz_pt_records.c."""
+    """Tensors whose storages are the records of records_check.c."""
     class Storage:
         def __init__(self, kind, key, items):
             self.id = ("storage", getattr(torch, kind), key, "cpu", items)
@@ -126,30 +122,28 @@ def weights():
     metadata = {"format": "saferoute", "format_version": "1", "threshold": "0.5", "threshold_rule": "f1",
                 "calibration": '{"method":"temperature","temperature":1.3}', "feature_norm": "post", "metrics": '{"epoch":3}'}
     router = network((4, 3, 2, 1))
-    put("router", "plain.safetensors", save(router))
-    put("router", "says.safetensors", save(router, metadata))
+    put("weights", "plain.safetensors", save(router))
+    put("weights", "says.safetensors", save(router, metadata))
     stats = {"stats.mean": np.zeros(4, "f4"), "stats.var": np.ones(4, "f4"), "stats.basis": np.eye(2, 4, dtype="f4"),
              "stats.range": np.array([0.2, 4, 0.01], "f4")}
-    put("router", "stats.safetensors", save({**router, **stats}, {**metadata, "range_limit": "1.1"}))
-    put("router", "one.safetensors", save(network((4, 1))))
+    put("weights", "stats.safetensors", save({**router, **stats}, {**metadata, "range_limit": "1.1"}))
+    put("weights", "one.safetensors", save(network((4, 1))))
     isotonic = {"calibration": '{"method":"isotonic","prob":[0.1,0.6],"calibrated":[0.2,0.5]}'}
-    put("router", "isotonic.safetensors", save(router, isotonic))
+    put("weights", "isotonic.safetensors", save(router, isotonic))
     for name in ("plain", "says", "stats"):
-        content = (CORPUS / "router" / f"{name}.safetensors").read_bytes()
-        put("safetensors", f"{name}.safetensors", content)
-        put("inspect", f"{name}.safetensors", content)
+        put("safetensors", f"{name}.safetensors", (CORPUS / "weights" / f"{name}.safetensors").read_bytes())
     typed = {d: np.zeros(2, d) for d in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "bool")}
     put("safetensors", "typed.safetensors", save(typed))
     put("safetensors", "empty.safetensors", save({}))
     put("safetensors", "zero.safetensors", save({"z": np.zeros((0, 3), "f4"), "s": np.array(1, "f4")}))
-    put("inspect", "typed.safetensors", save(typed))
-    put("columns", "rows.safetensors", save({"features": np.zeros((5, 3), "f2"), "label": np.array([0, 1, 0, 1, 1], "i8"),
-                                             "small_prob": np.full(5, 0.25, "f4")}))
-    put("columns", "hidden.safetensors", save({"hidden_states": np.ones((3, 1, 4), "f4"), "token_ids": np.arange(3)}))
-    put("columns", "rows.pt", saved({"features": torch.zeros(3, 2), "y": torch.tensor([0.0, 1, 0]), "layer_idx": 23}))
-    put("checkpoint", "start.safetensors", checkpoint(0, 0))
-    put("checkpoint", "later.safetensors", checkpoint(3, 1))
-    put("inspect", "checkpoint.safetensors", checkpoint(2, 0))
+    put("weights", "typed.safetensors", save(typed))
+    put("safetensors", "rows.safetensors", save({"features": np.zeros((5, 3), "f2"), "label": np.array([0, 1, 0, 1, 1], "i8"),
+                                                 "small_prob": np.full(5, 0.25, "f4")}))
+    put("safetensors", "hidden.safetensors", save({"hidden_states": np.ones((3, 1, 4), "f4"), "token_ids": np.arange(3)}))
+    put("pt", "rows.pt", saved({"features": torch.zeros(3, 2), "y": torch.tensor([0.0, 1, 0]), "layer_idx": 23}))
+    put("weights", "start.safetensors", checkpoint(0, 0))
+    put("weights", "later.safetensors", checkpoint(3, 1))
+    put("weights", "checkpoint.safetensors", checkpoint(2, 0))
 
 
 def checkpoint(epochs, finished):
@@ -166,20 +160,22 @@ def checkpoint(epochs, finished):
 
 def settings():
     config = "train: \"a.h5\"\nval_fraction: 0.1\nhidden: [64, 32]\ndropout: [0.1, 0.2]\nlr: 1e-3\nmemory: 4G\nrecipe: seed\n"
-    put("yaml", "some.yaml", config)
-    put("yaml", "block.yaml", "hidden:\n- 8\n- 4\nval: 'b.h5'\nloss: bce\n")
-    put("yaml", "json.yaml", '{"seed": 3, "hidden": [4], "uint16_is_bfloat": true}')
-    put("yaml", "others.yaml", "nothing: 1\nepochs: 5\n ")
+    put("run", "some.yaml", config)
+    put("run", "block.yaml", "hidden:\n- 8\n- 4\nval: 'b.h5'\nloss: bce\n")
+    put("run", "json.yaml", '{"seed": 3, "hidden": [4], "uint16_is_bfloat": true}')
+    put("run", "others.yaml", "nothing: 1\nepochs: 5\n ")
     for name, text in (("alias", "seed: &a 1\nepochs: *a\n"), ("tag", "seed: !!int 1\n"), ("nested", "a: {b: 1}\n"),
                        ("two", "seed: 1\n---\nseed: 2\n"), ("twice", "seed: 1\nseed: 2\n"), ("control", 'train: "\\x01\\n"\n'),
                        ("key", '"\\x1b[2J": 1\n')):
-        put("yaml", f"{name}.yaml", text)
+        put("run", f"{name}.yaml", text)
     put("options", "some", "--train\na.h5\n--train\nb.h5\n--val-fraction=0.2\n--hidden\n64,32\n--dropout\n0.1\n--json")
     put("options", "set", "--set\nlr=1e-3\n--set=memory=800M\n--recipe\nfinetune\n--threads\n2")
     put("options", "small", "#a\nb\nc\n--n\n-4\n--on=false\n--rest=d")
     put("options", "wrong", "--epchs\n3\n--\x1b[2J\n1")
-    put("run", "run", config + "---\n" + json.dumps({"train": {"rows": 10, "positives": 3, "features": 4, "data_id": "ab" * 32},
-                                                      "val": {"rows": 5, "positives": 1, "features": 4}}))
+    data = {"train": {"rows": 10, "positives": 3, "features": 4, "data_id": "ab" * 32}, "val": {"rows": 5, "positives": 1, "features": 4}}
+    put("run", "run", config + "---\n" + json.dumps(data))
+    identity = {"config": "a", "train_id": "b", "val_id": "c", "rows": "d", "parent": "", "products": "e"}
+    put("run", "resumed", "seed: 1  # config\nlr: 1e-3  # default\n---\n" + json.dumps({**data, "identity": identity}))
 
 
 def documents():
@@ -189,38 +185,43 @@ def documents():
     put("json", "numbers.json", "[0, -1, 1e300, 0.1, 9223372036854775807, 1e-320, true, null, \"\\u00e9\\ud83d\\ude00\"]")
     put("json", "twice.json", '{"a": 1, "a": 2}')
     put("json", "deep.json", "[" * 40 + "]" * 40)
-    put("gate", "holds", 'recall >= .7, new.recall.low > 0.5, slices.news.f1<=1, slices."a, ""b""".f1 < 1\n' + json.dumps(evaluation))
-    put("gate", "no", "delta.auprc.high >= .5, f1 > 0, worst-slice.f1>=0.1\n" + json.dumps(evaluation))
-    put("gate", "wrong", "recal >= .7\n" + json.dumps(evaluation))
-    put("calibrator", "temperature", '{"method":"temperature","temperature":1.3}')
-    put("calibrator", "isotonic", '{"method":"isotonic","prob":[0,0.25,1],"calibrated":[0.1,0.1,0.9]}')
-    put("contract", "dump.json", json.dumps({"feature_model": "m", "feature_layer": 23, "feature_norm": "post",
+    put("json", "gate_holds", 'recall >= .7, new.recall.low > 0.5, slices.news.f1<=1, slices."a, ""b""".f1 < 1\n' + json.dumps(evaluation))
+    put("json", "gate_no", "delta.auprc.high >= .5, f1 > 0, worst-slice.f1>=0.1\n" + json.dumps(evaluation))
+    put("json", "gate_wrong", "recal >= .7\n" + json.dumps(evaluation))
+    put("json", "temperature", '{"method":"temperature","temperature":1.3}')
+    put("json", "isotonic", '{"method":"isotonic","prob":[0,0.25,1],"calibrated":[0.1,0.1,0.9]}')
+    put("json", "dump.json", json.dumps({"feature_model": "m", "feature_layer": 23, "feature_norm": "post",
                                              "small_threshold": 0.5, "feature_template": None}))
-    put("contract", "router.json", json.dumps({"threshold": 0.6, "threshold_rule": "f1", "feature_pooling": "last"}))
-    put("sketch", "some", "".join(f"{i:016x}" for i in (1, 0x123456789ABCDEF, 2**64 - 1)))
-    put("inspect", "some.json", json.dumps(evaluation))
+    put("json", "router.json", json.dumps({"threshold": 0.6, "threshold_rule": "f1", "feature_pooling": "last"}))
+    put("json", "sketch", "".join(f"{i:016x}" for i in (1, 0x123456789ABCDEF, 2**64 - 1)))
+    put("weights", "some.json", json.dumps(evaluation))
+    decision = {"schema_version": 1, "id": "a", "key": "0123456789abcdef", "artefact": "ab" * 32, "precision": "float32", "decision": "small",
+                "reason": "SCORE", "logit": -0.5, "prob": 0.37754068, "calibrated": None, "threshold": 0.6, "range": 1.5, "range_limit": 2,
+                "range_mode": "route"}
+    put("json", "decision", json.dumps(decision))
+    put("json", "decision_bad", json.dumps({**decision, "decision": "\x1b[2J", "logit": 1e39}))
 
 
 def tables():
-    put("csv", "rows.csv", 'id,f0,f1,label,source,weight\na,1,2.5,0,"x, ""y""",1\nb,-1,nan,1,,0.5\n')
-    put("csv", "features.csv", 'features,label\n"[1, 2, 3]",1\n"[4, 5, 6]",0\n')
-    put("csv", "scores.csv", "row,id,logit,prob,decision\n0,a,0.5,0.62,large\n1,b,-1,0.27,small\n2,,nan,nan,large\n")
-    put("csv", "crlf.csv", b"\xef\xbb\xbfX,y\r\n\"[1]\",0\r\n\"[2]\",true\r\n")
-    put("csv", "quote.csv", 'a,b\n"open')
-    put("jsonl", "rows.jsonl", '{"features": [1, 2.5, -3e-2], "label": 1, "id": "a", "group": 4, "extra": {"b": [1, "]"]}}\n'
+    put("table", "rows.csv", 'id,f0,f1,label,source,weight\na,1,2.5,0,"x, ""y""",1\nb,-1,nan,1,,0.5\n')
+    put("table", "features.csv", 'features,label\n"[1, 2, 3]",1\n"[4, 5, 6]",0\n')
+    put("table", "scores.csv", "row,id,logit,prob,decision\n0,a,0.5,0.62,large\n1,b,-1,0.27,small\n2,,nan,nan,large\n")
+    put("table", "crlf.csv", b"\xef\xbb\xbfX,y\r\n\"[1]\",0\r\n\"[2]\",true\r\n")
+    put("table", "quote.csv", 'a,b\n"open')
+    put("table", "rows.jsonl", '{"features": [1, 2.5, -3e-2], "label": 1, "id": "a", "group": 4, "extra": {"b": [1, "]"]}}\n'
         '{"label": 0, "features": [0, 0, 0], "id": "\\u00e9", "group": "g", "small_prob": null, "\\u0069d2": true}\n')
-    put("jsonl", "wrong.jsonl", '{"features": [1, 2], "label": 2}\n{"features": [1]}\n')
-    put("lines", "numbers.txt", "0\n1\n1e0\nnan\n")
-    put("lines", "features.txt", "[1, 2]\n[3, 4]\n")
-    put("inspect", "scores.csv", (CORPUS / "csv/scores.csv").read_bytes())
+    put("table", "wrong.jsonl", '{"features": [1, 2], "label": 2}\n{"features": [1]}\n')
+    put("table", "numbers.txt", "0\n1\n1e0\nnan\n")
+    put("table", "features.txt", "[1, 2]\n[3, 4]\n")
+    put("weights", "scores.csv", (CORPUS / "table/scores.csv").read_bytes())
     for name, text in (("list", "a.h5,b.h5"), ("star", "*.h5"), ("class", "week-[12].h5,a.h5"), ("none", "z*.h5"), ("strange", "[x].h5,,")):
-        put("paths", name, text)
+        put("text", name, text)
     for name, text in (("plain", "0.1"), ("long", "179769313486231570814527423731704356798070e266"), ("small", "4.9e-324"),
                        ("half", "9007199254740993"), ("nan", "-nan"), ("inf", "Infinity"), ("hex", "0x1p3"), ("tail", "1e+"),
                        ("digits", "0.000012345678901234567890123456789e-5"), ("bits", struct.pack("<d", 5e-324) + b"1.5")):
-        put("number", name, text)
-    for name, text in (("plain", "text"), ("wide", "\u00e9\u20ac\U0001f600"), ("turn", "a\u202eb\x1b[2J"), ("broken", b"\xff\xc0\x80\xed\xa0\x80")):
-        put("utf8", name, text)
+        put("text", name, text)
+    for name, text in (("utf8_plain", "text"), ("wide", "\u00e9\u20ac\U0001f600"), ("turn", "a\u202eb\x1b[2J"), ("broken", b"\xff\xc0\x80\xed\xa0\x80")):
+        put("text", name, text)
 
 
 def chunks():

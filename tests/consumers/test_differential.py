@@ -146,13 +146,13 @@ def compare(kind, files, replay):
 # ---- files ----
 
 
-OTHERS = {"pt": [".safetensors", ".h5", ".json"], "npy": [], "safetensors": [".pt", ".h5", ".json"]}
+OTHERS = {"pt": [".safetensors", ".h5", ".json"], "npy": [], "safetensors": [".pt", ".h5", ".json", ".csv"]}
 
 
 def seeds(kind):
-    folders = {"pt": ["fuzz/corpus/pt", "fuzz/corpus/zip", "hostile/pt", "vectors/pt", "vectors/convert"],
+    folders = {"pt": ["fuzz/corpus/pt", "hostile/pt", "vectors/pt", "vectors/convert"],
                "npy": ["fuzz/corpus/npy", "hostile/npy"],
-               "safetensors": ["fuzz/corpus/safetensors", "fuzz/corpus/router", "hostile/safetensors", "vectors/pt", "vectors"]}
+               "safetensors": ["fuzz/corpus/safetensors", "fuzz/corpus/weights", "hostile/safetensors", "vectors/pt", "vectors"]}
     found = []
     for folder in folders[kind]:
         found += sorted(f for f in (TESTS / folder).glob("*") if f.is_file() and f.suffix not in OTHERS[kind])

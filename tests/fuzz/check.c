@@ -90,14 +90,20 @@ const char *fuzz_folder(void) {
 }
 
 const char *fuzz_file_named(const void *data, size_t size, const char *ending) {
-    static char path[256];
-    static int fd = -1;
-    if (fd < 0) {
-        snprintf(path, sizeof path, "%s/f%s", fuzz_folder(), ending);
-        fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    static char path[FILES][256];
+    static const char *ending_of[FILES];
+    static int fd[FILES];
+    int i = 0;
+    while (i < FILES && ending_of[i] && strcmp(ending_of[i], ending) != 0)
+        i++;
+    FUZZ_CHECK(i < FILES, "too many endings");
+    if (!ending_of[i]) {
+        ending_of[i] = ending;
+        snprintf(path[i], sizeof path[i], "%s/f%s", fuzz_folder(), ending);
+        fd[i] = open(path[i], O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     }
-    fill(fd, data, size);
-    return path;
+    fill(fd[i], data, size);
+    return path[i];
 }
 
 uint8_t fuzz_byte(struct fuzz_bytes *b) {

@@ -1,8 +1,8 @@
 /* check.h: what every fuzz target of this folder shares.
  *
- * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput: it gives the bytes to a parser as the program
- * would and holds what was accepted against what the parser's header promises. libFuzzer calls it with
- * mutated inputs (scripts/fuzz.sh), replay.c with files (ctest). A broken promise aborts.
+ * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput, which gives the bytes to one or more parsers
+ * (parsers.h). libFuzzer calls it with mutated inputs (scripts/fuzz.sh), replay.c with files (ctest). A
+ * broken promise aborts.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                                    \
     } while (0)
 
-/* What became of the last input, for replay --print. digest: of the content, "" where a target makes none. */
+/* What the last parser made of the last input, for replay --print. digest: of the content, "" where it makes
+ * none. */
 struct fuzz_outcome {
     int status;
     char text[SR_ERROR_TEXT], digest[65];
@@ -44,8 +45,8 @@ bool fuzz_accepted(int status, const struct sr_error *err);
 /* The bytes as a file in memory: its path, good until the next call. number 0..3: which of several. */
 const char *fuzz_file(int number, const void *data, size_t size);
 
-/* The same as a file in fuzz_folder with that ending, for parsers that go by it or want a real path; a target
- * has one ending. */
+/* The same as a file in fuzz_folder with that ending, for parsers that go by it or want a real path; of four
+ * endings at most. */
 const char *fuzz_file_named(const void *data, size_t size, const char *ending);
 
 /* A folder of this process, removed at its end; in $TMPDIR, which is best in memory. */

@@ -1,10 +1,12 @@
-/* config_check.c: see config_check.h.
+/* config_check.c: see config_check.h; and a configuration file (nn/base/option_file.c).
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tests/fuzz/config_check.h"
 
 #include <string.h>
+
+#include "tests/fuzz/parsers.h"
 
 static void check_values(const struct sr_options *a, const struct sr_options *b, const char *what) {
     static char of_a[SR_LIST_TEXT], of_b[SR_LIST_TEXT];
@@ -89,4 +91,15 @@ void fuzz_config_check(const struct sr_options *o) {
         const struct sr_model_spec spec = sr_config_model(c, 8);
         FUZZ_CHECK(spec.n_hidden <= SR_HIDDEN_MAX, "%zu hidden layers", spec.n_hidden);
     }
+}
+
+void fuzz_config(const uint8_t *data, size_t size) {
+    struct sr_config c;
+    struct sr_options o;
+    struct sr_error err = {0};
+    FUZZ_CHECK(sr_options_begin(&o, sr_config_table, sr_config_count, &c, &err) == 0, "%s", err.text);
+    const bool others = size > 0 && data[size - 1] == ' ';
+    if (fuzz_accepted(sr_option_file_parse(&o, (const char *)data, size, "f.yaml", others, &err), &err))
+        fuzz_config_check(&o);
+    sr_options_end(&o);
 }

@@ -1,10 +1,12 @@
-/* fuzz_pt.c: a file of tensors as it lies on the disk; the seeds are pt files.
+/* fuzz_pt.c: a .pt file, as archive and as tensors.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tests/fuzz/tensors_check.h"
+#include "tests/fuzz/parsers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    fuzz_tensors(fuzz_file(0, data, size), size);
+    fuzz_zip(data, size);
+    fuzz_columns(data, size);
+    fuzz_tensors(data, size);
     return 0;
 }

@@ -1,13 +1,15 @@
-/* table_check.c: see table_check.h.
+/* table_check.c: a file of rows bound to the columns of a dump and read to its end, as `data convert` does.
+ * What was accepted has in every column as many values as there are rows, each one that a dump may hold.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tests/fuzz/table_check.h"
+#include "tests/fuzz/parsers.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "data/data.h"
+#include "data/role.h"
 #include "data/table.h"
 
 #define ROWS_MOST 4096 /* a file of few bytes does not have more that are worth reading */
@@ -68,7 +70,8 @@ static int read_all(struct sr_table *t, struct sr_field *f, struct sr_error *err
     return 0;
 }
 
-void fuzz_table(const char *path, int role) {
+/* Every column that the file has, or the one of a role alone, which it must have (SR_ROLES: every one). */
+static void read_table(const char *path, int role) {
     static const struct sr_table_how how = {.feature_prefix = "f"};
     struct sr_error err = {0};
     struct sr_table *t = NULL;
@@ -83,4 +86,30 @@ void fuzz_table(const char *path, int role) {
     sr_table_close(t);
     for (size_t i = 0; i < SR_ROLES; i++)
         sr_field_free(&f[i]);
+}
+
+void fuzz_rows(const char *path) {
+    read_table(path, SR_ROLES);
+}
+
+void fuzz_csv(const uint8_t *data, size_t size) {
+    read_table(fuzz_file_named(data, size, ".csv"), SR_ROLES);
+}
+
+void fuzz_jsonl(const uint8_t *data, size_t size) {
+    read_table(fuzz_file_named(data, size, ".jsonl"), SR_ROLES);
+}
+
+void fuzz_lines(const uint8_t *data, size_t size) {
+    const char *path = fuzz_file_named(data, size, ".txt");
+    read_table(path, SR_ROLE_SOURCE);
+    read_table(path, SR_ROLE_LABEL);
+}
+
+/* Dumps are left to fuzz_h5. */
+void fuzz_columns(const uint8_t *data, size_t size) {
+    if (memmem(data, size, SR_HDF5_MAGIC, 8))
+        return;
+    read_table(fuzz_file_named(data, size, ".safetensors"), SR_ROLES);
+    read_table(fuzz_folder(), SR_ROLES); /* the hidden states of a request */
 }

@@ -1,8 +1,8 @@
-/* tensors_check.c: see tensors_check.h.
+/* tensors_check.c: what holds of every file of tensors that was opened.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "tests/fuzz/tensors_check.h"
+#include "tests/fuzz/parsers.h"
 
 #include <string.h>
 
@@ -81,7 +81,8 @@ static int read_all(struct sr_tensors *t, char digest[65], struct sr_error *err)
     return status;
 }
 
-void fuzz_tensors(const char *path, size_t size) {
+void fuzz_tensors(const uint8_t *data, size_t size) {
+    const char *path = fuzz_file(0, data, size);
     struct sr_error err = {0};
     struct sr_tensors *t = NULL;
     char digest[65] = "";
