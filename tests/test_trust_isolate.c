@@ -111,7 +111,6 @@ Test(trust_isolate, forbidden_calls_are_not_made) {
         CALL(perf_event_open, 0, 0, 0, 0, 0),
         CALL(unshare, 0),
         CALL(shmget, 0, 4096, 0600),
-        CALL(nanosleep, 0, 0),
     };
     void *note = shared_page();
     char text[64];
@@ -142,6 +141,8 @@ static void read_as_readers_do(const void *user) {
     free(block);
     if (access("/etc/passwd", R_OK) == 0 || errno != EACCES)
         _exit(3);
+    if (nanosleep(&(struct timespec){3600, 0}, NULL) != 0) /* which takes no time */
+        _exit(8);
     if (malloc(most + some) || !malloc(most / 2))
         _exit(4);
     if (pread(OUTSIDE + 1, head, 1, 0) >= 0 || errno != EBADF)
