@@ -1,5 +1,6 @@
 /* test_trust_hostile_h5.c: malformed HDF5 dumps, each refused with the message that its table says: in
- * process by all that reads a dump, and some by the program's commands. See hostile.h.
+ * process by all that reads a dump, the same through the reader of --isolate, and some by the program's
+ * commands, with and without it. See hostile.h.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -7,19 +8,22 @@
 
 #include "data/data.h"
 #include "data/h5_copy.h"
+#include "tests/away.h"
 #include "tests/hostile.h"
 
 #define FORMAT "hdf5"
 
-/* What a table of commands calls them; FILE, OUT: names put in. */
+/* What a table of commands calls them; FILE, OUT: names put in. copies: with HDF5, which --isolate refuses.
+ */
 static const struct {
     const char *name, *line;
+    bool copies;
 } commands[] = {
-    {"inspect", "data inspect FILE"},
-    {"check", "data check FILE"},
-    {"eval", "eval --data FILE --headroom"},
-    {"train", "train --train FILE --val-fraction 0.5 --epochs 1 --hidden 8 --out OUT/run"},
-    {"repack", "data repack FILE --out OUT/new.h5"},
+    {"inspect", "data inspect FILE", false},
+    {"check", "data check FILE", false},
+    {"eval", "eval --data FILE --headroom", false},
+    {"train", "train --train FILE --val-fraction 0.5 --epochs 1 --hidden 8 --out OUT/run", false},
+    {"repack", "data repack FILE --out OUT/new.h5", true},
 };
 
 static bool is_under(const struct hostile *h) {
@@ -77,6 +81,27 @@ ParameterizedTest(struct hostile *h, hostile_h5, files) {
     expect_dump(h);
 }
 
+/* ---- through a reader ---- */
+
+ParameterizedTestParameters(hostile_h5, files_through_a_reader) {
+    return hostile_parameters(FORMAT);
+}
+
+/* What is refused here is refused there, in the same words; what is read there is what is read here. What
+ * would be copied nobody asks a reader for. */
+ParameterizedTest(struct hostile *h, hostile_h5, files_through_a_reader) {
+    struct away a;
+    struct sr_error here = {0}, away = {0};
+    char text[SR_ERROR_TEXT];
+    away_begin(&a);
+    const int status = read_rows(h, &away);
+    cr_expect_not(a.channel.failed, "%s: %s", h->file, away.text);
+    away_end(&a);
+    hostile_limit_memory();
+    cr_expect_eq(status, read_rows(h, &here), "%s: %d: %s, not: %s", h->file, status, away.text, here.text);
+    cr_expect_str_eq(away.text, sr_utf8_clean(text, sizeof text, here.text), "%s", h->file);
+}
+
 /* ---- through the program ---- */
 
 /* FILE and OUT put in. */
@@ -92,11 +117,12 @@ static void fill_in(char *line, size_t size, const char *pattern, const char *fi
     }
 }
 
-static void expect_command(const struct hostile *h, const char *name, const char *pattern) {
+static void expect_command(const struct hostile *h, const char *name, const char *pattern,
+                           const char *option) {
     char line[1024], *folder = folder_begin();
     fill_in(line, sizeof line, pattern, h->path, folder);
-    struct run r = run_program(folder, "%s%s", line, is_under(h) ? " --features g/features" : "");
-    cr_expect(!strpbrk(r.out, "\033\a\r"), "%s %s prints control characters", name, h->file);
+    struct run r = run_program(folder, "%s%s%s", line, is_under(h) ? " --features g/features" : "", option);
+    cr_expect(!strpbrk(r.out, "\033\a\r"), "%s %s%s prints control characters", name, h->file, option);
     hostile_expect_run(h, name, r);
     folder_end(folder);
 }
@@ -108,7 +134,9 @@ Test(hostile_h5, commands) {
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < SR_COUNT(commands); k++)
             if (hostile_runs(&list[i], commands[k].name)) {
-                expect_command(&list[i], commands[k].name, commands[k].line);
+                expect_command(&list[i], commands[k].name, commands[k].line, "");
+                if (!commands[k].copies)
+                    expect_command(&list[i], commands[k].name, commands[k].line, " --isolate");
                 runs++;
             }
     cr_expect_gt(runs, 50, "%zu", runs);
