@@ -204,8 +204,8 @@ static int settings_read(struct sr_options *o, const char *path, struct sr_error
 /* On --resume RUN the settings are those of the run; only what never changes results may be given again. */
 static int resume_settings(struct sr_options *o, const struct sr_run *run, int argc, char **argv,
                            struct sr_error *err) {
-    static const char *const allowed[] = {
-        "resume", "memory", "threads", "checkpoint_seconds", "max_minutes", "train", "val", "json", "full"};
+    static const char *const allowed[] = {"resume",      "isolate", "memory", "threads", "checkpoint_seconds",
+                                          "max_minutes", "train",   "val",    "json",    "full"};
     char path[SR_RUN_PATH];
     for (size_t i = 0; i < o->count; i++) {
         bool may = false;
