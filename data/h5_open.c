@@ -16,14 +16,15 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define DEPTH_MAX  64                    /* steps of a path */
-#define PATH_MOST  1024                  /* bytes of a path */
-#define FREE_BYTES ((uint64_t)256 << 20) /* a dataset may claim so many without having them: the fill value  \
-                                          */
-#define RATIO     2048                   /* beyond that, bytes for each stored one; gzip makes at most 1032 */
-#define FREE_GRID ((uint64_t)256 << 10)  /* chunks that nobody wrote, likewise */
-#define FILTERS   8                      /* in a pipeline; h5py sets up to four */
-#define INDEX_MAX ((hsize_t)2048)        /* chunks that are asked for their places: 60 ms, by its square */
+#define DEPTH_MAX 64   /* steps of a path */
+#define PATH_MOST 1024 /* bytes of a path */
+#define FREE_BYTES                                                                                           \
+    ((uint64_t)256 << 20)               /* a dataset may claim so many without having them: the fill value   \
+                                         */
+#define RATIO     2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
+#define FREE_GRID ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
+#define FILTERS   8                     /* in a pipeline; h5py sets up to four */
+#define INDEX_MAX ((hsize_t)2048)       /* chunks that are asked for their places: 60 ms, by its square */
 
 /* ---- paths ---- */
 
@@ -187,6 +188,7 @@ uint64_t sr_h5_item_bytes(int64_t dataset) {
     return size;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): HDF5 has built the type, at every level */
 bool sr_h5_is_variable(int64_t type) {
     const H5T_class_t class = H5Tget_class(type);
     bool found = class == H5T_VLEN || H5Tis_variable_str(type) > 0;

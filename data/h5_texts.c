@@ -205,6 +205,7 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
         t->bytes = grown;
         t->room = room;
     }
+    /* there is room from the first text on. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(t->bytes + t->used, text ? text : "", n);
     t->used = (size_t)end;
     return 0;
@@ -229,13 +230,13 @@ static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **st
 
 /* Texts become pointers into a block of their own. */
 static char **hand_out(const struct texts *t, size_t rows, struct sr_error *err) {
-    uint64_t bytes;
-    if (!sr_size_mul(&bytes, rows, sizeof(char *)) || !sr_size_add(&bytes, bytes, t->used))
+    char **out = sr_alloc(1, sr_size_sum(sr_size_times(rows, sizeof *out), t->used), err);
+    if (!out)
         return NULL;
-    char **out = sr_alloc(1, bytes, err), *to = (char *)(out + rows);
-    for (size_t i = 0; out && i < rows; i++)
+    char *to = (char *)(out + rows);
+    for (size_t i = 0; i < rows; i++)
         out[i] = to + t->at[i];
-    if (out && t->used > 0)
+    if (t->used > 0)
         memcpy(to, t->bytes, t->used);
     return out;
 }

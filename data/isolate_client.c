@@ -28,8 +28,8 @@ int sr_away_request(struct sr_isolate_request *q, enum sr_isolate_op op, const s
     if (!fits)
         return sr_fail(err, SR_DATA, "%s: a name of %zu bytes is too long for --isolate", f->path,
                        strlen(object) + strlen(name));
-    strcpy(q->object, object);
-    strcpy(q->name, name);
+    memcpy(q->object, object, strlen(object));
+    memcpy(q->name, name, strlen(name));
     return 0;
 }
 

@@ -155,7 +155,7 @@ static int take_rows(struct dump_table *s, const struct sr_field *f, const struc
 static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
     struct dump_table *s = OWN(t);
     struct column *c = &s->column[t->fields];
-    struct sr_h5_info info;
+    struct sr_h5_info info = {0};
     int status = sr_field_choose(f, t, has, err);
     if (status == 0 && !f->name)
         return f->required ? fail_missing(s, f, err) : sr_h5_check(s->file, err);

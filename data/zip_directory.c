@@ -21,7 +21,7 @@
 #define LOCATOR64     20
 #define SATURATED     0xffffffffu         /* a field whose value is in a ZIP64 field */
 #define DIRECTORY_MAX ((uint64_t)1 << 28) /* bytes; a record of torch.save takes about 70 */
-#define FIELDS_MAX    (2 * 65535)         /* bytes of a name and the extra fields behind it */
+#define FIELDS_MAX    ((size_t)2 * 65535) /* bytes of a name and the extra fields behind it */
 
 #define ENCRYPTED  0x2041 /* flags: encrypted, strongly, with masked headers; */
 #define PATCH      0x0020 /* a difference to another file */

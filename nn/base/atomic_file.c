@@ -336,7 +336,7 @@ int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_er
 
 int sr_file_open_descriptor(int *fd, uint64_t *bytes, const char *path, const char *wanted,
                             struct sr_error *err) {
-    struct stat st;
+    struct stat st = {0};
     const int status = open_any(fd, &st, path, O_NONBLOCK, err);
     if (status < 0)
         return status;
@@ -379,7 +379,7 @@ static int read_stream(void **bytes, size_t *size, FILE *from, size_t known, con
 }
 
 int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err) {
-    struct stat st;
+    struct stat st = {0};
     FILE *from;
     *bytes = NULL;
     *size = 0;

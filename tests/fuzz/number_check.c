@@ -11,6 +11,7 @@
 #include "tests/fuzz/parsers.h"
 
 static bool same(double a, double b) {
+    /* the same bits. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-*) */
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
 }
 

@@ -29,6 +29,7 @@ static void check_text(const struct walk *w, const struct sr_pickle_value *v) {
                "a text outside of the pickle");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): DEEPEST levels at most */
 static void check_value(struct walk *w, const struct sr_pickle_value *v, int depth) {
     FUZZ_CHECK(v, "a value is missing");
     if (depth > DEEPEST || w->steps++ > MOST)

@@ -30,11 +30,13 @@ static char current[4096];
 static atomic_long blocks;
 
 #ifdef SR_FUZZ_COUNTS
+/* glibc's names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl*) */
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t n, size_t bytes);
 void *__libc_realloc(void *p, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
 void __libc_free(void *p);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl*) */
 
 static void *count(void *p) {
     atomic_fetch_add(&blocks, p != NULL);
