@@ -11,7 +11,7 @@
 #
 # The first three read the sources of the program and of the library, and those tests that need no Criterion, whose
 # macros cppcheck cannot read and clang-tidy finds much in. A finding that is no fault is annotated where it is, with the
-# reason: NOLINT (clang-tidy), cppcheck-suppress, #pragma GCC diagnostic; those of valgrind in tests/valgrind.supp.
+# reason: NOLINT (clang-tidy), cppcheck-suppress, #pragma GCC diagnostic.
 #
 # Exit status: 0 nothing found, 1 a finding or a build that failed, 2 wrong usage, 3 a tool is missing, which is said; the
 # others have run.
@@ -128,7 +128,7 @@ tsan() {
 # memcheck COMMAND...: what it finds to be wrong or certainly lost fails; what libgomp and HDF5 keep to the end does not.
 memcheck() {
     if ! valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-        --errors-for-leak-kinds=definite,indirect --suppressions=tests/valgrind.supp "$@" >"$work/memcheck" 2>&1; then
+        --errors-for-leak-kinds=definite,indirect "$@" >"$work/memcheck" 2>&1; then
         cat "$work/memcheck"
         echo "FAILED: valgrind $*"
         found=1
