@@ -83,6 +83,26 @@ Test(convert_hidden, hidden_states_that_do_not_belong_together) {
                                      {"token_ids", SR_I64, 1, {0}, ids}};
     cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", none, 2, NULL, 0, &err), 0);
     convert_refuses(65, "cmpl-c.safetensors: hidden_states has no token", "hidden --layer 0");
+    const struct sr_tensor square[] = {{"hidden_states", SR_F32, 3, {1, 3, 2}, x},
+                                       {"token_ids", SR_I64, 2, {1, 1}, ids}};
+    cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", square, 2, NULL, 0, &err), 0);
+    convert_refuses(65, "cmpl-c.safetensors: hidden_states has 1 tokens, but token_ids says otherwise",
+                    "hidden --layer 0");
+    const struct sr_tensor flat[] = {{"hidden_states", SR_F32, 1, {4}, x}};
+    cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", flat, 1, NULL, 0, &err), 0);
+    convert_refuses(65, "cmpl-c.safetensors: hidden_states has 1 axes of F32", "hidden --layer 0");
+    const struct sr_tensor deep[] = {{"hidden_states", SR_F32, 4, {1, 1, 3, 2}, x}};
+    cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", deep, 1, NULL, 0, &err), 0);
+    convert_refuses(65, "cmpl-c.safetensors: hidden_states has 4 axes of F32", "hidden --layer 0");
+    const struct sr_tensor whole[] = {{"hidden_states", SR_I64, 3, {1, 3, 1}, ids}};
+    cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", whole, 1, NULL, 0, &err), 0);
+    convert_refuses(65, "cmpl-c.safetensors: hidden_states has 3 axes of I64; [tokens, layers, D] of floats",
+                    "hidden --layer 0");
+    const struct sr_tensor twice[] = {{"hidden_states", SR_F64, 3, {1, 2, 2}, x}};
+    cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", twice, 1, NULL, 0, &err), 0);
+    convert_refuses(
+        65, "cmpl-c.safetensors: vectors of 2 F64, but those of hidden/cmpl-a.safetensors are of 2 F32",
+        "hidden --layer 0");
     const struct sr_tensor shard[] = {{"features", SR_F32, 2, {1, 2}, x}};
     cr_assert_eq(sr_safetensors_write("hidden/cmpl-c.safetensors", shard, 1, NULL, 0, &err), 0);
     convert_refuses(65, "cmpl-c.safetensors: no tensor hidden_states: a pattern or a folder stands for",
