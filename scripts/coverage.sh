@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# coverage.sh: how much of the parsers their tests run: lines and branches of each file that reads what others wrote.
+# coverage.sh: how much of the parsers tests run: lines and branches of each file that reads what others wrote.
 #
 #   scripts/coverage.sh            builds build/coverage (gcc, gcov), runs the tests of parsers, prints a table
 #   scripts/coverage.sh --missing  and every line and branch that was not run
@@ -32,13 +32,13 @@ if $run; then
     if command -v ninja >/dev/null && [ ! -f "$build/CMakeCache.txt" ]; then generator=(-G Ninja); fi
     cmake -S . -B "$build" "${generator[@]}" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSR_TESTS=ON \
         -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O0 -g --coverage -fprofile-update=atomic' >/dev/null || exit 2
-    mapfile -t tests < <(find tests -name 'test_base_*.c' -o -name 'test_data_*.c' -o -name 'test_infer_import*.c' \
-        -o -name 'test_infer_open.c' -o -name 'test_trust_*.c' | sed 's|.*/||; s|\.c$||' | sort)
+    mapfile -t tests < <(find tests -name 'test_base_*.c' -o -name 'test_data_*.c' -o -name 'test_infer_*.c' \
+        -o -name 'test_trust_*.c' -o -name 'fuzz_*.c' | sed 's|.*/||; s|\.c$||' | sort)
     cmake --build "$build" --parallel "$(nproc)" --target "${tests[@]}" || exit 2
     find "$build" -name '*.gcda' -delete
     pattern=$(IFS='|' && echo "^(${tests[*]})\$")
     ctest --test-dir "$build" --output-on-failure -R "$pattern" || status=1
 fi
-gcovr -r . "$build" --filter '(data|infer|nn/base)/' --json "$build/report.json"
+gcovr -r . "$build" --filter '(data|infer|nn/base|train)/' --json "$build/report.json"
 scripts/coverage_report.py "$build/report.json" "${missing[@]}" || status=1
 exit "$status"
