@@ -4,9 +4,11 @@
 #   scripts/test.sh          gcc with warnings as errors; all tests under one flavour of OpenBLAS, and those of
 #                            nn/ and train/, which call it, under every other one there is; and where a cross
 #                            compiler and qemu are installed, the library and its self-tests for ARM64
-#   scripts/test.sh --ci     and a clang build with warnings as errors, all tests under the address and
-#                            undefined-behaviour sanitizers, and those of tests/consumers in a virtual environment that it
-#                            makes (build/venv), where a skipped one is a failure
+#   scripts/test.sh --ci     all of these; tests/consumers in a virtual environment that it makes (build/venv), where a
+#                            skipped one is a failure, as is ARM64 that cannot run; a clang build with warnings as
+#                            errors; all tests under the address and undefined-behaviour sanitizers of gcc, and those of
+#                            what reads files under clang's; and scripts/analyse.sh: clang-tidy, cppcheck, gcc
+#                            -fanalyzer, ThreadSanitizer, valgrind
 #   scripts/test.sh --long   as without, but what tries many moments, faults or bits tries all of them: hours
 #
 # tests/consumers are PyTorch, onnxruntime and the like reading what we write, and the Python wrapper (pytest). Without --ci
@@ -192,7 +194,7 @@ if $ci; then
         tests asan-clang asan-clang -R \
             '^(test_base_|test_data_(dump|forms|pickle|pt|tensors|scores)|test_infer_(closed|import|open|router)|threads_|.*_selftest$)'
     fi
-    analyse cppcheck tsan
+    analyse tidy cppcheck analyzer tsan valgrind
 fi
 
 say "Result"
