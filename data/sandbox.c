@@ -132,6 +132,8 @@ static int refuse_some(scmp_filter_ctx filter) {
         status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), asks[i], 0);
     for (size_t i = 0; status == 0 && i < SR_COUNT(sleeps); i++)
         status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), sleeps[i], 0);
+    if (status == 0)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EBADF), SCMP_SYS(writev), 0);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "data/sandbox.h"
@@ -127,6 +128,13 @@ Test(trust_isolate, forbidden_calls_are_not_made) {
     munmap(note, 4096);
 }
 
+/* What the C library does where it finds its heap destroyed. */
+static void free_twice(const void *user) {
+    char *volatile block = malloc(1 << 20), *volatile inside = block + 16;
+    (void)user;
+    free(inside);
+}
+
 static void read_as_readers_do(const void *user) {
     const int file = *(const int *)user;
     char head[8];
@@ -141,6 +149,8 @@ static void read_as_readers_do(const void *user) {
     free(block);
     if (access("/etc/passwd", R_OK) == 0 || errno != EACCES)
         _exit(3);
+    if (writev(2, &(struct iovec){head, 1}, 1) >= 0 || errno != EBADF)
+        _exit(9);
     if (nanosleep(&(struct timespec){3600, 0}, NULL) != 0) /* which takes no time */
         _exit(8);
     if (malloc(most + some) || !malloc(most / 2))
@@ -161,6 +171,15 @@ Test(trust_isolate, reading_is_left) {
         cr_skip("a sanitizer's malloc ends the process where there is no memory");
     const int status = closed_off(note, read_as_readers_do, &(int){OUTSIDE});
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 6, "wait status %x", (unsigned)status);
+    munmap(note, 4096);
+}
+
+Test(trust_isolate, a_destroyed_heap_aborts) {
+    void *note = shared_page();
+    if (*SR_SANITIZE)
+        cr_skip("a sanitizer's free says it otherwise");
+    const int status = closed_off(note, free_twice, NULL);
+    cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "wait status %x", (unsigned)status);
     munmap(note, 4096);
 }
 
