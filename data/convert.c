@@ -166,13 +166,13 @@ int sr_convert_write(struct sr_converted *done, const char *out, const struct sr
         status = sr_h5_create(&c.to, sr_atomic_file_path(target), out, err);
     if (status == 0)
         status = write_dump(&c, progress, user, err);
+    sr_convert_features_free(&c.features);
+    sr_sources_close(&c.from); /* a reader (--isolate) that its file kills at the end cannot be asked below */
     if (status == 0)
         status = check_dump(&c, sr_atomic_file_path(target), err);
     if (status == 0)
         status = sr_atomic_file_commit(target, err);
     else
         sr_atomic_file_discard(target);
-    sr_convert_features_free(&c.features);
-    sr_sources_close(&c.from);
     return status;
 }
