@@ -73,8 +73,8 @@ struct sr_h5_info {
 int sr_h5_check(const struct sr_h5 *f, struct sr_error *err);
 
 /* status; but SR_IO, with what the system said, where that is 0 or SR_DATA and a read or write of this file
- * has failed since it was opened. What has no err says "is not there" then, and HDF5 passes over some: to be
- * called before what follows from it is believed. Where status is 0 sr_h5_check too. f NULL is fine. */
+ * has failed since it was opened, and likewise what sr_h5_check says. What has no err says "is not there"
+ * then, and HDF5 passes over some: to be called before what follows from it is believed. f NULL is fine. */
 int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err);
 
 /* Of the file that is open, whatever has its name by now; 0 where that is not known. */

@@ -48,6 +48,16 @@ struct reason {
     bool of_system; /* a call of the system failed, so the file's content is not to blame */
 };
 
+/* "ran off the end: current p = 0x5601, ...": where this process has its memory is nobody's matter, and
+ * another one's message would be another. */
+static void cut_addresses(char *text) {
+    char *at = strstr(text, "0x");
+    while (at && at > text && *at != ':')
+        at--;
+    if (at)
+        *at = '\0';
+}
+
 /* HDF5 wraps what the system said into times, addresses and a path: "..., filename = 'x', ..., errno = 5,
  * error message = 'Input/output error', ...". */
 static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *user) {
@@ -62,6 +72,7 @@ static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *user) 
     said = said ? said : error->desc;
     char text[sizeof reason->text];
     snprintf(text, sizeof text, "%.*s", (int)(reason->of_system ? strcspn(said, "'") : strlen(said)), said);
+    cut_addresses(text);
     sr_utf8_clean(reason->text, sizeof reason->text, text); /* reasons name what is in the file */
     return 0;
 }
@@ -207,9 +218,7 @@ int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {
     if (!f || (status < 0 && status != SR_DATA))
         return status;
     const int found = sr_h5_check(f, &why);
-    if (found == SR_OK || (status < 0 && found != SR_IO))
-        return status;
-    return sr_fail(err, found, "%s", why.text);
+    return found == SR_OK ? status : sr_fail(err, found, "%s", why.text);
 }
 
 uint64_t sr_h5_bytes(const struct sr_h5 *f) {
