@@ -12,9 +12,9 @@
     do {                                                                                                     \
         const type raw[] = {__VA_ARGS__};                                                                    \
         const double wanted[] = {__VA_ARGS__};                                                               \
-        double got[SR_COUNT(raw)];                                                                           \
-        sr_values_to_double(got, raw, SR_COUNT(raw), dtype);                                                 \
-        cr_expect_arr_eq(got, wanted, sizeof wanted, #type);                                                 \
+        double doubles[SR_COUNT(raw)];                                                                       \
+        sr_values_to_double(doubles, raw, SR_COUNT(raw), dtype);                                             \
+        cr_expect_arr_eq(doubles, wanted, sizeof wanted, #type);                                             \
     } while (0)
 
 Test(values, every_type_as_doubles) {
