@@ -17,8 +17,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "data/h5_chunks.h"
 #include "data/h5_disk.h"
@@ -59,30 +57,18 @@ static int descriptor(hid_t dataset) {
     return file;
 }
 
-static int check_piece(const struct matrix *m, haddr_t begin, hsize_t bytes, struct sr_error *err) {
-    struct stat st;
-    if (fstat(m->file, &st) < 0)
-        return sr_fail(err, SR_IO, "%s cannot be read: %s", m->where, strerror(errno));
-    if (!sr_size_within(begin, bytes, (uint64_t)st.st_size))
-        return sr_fail(err, SR_DATA,
-                       "%s has rows behind the end of the file, which has %llu bytes; it is damaged or cut "
-                       "short",
-                       m->where, (unsigned long long)st.st_size);
-    return 0;
-}
-
-/* Leaves m->file at -1 where HDF5 has to read. */
-static int find_piece(struct matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+/* Leaves m->file at -1 where HDF5 has to read. That the rows lie within the file was looked at when the
+ * dataset was opened. */
+static void find_piece(struct matrix *m, hid_t create, hsize_t rows) {
     const haddr_t begin = H5Dget_offset(m->dataset);
     const hsize_t bytes = H5Dget_storage_size(m->dataset);
     const uint64_t shape[2] = {rows, m->width};
     uint64_t wanted;
     if (H5Pget_layout(create) != H5D_CONTIGUOUS || begin == HADDR_UNDEF ||
         !sr_size_product(&wanted, m->value_size, shape, 2) || bytes != wanted)
-        return 0;
+        return;
     m->file = descriptor(m->dataset);
     m->offset = begin;
-    return m->file < 0 ? 0 : check_piece(m, begin, bytes, err);
 }
 
 static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
@@ -185,8 +171,8 @@ static int find_way(struct matrix *m, hid_t create, hsize_t rows, struct sr_erro
     H5Tclose(file_type);
     int status = 0;
     if (raw)
-        status = find_piece(m, create, rows, err);
-    if (raw && status == 0 && m->file < 0)
+        find_piece(m, create, rows);
+    if (raw && m->file < 0)
         status = sr_h5_chunks_open(&m->chunks, m->dataset, chunk_file(m->dataset), err);
     m->swap = swap && (m->file >= 0 || m->chunks || m->stored != SR_FEATURE_FLOAT);
     return status;
