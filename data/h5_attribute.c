@@ -14,13 +14,10 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define LIST_MAX ((hssize_t)1 << 20)  /* items of a list; no list of names is that long */
-#define TEXT_MAX ((uint64_t)16 << 20) /* bytes of its strings, or of one */
-
 /* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
 static char **pack(const void *items, size_t n, size_t stride, struct sr_error *err) {
     const char *const *pointers = items;
-    uint64_t bytes = (n + 1) * sizeof(char *); /* n is at most LIST_MAX */
+    uint64_t bytes = (n + 1) * sizeof(char *); /* n is at most SR_H5_LIST_MAX */
     bool fits = true;
     for (size_t i = 0; i < n; i++)
         fits = fits && sr_size_add(&bytes, bytes, 1) &&
@@ -56,14 +53,22 @@ static int fail_read(const struct attribute *a, struct sr_error *err) {
 
 static int fail_size(const struct attribute *a, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "%s: attribute %s of %s says that its strings have more than %d MB",
-                   a->file->path, a->name, a->object, (int)(TEXT_MAX >> 20));
+                   a->file->path, a->name, a->object, (int)(SR_H5_TEXT_MAX >> 20));
+}
+
+/* The size of strings of variable length is known when they are there. */
+static bool are_few(char *const *strings, size_t n) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes = sr_size_sum(bytes, strings[i] ? strlen(strings[i]) : 0);
+    return bytes <= SR_H5_TEXT_MAX;
 }
 
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {
     bool variable = H5Tis_variable_str(type) > 0;
     size_t size = variable ? sizeof(char *) : H5Tget_size(type);
     uint64_t bytes;
-    if (!sr_size_mul(&bytes, n, size) || bytes > TEXT_MAX)
+    if (!sr_size_mul(&bytes, n, size) || bytes > SR_H5_TEXT_MAX)
         return fail_size(a, err);
     void *items = sr_alloc(n, size, err);
     if (!items)
@@ -72,8 +77,10 @@ static int read_strings(const struct attribute *a, hid_t type, size_t n, char **
     if (H5Aread(a->id, type, items) < 0) {
         status = fail_read(a, err);
     } else {
-        *out = pack(items, n, variable ? 0 : size, err);
-        status = *out ? 0 : SR_NOMEM;
+        if (variable && !are_few(items, n))
+            status = fail_size(a, err);
+        else if (!(*out = pack(items, n, variable ? 0 : size, err)))
+            status = SR_NOMEM;
         if (variable) {
             hid_t space = H5Aget_space(a->id);
             H5Dvlen_reclaim(type, space, H5P_DEFAULT, items);
@@ -166,7 +173,7 @@ int sr_h5_here_attribute_list(const struct sr_h5 *f, const char *object, const c
     if (a.id >= 0) {
         hid_t type = H5Aget_type(a.id);
         hssize_t items = count_items(a.id);
-        if (H5Tget_class(type) == H5T_STRING && items > 0 && items <= LIST_MAX) {
+        if (H5Tget_class(type) == H5T_STRING && items > 0 && (size_t)items <= SR_H5_LIST_MAX) {
             *n = (size_t)items;
             status = read_strings(&a, type, *n, values, err);
         }

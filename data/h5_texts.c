@@ -241,8 +241,7 @@ static char **hand_out(const struct texts *t, size_t rows, struct sr_error *err)
     return out;
 }
 
-static uint64_t texts_most(const struct sr_h5 *f) {
-    const uint64_t bytes = sr_h5_bytes(f);
+uint64_t sr_h5_texts_most(uint64_t bytes) {
     return bytes < TEXTS_FREE / TEXTS_RATIO ? TEXTS_FREE : bytes * TEXTS_RATIO;
 }
 
@@ -252,7 +251,7 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, ch
     const hid_t dataset = sr_h5_open_column(f, name, HANDLE_BYTES, err);
     if (dataset < 0)
         return (int)dataset;
-    struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = texts_most(f)};
+    struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = sr_h5_texts_most(sr_h5_bytes(f))};
     char **strings = sr_alloc(TEXTS_BAND, sizeof *strings, err);
     int status = t.at && strings ? 0 : SR_NOMEM;
     for (size_t first = 0; first < rows && status == 0; first += TEXTS_BAND)

@@ -65,6 +65,13 @@ int sr_h5_here_open_descriptor(struct sr_h5 **out, int file, const char *path, s
 /* SR_USAGE, saying what to do, where f is not read in this process: for what copies by HDF5 itself. */
 int sr_h5_check_here(const struct sr_h5 *f, struct sr_error *err);
 
+#define SR_H5_LIST_MAX                                                                                       \
+    ((size_t)1 << 20) /* strings of an attribute that is a list; no list of names is longer */
+#define SR_H5_TEXT_MAX ((uint64_t)16 << 20) /* bytes of them, or of one, without their NULs */
+
+/* What the strings of variable length of a column may come to in a file of so many bytes. */
+uint64_t sr_h5_texts_most(uint64_t bytes);
+
 /* The members of sr_h5_here. check: SR_IO where a read or write has failed in the system. */
 int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err);
 int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err);

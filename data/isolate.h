@@ -91,9 +91,10 @@ struct sr_channel {
     pid_t reader; /* 0: none to end or to ask how it ended */
     const unsigned char *window;
     double seconds; /* of processor time that a request may take, and SR_ISOLATE_RATE bytes of files more */
-    double wait_seconds;   /* of waiting, whatever the reader does */
-    uint64_t most;         /* bytes of an answer whose size is not known before */
-    uint64_t files;        /* bytes of all files opened */
+    double wait_seconds;   /* of waiting for all of an answer, whatever the reader does */
+    double used, waited;   /* processor seconds at the last answer's end; seconds waited since the request */
+    uint64_t most;         /* bytes of any answer whose size is not known before */
+    uint64_t files;        /* bytes on disk of the files that are open */
     pthread_mutex_t mutex; /* recursive: who takes a piece may end the reader */
     bool failed, told;     /* the reader is no more; whoever asked could pass that on */
     struct sr_error why;   /* of that */
@@ -131,6 +132,11 @@ bool sr_isolate_running(void);
 
 /* sr_h5_open, of that file. */
 int sr_isolate_open(struct sr_h5 **out, const char *path, struct sr_error *err);
+
+/* A reader's environment, of that of this process (which ends in NULL): what libraries look at when they are
+ * loaded, and what keeps them from starting threads and reading files. Free with sr_free; the texts are not
+ * copied. */
+char **sr_isolate_environment(char *const *whole, struct sr_error *err);
 
 /* Answers until the other end closes the channel: 0, or SR_IO. window: SR_ISOLATE_WINDOW bytes. */
 int sr_isolate_answer(int socket, unsigned char *window, struct sr_error *err);

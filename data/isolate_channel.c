@@ -1,7 +1,9 @@
 /* isolate_channel.c: asking a reader that may be anybody's by now. See isolate.h.
  *
- * Processor time, not time, is what an answer is limited by: a loaded machine or a slow disk is no fault of a
- * file. Waiting is counted in ticks, so that a stopped program (Ctrl-Z) does not count against its reader.
+ * Processor time, not time, is what a request is limited by, with all pieces of its answer: a loaded machine
+ * or a slow disk is no fault of a file. It counts from the end of the answer before, so that a reader which
+ * works when it is asked nothing pays for that. Waiting is limited too, far more widely; what passed while
+ * this program was stopped (Ctrl-Z) counts as a tick.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -98,20 +100,34 @@ static int fail_slow(struct sr_channel *c, const char *path, const char *of, dou
     return fail_reader(c, path, what, err);
 }
 
-/* Until there is something to read. began: the reader's processor time when it was asked. */
-static int wait_for(struct sr_channel *c, const char *path, double began, struct sr_error *err) {
+/* poll, for a tick at most; what it took is added to what was waited. */
+static int wait_tick(struct sr_channel *c) {
+    struct pollfd p = {.fd = c->socket, .events = POLLIN};
+    struct timespec began, ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    const int ready = poll(&p, 1, TICK_MS);
+    const int reason = errno;
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    const double seconds =
+        (double)(ended.tv_sec - began.tv_sec) + 1e-9 * (double)(ended.tv_nsec - began.tv_nsec);
+    c->waited += seconds < TICK_MS * 1e-3 ? seconds : TICK_MS * 1e-3;
+    errno = reason;
+    return ready;
+}
+
+/* Until there is something to read. */
+static int wait_for(struct sr_channel *c, const char *path, struct sr_error *err) {
     const double more = (double)c->files / SR_ISOLATE_RATE, most = c->seconds + more;
-    for (int ticks = 0;; ticks++) {
-        struct pollfd p = {.fd = c->socket, .events = POLLIN};
-        const int ready = poll(&p, 1, TICK_MS);
-        if (ready > 0)
-            return 0;
+    for (;;) {
+        const int ready = wait_tick(c);
         if (ready < 0 && errno != EINTR)
             return fail_reader(c, path, "cannot be waited for", err);
-        if (processor_seconds(c) - began > most)
+        if (processor_seconds(c) - c->used > most)
             return fail_slow(c, path, " of processor time", most, err);
-        if (ticks * (TICK_MS * 1e-3) > c->wait_seconds + more)
+        if (c->waited > c->wait_seconds + more)
             return fail_slow(c, path, "", c->wait_seconds + more, err);
+        if (ready > 0)
+            return 0;
     }
 }
 
@@ -156,10 +172,10 @@ static int check_answer(struct sr_channel *c, const struct sr_isolate_answer *a,
     return is_one ? 0 : sr_channel_nonsense(c, path, err);
 }
 
-static int receive(struct sr_channel *c, struct sr_isolate_answer *a, const char *path, double began,
+static int receive(struct sr_channel *c, struct sr_isolate_answer *a, const char *path,
                    struct sr_error *err) {
     ssize_t n;
-    int status = wait_for(c, path, began, err);
+    int status = wait_for(c, path, err);
     if (status < 0)
         return status;
     while ((n = recv(c->socket, a, sizeof *a, MSG_TRUNC)) < 0 && errno == EINTR) {
@@ -187,9 +203,8 @@ static int pass_on(const struct sr_isolate_answer *a, const char *path, struct s
 static int next_piece(struct sr_channel *c, enum sr_isolate_op op, struct sr_isolate_answer *a,
                       const char *path, struct sr_error *err) {
     const struct sr_isolate_request q = {.op = (uint32_t)op};
-    const double began = processor_seconds(c);
     const int status = send_request(c, &q, path, -1, err);
-    return status < 0 ? status : receive(c, a, path, began, err);
+    return status < 0 ? status : receive(c, a, path, err);
 }
 
 static int take_pieces(struct sr_channel *c, struct sr_isolate_answer *a, const char *path,
@@ -213,12 +228,13 @@ static int ask(struct sr_channel *c, const struct sr_isolate_request *q, const c
     struct sr_isolate_answer a;
     if (c->failed)
         return repeat_failure(c, err);
-    const double began = processor_seconds(c);
+    c->waited = 0;
     int status = send_request(c, q, path, file, err);
     if (status == 0)
-        status = receive(c, &a, path, began, err);
+        status = receive(c, &a, path, err);
     if (status == 0)
         status = take_pieces(c, &a, path, take, user, err);
+    c->used = processor_seconds(c);
     if (status == 0 && a.status < 0)
         status = pass_on(&a, path, err);
     if (status == 0 && number)
@@ -236,12 +252,12 @@ int sr_channel_ask(struct sr_channel *c, const struct sr_isolate_request *q, con
 
 int sr_channel_greet(struct sr_channel *c, struct sr_error *err) {
     struct sr_isolate_answer a;
-    int status = receive(c, &a, "--isolate", 0, NULL);
+    const int status = receive(c, &a, "--isolate", NULL);
+    c->used = processor_seconds(c);
     if (status == 0 && a.status == 0)
         return 0;
-    char text[SR_ERROR_TEXT] = "it ended before it began";
-    if (status == 0)
-        sr_utf8_clean(text, sizeof text, a.text);
+    char text[SR_ERROR_TEXT];
+    sr_utf8_clean(text, sizeof text, status == 0 ? a.text : c->why.text);
     end_reader(c);
     return sr_fail(err, SR_IO,
                    "--isolate: the reading process could not be closed off, so nothing was read: %s", text);

@@ -48,7 +48,7 @@ bool sr_isolate_running(void) {
     return channel != NULL;
 }
 
-static int open_file(const char *path, uint64_t *size, struct sr_error *err) {
+static int open_file(const char *path, struct sr_away *a, struct sr_error *err) {
     struct stat st;
     int status = sr_h5_check_path(path, err);
     if (status < 0)
@@ -60,8 +60,17 @@ static int open_file(const char *path, uint64_t *size, struct sr_error *err) {
             close(file);
         return status;
     }
-    *size = (uint64_t)st.st_size;
+    const uint64_t blocks = sr_size_times((uint64_t)st.st_blocks, 512);
+    a->size = (uint64_t)st.st_size;
+    a->stored = blocks < a->size ? blocks : a->size;
     return file;
+}
+
+/* What a reader may take for an answer grows with what it has open. */
+static void count_stored(struct sr_channel *c, uint64_t bytes, bool opened) {
+    pthread_mutex_lock(&c->mutex);
+    c->files = opened ? c->files + bytes : c->files - bytes;
+    pthread_mutex_unlock(&c->mutex);
 }
 
 /* Hands the file over. It may be another one by now than the one that was looked at: a device, a pipe. */
@@ -69,12 +78,10 @@ static int hand_over(struct sr_away *a, const char *path, struct sr_error *err) 
     struct sr_isolate_request q;
     uint64_t number = 0;
     int status = sr_away_request(&q, SR_ISOLATE_OPEN, &a->base, "", path, err);
-    const int file = status < 0 ? status : open_file(path, &a->size, err);
+    const int file = status < 0 ? status : open_file(path, a, err);
     if (file < 0)
         return file;
-    pthread_mutex_lock(&a->channel->mutex);
-    a->channel->files += a->size;
-    pthread_mutex_unlock(&a->channel->mutex);
+    count_stored(a->channel, a->stored, true);
     status = sr_channel_ask(a->channel, &q, path, file, NULL, NULL, &number, err);
     close(file);
     a->number = (uint32_t)number; /* any: the reader is to know it again, nobody else */
@@ -82,6 +89,7 @@ static int hand_over(struct sr_away *a, const char *path, struct sr_error *err) 
 }
 
 static void free_file(struct sr_away *a) {
+    count_stored(a->channel, a->stored, false);
     for (struct sr_known *k = a->known, *next; k; k = next) {
         next = k->next;
         sr_free(k->name);
@@ -221,7 +229,7 @@ static void away_list(const struct sr_h5 *f, char *text, size_t size) {
     snprintf(text, size, "nothing");
     if (sr_away_request(&q, SR_ISOLATE_LIST, f, "", "", NULL) < 0 || size == 0)
         return;
-    struct sr_growing g = sr_growing_of(f);
+    struct sr_growing g = sr_growing_of(f, size);
     q.size = size;
     if (sr_away_ask(f, &q, sr_take_growing, &g, NULL, NULL) == 0 && g.used > 0 && g.bytes[g.used - 1] == '\0')
         sr_utf8_clean(text, size, g.bytes);

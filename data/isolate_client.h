@@ -24,7 +24,8 @@ struct sr_away {
     struct sr_h5 base; /* first */
     struct sr_channel *channel;
     uint32_t number;
-    uint64_t size; /* bytes of the file */
+    uint64_t size;   /* bytes of the file */
+    uint64_t stored; /* of these on disk, which a sparse file has fewer of */
     struct sr_known *known;
 };
 
@@ -61,15 +62,17 @@ int sr_take_exact(void *user, const void *bytes, size_t n, struct sr_error *err)
 int sr_away_exact(const struct sr_h5 *f, const struct sr_isolate_request *q, void *to, size_t size,
                   uint64_t *number, struct sr_error *err);
 
-/* As many as come, but no more than the channel's most; bytes is the user's to free. */
+/* As many as come, but no more than `most`; bytes is the user's to free. */
 struct sr_growing {
     struct sr_channel *channel;
     const char *path;
     char *bytes;
     size_t room, used;
+    uint64_t most;
 };
 
-struct sr_growing sr_growing_of(const struct sr_h5 *f);
+/* most: or the channel's, if that is less. */
+struct sr_growing sr_growing_of(const struct sr_h5 *f, uint64_t most);
 int sr_take_growing(void *user, const void *bytes, size_t n, struct sr_error *err);
 
 /* n texts, one behind the other, become *out: one block, free with sr_free. An extra NULL behind them. */

@@ -7,6 +7,8 @@
 #include "data/isolate_client.h"
 #include "nn/base/sizes.h"
 
+#define INTEGER_TEXT 24 /* bytes of an integer as text, or more */
+
 static int ask_column(const struct sr_h5 *f, enum sr_isolate_op op, const char *name, void *out, size_t rows,
                       size_t each, struct sr_error *err) {
     struct sr_isolate_request q;
@@ -72,15 +74,26 @@ int sr_away_each_double(const struct sr_h5 *f, const char *name,
 
 /* ---- texts ---- */
 
+/* Bytes that a column may come to as text: fixed values as digits, or what variable ones are limited to. */
+static uint64_t texts_most(const struct sr_h5 *f, const struct sr_h5_info *info, size_t rows) {
+    const uint64_t fixed = sr_size_times(rows, sr_size_sum(sr_size_times(info->size, 2), INTEGER_TEXT)),
+                   variable = sr_size_sum(sr_h5_texts_most(sr_away_of(f)->size), rows);
+    return fixed > variable ? fixed : variable;
+}
+
 int sr_away_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows,
                        struct sr_error *err) {
     struct sr_isolate_request q;
-    struct sr_growing g = sr_growing_of(f);
+    struct sr_h5_info info;
     *out = NULL;
-    int status = sr_away_request(&q, SR_ISOLATE_TEXTS, f, "", name, err);
-    q.rows = rows;
+    int status = sr_away_info(f, name, &info, err);
     if (status == 0)
-        status = sr_away_ask(f, &q, sr_take_growing, &g, NULL, err);
+        status = sr_away_request(&q, SR_ISOLATE_TEXTS, f, "", name, err);
+    if (status < 0)
+        return status;
+    struct sr_growing g = sr_growing_of(f, texts_most(f, &info, rows));
+    q.rows = rows;
+    status = sr_away_ask(f, &q, sr_take_growing, &g, NULL, err);
     if (status == 0)
         status = sr_growing_texts(out, &g, rows, err);
     sr_free(g.bytes);
@@ -90,7 +103,7 @@ int sr_away_read_texts(const struct sr_h5 *f, const char *name, char ***out, siz
 int sr_away_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
                       struct sr_error *err) {
     struct sr_isolate_request q;
-    struct sr_growing g = sr_growing_of(f);
+    struct sr_growing g = sr_growing_of(f, SR_H5_TEXT_MAX + SR_H5_LIST_MAX);
     uint64_t there = 0;
     char **texts = NULL;
     *value = NULL;
@@ -109,13 +122,15 @@ int sr_away_attribute(const struct sr_h5 *f, const char *object, const char *nam
 int sr_away_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
                            size_t *n, struct sr_error *err) {
     struct sr_isolate_request q;
-    struct sr_growing g = sr_growing_of(f);
+    struct sr_growing g = sr_growing_of(f, SR_H5_TEXT_MAX + SR_H5_LIST_MAX);
     uint64_t texts = 0;
     *values = NULL;
     *n = 0;
     int status = sr_away_request(&q, SR_ISOLATE_ATTRIBUTE_LIST, f, object, name, err);
     if (status == 0)
         status = sr_away_ask(f, &q, sr_take_growing, &g, &texts, err);
+    if (status == 0 && texts > SR_H5_LIST_MAX)
+        status = sr_channel_nonsense(g.channel, f->path, err);
     if (status == 0 && texts > 0 && (status = sr_growing_texts(values, &g, texts, err)) == 0)
         *n = texts;
     sr_free(g.bytes);

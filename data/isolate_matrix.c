@@ -41,7 +41,7 @@ void sr_away_matrix_forget(struct sr_h5_matrix *base) {
 static int open_matrix(struct away_matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
     struct sr_isolate_request q;
     struct sr_h5_info info;
-    struct sr_growing g = sr_growing_of(f);
+    struct sr_growing g = sr_growing_of(f, sizeof m->way);
     uint64_t number = 0;
     int status = sr_away_info(f, name, &info, err);
     if (status == 0 &&

@@ -55,19 +55,31 @@ static unsigned char *map_window(int file, int protection) {
 
 /* ---- starting ---- */
 
-/* The environment with what keeps libraries from starting threads and reading files in front. Free with
- * sr_free. */
-static char **reader_environment(struct sr_error *err) {
+/* What a reader is told may come back as an answer: of the environment only what libraries look at when they
+ * are loaded, and not what a user keeps there (keys, tokens). */
+static bool is_for_loading(const char *variable) {
+    static const char *const begins[] = {"LD_",   "GLIBC_", "MALLOC_", "HDF5_", "ASAN_",
+                                         "LSAN_", "UBSAN_", "TSAN_",   "GCOV_", "SR_"};
+    for (size_t i = 0; i < SR_COUNT(begins); i++)
+        if (strncmp(variable, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
+}
+
+char **sr_isolate_environment(char *const *whole, struct sr_error *err) {
     static char first[][32] = {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "TZ=UTC0"};
     size_t n = 0;
-    while (environ[n])
+    while (whole[n])
         n++;
-    char **all = sr_alloc(n + SR_COUNT(first) + 1, sizeof *all, err);
-    for (size_t i = 0; all && i < SR_COUNT(first); i++)
-        all[i] = first[i];
-    if (all)
-        memcpy(all + SR_COUNT(first), environ, n * sizeof *all);
-    return all;
+    char **all = sr_alloc(n + SR_COUNT(first) + 1, sizeof *all, err), **to = all;
+    if (!all)
+        return NULL;
+    for (size_t i = 0; i < SR_COUNT(first); i++)
+        *to++ = first[i];
+    for (; *whole; whole++)
+        if (is_for_loading(*whole))
+            *to++ = *whole;
+    return all; /* zeroed: the NULL is there */
 }
 
 /* An errno. Standard streams lead nowhere: what a reader prints is not ours. */
@@ -86,7 +98,7 @@ static int spawn_reader(pid_t *reader, int socket, int window, char **environmen
 }
 
 static int start(int ends[2], int window, struct sr_error *err) {
-    char **environment = reader_environment(err);
+    char **environment = sr_isolate_environment(environ, err);
     if (!environment)
         return SR_NOMEM;
     const int reason = spawn_reader(&channel.reader, ends[1], window, environment);

@@ -25,7 +25,7 @@ int sr_away_exact(const struct sr_h5 *f, const struct sr_isolate_request *q, voi
 
 int sr_take_growing(void *user, const void *bytes, size_t n, struct sr_error *err) {
     struct sr_growing *g = user;
-    if (n > g->channel->most - g->used)
+    if (n > g->most - g->used)
         return sr_channel_nonsense(g->channel, g->path, err);
     if (n > g->room - g->used) {
         const size_t room = 2 * g->used + n; /* both are below `most` */
@@ -65,8 +65,9 @@ int sr_growing_texts(char ***out, const struct sr_growing *g, size_t n, struct s
     return 0;
 }
 
-struct sr_growing sr_growing_of(const struct sr_h5 *f) {
-    return (struct sr_growing){.channel = sr_away_of(f)->channel, .path = f->path};
+struct sr_growing sr_growing_of(const struct sr_h5 *f, uint64_t most) {
+    struct sr_channel *c = sr_away_of(f)->channel;
+    return (struct sr_growing){.channel = c, .path = f->path, .most = most < c->most ? most : c->most};
 }
 
 bool sr_take_text(char *to, const char *from, size_t size) {

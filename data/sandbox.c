@@ -1,7 +1,8 @@
 /* sandbox.c: limits first, then the filter of system calls, which cannot be taken off again. See sandbox.h.
  *
  * A forbidden call is not made; a signal tells its number, so that the message can (a filter that kills
- * outright cannot). What asks whether a file is there is told that it may not know; who wants to sleep is
+ * outright cannot). What asks whether a file is there is told that it may not know (the C library's fstat is
+ * one of these calls, so that a reader makes the system's own); who wants to sleep is
  * told that he has: HDF5 does for a nanosecond when a checksum of its own is wrong.
  *
  * SPDX-License-Identifier: MIT
@@ -22,6 +23,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define STACK ((rlim_t)64 << 20) /* bytes */
 
 static long *forbidden; /* shared with the parent */
 
@@ -82,9 +85,16 @@ static int set_limits(struct sr_error *err) {
     const struct {
         __rlimit_resource_t what;
         rlim_t most;
-    } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_DATA, memory}};
+    } limits[] = {
+        {RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_DATA, memory}, {RLIMIT_STACK, STACK}};
     for (size_t i = 0; i < SR_COUNT(limits); i++) {
-        const struct rlimit limit = {limits[i].most, limits[i].most};
+        struct rlimit limit;
+        if (getrlimit(limits[i].what, &limit) < 0)
+            return sr_fail(err, SR_IO, "a limit of resources cannot be read: %s", strerror(errno));
+        if (limit.rlim_max > limits[i].most)
+            limit.rlim_max = limits[i].most;
+        if (limit.rlim_cur > limit.rlim_max)
+            limit.rlim_cur = limit.rlim_max;
         if (setrlimit(limits[i].what, &limit) < 0)
             return sr_fail(err, SR_IO, "a limit of resources was refused: %s", strerror(errno));
     }
@@ -98,26 +108,30 @@ static const int allowed[] = {
     SCMP_SYS(pread64), SCMP_SYS(read), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(close),
     /* the channel */
     SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(recvfrom),
-    /* memory, but for what mmap and mprotect make code of */
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
+    /* memory, but for what mmap, mprotect and madvise may do with it */
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(futex),
     SCMP_SYS(sysinfo), /* of qsort, which wants to know how much there is */
     /* the end, also by abort */
     SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid),
     SCMP_SYS(gettid), SCMP_SYS(clock_gettime)};
 
+/* Of malloc and the sanitizers. */
+static const int advice[] = {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP};
+
 static int allow_some(scmp_filter_ctx filter) {
     int status = 0;
     for (size_t i = 0; status == 0 && i < SR_COUNT(allowed); i++)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    if (status == 0)
-        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    if (status == 0) /* no code, and nothing that RLIMIT_DATA does not count */
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+                                  SCMP_A3(SCMP_CMP_MASKED_EQ, (scmp_datum_t)(MAP_SHARED | MAP_GROWSDOWN), 0));
     if (status == 0)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    if (status == 0) /* how the C library does fstat */
-        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                  SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
+    for (size_t i = 0; status == 0 && i < SR_COUNT(advice); i++)
+        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+                                  SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advice[i], 0));
     if (status == 0) /* abort */
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
@@ -125,7 +139,7 @@ static int allow_some(scmp_filter_ctx filter) {
 }
 
 static int refuse_some(scmp_filter_ctx filter) {
-    const int asks[] = {SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2)},
+    const int asks[] = {SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(newfstatat)},
               sleeps[] = {SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep)};
     int status = 0;
     for (size_t i = 0; status == 0 && i < SR_COUNT(asks); i++)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "data/sandbox.h"
 #include "tests/dump_fixture.h"
@@ -99,6 +101,9 @@ Test(trust_isolate, forbidden_calls_are_not_made) {
         CALL(process_vm_writev, getpid(), 0, 0, 0, 0, 0),
         CALL(pidfd_open, getpid(), 0),
         CALL(mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+        CALL(mmap, 0, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0), /* these two no limit counts */
+        CALL(mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0),
+        CALL(madvise, 0x10000, 4096, MADV_HWPOISON),
         CALL(mprotect, 0x10000, 4096, PROT_READ | PROT_EXEC),
         CALL(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0),
         CALL(seccomp, 0, 0, 0),
@@ -144,11 +149,13 @@ static void read_as_readers_do(const void *user) {
     void *block = malloc(some);
     if (!block || pread(file, head, sizeof head, 0) != sizeof head || memcmp(head + 1, "HDF", 3) != 0)
         _exit(1);
-    if (fstat(file, &st) < 0 || lseek(file, 0, SEEK_END) != st.st_size)
+    if (syscall(SYS_fstat, file, &st) < 0 || lseek(file, 0, SEEK_END) != st.st_size)
         _exit(2);
     free(block);
     if (access("/etc/passwd", R_OK) == 0 || errno != EACCES)
         _exit(3);
+    if (fstatat(file, "/etc/passwd", &st, AT_EMPTY_PATH) == 0 || errno != EACCES)
+        _exit(10);
     if (writev(2, &(struct iovec){head, 1}, 1) >= 0 || errno != EBADF)
         _exit(9);
     if (nanosleep(&(struct timespec){3600, 0}, NULL) != 0) /* which takes no time */
@@ -185,7 +192,7 @@ Test(trust_isolate, a_destroyed_heap_aborts) {
 
 /* ---- how a reader ends ---- */
 
-static void ask_nobody(struct sr_channel *c, struct sr_error *err) {
+static void open_from(struct sr_channel *c, struct sr_error *err) {
     struct sr_h5 *f;
     char path[2048];
     sr_isolate_use(c);
@@ -193,8 +200,25 @@ static void ask_nobody(struct sr_channel *c, struct sr_error *err) {
     sr_isolate_use(NULL);
 }
 
+static int take_any(void *user, const void *bytes, size_t n, struct sr_error *err) {
+    (void)user;
+    (void)bytes;
+    (void)n;
+    (void)err;
+    return 0;
+}
+
+/* Something whose answer may come in pieces. */
+static void take_from(struct sr_channel *c, struct sr_error *err) {
+    const struct sr_isolate_request q = {.op = SR_ISOLATE_TEXTS};
+    cr_expect_eq(sr_channel_ask(c, &q, "full.h5", -1, take_any, NULL, NULL, err), SR_DATA);
+}
+
+static int child_socket;
+
 /* A child that does `what` once it was asked, and how that is told. */
-static void expect_end(void (*what)(void), double seconds, double wait_seconds, const char *word) {
+static void expect_end_of(void (*ask)(struct sr_channel *c, struct sr_error *err), void (*what)(void),
+                          double seconds, double wait_seconds, const char *word) {
     int ends[2];
     struct sr_error err = {0}, again = {0};
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
@@ -202,6 +226,7 @@ static void expect_end(void (*what)(void), double seconds, double wait_seconds, 
     if (child == 0) {
         static struct sr_isolate_request q;
         close(ends[0]);
+        child_socket = ends[1];
         if (recv(ends[1], &q, sizeof q, 0) > 0)
             what();
         _exit(0);
@@ -213,14 +238,18 @@ static void expect_end(void (*what)(void), double seconds, double wait_seconds, 
                            .seconds = seconds,
                            .wait_seconds = wait_seconds,
                            .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
-    ask_nobody(&c, &err);
+    ask(&c, &err);
     cr_expect(strstr(err.text, word), "\"%s\" is not in: %s", word, err.text);
     cr_expect(strstr(err.text, "full.h5"), "%s", err.text);
     cr_expect(strstr(err.text, "damaged or hostile"), "%s", err.text);
     cr_expect_eq(waitpid(child, NULL, 0), -1, "the child is left");
-    ask_nobody(&c, &again);
+    ask(&c, &again);
     cr_expect_str_eq(again.text, err.text);
     sr_channel_close(&c);
+}
+
+static void expect_end(void (*what)(void), double seconds, double wait_seconds, const char *word) {
+    expect_end_of(open_from, what, seconds, wait_seconds, word);
 }
 
 static void die_of_segv(void) {
@@ -250,6 +279,45 @@ static void spin(void) {
         ;
 }
 
+/* Pieces of a byte, for ever. work: processor time before each. */
+static void send_pieces(double work, long pause_ns) {
+    static struct sr_isolate_request q;
+    const struct sr_isolate_answer a = {.more = 1, .bytes = 1};
+    for (;;) {
+        const clock_t began = clock();
+        while ((double)(clock() - began) / CLOCKS_PER_SEC < work) {
+        }
+        nanosleep(&(struct timespec){0, pause_ns}, NULL);
+        if (send(child_socket, &a, sizeof a, MSG_NOSIGNAL) < 0 || recv(child_socket, &q, sizeof q, 0) <= 0)
+            _exit(0);
+    }
+}
+
+static void work_in_pieces(void) {
+    send_pieces(.02, 0);
+}
+
+static void wait_in_pieces(void) {
+    send_pieces(0, 10000000);
+}
+
+/* One good answer, and then work that nobody asked for. */
+static void work_unasked(void) {
+    const struct sr_isolate_answer a = {.status = 0};
+    send(child_socket, &a, sizeof a, MSG_NOSIGNAL);
+    for (volatile unsigned i = 0;; i++)
+        ;
+}
+
+static void ask_after_a_while(struct sr_channel *c, struct sr_error *err) {
+    const struct sr_isolate_request q = {.op = SR_ISOLATE_TEXTS};
+    if (!c->failed)
+        cr_expect_eq(sr_channel_ask(c, &q, "full.h5", -1, take_any, NULL, NULL, err), 0);
+    struct pollfd p = {.fd = c->socket, .events = POLLIN}; /* which stays quiet */
+    poll(&p, 1, 500);
+    take_from(c, err);
+}
+
 static void sleep_on(void) {
     for (;;)
         pause();
@@ -263,6 +331,31 @@ Test(trust_isolate, the_end_of_a_reader_is_told) {
     expect_end(be_stopped, 60, 60, "made the system call");
     expect_end(spin, .2, 600, "seconds of processor time for one answer");
     expect_end(sleep_on, 60, .2, "seconds for one answer");
+}
+
+/* However many pieces it has, and whatever else it does. */
+Test(trust_isolate, an_answer_takes_no_longer_in_pieces) {
+    expect_end_of(take_from, work_in_pieces, .2, 600, "seconds of processor time for one answer");
+    expect_end_of(take_from, wait_in_pieces, 60, .2, "seconds for one answer");
+    expect_end_of(ask_after_a_while, work_unasked, .2, 600, "seconds of processor time for one answer");
+}
+
+static bool has_text(char *const *list, const char *text) {
+    for (; *list; list++)
+        if (strcmp(*list, text) == 0)
+            return true;
+    return false;
+}
+
+Test(trust_isolate, a_reader_is_not_told_secrets) {
+    char library[] = "LD_LIBRARY_PATH=/opt/lib", secret[] = "CLOUD_SECRET=1", threads[] = "OMP_NUM_THREADS=8";
+    char *whole[] = {library, secret, threads, NULL}, **told = sr_isolate_environment(whole, NULL);
+    cr_assert_not_null(told);
+    cr_expect(has_text(told, library));
+    cr_expect(has_text(told, "OMP_NUM_THREADS=1"));
+    cr_expect_not(has_text(told, secret));
+    cr_expect_not(has_text(told, threads));
+    sr_free(told);
 }
 
 /* ---- lies ---- */
