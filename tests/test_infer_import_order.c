@@ -114,12 +114,24 @@ Test(import_order, sorted_layers_that_could_change_places_are_refused) {
     static const struct layer stem[] = {
         {"fc", 4, 4, 1}, {"fc1", 4, 4, 3}, {"bn", 4, 0, 2}, {"bn1", 4, 0, 4}, {"fc2", 1, 4, 5}};
     /* numbers past all that a program counts to, the same number of two stems, and shapes of no chain */
-    static const struct layer large[] = {{"fc1234567890", 4, 4, 1}, {"fc1234567891", 1, 4, 3}};
-    static const struct layer stems[] = {{"a1", 4, 4, 1}, {"b2", 4, 4, 3}, {"out", 1, 4, 5}};
-    static const struct layer equal[] = {{"a1", 4, 4, 1}, {"a01", 4, 4, 3}, {"out", 1, 4, 5}};
-    static const struct layer wide[] = {{"a3", 4, 4, 1}, {"a4", 4, 4, 3}, {"out", 2, 4, 5}};
-    static const struct layer no_chain[] = {{"hidden", 2, 4, 3}, {"proj", 5, 3, 1}, {"score", 1, 2, 5}};
-    static const struct layer loop[] = {{"hidden", 2, 5, 3}, {"proj", 5, 2, 1}, {"score", 1, 2, 5}};
+    static const struct layer large[] = {
+        {"fc1234567890", 4, 4, 1}, {"bn1", 4, 0, 2}, {"fc1234567891", 1, 4, 3}};
+    static const struct layer stems[] = {
+        {"a1", 4, 4, 1}, {"b2", 4, 4, 3}, {"bn1", 4, 0, 2}, {"bn2", 4, 0, 4}, {"out", 1, 4, 5}};
+    static const struct layer equal[] = {
+        {"a01", 4, 4, 3}, {"a1", 4, 4, 1}, {"bn1", 4, 0, 2}, {"bn2", 4, 0, 4}, {"out", 1, 4, 5}};
+    static const struct layer wide[] = {
+        {"a3", 4, 4, 1}, {"a4", 4, 4, 3}, {"bn1", 4, 0, 2}, {"bn2", 4, 0, 4}, {"out", 2, 4, 5}};
+    static const struct layer no_chain[] = {{"hidden", 2, 4, 3},
+                                            {"hidden_bn", 2, 0, 4},
+                                            {"proj", 5, 3, 1},
+                                            {"proj_bn", 5, 0, 2},
+                                            {"score", 1, 2, 5}};
+    static const struct layer loop[] = {{"hidden", 2, 5, 3},
+                                        {"hidden_bn", 2, 0, 4},
+                                        {"proj", 5, 2, 1},
+                                        {"proj_bn", 5, 0, 2},
+                                        {"score", 1, 2, 5}};
     static const struct layer stranger[] = {{"hidden", 2, 4, 1}, {"norm", 3, 0, 2}, {"score", 1, 2, 3}};
     refuses(large, SR_COUNT(large), false, NO_ORDER);
     refuses(stems, SR_COUNT(stems), false, NO_ORDER);
