@@ -303,18 +303,26 @@ static int run_number(struct sr_pickle *p, enum instruction op, size_t bytes, st
 }
 
 /* INST has the name of what it makes behind it. */
-static int refuse(struct sr_pickle *p, unsigned char op, struct sr_error *err) {
+static int refuse_inst(struct sr_pickle *p, struct sr_error *err) {
     const char *module = NULL, *name = NULL;
     size_t module_length = 0, name_length = 0;
     char text[SR_PICKLE_NAME], clean[SR_PICKLE_NAME];
-    if (op == 'i' && sr_pickle_take_line(p, &module, &module_length, err) == SR_OK &&
-        sr_pickle_take_line(p, &name, &name_length, err) == SR_OK) {
-        sr_pickle_name(text, module, module_length, name, name_length);
-        return sr_pickle_fail(p, err,
-                              "asks for %s (INST), a class or function that is no part of a tensor; nothing "
-                              "of it is run",
-                              sr_utf8_clean(clean, sizeof clean, text));
-    }
+    int status = sr_pickle_take_line(p, &module, &module_length, err);
+    if (status == SR_OK)
+        status = sr_pickle_take_line(p, &name, &name_length, err);
+    if (status != SR_OK)
+        return status;
+    sr_pickle_name(text, module, module_length, name, name_length);
+    return sr_pickle_fail(
+        p, err,
+        "asks for %s (INST), a class or function that is no part of a tensor; nothing of it "
+        "is run",
+        sr_utf8_clean(clean, sizeof clean, text));
+}
+
+static int refuse(struct sr_pickle *p, unsigned char op, struct sr_error *err) {
+    if (op == 'i')
+        return refuse_inst(p, err);
     for (size_t i = 0; i < SR_COUNT(refused); i++)
         if (refused[i].byte == op)
             return sr_pickle_fail(p, err,

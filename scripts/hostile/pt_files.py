@@ -218,6 +218,13 @@ def contents(c):
     c.add("byteorder_empty.pt", build(honest(order=Entry("m/byteorder"))), 65, "big-endian")
     c.add("byteorder_nul.pt", build(honest(order=Entry("m/byteorder", b"little\0big"))), 65, "big-endian")
     c.add("byteorder_long.pt", build(honest(order=Entry("m/byteorder", b"little" * 20))), 65, "64 are the limit")
+    c.add("byteorder_other.pt", build(honest(order=Entry("m/byteorder", b"middle"))), 65, "big-endian")
+    for name, number in (("empty", b""), ("word", b"three"), ("cut", b"3 "), ("behind", b"3\nx"), ("0", b"0"), ("11", b"11"), ("long", b"1" * 19)):
+        c.add("version_%s.pt" % name, build(honest(version=Entry("m/version", number))), 65, "its record version is not a number from 1 to 10")
+    serial = lambda digits: build(honest() + [Entry("m/.data/serialization_id", digits)])
+    c.add("serial_word.pt", serial(b"12ab"), 65, "its record .data/serialization_id is not of digits")
+    c.add("serial_nul.pt", serial(b"12\0" + b"3"), 65, "its record .data/serialization_id is not of digits")
+    c.add("serial_digits.pt", serial(b"0123456789" * 4), 0, "", why="as PyTorch writes it")
     c.add("storage_short.pt", build(honest(numbers=Entry("m/data/0", NUMBERS[:20]))), 65, "has 20 bytes, but its pickle says 6 items of F32", "import")
     c.add("storage_long.pt", build(honest(numbers=Entry("m/data/0", NUMBERS + b"\0"))), 65, "has 25 bytes")
     c.add("storage_empty.pt", build(honest(numbers=Entry("m/data/0"))), 65, "has 0 bytes")

@@ -121,5 +121,5 @@ def honest(**changes):
         changes.get("data_pkl", Entry("m/data.pkl", HONEST)),
         changes.get("order", Entry("m/byteorder", b"little")),
         changes.get("numbers", Entry("m/data/0", NUMBERS)),
-        Entry("m/version", b"3\n"),
+        changes.get("version", Entry("m/version", b"3\n")),
     ]
