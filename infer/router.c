@@ -50,8 +50,8 @@ static bool is_one_of(const char *word, const char *const *list) {
     return *list != NULL;
 }
 
-/* True if a router of that many layers has a tensor of this name. */
-static bool belongs(const char *key, size_t layers) {
+/* True if a router of enough layers has a tensor of this name. */
+static bool belongs(const char *key) {
     static const char *const linear[] = {"weight", "bias", NULL};
     static const char *const norm[] = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked",
                                        NULL};
@@ -60,8 +60,7 @@ static bool belongs(const char *key, size_t layers) {
     const char *what;
     if (!parse_key(key, &index, &what) || strcmp(key_of(canonical, index, what), key) != 0)
         return false;
-    return index / 4 < layers && ((index % 4 == 0 && is_one_of(what, linear)) ||
-                                  (index % 4 == 1 && index / 4 + 1 < layers && is_one_of(what, norm)));
+    return (index % 4 == 0 && is_one_of(what, linear)) || (index % 4 == 1 && is_one_of(what, norm));
 }
 
 /* Weights of our own say which version of the format they are; state dicts from elsewhere say nothing. */
@@ -88,10 +87,10 @@ static int find_layers(struct parts *p, struct sr_error *err) {
     }
     if (found == 0)
         return sr_fail(err, SR_DATA, "%s: no tensor cls.0.weight: these are not a router's weights", p->path);
-    p->layers = (highest + 3) / 4 + 1;
+    p->layers = (highest + 3) / 4 + 1; /* and behind a BatchNorm comes another Linear */
     for (size_t i = 0; i < n; i++) {
         const char *key = sr_safetensors_at(p->file, i)->name;
-        if (strncmp(key, "cls.", 4) == 0 && !belongs(key, p->layers))
+        if (strncmp(key, "cls.", 4) == 0 && !belongs(key))
             return sr_fail(
                 err, SR_DATA,
                 "%s: tensor %s has no place in a router of %zu hidden layers (Linear cls.0, cls.4, ..., "
