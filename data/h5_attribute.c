@@ -17,15 +17,10 @@
 /* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
 static char **pack(const void *items, size_t n, size_t stride, struct sr_error *err) {
     const char *const *pointers = items;
-    uint64_t bytes = (n + 1) * sizeof(char *); /* n is at most SR_H5_LIST_MAX */
-    bool fits = true;
+    uint64_t bytes = (n + 1) * sizeof(char *) + n; /* n is at most SR_H5_LIST_MAX */
     for (size_t i = 0; i < n; i++)
-        fits = fits && sr_size_add(&bytes, bytes, 1) &&
-               sr_size_add(&bytes, bytes,
-                           stride        ? stride
-                           : pointers[i] ? strlen(pointers[i])
-                                         : 0);
-    char **out = fits ? sr_alloc(1, bytes, err) : NULL;
+        bytes = sr_size_sum(bytes, stride ? stride : pointers[i] ? strlen(pointers[i]) : 0);
+    char **out = sr_alloc(1, bytes, err);
     if (!out)
         return NULL;
     char *to = (char *)(out + n + 1);
@@ -67,8 +62,7 @@ static bool are_few(char *const *strings, size_t n) {
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {
     bool variable = H5Tis_variable_str(type) > 0;
     size_t size = variable ? sizeof(char *) : H5Tget_size(type);
-    uint64_t bytes;
-    if (!sr_size_mul(&bytes, n, size) || bytes > SR_H5_TEXT_MAX)
+    if (sr_size_times(n, size) > SR_H5_TEXT_MAX)
         return fail_size(a, err);
     void *items = sr_alloc(n, size, err);
     if (!items)

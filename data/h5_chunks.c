@@ -88,9 +88,8 @@ static size_t chunks_of(const struct sr_h5_chunks *c) {
 /* Chunks nobody wrote hold the fill value, which is HDF5's to give. */
 static bool all_are_written(const struct sr_h5_chunks *c, hid_t space) {
     hsize_t written = 0;
-    uint64_t all;
     return H5Dget_num_chunks(c->dataset, space, &written) >= 0 &&
-           sr_size_mul(&all, sr_size_pieces(c->rows, c->form.rows), c->across) && written == all;
+           written == sr_size_times(sr_size_pieces(c->rows, c->form.rows), c->across);
 }
 
 static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
@@ -101,14 +100,13 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
                          H5Sget_simple_extent_dims(space, shape, NULL) == 2;
     bool ours = chunked && (size == 2 || size == SR_CHUNK_VALUE_MAX) && chunk[0] > 0 && chunk[1] > 0;
     if (ours) {
-        uint64_t bytes = size;
         c->across = sr_size_pieces(shape[1], chunk[1]);
         c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
         c->rows = shape[0];
         c->width = shape[1];
         c->row_bytes = c->width * size;
-        ours = sr_size_mul(&bytes, bytes, c->across) && sr_size_mul(&bytes, bytes, chunk[1]) &&
-               sr_size_mul(&bytes, bytes, chunk[0]) && bytes <= SR_H5_STRIP_MAX &&
+        ours = sr_size_times(sr_size_times(sr_size_times(size, chunk[0]), chunk[1]), c->across) <=
+                   SR_H5_STRIP_MAX &&
                filters_are_ours(&c->form, create);
         c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
     }

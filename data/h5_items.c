@@ -83,12 +83,9 @@ static size_t chunk_row_bytes(hid_t dataset) {
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     uint64_t bytes = 0;
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
-        bytes = H5Tget_size(type);
-        bool fits = sr_size_mul(&bytes, bytes, chunk[0]);
+        bytes = sr_size_times(H5Tget_size(type), chunk[0]);
         for (int i = 1; i < rank; i++)
-            fits = fits && sr_size_mul(&bytes, bytes, sr_size_pieces(shape[i], chunk[i])) &&
-                   sr_size_mul(&bytes, bytes, chunk[i]);
-        bytes = fits ? bytes : SR_H5_CACHE_MAX;
+            bytes = sr_size_times(sr_size_times(bytes, sr_size_pieces(shape[i], chunk[i])), chunk[i]);
     }
     H5Tclose(type);
     H5Sclose(space);

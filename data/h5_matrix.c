@@ -101,9 +101,8 @@ static size_t cache_bytes(hid_t dataset) {
     hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
     if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
         H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
-        const uint64_t extent[3] = {sr_size_pieces(shape[1], chunk[1]), chunk[1], chunk[0]};
-        if (!sr_size_product(&bytes, 2 * H5Tget_size(type), extent, 3))
-            bytes = SR_H5_CACHE_MAX;
+        const uint64_t row = sr_size_times(sr_size_pieces(shape[1], chunk[1]), chunk[1]);
+        bytes = sr_size_times(sr_size_times(row, chunk[0]), 2 * H5Tget_size(type));
     }
     H5Tclose(type);
     H5Sclose(space);

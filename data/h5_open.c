@@ -137,16 +137,16 @@ static int check_bytes(struct claim *c, struct sr_error *err) {
 }
 
 static int check_chunk(const struct claim *c, struct sr_error *err) {
-    uint64_t bytes;
-    const bool fits = sr_size_product(&bytes, c->size, c->chunk, (size_t)c->rank);
-    if (fits && (bytes <= FREE_BYTES || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored))))
+    uint64_t bytes = c->size;
+    for (int i = 0; i < c->rank; i++)
+        bytes = sr_size_times(bytes, c->chunk[i]);
+    if (bytes <= FREE_BYTES || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored)))
         return 0;
     return sr_fail(
         err, SR_DATA,
         "%s has chunks of %llu bytes for %llu bytes of values, of which the file stores %llu; lay it out "
         "anew with chunks that its rows fill (h5py: chunks=True)",
-        c->where, (unsigned long long)(fits ? bytes : UINT64_MAX), (unsigned long long)c->bytes,
-        (unsigned long long)c->stored);
+        c->where, (unsigned long long)bytes, (unsigned long long)c->bytes, (unsigned long long)c->stored);
 }
 
 /* HDF5 looks for each chunk that there could be. */
@@ -154,8 +154,7 @@ static int check_grid(const struct claim *c, hid_t dataset, struct sr_error *err
     uint64_t grid = 1;
     hsize_t written = 0;
     for (int i = 0; i < c->rank; i++)
-        if (!sr_size_mul(&grid, grid, sr_size_pieces(c->shape[i], c->chunk[i])))
-            grid = UINT64_MAX;
+        grid = sr_size_times(grid, sr_size_pieces(c->shape[i], c->chunk[i]));
     if (grid <= FREE_GRID)
         return 0;
     const hid_t space = H5Dget_space(dataset);
