@@ -81,6 +81,7 @@ def good(folder):
     simple("label_int64", X, LABEL.astype(np.int64))
     simple("label_double", X, LABEL.astype(np.float64))
     simple("label_half", X, LABEL.astype(np.float16))
+    simple("label_half_big_endian", X, LABEL.astype(">f2"))
     simple("label_column", X, LABEL.reshape(N, 1))
     with new(folder, "aliases") as f:
         f["hidden_states"] = X

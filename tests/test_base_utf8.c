@@ -36,6 +36,17 @@ Test(utf8, characters_end_where_the_standard_says) {
         cr_expect_eq(sr_utf8_length(cases[i].text), cases[i].length, "case %zu", i);
 }
 
+Test(utf8, what_turns_writing_round_does_not_print) {
+    static const struct {
+        const char *text;
+        size_t length;
+    } cases[] = {{"\xe2\x80\xa9", 3}, {"\xe2\x80\xaa", 0}, {"\xe2\x80\xae", 0}, {"\xe2\x80\xaf", 3},
+                 {"\xe2\x81\xa5", 3}, {"\xe2\x81\xa6", 0}, {"\xe2\x81\xa9", 0}, {"\xe2\x81\xaa", 3},
+                 {"\xe2\x82\xaa", 3}, {"\xe3\x80\xaa", 3}};
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        cr_expect_eq(sr_utf8_printable(cases[i].text), cases[i].length, "case %zu", i);
+}
+
 Test(utf8, a_terminal_is_given_no_orders) {
     char to[64], five[5];
     cr_expect_str_eq(sr_utf8_clean(to, sizeof to, "plain, größer \xe2\x82\xac"),

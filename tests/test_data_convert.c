@@ -299,6 +299,42 @@ Test(convert, rows_past_a_band_are_in_their_place) {
     }
 }
 
+Test(convert, ids_of_every_integer_type) {
+    static const int8_t i8[] = {-128, 127};
+    static const uint8_t u8[] = {0, 255};
+    static const int16_t i16[] = {-32768, 32767};
+    static const uint16_t u16[] = {0, 65535};
+    static const int32_t i32[] = {INT32_MIN, INT32_MAX};
+    static const uint32_t u32[] = {0, UINT32_MAX};
+    static const int64_t i64[] = {INT64_MIN, INT64_MAX};
+    static const uint64_t u64[] = {0, UINT64_MAX};
+    static const struct {
+        enum sr_dtype dtype;
+        const void *ids;
+        const char *wanted[2];
+    } type[] = {{SR_I8, i8, {"-128", "127"}},
+                {SR_U8, u8, {"0", "255"}},
+                {SR_I16, i16, {"-32768", "32767"}},
+                {SR_U16, u16, {"0", "65535"}},
+                {SR_I32, i32, {"-2147483648", "2147483647"}},
+                {SR_U32, u32, {"0", "4294967295"}},
+                {SR_I64, i64, {"-9223372036854775808", "9223372036854775807"}},
+                {SR_U64, u64, {"0", "18446744073709551615"}}};
+    for (size_t i = 0; i < SR_COUNT(type); i++) {
+        float x[4] = {1, 2, 3, 4};
+        uint64_t ids[2];
+        struct sr_error err = {0};
+        memcpy(ids, type[i].ids, 2 * sr_dtype_size(type[i].dtype));
+        const struct sr_tensor rows[] = {{"features", SR_F32, 2, {2, 2}, x},
+                                         {"id", type[i].dtype, 1, {2}, ids}};
+        cr_assert_eq(sr_safetensors_write("rows.safetensors", rows, 2, NULL, 0, &err), 0, "%s", err.text);
+        struct sr_data *d = convert_open("rows.safetensors");
+        for (size_t r = 0; r < 2; r++)
+            cr_expect_str_eq(d->id[r], type[i].wanted[r], "of %s", sr_dtype_name(type[i].dtype));
+        sr_data_close(d);
+    }
+}
+
 /* ---- what is refused ---- */
 
 Test(convert, row_counts_must_agree) {

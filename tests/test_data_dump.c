@@ -26,10 +26,12 @@ static void expect_values(struct sr_data *d, const char *name) {
 }
 
 Test(data_dump, every_form_of_features_and_labels) {
-    static const char *const names[] = {
-        "half",        "half_big_endian", "half_chunked",      "float",         "float_big_endian",
-        "double",      "bfloat",          "bfloat_big_endian", "bfloat_opaque", "label_bool",
-        "label_int64", "label_double",    "label_half",        "label_column",  "aliases"};
+    static const char *const names[] = {"half",       "half_big_endian",       "half_chunked",
+                                        "float",      "float_big_endian",      "double",
+                                        "bfloat",     "bfloat_big_endian",     "bfloat_opaque",
+                                        "label_bool", "label_int64",           "label_double",
+                                        "label_half", "label_half_big_endian", "label_column",
+                                        "aliases"};
     for (size_t i = 0; i < SR_COUNT(names); i++) {
         struct sr_data *d = open_fixture(names[i], NULL);
         cr_expect_arr_eq(d->label, label, FIXTURE_ROWS, "%s", names[i]);

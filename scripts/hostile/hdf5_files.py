@@ -187,12 +187,22 @@ def cases(c):
     bad("type_reference_attribute", lambda f: f["features"].attrs.__setitem__("scale", f["label"].ref), "references to objects", commands="repack")
     bad("type_lists", lambda f: f.create_dataset("id", (ROWS,), h5py.vlen_dtype("i4")), "/id holds another type")
 
-    def six_bits(f):
+    def odd_float(name, fields, bias, message="/features holds float16, but"):
+        """16 bits: (sign, exponent, its bits, mantissa, its bits) by place, where float16 has (15, 10, 5, 0, 10)."""
         kind = h5py.h5t.IEEE_F16LE.copy()
-        kind.set_fields(15, 9, 6, 0, 9)
-        kind.set_ebias(31)
-        low.create(f.id, b"features", kind, h5py.h5s.create_simple(x.shape))
-    features(six_bits, "type_float_of_6_bits", "/features holds float16, but")
+        kind.set_fields(*fields)
+        kind.set_ebias(bias)
+        features(raw("features", x.shape, kind, lambda how: None), "type_float_" + name, message)
+    odd_float("of_6_bits", (15, 9, 6, 0, 9), 31)
+    odd_float("sign_first", (0, 11, 5, 1, 10), 15)
+    odd_float("mantissa_first", (15, 0, 5, 5, 10), 15)
+    odd_float("gap", (15, 10, 5, 0, 9), 15)
+    odd_float("bias", (15, 10, 5, 0, 10), 14)
+    odd_float("bias_of_bfloat", (15, 7, 8, 0, 7), 126)
+
+    wide = h5py.h5t.STD_U64LE.copy()
+    wide.set_size(16)
+    labels(raw("label", (ROWS,), wide, lambda how: None), "type_label_of_128_bits", "/label holds uint128")
 
     def committed(f):
         f["half"] = np.dtype("f2")
@@ -398,6 +408,11 @@ def cases(c):
     escape = lambda f: f.attrs.__setitem__("feature_model", "a\x1b]0;b\x07" + "c" * 60000)
     fine("attribute_escape", escape, "text of a stranger is shown without its control characters", commands="inspect")
     fine("attribute_array", lambda f: f.attrs.__setitem__("feature_model", np.zeros((50, 50))), "a contract that is no text is not known")
+    named = lambda names: lambda f: [f.__setitem__("source", np.arange(ROWS) % 2), f["source"].attrs.__setitem__("names", names)]
+    fine("attribute_names_numbers", named([1, 2]), "names that are no texts are none")
+    fine("attribute_names_empty", named(h5py.Empty("S1")), "names that are not there are none")
+    fine("attribute_names_none", named(np.zeros(0, "S1")), "a list of no names is none")
+    fine("attribute_names_fixed", named(np.array([b"a", b"bcd"])), "names of fixed length")
     bad("attribute_names", lambda f: [f.__setitem__("source", np.arange(ROWS)), f["source"].attrs.__setitem__("names", ["a", "b"])],
         "its attribute names lists only 2")
 

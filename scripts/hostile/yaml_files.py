@@ -59,6 +59,7 @@ def cases(c):
     bad("key_mapping", "? {a: b}\n: 3\n", "a key that is not a word" + flat)
     bad("key_empty", ": 3\n", 'yaml:1: not YAML: did not find expected key')
     bad("key_long", "k" * 300 + ": 3\n", "a value that is too long or contains a zero byte")
+    bad("key_of_150_bytes", "k" * 150 + ": 3\n", "unknown key " + "k" * 99)
     bad("key_nul", b'"epo\\0chs": 3\n', "a value that is too long or contains a zero byte")
     bad("key_escape", '"\\e[2J": 3\n', 'unknown key ?[2J')
     bad("value_nul", b'epochs: "3\\0"\n', "a value that is too long or contains a zero byte" + flat)
