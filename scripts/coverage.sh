@@ -39,6 +39,7 @@ if $run; then
     pattern=$(IFS='|' && echo "^(${tests[*]})\$")
     ctest --test-dir "$build" --output-on-failure -R "$pattern" || status=1
 fi
-gcovr -r . "$build" --filter '(data|infer|nn/base|train)/' --json "$build/report.json"
+# A process that ends while its threads count leaves counts that do not add up, and gcov prints a negative one.
+gcovr -r . "$build" --gcov-ignore-parse-errors --filter '(data|infer|nn/base|train)/' --json "$build/report.json"
 scripts/coverage_report.py "$build/report.json" "${missing[@]}" || status=1
 exit "$status"
