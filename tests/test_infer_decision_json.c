@@ -233,6 +233,20 @@ Test(infer_explain, different_features_router_or_line) {
     folder_end(folder);
 }
 
+/* A line with its first change[0] replaced by change[1]. */
+static struct run explain_changed(const char *folder, const char *const change[2]) {
+    const struct saferoute_decision d = {
+        .large = 1, .prob = NAN, .precision = SAFEROUTE_COMPUTE_FLOAT32, .range_mode = SAFEROUTE_RANGE_ROUTE};
+    char line[SAFEROUTE_JSON_SIZE], text[2 * SAFEROUTE_JSON_SIZE], path[256];
+    saferoute_decision_json(line, sizeof line, &d, NULL);
+    const char *at = strstr(line, change[0]);
+    cr_assert(at, "%s is not in %s", change[0], line);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - line), line, change[1], at + strlen(change[0]));
+    snprintf(path, sizeof path, "%s/line.json", folder);
+    cr_assert_eq(sr_atomic_file_write(path, text, strlen(text), NULL), 0);
+    return explain(folder);
+}
+
 Test(infer_explain, refuses_what_cannot_be_made_again) {
     char *folder = folder_begin(), path[256];
     struct saferoute_decision d = {.large = 1, .reason = SAFEROUTE_REASON_NO_ROUTER};
@@ -255,6 +269,22 @@ Test(infer_explain, refuses_what_cannot_be_made_again) {
     unlink(path);
     expect_failure(explain(folder), 66, "row.npy");
     expect_failure(run_program(folder, "explain --model " WEIGHTS), 2, "--decision is missing");
+    folder_end(folder);
+}
+
+Test(infer_explain, refuses_what_the_library_does_not_write) {
+    static const char *const changed[][3] = {
+        {"\"large\"", "\"\\u001b[2J\"", ": decision \""},
+        {"\"SCORE\"", "\"\\u001b[2J\"", ": reason \""},
+        {"\"route\"", "\"\\u001b[2J\"", ": range_mode \""},
+        {"\"artefact\":\"0", "\"artefact\":\"g", "\"artefact\" is not 64 hexadecimal"},
+        {"\"artefact\":\"0", "\"artefact\":\"", "\"artefact\" is not 64 hexadecimal"},
+        {"\"key\":\"0", "\"key\":\"x", "\"key\" is not 16 hexadecimal"},
+        {"\"prob\":null", "\"prob\":1e39", "\"prob\" is greater"}};
+    char *folder = folder_begin();
+    log_row(folder, row, WIDTH, NULL);
+    for (size_t i = 0; i < SR_COUNT(changed); i++)
+        expect_failure(explain_changed(folder, changed[i]), 65, changed[i][2]);
     folder_end(folder);
 }
 

@@ -322,6 +322,10 @@ Test(train_run, refuses_to_go_on_with_other_data) {
     r = run_program(folder, "train --resume %s/done", folder);
     cr_expect_eq(r.status, 0, "a finished run needs its data no more: %s", r.err);
     run_end(&r);
+    char path[256];
+    snprintf(path, sizeof path, "%s/begun/data.json", folder);
+    cr_assert_eq(sr_atomic_file_write(path, "{\"identity\":", 12, NULL), 0);
+    expect_failure(run_program(folder, "train --resume %s/begun", folder), 65, "/begun/data.json: ");
     folder_end(folder);
 }
 
