@@ -370,6 +370,24 @@ def cases(c):
         patched("piece_long" + kind, data, at + 8, struct.pack("<Q", 2**40), other)
         patched("piece_short" + kind, data, at + 8, struct.pack("<Q", 3), other)
 
+    def in_header(name, values):
+        def make(f):
+            layout = small.create(small.DATASET_CREATE)
+            layout.set_layout(low.COMPACT)
+            space = h5py.h5s.create_simple(values.shape)
+            low.create(f.id, name.encode(), h5py.h5t.py_create(values.dtype), space, layout).write(
+                h5py.h5s.ALL, h5py.h5s.ALL, values)
+        return make
+
+    for name, values, kind in (("features", x, ""), ("label", label, "_label")):
+        other = "/%s has another size in the file than its rows" % name
+        data = dump(in_header(name, values), (name,))
+        at = data.index(struct.pack("<BBH", 3, 0, values.nbytes) + values.tobytes()) + 2
+        patched("compact_short" + kind, data, at, struct.pack("<H", 3), other, "train")
+        patched("compact_empty" + kind, data, at, struct.pack("<H", 0), other)
+    data, at = piece("features")
+    patched("layout_version_1", data, at - 2, b"\1", "/features has another size in the file than its rows", "train")
+
     # ---- cut short, and the first bytes ----
 
     whole = dump(lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)]))
