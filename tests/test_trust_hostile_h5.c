@@ -81,6 +81,19 @@ ParameterizedTest(struct hostile *h, hostile_h5, files) {
     expect_dump(h);
 }
 
+/* a/b/c is a: a path of any length is there, but only 64 steps are taken. */
+Test(hostile_h5, a_path_has_an_end) {
+    char path[300], longer[600] = "a";
+    struct sr_error err = {0};
+    struct sr_h5 *f;
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, FORMAT "/cycle.h5"), &err), 0, "%s", err.text);
+    for (size_t steps = 3; steps < 80; steps += 2) {
+        strcat(longer, "/b/c");
+        cr_expect_eq(sr_h5_has(f, longer), steps <= 64, "%zu steps", steps);
+    }
+    sr_h5_close(f, NULL);
+}
+
 /* ---- through a reader ---- */
 
 ParameterizedTestParameters(hostile_h5, files_through_a_reader) {

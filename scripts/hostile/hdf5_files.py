@@ -224,6 +224,8 @@ def cases(c):
     features(claim("features", (2**20, WIDTH), "f2", (1, 1)), "claim_grid", "/features claims 8388608 chunks, of which 0")
     huge = {"maxshape": (None, None), "chunks": (2**20, 2000), "compression": "gzip"}
     features(setting("features", shape=(ROWS, WIDTH), dtype="f2", **huge), "claim_chunk", "/features has chunks of 4194304000 bytes", "inspect,train")
+    features(setting("features", shape=(25 * 10**6, 4), dtype="f2", maxshape=(None, 4), chunks=(375 * 10**5, 4)), "claim_chunk_bomb",
+             "/features has chunks of 300000000 bytes")
     labels(setting("label", shape=(ROWS,), dtype="u1", maxshape=(None,), chunks=(2**31,)), "claim_label_chunk", "/label has chunks of 2147483648 bytes")
     bad("claim_id", setting("id", shape=(ROWS,), dtype="S1000000000"), "/id claims 12000000000 bytes")
     fine("claim_nobody_wrote", lambda f: f.create_dataset("weight", (ROWS,), "f4", fillvalue=1), "rows that nobody wrote are the fill value")
@@ -332,6 +334,19 @@ def cases(c):
         """field: byte of the key; negative: from its end."""
         data, places, n = placed(of, values, **how)
         patched(name, data, places[key] + (field if field >= 0 else n + field), new, message, commands)
+
+    def roomy(f):
+        d = f.create_dataset("features", (ROWS, WIDTH), "f2", maxshape=(None, WIDTH), chunks=(2 * 10**7, WIDTH), compression="gzip").id
+        d.write_direct_chunk((0, 0), zlib.compress(b"x"))
+        f.flush()
+        info = d.get_chunk_info(0)
+        key.append(struct.pack("<IIQQQQ", info.size, 0, 0, 0, 0, info.byte_offset))
+    key = []
+    data = dump(roomy, ("features",))
+    patched("claim_chunk_half", data, data.index(key[0]), struct.pack("<I", 2**20), "/features has chunks of 320000000 bytes")
+
+    data = dump(lambda f: f.create_dataset("id", data=np.array([b"abcd"] * ROWS, "S4")))
+    patched("type_of_no_bytes", data, data.index(b"\x13\x01\0\0\4\0\0\0") + 4, b"\0", "values of 0 bytes")
 
     address = -8
     for of, values in (("features", x), ("label", label)):
