@@ -365,8 +365,8 @@ def cases(c):
 
     # ---- one piece ----
 
-    def piece(name):
-        data = dump()
+    def piece(name, change=None):
+        data = dump(change)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "a.h5")
             with open(path, "wb") as file:
@@ -384,6 +384,12 @@ def cases(c):
         patched("piece_far" + kind, data, at, struct.pack("<Q", 2**62), behind, "train")
         patched("piece_long" + kind, data, at + 8, struct.pack("<Q", 2**40), other)
         patched("piece_short" + kind, data, at + 8, struct.pack("<Q", 3), other)
+
+    texts = lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)])
+    data, at = piece("id", texts)
+    patched("piece_short_id", data, at + 8, struct.pack("<Q", 3), "/id has another size in the file than its rows")
+    ids = np.array(["row %d" % i for i in range(ROWS)], object)
+    at_key("index_few_bytes_id", "id", ids, 2, 0, struct.pack("<I", 1), "a chunk has another size than its rows", dtype=h5py.string_dtype())
 
     def in_header(name, values):
         def make(f):
