@@ -190,6 +190,78 @@ Test(trust_isolate, a_destroyed_heap_aborts) {
     munmap(note, 4096);
 }
 
+/* ---- seen from outside ---- */
+
+/* A child that is closed off and then waits to be killed; its end of a pipe is open until then. */
+static pid_t closed_off_and_waiting(volatile long *note, int outside) {
+    const pid_t child = fork();
+    if (child == 0) {
+        struct sr_error err;
+        dup2(outside, OUTSIDE);
+        if (sr_sandbox_enter((void *)(uintptr_t)note, OUTSIDE + 1, &err) < 0)
+            _exit(99);
+        for (*note = 1;;)
+            syscall(SYS_futex, note, 0 /* FUTEX_WAIT */, 1, NULL, NULL, 0);
+    }
+    while (*note == 0)
+        usleep(1000);
+    return child;
+}
+
+/* The line of /proc/PID/FILE that begins with `key`, behind it. */
+static void proc_line(char text[64], pid_t of, const char *file, const char *key) {
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)of, file);
+    FILE *from = fopen(path, "r");
+    cr_assert_not_null(from);
+    text[0] = '\0';
+    while (fgets(line, sizeof line, from))
+        if (strncmp(line, key, strlen(key)) == 0)
+            snprintf(text, 64, "%s", line + strlen(key));
+    fclose(from);
+}
+
+Test(trust_isolate, limits_are_set) {
+    volatile long *note = shared_page();
+    const pid_t child = closed_off_and_waiting(note, 2);
+    struct rlimit limit;
+    char text[64];
+    cr_assert_eq(prlimit(child, RLIMIT_CORE, NULL, &limit), 0);
+    cr_expect(limit.rlim_cur == 0 && limit.rlim_max == 0);
+    cr_assert_eq(prlimit(child, RLIMIT_FSIZE, NULL, &limit), 0);
+    cr_expect(limit.rlim_cur == 0 && limit.rlim_max == 0);
+    cr_assert_eq(prlimit(child, RLIMIT_NPROC, NULL, &limit), 0);
+    cr_expect(limit.rlim_cur == 0 && limit.rlim_max == 0);
+    cr_assert_eq(prlimit(child, RLIMIT_DATA, NULL, &limit), 0);
+    cr_expect(limit.rlim_max >= SR_SANDBOX_MEMORY && limit.rlim_max < SR_SANDBOX_MEMORY * 2);
+    proc_line(text, child, "status", "Seccomp:\t");
+    cr_expect_str_eq(text, "2\n");
+    proc_line(text, child, "status", "NoNewPrivs:\t");
+    cr_expect_str_eq(text, "1\n");
+    proc_line(text, child, "oom_score_adj", "");
+    if (access("/proc/self/oom_score_adj", W_OK) == 0)
+        cr_expect_str_eq(text, "1000\n");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+/* Its parent, in between, is gone: so is it. */
+Test(trust_isolate, it_dies_with_its_parent, .timeout = 60) {
+    volatile long *note = shared_page();
+    int ends[2];
+    char byte;
+    cr_assert_eq(pipe(ends), 0);
+    const pid_t between = fork();
+    if (between == 0) {
+        closed_off_and_waiting(note, ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    waitpid(between, NULL, 0);
+    cr_expect_eq(read(ends[0], &byte, 1), 0);
+    close(ends[0]);
+}
+
 /* ---- how a reader ends ---- */
 
 static void open_from(struct sr_channel *c, struct sr_error *err) {
