@@ -26,12 +26,12 @@ struct disk {
     H5FD_t base; /* HDF5's part, first */
     struct handle {
         int descriptor;
-        int failed; /* errno of the first call that failed, or 0 */
+        int failed;       /* errno of the first call that failed, or 0 */
+        haddr_t eoa, eof; /* end of what HDF5 uses, end of the file */
     } handle;
     dev_t device;
     ino_t file;
-    haddr_t eoa, eof; /* end of what HDF5 uses, end of the file */
-    bool was_open;    /* its name is nobody's */
+    bool was_open; /* its name is nobody's */
 };
 
 static int given = -1; /* what the next open takes instead of the name, or -1 */
@@ -83,7 +83,7 @@ static struct disk *new_disk(int file, haddr_t most, int *why) {
     d->handle.descriptor = file;
     d->device = st.st_dev;
     d->file = st.st_ino;
-    d->eof = (haddr_t)st.st_size;
+    d->handle.eof = (haddr_t)st.st_size;
     return d;
 }
 
@@ -135,18 +135,18 @@ static herr_t disk_query(const H5FD_t *base, unsigned long *flags) {
 
 static haddr_t disk_get_eoa(const H5FD_t *base, H5FD_mem_t type) {
     (void)type;
-    return ((const struct disk *)base)->eoa;
+    return ((const struct disk *)base)->handle.eoa;
 }
 
 static herr_t disk_set_eoa(H5FD_t *base, H5FD_mem_t type, haddr_t address) {
     (void)type;
-    ((struct disk *)base)->eoa = address;
+    ((struct disk *)base)->handle.eoa = address;
     return 0;
 }
 
 static haddr_t disk_get_eof(const H5FD_t *base, H5FD_mem_t type) {
     (void)type;
-    return ((const struct disk *)base)->eof;
+    return ((const struct disk *)base)->handle.eof;
 }
 
 static herr_t disk_get_handle(H5FD_t *base, hid_t access_list, void **handle) {
@@ -166,7 +166,7 @@ static herr_t disk_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t a
     (void)transfer;
     if (is_beyond(address, size))
         return -1;
-    const haddr_t left = address < d->eof ? d->eof - address : 0;
+    const haddr_t left = address < d->handle.eof ? d->handle.eof - address : 0;
     const size_t there = size < left ? size : (size_t)left;
     memset((unsigned char *)out + there, 0, size - there);
     const int why = sr_stream_get(d->handle.descriptor, out, there, address);
@@ -191,7 +191,7 @@ static herr_t disk_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t 
         size -= (size_t)n;
         address += (haddr_t)n;
     }
-    d->eof = address > d->eof ? address : d->eof;
+    d->handle.eof = address > d->handle.eof ? address : d->handle.eof;
     return 0;
 }
 
@@ -200,11 +200,11 @@ static herr_t disk_truncate(H5FD_t *base, hid_t transfer, hbool_t closing) {
     struct disk *d = (struct disk *)base;
     (void)transfer;
     (void)closing;
-    if (d->eoa == d->eof)
+    if (d->handle.eoa == d->handle.eof)
         return 0;
-    if (TEMP_FAILURE_RETRY(ftruncate(d->handle.descriptor, (off_t)d->eoa)) < 0)
+    if (TEMP_FAILURE_RETRY(ftruncate(d->handle.descriptor, (off_t)d->handle.eoa)) < 0)
         return fail(d, errno);
-    d->eof = d->eoa;
+    d->handle.eof = d->handle.eoa;
     return 0;
 }
 
@@ -277,6 +277,13 @@ static const struct handle *handle_of(hid_t file) {
 int sr_h5_disk_descriptor(int64_t file) {
     const struct handle *handle = handle_of(file);
     return handle ? handle->descriptor : -1;
+}
+
+uint64_t sr_h5_disk_bytes(int64_t file) {
+    const struct handle *handle = handle_of(file);
+    if (!handle)
+        return 0;
+    return handle->eoa < handle->eof ? handle->eoa : handle->eof;
 }
 
 const char *sr_h5_disk_trouble(int64_t file) {

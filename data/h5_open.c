@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_disk.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -322,10 +323,11 @@ static int gather_extents(struct extent *extent, hsize_t n, hid_t dataset, const
     return status;
 }
 
+/* Those that there are and that the file says it uses: behind either HDF5 reads what its memory held before.
+ */
 static uint64_t file_bytes(hid_t dataset) {
-    hsize_t bytes = 0;
     const hid_t file = H5Iget_file_id(dataset);
-    H5Fget_filesize(file, &bytes);
+    const uint64_t bytes = sr_h5_disk_bytes(file);
     H5Fclose(file);
     return bytes;
 }
@@ -399,10 +401,10 @@ static int check_piece(hid_t dataset, const char *where, struct sr_error *err) {
         return sr_fail(err, SR_DATA, "%s has another size in the file than its rows; the file is damaged",
                        where);
     if (!in_header && !sr_size_within(at, c.stored, file))
-        return sr_fail(
-            err, SR_DATA,
-            "%s has rows behind the end of the file, which has %llu bytes; it is damaged or cut short", where,
-            (unsigned long long)file);
+        return sr_fail(err, SR_DATA,
+                       "%s has rows behind the end of the file, which has or uses %llu bytes; it is damaged "
+                       "or cut short",
+                       where, (unsigned long long)file);
     return 0;
 }
 

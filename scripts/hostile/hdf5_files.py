@@ -384,6 +384,8 @@ def cases(c):
         patched("piece_far" + kind, data, at, struct.pack("<Q", 2**62), behind, "train")
         patched("piece_long" + kind, data, at + 8, struct.pack("<Q", 2**40), other)
         patched("piece_short" + kind, data, at + 8, struct.pack("<Q", 3), other)
+        used = struct.unpack_from("<Q", data, at)[0] + 4  # what the file says that it uses
+        patched("piece_unused" + kind, data, 40, struct.pack("<Q", used), behind, "train")
 
     texts = lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)])
     data, at = piece("id", texts)
