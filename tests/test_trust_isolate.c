@@ -430,6 +430,45 @@ Test(trust_isolate, a_reader_is_not_told_secrets) {
     sr_free(told);
 }
 
+/* ---- answers that no reader gives ---- */
+
+/* The first `size` bytes of *a for an answer. */
+static void expect_nonsense(const struct sr_isolate_answer *a, size_t size, const char *name) {
+    static const char end[] = "answered what no reader answers";
+    int ends[2];
+    struct sr_error err = {0};
+    unsigned char bytes[2 * sizeof *a] = {0};
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    memcpy(bytes, a, sizeof *a);
+    cr_assert_eq(send(ends[1], bytes, size, 0), (ssize_t)size); /* before it is asked */
+    struct sr_channel c = {.socket = ends[0],
+                           .window = shared_page(),
+                           .seconds = 60,
+                           .wait_seconds = 60,
+                           .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+    open_from(&c, &err);
+    cr_expect(strstr(err.text, end), "%s: %s", name, err.text);
+    sr_channel_close(&c);
+    close(ends[1]);
+}
+
+Test(trust_isolate, answers_that_no_reader_gives) {
+    const size_t size = sizeof(struct sr_isolate_answer);
+    struct sr_isolate_answer endless = {.status = SR_DATA};
+    memset(endless.text, 'x', sizeof endless.text);
+    expect_nonsense(&(struct sr_isolate_answer){0}, size - 1, "too short");
+    expect_nonsense(&(struct sr_isolate_answer){0}, size + 1, "too long");
+    expect_nonsense(&(struct sr_isolate_answer){.status = 1}, size, "a status above 0");
+    expect_nonsense(&(struct sr_isolate_answer){.status = SR_USAGE}, size, "a status that reading has not");
+    expect_nonsense(&(struct sr_isolate_answer){.more = 2, .bytes = 8}, size, "more is 2");
+    expect_nonsense(&(struct sr_isolate_answer){.more = 1}, size, "a piece of no bytes");
+    expect_nonsense(&(struct sr_isolate_answer){.bytes = 8}, size, "bytes that nobody asked for");
+    expect_nonsense(&(struct sr_isolate_answer){.bytes = SR_ISOLATE_WINDOW + 1}, size, "behind the window");
+    expect_nonsense(&(struct sr_isolate_answer){.status = SR_DATA, .bytes = 8}, size, "an error with bytes");
+    expect_nonsense(&(struct sr_isolate_answer){.status = SR_DATA, .more = 1}, size, "an error with more");
+    expect_nonsense(&endless, size, "a text without an end");
+}
+
 /* ---- lies ---- */
 
 /* Everything that a command asks of a dump. */

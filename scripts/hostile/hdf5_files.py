@@ -230,6 +230,9 @@ def cases(c):
     bad("claim_id", setting("id", shape=(ROWS,), dtype="S1000000000"), "/id claims 12000000000 bytes")
     fine("claim_nobody_wrote", lambda f: f.create_dataset("weight", (ROWS,), "f4", fillvalue=1), "rows that nobody wrote are the fill value")
 
+    bad("claim_unused", setting("other", shape=(ROWS, 2**50), dtype="u1"), "/other claims 13510798882111488 bytes", commands="repack")
+    bad("filter_unused", setting("other", data=label, chunks=(CHUNK,), scaleoffset=1), "/other is packed with scaleoffset", commands="repack")
+
     def one_string(f):
         f.create_dataset("features", data=np.ones((4096, 1), "f2"), compression="gzip")
         f.create_dataset("label", data=np.arange(4096) % 2)
