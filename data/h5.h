@@ -256,11 +256,17 @@ int64_t sr_h5_open_dataset(const struct sr_h5 *f, const char *name, int64_t acce
 /* The same for one whose values are read: SR_DATA too for a filter that this HDF5 lacks (h5py's lzf, blosc,
  * zstd ...), that is there twice, or that HDF5 does not undo safely (szip, nbit, scaleoffset), and for chunks
  * that overlap, lie behind the end of the file, or have another size than their values. */
-int64_t sr_h5_open_values(const struct sr_h5 *f, const char *name, int64_t access_list, struct sr_error *err);
+int64_t sr_h5_open_values(const struct sr_h5 *f, const char *name, struct sr_error *err);
 
-/* The same for a column of `item` bytes a value, with all its chunks looked at (h5_sound.h) and room in the
+/* The same for a column, with all its chunks looked at (h5_sound.h) and, where they are packed, room in the
  * cache for one of them: bands smaller than that would unpack it again and again. */
-int64_t sr_h5_open_column(const struct sr_h5 *f, const char *name, size_t item, struct sr_error *err);
+int64_t sr_h5_open_column(const struct sr_h5 *f, const char *name, struct sr_error *err);
+
+/* The dataset `name`, closed and opened again with a chunk cache for so many rows of chunks, up to
+ * SR_H5_CACHE_MAX; where its chunks are not packed it stays as it is, without one (h5_cache.c). A negative
+ * status, as of sr_h5_open_dataset: it is closed. */
+int64_t sr_h5_reopen_cached(const struct sr_h5 *f, const char *name, int64_t dataset, unsigned strips,
+                            struct sr_error *err);
 
 /* A handle of "/" or of what name says, reached by hard links alone, or SR_DATA. */
 int64_t sr_h5_open_object(const struct sr_h5 *f, const char *name, struct sr_error *err);
@@ -281,6 +287,8 @@ uint64_t sr_h5_item_bytes(int64_t dataset);
 
 /* Of a dataset (its handle) all that sr_h5_open_values refuses but for the path to it. */
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err);
+
+#define SR_H5_INDEX_MAX ((uint64_t)2048) /* chunks that are asked for their places: 60 ms, by its square */
 
 #define SR_H5_CLEAN 112
 #define SR_H5_WHERE (4096 + 128)

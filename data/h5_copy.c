@@ -97,6 +97,18 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
     return l->status;
 }
 
+/* Where nobody has looked whether the index of a dataset tells the sizes of its chunks: H5Ocopy takes it at
+ * its word. */
+static bool has_long_index(hid_t dataset) {
+    hsize_t n = 0;
+    const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
+    const bool plain = H5Pget_layout(create) == H5D_CHUNKED && H5Pget_nfilters(create) == 0;
+    const bool known = plain && H5Dget_num_chunks(dataset, space, &n) >= 0;
+    H5Pclose(create);
+    H5Sclose(space);
+    return plain && (!known || n > SR_H5_INDEX_MAX);
+}
+
 /* Chunks of a column are unpacked, and of what is copied whole those that may hold handles; others are not.
  */
 static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char *name, bool by_rows) {
@@ -106,6 +118,11 @@ static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char
                                                    : sr_h5_check_place(dataset, where, l->err);
     if (l->status == 0 && !by_rows && sr_h5_is_variable(type))
         l->status = sr_h5_sound_whole(dataset, where, l->err);
+    if (l->status == 0 && !by_rows && sr_h5_is_variable(type) && has_long_index(dataset))
+        l->status = sr_fail(l->err, SR_DATA,
+                            "%s has strings or lists of variable length in more than %d chunks without "
+                            "compression, which are not copied; write it with larger chunks or with gzip",
+                            where, (int)SR_H5_INDEX_MAX);
     return l->status;
 }
 

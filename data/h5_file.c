@@ -127,10 +127,11 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
-/* name: what HDF5 calls the file. */
+/* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */
 static int open_with(struct sr_h5 **out, const char *path, const char *name, hid_t access_list,
                      struct sr_error *err) {
     int status;
+    H5Pset_cache(access_list, 0, 0, 0, 1.0);
     hid_t id = H5Fopen(name, H5F_ACC_RDONLY, access_list);
     if (id < 0)
         status =

@@ -15,9 +15,6 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
-#define CACHE_SLOTS   12289             /* a prime, far above the chunks held */
-
 struct sr_h5_items {
     hid_t dataset, space, type; /* type: of memory and of the file */
     int rank;
@@ -74,40 +71,10 @@ static int measure(struct sr_h5_items *t, struct sr_error *err) {
     return 0;
 }
 
-/* Bytes of the chunks that hold one row, for reads that end within a chunk; 0 for a dataset without chunks.
- */
-static size_t chunk_row_bytes(hid_t dataset) {
-    hsize_t chunk[H5S_MAX_RANK] = {0}, shape[H5S_MAX_RANK] = {0};
-    const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset),
-                type = H5Dget_type(dataset);
-    const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
-    uint64_t bytes = 0;
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
-        bytes = sr_size_times(H5Tget_size(type), chunk[0]);
-        for (int i = 1; i < rank; i++)
-            bytes = sr_size_times(sr_size_times(bytes, sr_size_pieces(shape[i], chunk[i])), chunk[i]);
-    }
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Pclose(create);
-    return bytes < SR_H5_CACHE_MAX ? bytes : SR_H5_CACHE_MAX;
-}
-
-static hid_t open_cached(const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    const hid_t plain = sr_h5_open_values(f, name, H5P_DEFAULT, err);
-    const size_t cache = plain < 0 ? 0 : chunk_row_bytes(plain);
-    if (cache <= CACHE_DEFAULT)
-        return plain;
-    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
-    H5Dclose(plain);
-    const hid_t dataset = sr_h5_open_dataset(f, name, access_list, err);
-    H5Pclose(access_list);
-    return dataset;
-}
-
 static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    t->dataset = open_cached(f, name, err);
+    t->dataset = sr_h5_open_values(f, name, err);
+    if (t->dataset >= 0)
+        t->dataset = sr_h5_reopen_cached(f, name, t->dataset, 1, err); /* reads end within chunks */
     if (t->dataset < 0)
         return (int)t->dataset;
     t->space = H5Dget_space(t->dataset);

@@ -5,7 +5,7 @@
  *     mapped: a file that somebody cuts short must be an error, not a signal.
  *   - Chunks are read raw and unpacked by ourselves (h5_chunks.c).
  *   - HDF5 reads: float64, filters of others, rows nobody wrote. Its chunk cache holds the two strips of
- * chunks a block can straddle, so that reading on unpacks each chunk once; those of strips larger than
+ * packed chunks a block can straddle, so that reading on unpacks each chunk once; those of strips larger than
  *     SR_H5_CACHE_MAX are unpacked again for each block that touches them. Chunks are looked at before
  *     (h5_sound.h).
  * A block covers whole rows, since h5py's automatic chunks cut columns too and one row may touch 64 of them.
@@ -23,8 +23,6 @@
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
-
-#define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
 
 #define PIECE ((size_t)512 << 10) /* bytes a thread reads at once; a page cache gives them in 50 us */
 
@@ -94,35 +92,6 @@ static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, s
 
 /* ---- through HDF5 ---- */
 
-/* Bytes of the chunks that two neighbouring strips hold; 0 for a dataset without chunks. */
-static size_t cache_bytes(hid_t dataset) {
-    hsize_t chunk[2] = {0}, shape[2] = {0};
-    uint64_t bytes = 0;
-    hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset), type = H5Dget_type(dataset);
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
-        H5Sget_simple_extent_dims(space, shape, NULL) == 2) {
-        const uint64_t row = sr_size_times(sr_size_pieces(shape[1], chunk[1]), chunk[1]);
-        bytes = sr_size_times(sr_size_times(row, chunk[0]), 2 * H5Tget_size(type));
-    }
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Pclose(create);
-    return bytes < SR_H5_CACHE_MAX ? bytes : SR_H5_CACHE_MAX;
-}
-
-/* HDF5 reads the dataset: opens it again, with a chunk cache. */
-static int open_cached(struct matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    const size_t cache = cache_bytes(m->dataset);
-    if (cache == 0)
-        return 0;
-    hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS);
-    H5Pset_chunk_cache(access_list, CACHE_SLOTS, cache, 1.0);
-    H5Dclose(m->dataset); /* one that stays open keeps its cache */
-    m->dataset = sr_h5_open_dataset(f, name, access_list, err);
-    H5Pclose(access_list);
-    return m->dataset < 0 ? (int)m->dataset : 0;
-}
-
 static int read_hdf5(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
     const hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
@@ -179,7 +148,7 @@ static int find_way(struct matrix *m, hid_t create, hsize_t rows, struct sr_erro
 
 static int open_matrix(struct matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
     hsize_t shape[2];
-    m->dataset = sr_h5_open_values(f, name, H5P_DEFAULT, err);
+    m->dataset = sr_h5_open_values(f, name, err);
     if (m->dataset < 0)
         return (int)m->dataset;
     m->space = H5Dget_space(m->dataset);
@@ -193,7 +162,10 @@ static int open_matrix(struct matrix *m, const struct sr_h5 *f, const char *name
     hid_t create = H5Dget_create_plist(m->dataset);
     const int status = find_way(m, create, shape[0], err);
     H5Pclose(create);
-    return status == 0 && m->file < 0 && !m->chunks ? open_cached(m, f, name, err) : status;
+    if (status < 0 || m->file >= 0 || m->chunks)
+        return status;
+    m->dataset = sr_h5_reopen_cached(f, name, m->dataset, 2, err);
+    return m->dataset < 0 ? (int)m->dataset : 0;
 }
 
 int sr_h5_here_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, const char *name,

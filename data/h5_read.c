@@ -14,10 +14,6 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define CACHE_SLOTS 12289 /* hash slots of the chunk cache; a prime, far above the chunks held */
-
-#define CACHE_DEFAULT ((size_t)1 << 20) /* HDF5's own */
-
 #define COLUMN_BAND  ((size_t)65536) /* rows of a column at a time */
 #define COLUMN_RATIO 2048            /* gzip makes at most 1032 bytes of one */
 
@@ -33,9 +29,9 @@ static bool is_big_endian(hid_t type) {
 /* ---- columns ---- */
 
 /* With all its chunks looked at: a handle, or a negative status. */
-static hid_t open_column(const struct sr_h5 *f, const char *name, hid_t access_list, struct sr_error *err) {
+static hid_t open_column(const struct sr_h5 *f, const char *name, struct sr_error *err) {
     char where[SR_H5_WHERE];
-    const hid_t dataset = sr_h5_open_values(f, name, access_list, err);
+    const hid_t dataset = sr_h5_open_values(f, name, err);
     const int status = dataset < 0 ? 0 : sr_h5_sound_whole(dataset, sr_h5_where(where, f, name), err);
     if (status < 0)
         H5Dclose(dataset);
@@ -53,7 +49,7 @@ int sr_h5_here_read_integers(const struct sr_h5 *f, const char *name, int64_t *o
                              struct sr_error *err) {
     (void)rows;
     sr_h5_lock();
-    const hid_t dataset = open_column(f, name, H5P_DEFAULT, err);
+    const hid_t dataset = open_column(f, name, err);
     int status = (int)dataset;
     if (dataset >= 0) {
         const hid_t type = H5Dget_type(dataset);
@@ -96,7 +92,7 @@ int sr_h5_here_read_doubles(const struct sr_h5 *f, const char *name, double *out
     int status;
     sr_h5_lock();
     status = sr_h5_info(f, name, &info, err);
-    const hid_t dataset = status < 0 ? status : open_column(f, name, H5P_DEFAULT, err);
+    const hid_t dataset = status < 0 ? status : open_column(f, name, err);
     if (dataset >= 0) {
         if (info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT)
             status = read_halves(f, name, dataset, out, rows, info.kind, err);
@@ -120,20 +116,9 @@ struct bands {
     uint16_t *raw;  /* [COLUMN_BAND], of 16-bit values */
 };
 
-int64_t sr_h5_open_column(const struct sr_h5 *f, const char *name, size_t item, struct sr_error *err) {
-    hsize_t chunk = 0;
-    const hid_t plain = open_column(f, name, H5P_DEFAULT, err);
-    if (plain < 0)
-        return plain;
-    const hid_t access_list = H5Pcreate(H5P_DATASET_ACCESS), create = H5Dget_create_plist(plain);
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 1, &chunk) == 1 &&
-        chunk < SR_H5_CACHE_MAX / item && chunk * item > CACHE_DEFAULT)
-        H5Pset_chunk_cache(access_list, CACHE_SLOTS, (size_t)chunk * item, 1.0);
-    H5Pclose(create);
-    H5Dclose(plain);
-    const hid_t dataset = sr_h5_open_dataset(f, name, access_list, err);
-    H5Pclose(access_list);
-    return dataset;
+int64_t sr_h5_open_column(const struct sr_h5 *f, const char *name, struct sr_error *err) {
+    const hid_t dataset = open_column(f, name, err);
+    return dataset < 0 ? dataset : sr_h5_reopen_cached(f, name, dataset, 1, err);
 }
 
 static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, struct sr_error *err) {
@@ -143,7 +128,7 @@ static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, 
         return status;
     b->kind = info.kind;
     b->rows = info.shape[0];
-    b->dataset = sr_h5_open_column(f, name, info.size, err);
+    b->dataset = sr_h5_open_column(f, name, err);
     if (b->dataset < 0)
         return (int)b->dataset;
     b->space = H5Dget_space(b->dataset);

@@ -16,11 +16,10 @@
 #define FIXED_BYTES ((size_t)4 << 20) /* of fixed strings at a time */
 
 /* Strings of variable length. */
-#define TEXTS_BAND   ((size_t)1024)       /* rows at a time */
-#define TEXTS_FIRST  ((size_t)4096)       /* bytes */
-#define TEXTS_FREE   ((uint64_t)64 << 20) /* bytes that any file may make of its strings */
-#define TEXTS_RATIO  64                   /* or so many for each byte it has */
-#define HANDLE_BYTES 16                   /* of a string in the file */
+#define TEXTS_BAND  ((size_t)1024)       /* rows at a time */
+#define TEXTS_FIRST ((size_t)4096)       /* bytes */
+#define TEXTS_FREE  ((uint64_t)64 << 20) /* bytes that any file may make of its strings */
+#define TEXTS_RATIO 64                   /* or so many for each byte it has */
 
 /* Bytes of the UTF-8 character at s that prints, 0 if there is none. */
 static size_t printable(const unsigned char *s, size_t n) {
@@ -164,7 +163,7 @@ static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char 
     /* not 0: h5_open.c refuses such a type. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
     x.band = x.band < rows ? x.band : rows;
-    x.dataset = sr_h5_open_column(f, name, x.how.bytes, err);
+    x.dataset = sr_h5_open_column(f, name, err);
     if (x.dataset < 0)
         return (int)x.dataset;
     sr_h5_where(x.where, f, name);
@@ -248,7 +247,7 @@ uint64_t sr_h5_texts_most(uint64_t bytes) {
 static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
                          struct sr_error *err) {
     char where[SR_H5_WHERE];
-    const hid_t dataset = sr_h5_open_column(f, name, HANDLE_BYTES, err);
+    const hid_t dataset = sr_h5_open_column(f, name, err);
     if (dataset < 0)
         return (int)dataset;
     struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = sr_h5_texts_most(sr_h5_bytes(f))};

@@ -473,6 +473,23 @@ def cases(c):
         b["c"] = f["a"]
     fine("cycle", cycle, "a group that holds itself is copied once", commands="repack")
 
+    # ---- what a small file may cost ----
+
+    def many(f):
+        f.create_dataset("features", data=np.arange(1, 4201.0)[:, None], chunks=(2, 1))
+        f.create_dataset("label", data=np.arange(4200, dtype="u1") // 2 % 2, chunks=(2,))
+    many_chunks = written(many)
+    for size, key in (16, 32), (2, 24):  # of a chunk, of its key in the index
+        found, at = 0, 0
+        while (at := many_chunks.find(b"TREE\1\0", at + 1)) > 0:
+            for i in range(struct.unpack("<H", many_chunks[at + 6:at + 8])[0]):
+                place = at + 24 + i * (key + 8)
+                if many_chunks[place:place + 8] == struct.pack("<II", size, 0):
+                    many_chunks[place:place + 4] = struct.pack("<I", size // 2)
+                    found += 1
+        assert found == 2100
+    c.add("index_many.h5", bytes(many_chunks), 0, "", "-", "the size of a chunk that the index tells is not used (test_trust_h5_limits.c)")
+
 
 def lookup3(data):
     """HDF5's checksum of metadata: Jenkins' lookup3, hashlittle, begun with 0."""
