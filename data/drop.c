@@ -143,20 +143,17 @@ static int list_whole(FILE *list, const struct sr_h5 *from, const struct sr_h5 *
 
 /* What may still tell of a row that was dropped. */
 static int list_rest(const struct dropping *d, const struct sr_h5 *to, struct sr_error *err) {
-    size_t size;
-    FILE *whole = open_memstream(&d->done->whole, &size),
-         *mentions = open_memstream(&d->done->mentions, &size);
-    int status = whole && mentions ? 0 : sr_fail(err, SR_NOMEM, "out of memory");
+    struct sr_text_stream whole = {0}, mentions = {0};
+    int status = sr_text_stream_open(&whole, err);
     if (status == 0)
-        status = list_whole(whole, d->from->file, to, err);
+        status = sr_text_stream_open(&mentions, err);
     if (status == 0)
-        status = sr_mention_list(mentions, &d->wanted, to, d->column, d->done->kept, err);
-    for (int i = 0; i < 2; i++) {
-        FILE *list = i == 0 ? whole : mentions;
-        if (list && fclose(list) != 0 && status == 0)
-            status = sr_fail(err, SR_NOMEM, "out of memory");
-    }
-    return status;
+        status = list_whole(whole.stream, d->from->file, to, err);
+    if (status == 0)
+        status = sr_mention_list(mentions.stream, &d->wanted, to, d->column, d->done->kept, err);
+    d->done->whole = sr_text_stream_close(&whole, status == 0 ? err : NULL);
+    d->done->mentions = sr_text_stream_close(&mentions, status == 0 ? err : NULL);
+    return status == 0 && !(d->done->whole && d->done->mentions) ? SR_NOMEM : status;
 }
 
 static int write_rows(const struct dropping *d, const char *out, const struct sr_data_options *options,
@@ -209,6 +206,6 @@ int sr_drop_write(struct sr_dropped *done, const char *out, const char *path, co
 void sr_dropped_free(struct sr_dropped *done) {
     for (size_t i = 0; i < SR_DROP_LISTED; i++)
         sr_free(done->missing[i]);
-    free(done->whole);
-    free(done->mentions);
+    sr_free(done->whole);
+    sr_free(done->mentions);
 }

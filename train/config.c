@@ -329,30 +329,20 @@ static void yaml_value(FILE *to, const struct sr_option *row, const char *value)
 }
 
 char *sr_config_text(const struct sr_options *o, struct sr_error *err) {
-    char *text = NULL, buffer[SR_LIST_TEXT];
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    if (!to) {
-        sr_fail(err, SR_NOMEM, "out of memory for the configuration's text");
+    char buffer[SR_LIST_TEXT];
+    struct sr_text_stream to;
+    if (sr_text_stream_open(&to, err) < 0)
         return NULL;
-    }
     for (size_t i = 0; i < o->count; i++) {
         const struct sr_option *row = &o->table[i];
         const char *value = value_text(o, i, buffer);
         if (row->flag_only || (row->type == SR_OPTION_TEXT && !value[0]))
             continue;
-        fprintf(to, "%s: ", row->key);
-        yaml_value(to, row, value);
-        fprintf(to, "  # %s\n", sr_origin_name(o->origins[i]));
+        fprintf(to.stream, "%s: ", row->key);
+        yaml_value(to.stream, row, value);
+        fprintf(to.stream, "  # %s\n", sr_origin_name(o->origins[i]));
     }
-    if (fclose(to) != 0) {
-        free(text);
-        sr_fail(err, SR_NOMEM, "out of memory for the configuration's text");
-        return NULL;
-    }
-    char *copy = sr_strdup(text, err);
-    free(text);
-    return copy;
+    return sr_text_stream_close(&to, err);
 }
 
 bool sr_config_line(char *line, char **value, char **origin) {

@@ -26,6 +26,7 @@
 #include "nn/base/sha256.h"
 #include "nn/base/stream.h"
 #include "nn/base/temporary.h"
+#include "nn/base/text_stream.h"
 #include "nn/base/utf8.h"
 #include "nn/base/vec.h"
 
