@@ -126,7 +126,10 @@ static int move_files(const char *stage, const char *target, struct sr_error *er
     do
         folder = opendir(stage);
     while (!folder && errno == EINTR);
-    int status = !m ? SR_NOMEM : folder ? 0 : sr_fail(err, SR_IO, "%s: %s", stage, strerror(errno));
+    int status = !m ? SR_NOMEM
+                 : folder
+                     ? 0
+                     : sr_fail(err, sr_errno_status(errno, SR_IO), "%s: %s", stage, sr_errno_text(errno));
     for (struct dirent *d; status == 0 && (d = readdir(folder));)
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
             status = move_add(m, stage, target, d->d_name, err);
@@ -158,6 +161,8 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
     status = to->write(e, stage, err);
     if (status == 0)
         status = to->check(e, stage, err);
+    if (sr_json_lost()) /* of what was written, or of what was read back, something is missing */
+        status = sr_fail(err, SR_NOMEM, "%s: out of memory", out);
     if (status == 0)
         status = move_files(stage, target, err);
     sr_temporary_folder_end(stage, lock);

@@ -180,7 +180,7 @@ static const struct {
     const char *header, *home; /* home: beginning of the path */
 } foreign[] = {{"cblas.h", "nn/blas.c"},
                {"hdf5.h", "data/h5"},
-               {"jansson.h", "nn/base/json.c"},
+               {"jansson.h", "nn/base/json"},
                {"onnx.pb-c.h", "infer/export_onnx"},
                {"protobuf-c/protobuf-c.h", "infer/export_onnx"},
                {"yaml.h", "nn/base/option_file.c"},

@@ -8,6 +8,7 @@
 
 #include "nn/base/atomic_file.h"
 #include "nn/base/command.h"
+#include "nn/base/json.h"
 #include "nn/base/log.h"
 
 static bool help_wanted(int argc, char **argv) {
@@ -86,6 +87,9 @@ static void warn_of_unsynced(void) {
 
 int sr_command_end(struct sr_options *o, int status, const struct sr_error *err) {
     sr_options_end(o);
+    if (status >= 0 && sr_json_lost()) /* of what was shown, something may be missing */
+        status = SR_NOMEM;
+    sr_json_forget();
     const int flushed = flush_stdout();
     warn_of_unsynced();
     if (status >= 0 && sr_error_noted()) {

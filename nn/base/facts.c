@@ -220,6 +220,8 @@ static void set_fact(struct sr_json *section, const struct sr_fact *fact) {
     char *key = sr_alloc(size, 1, NULL);
     if (key)
         sr_json_set(section, sr_utf8_clean(key, size, fact->key), value_copy(fact->value));
+    else
+        sr_json_set(section, "", NULL); /* which is remembered */
     sr_free(key);
 }
 

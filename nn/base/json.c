@@ -1,9 +1,9 @@
-/* json.c: JSON over jansson, the only file that knows it; see json.h.
+/* json.c: JSON over jansson, which only this file and json_read.c know; see json.h.
  *
- * A struct sr_json is jansson's json_t under another name. Parsing and storage are jansson's; text is written
- * here, because jansson prints .6 as 0.59999999999999998. A value lost for want of memory cannot be marked in
- * the tree, so one flag for the process remembers it: from then on no text is made, rather than one with a
- * hole in it.
+ * A struct sr_json is jansson's json_t under another name. Storage is jansson's; text is read by json_read.c
+ * and written here, because jansson prints .6 as 0.59999999999999998. A value lost for want of memory cannot
+ * be marked in the tree, so one flag for the process remembers it: from then on no text is made, rather than
+ * one with a hole in it, until a command has ended and all its trees are gone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,6 +17,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/decimal.h"
 #include "nn/base/json.h"
+#include "nn/base/text_stream.h"
 #include "nn/base/utf8.h"
 
 static atomic_bool value_lost;
@@ -90,6 +91,18 @@ void sr_json_free(struct sr_json *value) {
     json_decref(unwrap(value));
 }
 
+void sr_json_lose(void) {
+    atomic_store(&value_lost, true);
+}
+
+bool sr_json_lost(void) {
+    return atomic_load(&value_lost);
+}
+
+void sr_json_forget(void) {
+    atomic_store(&value_lost, false);
+}
+
 /* ---- text ---- */
 
 static void put(FILE *to, const json_t *value, int indent, int depth);
@@ -99,10 +112,16 @@ static void put_break(FILE *to, int indent, int depth) {
         fprintf(to, "\n%*s", indent * depth, "");
 }
 
+/* jansson's own words. It writes nothing at all where it finds no memory. */
+static void put_as_jansson(FILE *to, const json_t *value) {
+    if (json_dumpf(value, to, JSON_ENCODE_ANY) < 0)
+        atomic_store(&value_lost, true);
+}
+
 static void put_scalar(FILE *to, const json_t *value) {
     char text[SR_DECIMAL_TEXT];
     if (!json_is_real(value)) {
-        json_dumpf(value, to, JSON_ENCODE_ANY);
+        put_as_jansson(to, value);
         return;
     }
     sr_decimal(text, json_real_value(value));
@@ -119,9 +138,7 @@ static void put_object(FILE *to, const json_t *object, int indent, int depth) {
         json_t *key = json_string(json_object_iter_key(iter));
         fputs(before, to);
         put_break(to, indent, depth + 1);
-        if (!key)
-            atomic_store(&value_lost, true);
-        json_dumpf(key, to, JSON_ENCODE_ANY);
+        put_as_jansson(to, key); /* NULL is lost too */
         json_decref(key);
         fputs(indent > 0 ? ": " : ":", to);
         put(to, json_object_iter_value(iter), indent, depth + 1);
@@ -156,29 +173,17 @@ static void put(FILE *to, const json_t *value, int indent, int depth) {
 }
 
 char *sr_json_text(const struct sr_json *value, int indent, struct sr_error *err) {
-    char *text = NULL, *copy = NULL;
-    size_t size = 0;
-    FILE *to = value ? open_memstream(&text, &size) : NULL;
-    if (to) {
-        put(to, unwrap(value), indent, 0);
-        const bool written = !ferror(to);
-        if (fclose(to) == 0 && written && !atomic_load(&value_lost))
-            copy = sr_strdup(text, err);
+    struct sr_text_stream to;
+    char *text = NULL;
+    if (value && sr_text_stream_open(&to, NULL) == SR_OK) {
+        put(to.stream, unwrap(value), indent, 0);
+        text = sr_text_stream_close(&to, NULL);
     }
-    free(text);
-    if (!copy)
-        sr_fail(err, SR_NOMEM, "out of memory while writing JSON");
-    return copy;
-}
-
-int sr_json_parse(struct sr_json **out, const char *text, size_t length, struct sr_error *err) {
-    json_error_t where;
-    *out = wrap(json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where));
-    if (*out)
-        return SR_OK;
-    if (json_error_code(&where) == json_error_out_of_memory)
-        return sr_fail(err, SR_NOMEM, "out of memory while reading JSON");
-    return sr_fail(err, SR_DATA, "line %d, column %d: not JSON: %s", where.line, where.column, where.text);
+    if (text && !atomic_load(&value_lost))
+        return text;
+    sr_free(text);
+    sr_fail(err, SR_NOMEM, "out of memory while writing JSON");
+    return NULL;
 }
 
 /* ---- looking ---- */

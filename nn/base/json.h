@@ -2,8 +2,8 @@
  *
  * A value is created by its maker and owned by whoever it is put into: sr_json_set and sr_json_append take
  * the value over even when they fail. A maker that finds no memory returns NULL, putting a NULL is a failure
- * that is remembered for the life of the process: from then on sr_json_text fails with SR_NOMEM. So a tree is
- * built without checks and checked once, when it is written. Keys are UTF-8.
+ * that is remembered until sr_json_forget: from then on sr_json_text fails with SR_NOMEM. So a tree is built
+ * without checks and checked once, when it is written. Keys are UTF-8.
  *
  *     struct sr_json *o = sr_json_object();
  *     sr_json_set(o, "rows", sr_json_integer(4424));
@@ -36,12 +36,21 @@ void sr_json_set(struct sr_json *object, const char *key, struct sr_json *value)
 void sr_json_append(struct sr_json *array, struct sr_json *value);
 void sr_json_free(struct sr_json *value); /* the root only */
 
+/* True if a value was lost for want of memory since sr_json_forget: one that was to be put somewhere, or read
+ * by sr_json_parse without an err. A command that would else end well ends with SR_NOMEM then. */
+bool sr_json_lost(void);
+void sr_json_lose(void);
+
+/* To be called when no tree that a value may be missing from is left: at a command's end. */
+void sr_json_forget(void);
+
 /* The text of a tree, NUL-terminated, free with sr_free; keys in the order they were set; numbers in the
  * fewest digits that read back as the same double. indent 0: one line, no spaces. */
 char *sr_json_text(const struct sr_json *value, int indent, struct sr_error *err);
 
-/* Parses length bytes. SR_DATA with line and column in err. Nesting deeper than jansson's limit (2048) and
- * duplicate keys are errors. */
+/* Parses length bytes. SR_DATA with line and column (in bytes, from 1) in err. Nesting deeper than 2048 and
+ * duplicate keys are errors; so are NUL in a string, integers of more than 64 bits and numbers that no double
+ * holds. */
 int sr_json_parse(struct sr_json **out, const char *text, size_t length, struct sr_error *err);
 
 /* Looking into a parsed tree. Kinds that do not fit give NULL, false or 0 items. Returned values and strings
