@@ -73,10 +73,13 @@ static void path_print(FILE *to, const char *path) {
 static void paths_print(FILE *to, const char *paths) {
     for (const char *p = paths; *p; p += *p == ',') {
         const size_t length = strcspn(p, ",");
-        char *one = strndup(p, length);
+        char one[PATH_MAX];
         fputs(p == paths ? "" : ",", to);
-        path_print(to, one ? one : "");
-        free(one);
+        if ((size_t)snprintf(one, sizeof one, "%.*s", (int)(length < PATH_MAX ? length : PATH_MAX), p) <
+            sizeof one)
+            path_print(to, one);
+        else /* no file has such a name; its reader says so */
+            fwrite(p, 1, length, to);
         p += length;
     }
 }
@@ -84,16 +87,13 @@ static void paths_print(FILE *to, const char *paths) {
 static int paths_absolute(struct sr_options *o, const char *key, const char *paths, struct sr_error *err) {
     if (!paths)
         return SR_OK;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&list, &size);
-    if (!to)
-        return sr_fail(err, SR_NOMEM, "out of memory for a list of files");
-    paths_print(to, paths);
-    int status = fclose(to) == 0 ? SR_OK : sr_fail(err, SR_NOMEM, "out of memory for a list of files");
-    if (status == SR_OK)
-        status = sr_options_set(o, key, list, sr_options_origin(o, key), err);
-    free(list);
+    struct sr_text_stream to;
+    if (sr_text_stream_open(&to, err) < 0)
+        return SR_NOMEM;
+    paths_print(to.stream, paths);
+    char *list = sr_text_stream_close(&to, err);
+    const int status = list ? sr_options_set(o, key, list, sr_options_origin(o, key), err) : SR_NOMEM;
+    sr_free(list);
     return status;
 }
 
@@ -298,7 +298,12 @@ char *sr_settings_text(const struct sr_options *o, struct sr_error *err) {
     if (!text)
         return NULL;
     int status = sr_options_begin(&again, sr_config_table, sr_config_count, &scratch, err);
-    if (status == SR_OK && sr_option_file_parse(&again, text, strlen(text), "config.yaml", false, &inner) < 0)
+    const int readable = status == SR_OK
+                             ? sr_option_file_parse(&again, text, strlen(text), "config.yaml", false, &inner)
+                             : SR_OK;
+    if (readable == SR_NOMEM)
+        status = sr_fail(err, SR_NOMEM, "%s", inner.text);
+    else if (readable < 0)
         status =
             sr_fail(err, SR_USAGE,
                     "a path or name cannot be kept in the run's settings (%s): use names of printable UTF-8",

@@ -16,7 +16,7 @@
 #include "nn/base/decimal.h"
 #include "nn/base/option.h"
 
-/* ---- one value from text ---- */
+/* ---- one value from text: whether it is one, or, where memory is needed for it, a status ---- */
 
 static bool in_range(const struct sr_option *row, double value) {
     return (row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max);
@@ -65,13 +65,13 @@ static bool parse_switch(bool *out, const char *text) {
     return false;
 }
 
-static bool parse_text(char **out, const char *text) {
+static int parse_text(char **out, const char *text) {
     char *copy = sr_strdup(text, NULL);
     if (!copy)
-        return false;
+        return SR_NOMEM;
     sr_free(*out);
     *out = copy;
-    return true;
+    return SR_OK;
 }
 
 static bool parse_choice(const struct sr_option *row, int *out, const char *text) {
@@ -93,13 +93,13 @@ static bool parse_item(const struct sr_option *row, int64_t *integer, double *re
 }
 
 /* "1024,512" or "[1024, 512]"; "" and "[]" are empty. */
-static bool parse_list(const struct sr_option *row, void *out, const char *text) {
+static int parse_list(const struct sr_option *row, void *out, const char *text) {
     struct sr_integers integers = {0};
     struct sr_reals reals = {0};
     const size_t length = strlen(text), bracket = length >= 2 && text[0] == '[' && text[length - 1] == ']';
     char *copy = sr_strdup(text + bracket, NULL), *item;
     if (!copy)
-        return false;
+        return SR_NOMEM;
     copy[length - 2 * bracket] = '\0';
     char *rest = copy[strspn(copy, " ")] ? copy : NULL;
     bool good = true;
@@ -112,34 +112,34 @@ static bool parse_list(const struct sr_option *row, void *out, const char *text)
         *(struct sr_integers *)out = integers;
     else if (good)
         *(struct sr_reals *)out = reals;
-    return good;
+    return good ? SR_OK : SR_USAGE;
 }
 
 static void *field_of(const struct sr_options *o, size_t i) {
     return (char *)o->values + o->table[i].offset;
 }
 
-static bool parse(const struct sr_options *o, size_t i, const char *text) {
+static int parse(const struct sr_options *o, size_t i, const char *text) {
     const struct sr_option *row = &o->table[i];
     void *field = field_of(o, i);
     switch (row->type) {
     case SR_OPTION_INTEGER:
-        return parse_integer(row, field, text);
+        return parse_integer(row, field, text) ? SR_OK : SR_USAGE;
     case SR_OPTION_REAL:
-        return parse_real(row, field, text);
+        return parse_real(row, field, text) ? SR_OK : SR_USAGE;
     case SR_OPTION_BYTES:
-        return parse_bytes(field, text);
+        return parse_bytes(field, text) ? SR_OK : SR_USAGE;
     case SR_OPTION_SWITCH:
-        return parse_switch(field, text);
+        return parse_switch(field, text) ? SR_OK : SR_USAGE;
     case SR_OPTION_TEXT:
         return parse_text(field, text);
     case SR_OPTION_CHOICE:
-        return parse_choice(row, field, text);
+        return parse_choice(row, field, text) ? SR_OK : SR_USAGE;
     case SR_OPTION_INTEGERS:
     case SR_OPTION_REALS:
         return parse_list(row, field, text);
     }
-    return false;
+    return SR_USAGE;
 }
 
 #define TEXT_OF(number)  #number
@@ -156,7 +156,7 @@ static const char *expected(const struct sr_option *row, char text[256]) {
         [SR_OPTION_REAL] = "a number",
         [SR_OPTION_BYTES] = "a size like 800M, 4G or auto",
         [SR_OPTION_SWITCH] = "true or false",
-        [SR_OPTION_TEXT] = "text that fits into memory",
+        [SR_OPTION_TEXT] = "text",
         [SR_OPTION_CHOICE] = "one of ",
         [SR_OPTION_INTEGERS] = "at most " VALUE_OF(SR_LIST_MAX) " whole numbers with commas between",
         [SR_OPTION_REALS] = "at most " VALUE_OF(SR_LIST_MAX) " numbers with commas between",
@@ -177,13 +177,16 @@ static void swap_letters(char *text, char from, char to) {
 static int set_row(struct sr_options *o, size_t i, const char *text, enum sr_origin origin,
                    struct sr_error *err) {
     char what[256], name[64];
-    if (parse(o, i, text)) {
+    const int status = parse(o, i, text);
+    if (status == SR_OK) {
         o->origins[i] = origin;
         return SR_OK;
     }
     snprintf(name, sizeof name, "%s%s", origin == SR_ORIGIN_FLAG ? "--" : "", o->table[i].key);
     if (origin == SR_ORIGIN_FLAG)
         swap_letters(name, '_', '-');
+    if (status == SR_NOMEM)
+        return sr_fail(err, SR_NOMEM, "out of memory for the value of %s", name);
     return sr_fail(err, SR_USAGE, "%s: '%.100s' is not %s", name, text, expected(&o->table[i], what));
 }
 

@@ -40,6 +40,8 @@ static int next(struct reader *r, struct sr_error *err) {
     yaml_event_delete(&r->event);
     if (!yaml_parser_parse(&r->parser, &r->event)) {
         memset(&r->event, 0, sizeof r->event);
+        if (r->parser.error == YAML_MEMORY_ERROR)
+            return sr_fail(err, SR_NOMEM, "out of memory for reading %s", r->path);
         return sr_fail(err, SR_USAGE, "%s:%zu: not YAML: %s", r->path, r->parser.problem_mark.line + 1,
                        r->parser.problem ? r->parser.problem : "cannot be read");
     }
