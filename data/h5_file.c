@@ -85,6 +85,8 @@ int(sr_h5_fail)(struct sr_error *err, int status, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (reason.of_system && strcmp(reason.text, strerror(ENOMEM)) == 0)
+        return sr_fail(err, SR_NOMEM, "%s (HDF5: out of memory)", text);
     return sr_fail(err, reason.of_system ? SR_IO : status, "%s (HDF5: %s)", text, reason.text);
 }
 

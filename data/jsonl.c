@@ -117,13 +117,15 @@ int sr_jsonl_scan(struct sr_jsonl *object, const char *text, struct sr_error *er
     return *s.p ? fail(&s, "more text behind the object") : 0;
 }
 
-/* A key may be written with escapes, as any string. */
-static bool is_key(const struct sr_json_span *key, const char *name, size_t length) {
+/* 1 if that is its name, else 0. A key may be written with escapes, as any string. */
+static int is_key(const struct sr_json_span *key, const char *name, size_t length, struct sr_error *err) {
     struct sr_json *string;
+    struct sr_error why;
     if (!memchr(key->text, '\\', key->length))
         return key->length == length && memcmp(key->text, name, length) == 0;
-    if (sr_json_parse(&string, key->text - 1, key->length + 2, NULL) < 0)
-        return false;
+    const int status = sr_json_parse(&string, key->text - 1, key->length + 2, &why);
+    if (status < 0)
+        return status == SR_NOMEM ? sr_fail(err, SR_NOMEM, "%s", why.text) : 0;
     const bool same = strcmp(sr_json_as_string(string), name) == 0;
     sr_json_free(string);
     return same;
@@ -133,7 +135,10 @@ int sr_jsonl_find(size_t *index, const struct sr_jsonl *object, const char *name
     const size_t length = strlen(name);
     *index = SR_JSONL_MEMBERS;
     for (size_t i = 0; i < object->members; i++) {
-        if (!is_key(&object->member[i].key, name, length))
+        const int is = is_key(&object->member[i].key, name, length, err);
+        if (is < 0)
+            return is;
+        if (!is)
             continue;
         if (*index != SR_JSONL_MEMBERS)
             return sr_fail(err, SR_DATA, "two members are called %.60s", name);

@@ -47,7 +47,11 @@ static int put_string(const struct jsonl_table *j, struct sr_field *f, const str
                       struct sr_error *err) {
     char place[SR_PLACE];
     struct sr_json *string;
-    if (sr_json_parse(&string, value->text, value->length, NULL) < 0)
+    const int parsed = sr_json_parse(&string, value->text, value->length, NULL);
+    if (parsed == SR_NOMEM)
+        return sr_fail(err, SR_NOMEM, "%s: out of memory for its %.60s", sr_table_place(place, &j->t),
+                       f->name);
+    if (parsed < 0)
         return sr_fail(err, SR_DATA, "%s: %.60s is %.*s, which is no JSON string",
                        sr_table_place(place, &j->t), f->name, (int)(value->length < 40 ? value->length : 40),
                        value->text);

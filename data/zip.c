@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
@@ -15,11 +16,10 @@
 
 static int fail_write(const char *path, zip_error_t *error, struct sr_error *err) {
     const int code = zip_error_code_zip(error);
-    return sr_fail(err,
-                   code == ZIP_ER_MEMORY   ? SR_NOMEM
-                   : code == ZIP_ER_EXISTS ? SR_BUG
-                                           : SR_IO,
-                   "%s: the zip archive cannot be made: %s", path, zip_error_strerror(error));
+    if (code == ZIP_ER_MEMORY || (code == ZIP_ER_OK && errno == ENOMEM)) /* libzip forgets some */
+        return sr_fail(err, SR_NOMEM, "%s: the zip archive cannot be made: out of memory", path);
+    return sr_fail(err, code == ZIP_ER_EXISTS ? SR_BUG : SR_IO, "%s: the zip archive cannot be made: %s",
+                   path, zip_error_strerror(error));
 }
 
 /* What an entry needs so that its bytes begin aligned: *at, where its header begins, moves behind it. */
@@ -70,6 +70,7 @@ int sr_zip_write(const char *path, const struct sr_zip_part *parts, size_t n, st
     zip_error_t error;
     uint64_t at = 0;
     int status = SR_OK;
+    errno = 0;
     zip_error_init(&error);
     zip_source_t *memory = zip_source_buffer_create(NULL, 0, 0, &error);
     zip_t *archive = memory ? zip_open_from_source(memory, ZIP_TRUNCATE, &error) : NULL;

@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <math.h>
 #include <onnx.pb-c.h>
 #include <protobuf-c/protobuf-c.h>
@@ -337,11 +338,15 @@ int sr_export_onnx_check(const struct sr_export *e, const char *folder, struct s
     int status = sr_file_read(&bytes, &size, path, INT32_MAX, err);
     if (status < 0)
         return status;
+    errno = 0;
     Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, size, bytes);
+    if (!model && errno == ENOMEM)
+        status = sr_fail(err, SR_NOMEM, "out of memory for reading %s back", path);
     sr_free(bytes);
     r.model = model;
     r.graph = model ? model->graph : NULL;
-    status = r.graph ? check_model(&r, err) : fail(&r, err, "it is no whole ONNX model");
+    if (status == 0)
+        status = r.graph ? check_model(&r, err) : fail(&r, err, "it is no whole ONNX model");
     onnx__model_proto__free_unpacked(model, NULL);
     return status;
 }

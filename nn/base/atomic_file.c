@@ -31,8 +31,8 @@ struct sr_atomic_file {
 };
 
 static int fail_io(struct sr_error *err, const char *what, const char *path) {
-    return sr_fail(err, SR_IO, "cannot %s %s: %s", what, path,
-                   errno ? strerror(errno) : "an earlier write failed; is the disk full?");
+    return sr_fail(err, sr_errno_status(errno, SR_IO), "cannot %s %s: %s", what, path,
+                   errno ? sr_errno_text(errno) : "an earlier write failed; is the disk full?");
 }
 
 static void forget(struct sr_atomic_file *f) {

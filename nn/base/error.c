@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -53,6 +54,14 @@ const char *sr_error_noted(void) {
     const char *text = noted[0] ? noted : NULL;
     pthread_mutex_unlock(&noted_lock);
     return text;
+}
+
+int sr_errno_status(int why, int otherwise) {
+    return why == ENOMEM ? SR_NOMEM : otherwise;
+}
+
+const char *sr_errno_text(int why) {
+    return why == ENOMEM ? "out of memory" : strerror(why);
 }
 
 int sr_status_exit(int status) {

@@ -64,6 +64,11 @@ void sr_error_note(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* What was noted, or NULL. */
 const char *sr_error_noted(void);
 
+/* Where a system call failed and errno says why: SR_NOMEM of ENOMEM, else `otherwise`; and the reason in
+ * words. */
+int sr_errno_status(int why, int otherwise);
+const char *sr_errno_text(int why);
+
 /* The program's exit status (0, 1, 2, 65, ...) for a returned status; 70 for one that is not in the list. */
 int sr_status_exit(int status);
 
