@@ -72,6 +72,10 @@ static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
     }
     *mode = st.st_mode & 07777;
     char *real = realpath(path, NULL);
+    if (!real && errno == ENOMEM) { /* else a link would be replaced instead of what it points to */
+        fail_io(err, "write", path);
+        return NULL;
+    }
     char *copy = sr_strdup(real ? real : path, err);
     free(real);
     return copy;
