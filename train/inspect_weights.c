@@ -204,7 +204,10 @@ static void add_calibration(struct sr_facts *f, const struct sr_safetensors *fil
 static void add_sketch(struct sr_facts *f, const char *key, const char *text) {
     struct sr_sketch sketch;
     char count[SR_COUNT_TEXT];
-    if (!text || sr_sketch_parse(&sketch, text, "", key, NULL) < 0) {
+    const int status = text ? sr_sketch_parse(&sketch, text, "", key, NULL) : SR_DATA;
+    if (status == SR_NOMEM)
+        f->status = SR_NOMEM;
+    if (status < 0) {
         sr_facts_add(f, key, sr_json_null(), text ? "unreadable" : NULL);
         return;
     }
@@ -313,7 +316,10 @@ int sr_inspect_weights_look(struct sr_facts *f, const struct sr_peek *p, const c
     if (sr_safetensors_metadata(file, "threshold"))
         *title = "router: weights with a threshold";
     sr_facts_of_tensors(f, file);
-    if (sr_router_open_bytes(&router, bytes, size, p->path, NULL, &why) < 0)
+    const int opened = sr_router_open_bytes(&router, bytes, size, p->path, NULL, &why);
+    if (opened == SAFEROUTE_NOMEM)
+        f->status = SR_NOMEM;
+    if (opened < 0)
         sr_facts_add(f, "usable", sr_json_bool(false), "no: %s", why.text);
     sr_router_close(router);
     sr_free(bytes);
