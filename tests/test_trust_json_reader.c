@@ -177,8 +177,7 @@ static void nested_add(const char *open, const char *close, size_t levels) {
 }
 
 static void seeds_begin(void) {
-    static const char *const folders[] = {"hostile/json", "hostile/jsonl", "fuzz/corpus/json",
-                                          "fuzz/corpus/jsonl", "fuzz/corpus/contract"};
+    static const char *const folders[] = {"hostile/json", "hostile/jsonl", "fuzz/corpus/json"};
     for (size_t i = 0; i < SR_COUNT(folders); i++)
         folder_add(folders[i]);
     for (size_t i = 0; i < SR_COUNT(pieces); i++) {
