@@ -119,6 +119,8 @@ static int part_measure(struct sr_json *o, struct sr_json *left_out, const struc
                         struct sr_bench *b, const struct bench_options *opts, struct sr_error *err) {
     struct sr_bench_result result;
     int status = part_run(&result, part, b, err);
+    if (status == SR_OK && !result.json && !result.left_out[0])
+        status = sr_fail(err, SR_NOMEM, "bench: out of memory for the figures of %s", part->name);
     if (status == SR_OK && !result.json && opts->parts)
         status = sr_fail(err, SR_USAGE, "bench: %s cannot be measured: %s", part->name, result.left_out);
     if (status == SR_OK && !opts->json)
