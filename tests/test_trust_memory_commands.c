@@ -28,7 +28,7 @@
 #include "tests/trust.h"
 
 /* Failures of a trial; training's are fewer, for each is gone on with. */
-enum { SOME = 12, SOME_TRAINING = 6, EVERY = 2000, EVERY_TRAINING = 300, SAMPLES = 100, ARGUMENTS = 64 };
+enum { SOME = 8, SOME_TRAINING = 6, EVERY = 2000, EVERY_TRAINING = 300, SAMPLES = 100, ARGUMENTS = 64 };
 
 static const struct {
     const char *name;
@@ -474,7 +474,7 @@ static void try_one(const struct trial *t, uint64_t nth) {
     sr_free(err);
 }
 
-enum { SHARES = 8 }; /* tests that trials are dealt to; each makes the inputs once */
+enum { SHARES = 4 }; /* tests that trials are dealt to; each makes the inputs once */
 
 ParameterizedTestParameters(trust_memory_commands, fails_with_an_error) {
     static int shares[SHARES];
