@@ -212,6 +212,28 @@ Test(folders, run_folder_may_only_be_read) {
     trust_end(folder);
 }
 
+/* A finished run needs nothing but its folder, and not to write in it either; of several seeds too. */
+Test(folders, finished_run_may_only_be_read) {
+    fault_need();
+    static const char *const begin[] = {TRUST_TRAIN "--out out/run", TRUST_TRAIN "--seeds 2 --out out/run"};
+    char *folder = trust_begin();
+    for (size_t i = 0; i < SR_COUNT(begin); i++) {
+        struct tree before, after;
+        run_fine(folder, begin[i]);
+        tree_take(&before, "out");
+        struct faulted f = run_faulted(folder, "change,unlink:1+:EROFS:out/run", "train --resume out/run");
+        cr_expect_eq(f.run.status, 0, "%s", f.run.err);
+        expect_in(f.run.out, "best.safetensors");
+        faulted_end(&f);
+        tree_take(&after, "out");
+        cr_expect_null(tree_differs(&before, &after, NULL), "%s", tree_differs(&before, &after, NULL));
+        tree_free(&before);
+        tree_free(&after);
+        cr_assert_eq(system("rm -r out/run"), 0);
+    }
+    trust_end(folder);
+}
+
 /* The path that a command's --out names, "out/x.h5". */
 static const char *target_of(const char *command, char path[64]) {
     sscanf(strstr(command, " out/"), " %63s", path);

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "train/history.h"
 
@@ -71,13 +72,14 @@ static void jsonl_print(FILE *to, const struct sr_history *h) {
 
 static int file_write(const struct sr_history *h, const struct sr_run *run, const char *name,
                       void (*print)(FILE *, const struct sr_history *), struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    struct sr_atomic_file *f;
-    const int status = sr_atomic_file_open(&f, sr_run_file(run, name, path), err);
-    if (status < 0)
-        return status;
-    print(sr_atomic_file_stream(f), h);
-    return sr_atomic_file_commit(f, err);
+    struct sr_text_stream to;
+    if (sr_text_stream_open(&to, err) < 0)
+        return SR_NOMEM;
+    print(to.stream, h);
+    char *text = sr_text_stream_close(&to, err);
+    const int status = text ? sr_run_write(run, name, text, strlen(text), err) : SR_NOMEM;
+    sr_free(text);
+    return status;
 }
 
 int sr_history_write(const struct sr_history *h, const struct sr_run *run, struct sr_error *err) {

@@ -48,7 +48,7 @@ struct sr_history {
 int sr_history_append(struct sr_history *h, const struct sr_epoch *epoch, struct sr_error *err);
 void sr_history_free(struct sr_history *h);
 
-/* Rewrites metrics.csv and metrics.jsonl of a run from the whole history, each atomically. */
+/* metrics.csv and metrics.jsonl of a run from the whole history, each by sr_run_write. */
 int sr_history_write(const struct sr_history *h, const struct sr_run *run, struct sr_error *err);
 
 #endif

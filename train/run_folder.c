@@ -166,6 +166,28 @@ const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR
     return path;
 }
 
+bool sr_run_unsaved(const struct sr_run *run) {
+    char path[SR_RUN_PATH];
+    struct stat st;
+    return lstat(sr_run_file(run, "checkpoint.safetensors", path), &st) < 0 && errno == ENOENT &&
+           lstat(sr_run_file(run, "metrics.csv", path), &st) < 0 && errno == ENOENT;
+}
+
+int sr_run_write(const struct sr_run *run, const char *name, const void *bytes, size_t size,
+                 struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    void *there;
+    size_t length;
+    const int status =
+        sr_file_read_regular(&there, &length, sr_run_file(run, name, path), "a file of a run", size, err);
+    if (status < 0 && status != SR_NOINPUT && status != SR_DATA) /* SR_DATA: it is longer */
+        return status;
+    const bool same = status == SR_OK && length == size && memcmp(there, bytes, size) == 0;
+    if (status == SR_OK)
+        sr_free(there);
+    return same ? SR_OK : sr_atomic_file_write(path, bytes, size, err);
+}
+
 int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
                   double waited, struct sr_error *err) {
     char path[SR_RUN_PATH], line[256];

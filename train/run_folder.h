@@ -7,6 +7,7 @@
 #ifndef SR_RUN_FOLDER_H
 #define SR_RUN_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "nn/base/base.h"
@@ -31,6 +32,15 @@ void sr_run_close(struct sr_run *run);
 
 /* FOLDER/name into path. Returns path. */
 const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR_RUN_PATH]);
+
+/* No checkpoint was ever written, as far as the folder tells: nothing has its name, nor is there what is
+ * written behind the first one. */
+bool sr_run_unsaved(const struct sr_run *run);
+
+/* The file's whole content, atomically; one that holds these bytes already is left as it is, so that a
+ * finished run asks for nothing but to be read. */
+int sr_run_write(const struct sr_run *run, const char *name, const void *bytes, size_t size,
+                 struct sr_error *err);
 
 /* Appends a line to timing.csv (with a header if it is new). */
 int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
