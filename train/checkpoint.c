@@ -251,3 +251,27 @@ int sr_weights_are(const char *path, const struct sr_epoch *epoch, struct sr_err
     sr_safetensors_close(file);
     return same;
 }
+
+static int weights_are_any(const char *path, struct sr_error *err) {
+    struct sr_safetensors *file;
+    const int status = sr_safetensors_open(&file, path, err);
+    if (status == SR_OK)
+        sr_safetensors_close(file);
+    return status < 0 ? status : 1;
+}
+
+int sr_weights_need(const char *path, const struct sr_epoch *epoch, struct sr_error *err) {
+    struct sr_error why = {0};
+    const int status = epoch ? sr_weights_are(path, epoch, &why) : weights_are_any(path, &why);
+    if (status == 1)
+        return SR_OK;
+    if (status == SR_NOMEM)
+        return sr_fail(err, status, "%s", why.text);
+    if (status == 0)
+        snprintf(why.text, sizeof why.text, "%.300s: its figures are those of another run or epoch", path);
+    return sr_fail(
+        err, status == 0 ? SR_DATA : status,
+        "%.600s; it should be this run's router: put it back from a copy, or train anew with another "
+        "--out",
+        why.text);
+}

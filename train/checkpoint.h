@@ -56,4 +56,8 @@ int sr_weights_save(const char *path, const struct sr_tensor *tensors, size_t n,
  * sr_safetensors_open. */
 int sr_weights_are(const char *path, const struct sr_epoch *epoch, struct sr_error *err);
 
+/* SR_OK if they are; else an error that says what to do, SR_DATA if they are of another epoch or run. epoch
+ * NULL: those of any. */
+int sr_weights_need(const char *path, const struct sr_epoch *epoch, struct sr_error *err);
+
 #endif

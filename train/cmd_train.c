@@ -255,23 +255,31 @@ static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr
     return status == 1 ? SR_OK : status;
 }
 
-/* Copies a file of the median run's folder into the folder of them all. */
-static int deliver(const struct sr_run *run, int64_t seed, const char *name, struct sr_error *err) {
-    char from[SR_RUN_PATH + 64], to[SR_RUN_PATH];
+/* Copies a file of the median run's folder into the folder of them all. best: its row, for the router. */
+static int deliver(const struct sr_run *run, int64_t seed, const char *name, const struct sr_epoch *best,
+                   struct sr_error *err) {
+    char from[SR_RUN_PATH + 64];
+    void *bytes;
+    size_t size;
     snprintf(from, sizeof from, "%s/seed-%lld/%s", run->folder, (long long)seed, name);
-    return sr_file_copy(sr_run_file(run, name, to), from, SIZE_MAX / 2, err);
+    int status = best ? sr_weights_need(from, best, err) : SR_OK;
+    if (status == SR_OK)
+        status = sr_file_read_regular(&bytes, &size, from, "a run's result", SIZE_MAX / 2, err);
+    if (status < 0)
+        return status;
+    status = sr_run_write(run, name, bytes, size, err);
+    sr_free(bytes);
+    return status;
 }
 
 static int seeds_write(const struct sr_run *run, const struct sr_seeds *s, struct sr_error *err) {
     static const char *const delivered[] = {"best.safetensors", SR_SUMMARY_TEXT, SR_SUMMARY_JSON};
-    char path[SR_RUN_PATH];
     struct sr_json *o = sr_seeds_json(s);
     char *text = sr_json_text(o, 1, err);
     sr_json_free(o);
-    int status = text ? sr_atomic_file_write(sr_run_file(run, SR_SEEDS_JSON, path), text, strlen(text), err)
-                      : SR_NOMEM;
+    int status = text ? sr_run_write(run, SR_SEEDS_JSON, text, strlen(text), err) : SR_NOMEM;
     for (size_t i = 0; status == SR_OK && i < SR_COUNT(delivered); i++)
-        status = deliver(run, s->seed[s->median], delivered[i], err);
+        status = deliver(run, s->seed[s->median], delivered[i], i == 0 ? &s->best[s->median] : NULL, err);
     sr_free(text);
     return status;
 }
