@@ -34,6 +34,12 @@ static struct run resume(const char *folder, const char *run) {
     return run_program(folder, "train --resume '%s/%s'", folder, run);
 }
 
+static void resume_fine(const char *folder, const char *run) {
+    struct run r = resume(folder, run);
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    run_end(&r);
+}
+
 static bool same_file(const char *a, const char *b) {
     void *bytes[2];
     size_t size[2];
@@ -56,5 +62,43 @@ Test(train_resume, a_good_router_is_not_replaced_by_garbage, .timeout = 120) {
     put(at(folder, "sd/seed-2/best.safetensors"), "garbage\n");
     expect_failure(resume(folder, "sd"), 65, "best.safetensors");
     cr_expect(same_file(at(folder, "sd/best.safetensors"), at(folder, "good")));
+    folder_end(folder);
+}
+
+Test(train_resume, a_finished_run_has_its_result, .timeout = 120) {
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "run", ""));
+    run_fine(folder, small_run_begin(folder, "other", "--seed 9"));
+    copy(at(folder, "good"), at(folder, "run/best.safetensors"));
+    put(at(folder, "run/best.safetensors"), "garbage\n");
+    expect_failure(resume(folder, "run"), 65, "best.safetensors");
+    copy(at(folder, "run/best.safetensors"), at(folder, "other/best.safetensors"));
+    expect_failure(resume(folder, "run"), 65, "another run");
+    cr_assert_eq(unlink(at(folder, "run/best.safetensors")), 0);
+    expect_failure(resume(folder, "run"), 66, "best.safetensors");
+    copy(at(folder, "run/best.safetensors"), at(folder, "good"));
+    resume_fine(folder, "run");
+    folder_end(folder);
+}
+
+Test(train_resume, a_summary_that_is_damaged_is_written_anew, .timeout = 120) {
+    static const char *const names[] = {"run/summary.json", "run/summary.txt"};
+    static const char *const texts[] = {"", "{\"best_", "[]", "{}", NULL};
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "run", ""));
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        copy(at(folder, "good"), at(folder, names[i]));
+        for (size_t k = 0; k < SR_COUNT(texts); k++) {
+            if (texts[k])
+                put(at(folder, names[i]), texts[k]);
+            else
+                cr_assert_eq(unlink(at(folder, names[i])), 0);
+            resume_fine(folder, "run");
+            cr_expect(same_file(at(folder, names[i]), at(folder, "good")), "%s, %s", names[i],
+                      texts[k] ? texts[k] : "gone");
+        }
+    }
     folder_end(folder);
 }

@@ -139,6 +139,14 @@ static int time_up(const struct sr_trainer *t, struct sr_error *err) {
     return SR_OK;
 }
 
+/* What is called the run's result must be it: a good router is not replaced by another, and a summary tells
+ * of what it says. */
+static int best_need(const struct sr_run *run, const struct sr_position *at, const struct sr_history *history,
+                     struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    return sr_weights_need(sr_run_file(run, "best.safetensors", path), &history->epoch[at->best - 1], err);
+}
+
 static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) {
     struct sr_display *d = &job->display;
     struct sr_trainer t = {0};
@@ -174,18 +182,23 @@ static void log_begin(const struct job *job, const struct sr_run *run, bool resu
     sr_display_settings(job->options);
 }
 
-/* 1 if the run is finished and its summary written: whatever has become of its data since, it is as it was.
- * --resume auto promises the result for today's data, so that is compared where it is still there. */
-static int run_finished(struct job *job, const struct sr_run *run, struct sr_error *err) {
+/* 1 if the run is finished and its result there: router, metrics, which are mended, and summary. */
+static int result_look(const struct sr_run *run, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_position at;
     struct sr_history history = {0};
     int status = sr_checkpoint_finished(sr_run_file(run, "checkpoint.safetensors", path), &at, &history, err);
-    if (status == 1)
-        status = sr_history_write(&history, run, err) < 0 ? SR_IO : 1;
+    if (status == 1 && (status = best_need(run, &at, &history, err)) == SR_OK &&
+        (status = sr_history_write(&history, run, err)) == SR_OK)
+        status = sr_summary_look(run, &history.epoch[at.best - 1], err);
     sr_history_free(&history);
-    if (status == 1 && access(sr_run_file(run, SR_SUMMARY_JSON, path), F_OK) != 0)
-        return 0;
+    return status;
+}
+
+/* 1 if the run is finished and its summary written: whatever has become of its data since, it is as it was.
+ * --resume auto promises the result for today's data, so that is compared where it is still there. */
+static int run_finished(struct job *job, const struct sr_run *run, struct sr_error *err) {
+    int status = result_look(run, err);
     if (status != 1 || !sr_settings_auto(job->config))
         return status;
     const int opened = feed_need(job, err);

@@ -172,6 +172,48 @@ static int files_write(const struct sr_run *run, const struct report *r, struct 
     return status;
 }
 
+/* 1 with the text (free with sr_free) of a file of the run, 0 where there is none to be read. */
+static int text_read(char **text, size_t *size, const struct sr_run *run, const char *name,
+                     struct sr_error *err) {
+    char path[SR_RUN_PATH];
+    void *bytes;
+    const int status = sr_file_read_regular(&bytes, size, sr_run_file(run, name, path), "a run's summary",
+                                            SR_SUMMARY_BYTES, err);
+    *text = status == SR_OK ? bytes : NULL;
+    return status == SR_OK ? 1 : status == SR_NOINPUT || status == SR_DATA ? 0 : status;
+}
+
+static int json_look(const struct sr_run *run, const struct sr_epoch *best, struct sr_error *err) {
+    char *text;
+    size_t size;
+    struct sr_json *o;
+    int64_t step;
+    int status = text_read(&text, &size, run, SR_SUMMARY_JSON, err);
+    if (status != 1)
+        return status;
+    status = sr_json_parse(&o, text, size, err);
+    sr_free(text);
+    if (status < 0)
+        return status == SR_NOMEM ? status : 0;
+    const bool same = sr_json_as_integer(sr_json_get(sr_json_get(o, "metrics"), "step"), &step) &&
+                      (double)step == best->step;
+    sr_json_free(o);
+    return same;
+}
+
+int sr_summary_look(const struct sr_run *run, const struct sr_epoch *best, struct sr_error *err) {
+    char *text;
+    size_t size;
+    int status = json_look(run, best, err);
+    if (status == 1)
+        status = text_read(&text, &size, run, SR_SUMMARY_TEXT, err);
+    if (status != 1)
+        return status;
+    const bool whole = strstr(text, SR_SUMMARY_MORE) && text[size - 1] == '\n';
+    sr_free(text);
+    return whole;
+}
+
 void sr_summary_remove(const struct sr_run *run) {
     char path[SR_RUN_PATH];
     unlink(sr_run_file(run, SR_SUMMARY_JSON, path));

@@ -18,6 +18,8 @@
 #define SR_SUMMARY_TEXT "summary.txt"
 #define SR_SUMMARY_JSON "summary.json"
 
+#define SR_SUMMARY_BYTES ((size_t)64 << 20) /* neither is larger */
+
 /* Line of summary.txt behind which the less important part begins, with the ends of lines around it. */
 #define SR_SUMMARY_MORE "\n---\n"
 
@@ -25,6 +27,10 @@
  * epoch. */
 int sr_summary_write(const struct sr_run *run, const struct sr_config *c, struct sr_feed *feed,
                      const struct sr_position *at, const struct sr_history *history, struct sr_error *err);
+
+/* 1 if both files are there, whole, and of that best epoch; 0 if they are to be written anew. SR_IO,
+ * SR_NOMEM. */
+int sr_summary_look(const struct sr_run *run, const struct sr_epoch *best, struct sr_error *err);
 
 /* Removes both files. */
 void sr_summary_remove(const struct sr_run *run);
