@@ -40,6 +40,14 @@ static void resume_fine(const char *folder, const char *run) {
     run_end(&r);
 }
 
+/* A run that was told to end behind its second epoch. */
+static void stopped_run(const char *folder, const char *run, const char *more) {
+    struct faulted f =
+        run_faulted(folder, "rename:2:signal=TERM:metrics.csv", "%s", small_run_begin(folder, run, more));
+    cr_assert_eq(f.run.status, 75, "%s", f.run.err);
+    faulted_end(&f);
+}
+
 static bool same_file(const char *a, const char *b) {
     void *bytes[2];
     size_t size[2];
@@ -100,5 +108,25 @@ Test(train_resume, a_summary_that_is_damaged_is_written_anew, .timeout = 120) {
                       texts[k] ? texts[k] : "gone");
         }
     }
+    folder_end(folder);
+}
+
+/* A best epoch that stays the best is written once, before the run was stopped. */
+Test(train_resume, a_stopped_run_needs_its_best_router, .timeout = 120) {
+    fault_need();
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "other", STILL "--seed 9"));
+    stopped_run(folder, "run", STILL);
+    copy(at(folder, "good"), at(folder, "run/best.safetensors"));
+    cr_assert_eq(unlink(at(folder, "run/best.safetensors")), 0);
+    expect_failure(resume(folder, "run"), 66, "best.safetensors");
+    put(at(folder, "run/best.safetensors"), "garbage\n");
+    expect_failure(resume(folder, "run"), 65, "best.safetensors");
+    copy(at(folder, "run/best.safetensors"), at(folder, "other/best.safetensors"));
+    expect_failure(resume(folder, "run"), 65, "another run");
+    cr_expect_neq(access(at(folder, "run/summary.json"), F_OK), 0, "figures of another run are claimed");
+    copy(at(folder, "run/best.safetensors"), at(folder, "good"));
+    resume_fine(folder, "run");
     folder_end(folder);
 }

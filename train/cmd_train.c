@@ -169,6 +169,8 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
     }
     sr_trainer_release(&t); /* the router that the summary scores with takes its place */
     if (status == SR_OK)
+        status = best_need(run, &t.state.at, &t.state.history, err);
+    if (status == SR_OK)
         status = sr_summary_write(run, job->config, &job->feed, &t.state.at, &t.state.history, err);
     if (status == SR_OK)
         sr_log_info("trained for %s, peak memory %.0f MB", sr_log_duration(sr_log_clock() - began, time),

@@ -293,6 +293,8 @@ static int state_load(struct sr_trainer *t, struct sr_error *err) {
         return SR_OK; /* killed before the first one: begin at the beginning */
     if (status == SR_OK && t->state.at.batch > (int64_t)sr_loader_batches(t->train_loader))
         return sr_fail(err, SR_DATA, "%s: it stands behind the end of an epoch", path);
+    if (status == SR_OK && t->state.at.best > 0) /* of which epoch is asked at the end: it may be ahead */
+        return sr_weights_need(sr_run_file(t->run, "best.safetensors", path), NULL, err);
     return status;
 }
 
