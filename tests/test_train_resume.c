@@ -130,3 +130,29 @@ Test(train_resume, a_stopped_run_needs_its_best_router, .timeout = 120) {
     resume_fine(folder, "run");
     folder_end(folder);
 }
+
+/* ---- other files of the folder ---- */
+
+/* Only temporary files of the run's own names, and only of writers that are no more. */
+Test(train_resume, files_of_others_are_left_alone, .timeout = 120) {
+    static const char *const kept[] = {"run/.notes.tmp", "run/.scores.csv.1234567.1a.tmp",
+                                       "run/.best.safetensors.tmp", "run/.best.safetensors.12x.1a.tmp",
+                                       "run/.metrics.csv.1234567.1b.tmp"};
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "run", ""));
+    for (size_t i = 0; i < SR_COUNT(kept); i++)
+        put(at(folder, kept[i]), "x");
+    put(at(folder, "run/.metrics.csv.1234567.1c.tmp"), "x");
+    cr_assert_eq(mkdir(at(folder, "run/.best.safetensors.1234567.1d.tmp"), 0777), 0);
+    put(at(folder, "run/.best.safetensors.1234567.1d.tmp/router"), "x");
+    const int fd = open(at(folder, kept[SR_COUNT(kept) - 1]), O_RDWR | O_CLOEXEC);
+    cr_assert_eq(fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}), 0);
+    resume_fine(folder, "run");
+    for (size_t i = 0; i < SR_COUNT(kept); i++)
+        cr_expect_eq(access(at(folder, kept[i]), F_OK), 0, "%s is gone", kept[i]);
+    cr_expect_neq(access(at(folder, "run/.metrics.csv.1234567.1c.tmp"), F_OK), 0, "a dead one is left");
+    cr_expect_neq(access(at(folder, "run/.best.safetensors.1234567.1d.tmp"), F_OK), 0, "a folder is left");
+    close(fd);
+    folder_end(folder);
+}

@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -125,21 +124,11 @@ int sr_run_create(struct sr_run *run, const char *folder, const char *config_tex
     return status;
 }
 
-/* Temporary files (.NAME....tmp) of a process that was killed; while the folder is locked nobody else makes
- * any. */
-static void folder_sweep(const struct sr_run *run) {
-    char path[SR_RUN_PATH + 256];
-    DIR *folder = opendir(run->folder);
-    for (const struct dirent *entry; folder && (entry = readdir(folder));) {
-        const size_t length = strlen(entry->d_name);
-        if (entry->d_name[0] != '.' || length < 5 || strcmp(entry->d_name + length - 4, ".tmp") != 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", run->folder, entry->d_name);
-        unlink(path);
-    }
-    if (folder)
-        closedir(folder);
-}
+/* What a run writes under a temporary name first. */
+static const char *const written[] = {"best.safetensors",   "last.safetensors", "checkpoint.safetensors",
+                                      "parent.safetensors", "config.yaml",      "data.json",
+                                      "metrics.csv",        "metrics.jsonl",    "summary.txt",
+                                      "summary.json",       "seeds.json"};
 
 int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -151,7 +140,7 @@ int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
         sr_run_close(run);
     }
     if (status == SR_OK)
-        folder_sweep(run);
+        sr_temporary_sweep_names(run->folder, written, SR_COUNT(written));
     return status;
 }
 

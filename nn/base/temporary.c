@@ -199,6 +199,17 @@ static void remove_unlocked(int folder, const char *entry) {
     close(fd);
 }
 
+void sr_temporary_sweep_names(const char *folder, const char *const *names, size_t n) {
+    DIR *d = opendir(folder);
+    if (!d)
+        return;
+    for (const struct dirent *entry; (entry = readdir(d));)
+        for (size_t i = 0; i < n; i++)
+            if (maker(entry->d_name, names[i]) > 0)
+                remove_unlocked(dirfd(d), entry->d_name);
+    closedir(d);
+}
+
 void sr_temporary_sweep(const char *target) {
     const size_t length = folder_length(target);
     const char *name = target + length;

@@ -9,6 +9,8 @@
 #ifndef SR_TEMPORARY_H
 #define SR_TEMPORARY_H
 
+#include <stddef.h>
+
 #include "nn/base/error.h"
 
 /* Creates a new file beside target and locks it; *name (free with sr_free) and *fd are its. mode as open(2)
@@ -33,5 +35,9 @@ void sr_temporary_remove_all(void);
 /* Removes what writers of this target that are no more have left: names of its own pattern, whose process is
  * gone and whose lock is free, so that a writer in another container or on another machine is left alone. */
 void sr_temporary_sweep(const char *target);
+
+/* The same for n names of a folder whose writers hold its lock, which is the caller's now: whether a process
+ * of that number lives is no matter, the lock of the file alone is. */
+void sr_temporary_sweep_names(const char *folder, const char *const *names, size_t n);
 
 #endif
