@@ -131,6 +131,43 @@ Test(train_resume, a_stopped_run_needs_its_best_router, .timeout = 120) {
     folder_end(folder);
 }
 
+/* ---- the checkpoint ---- */
+
+/* A number of run.position, in a file whose sums are right. */
+static void position_set(const char *path, size_t index, int64_t value) {
+    struct sr_safetensors *s;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_safetensors_open(&s, path, &err), 0, "%s", err.text);
+    memcpy((char *)sr_safetensors_find(s, "run.position")->data + index * sizeof value, &value, sizeof value);
+    cr_assert_eq(sr_safetensors_rewrite(path, s, NULL, 0, &err), 0, "%s", err.text);
+    sr_safetensors_close(s);
+}
+
+Test(train_resume, positions_that_cannot_be, .timeout = 120) {
+    static const struct {
+        size_t index;
+        int64_t value;
+    } cases[] = {{0, INT64_MAX}, {0, ((int64_t)1 << 53) + 1}, {0, 0},
+                 {3, INT64_MAX}, {3, ((int64_t)1 << 53) + 1}, {5, 2},
+                 {5, -1}};
+    fault_need();
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    stopped_run(folder, "run", "");
+    copy(at(folder, "good"), at(folder, "run/checkpoint.safetensors"));
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        copy(at(folder, "run/checkpoint.safetensors"), at(folder, "good"));
+        position_set(at(folder, "run/checkpoint.safetensors"), cases[i].index, cases[i].value);
+        struct run r = resume(folder, "run");
+        cr_expect(r.status == 65 && strstr(r.err, "run.position"), "number %zu is %lld: status %d: %s",
+                  cases[i].index, (long long)cases[i].value, r.status, r.err);
+        run_end(&r);
+    }
+    copy(at(folder, "run/checkpoint.safetensors"), at(folder, "good"));
+    resume_fine(folder, "run");
+    folder_end(folder);
+}
+
 /* ---- other files of the folder ---- */
 
 /* Only temporary files of the run's own names, and only of writers that are no more. */

@@ -16,6 +16,7 @@
 #define POSITION_WHOLE 6 /* leading int64 members of struct sr_position; loss_sum follows */
 #define POSITION_SUMS  1
 #define OWN_TENSORS    3
+#define COUNT_MOST     ((int64_t)1 << 53) /* steps and rows: a history's doubles count as far */
 
 static size_t param_count(const struct sr_model *m) {
     size_t n = 0;
@@ -138,8 +139,10 @@ static bool epoch_is_sound(const struct sr_epoch *e) {
 static bool position_is_sound(const struct sr_position *at, const struct sr_history *h) {
     const int64_t rows = (int64_t)h->n;
     const double epoch = rows ? h->epoch[rows - 1].epoch : 0; /* may be NaN, or more than an int64 holds */
-    return (double)at->epoch == epoch && at->best <= rows && at->best >= (rows > 0) && at->step >= 0 &&
-           at->batch >= 0 && at->rows >= at->batch && (!at->finished || at->epoch > 0);
+    const double steps = rows ? h->epoch[rows - 1].step : 0;
+    return (double)at->epoch == epoch && at->best <= rows && at->best >= (rows > 0) &&
+           (double)at->step >= steps && at->step <= COUNT_MOST && at->batch >= 0 && at->rows >= at->batch &&
+           at->rows <= COUNT_MOST && (at->finished == 0 || (at->finished == 1 && at->epoch > 0));
 }
 
 static int position_copy(const struct sr_safetensors *file, struct sr_position *at, struct sr_history *h,
