@@ -193,3 +193,14 @@ Test(train_resume, files_of_others_are_left_alone, .timeout = 120) {
     close(fd);
     folder_end(folder);
 }
+
+/* ---- runs that can never be ---- */
+
+Test(train_resume, layers_no_router_has_leave_no_folder) {
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    expect_failure(run_program(folder, "%s", small_run_begin(folder, "run", "--hidden 8192,8192")), 2,
+                   "hidden");
+    cr_expect_neq(access(at(folder, "run"), F_OK), 0, "the folder is there");
+    folder_end(folder);
+}

@@ -106,6 +106,8 @@ static int run_create(struct job *job, struct sr_run *run, const char *folder, s
     int status = feed_need(job, err);
     if (status == SR_OK && job->config->init)
         status = sr_parent_fits(job->config->init, job->feed.train_data->width, err);
+    if (status == SR_OK)
+        status = sr_config_fits(job->config, job->feed.train_data->width, err);
     char *text = status == SR_OK ? sr_settings_text(job->options, err) : NULL;
     if (status < 0 || !text)
         return status < 0 ? status : err->status;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "infer/infer.h"
 #include "train/config.h"
 #include "train/recipe.h"
 
@@ -267,6 +268,16 @@ struct sr_model_spec sr_config_model(const struct sr_config *c, size_t width) {
         spec.dropout[i] = c->dropout.v[c->dropout.n == 1 ? 0 : i];
     }
     return spec;
+}
+
+int sr_config_fits(const struct sr_config *c, size_t width, struct sr_error *err) {
+    const struct sr_model_spec spec = sr_config_model(c, width);
+    size_t widths[SR_HIDDEN_MAX + 1] = {width};
+    struct sr_error why = {0};
+    memcpy(widths + 1, spec.hidden, spec.n_hidden * sizeof *widths);
+    return sr_router_check_widths(widths, spec.n_hidden + 1, "these features and --hidden", &why) == SR_OK
+               ? SR_OK
+               : sr_fail(err, SR_USAGE, "%s", why.text);
 }
 
 struct sr_schedule sr_config_schedule(const struct sr_config *c) {

@@ -50,6 +50,9 @@ extern const size_t sr_config_count;
 /* What no single row can check: contradictions between settings. SR_USAGE. */
 int sr_config_check(const struct sr_config *c, struct sr_error *err);
 
+/* SR_USAGE if no router could be made of such layers over rows of that width: not worth training. */
+int sr_config_fits(const struct sr_config *c, size_t width, struct sr_error *err);
+
 /* The first row, of those that decide the result or name its data, where two configurations differ; the count
  * of rows if none does. */
 size_t sr_config_differs(const struct sr_options *a, const struct sr_options *b);

@@ -362,17 +362,11 @@ static int model_begin(struct sr_trainer *t, const struct sr_safetensors *parent
     return status;
 }
 
-/* Weights that no router could be made of are not worth training. */
-static int spec_check(const struct sr_model_spec *spec, struct sr_error *err) {
-    size_t width[SR_HIDDEN_MAX + 1] = {spec->in};
-    memcpy(width + 1, spec->hidden, spec->n_hidden * sizeof *width);
-    return sr_router_check_widths(width, spec->n_hidden + 1, "these features and --hidden", err);
-}
-
 /* Everything that is planned and allocated, once the run's identity is known to agree. */
 static int parts_create(struct sr_trainer *t, struct sr_error *err) {
-    const struct sr_model_spec spec = sr_config_model(t->config, t->feed->train_data->width);
-    int status = spec_check(&spec, err);
+    const size_t width = t->feed->train_data->width;
+    const struct sr_model_spec spec = sr_config_model(t->config, width);
+    int status = sr_config_fits(t->config, width, err);
     if (status == SR_OK)
         status = sr_model_create(&t->state.model, &spec, (size_t)t->config->batch + 1, err);
     if (status == SR_OK && t->config->normalize == SR_NORMALIZE_STANDARD)
