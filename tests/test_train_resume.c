@@ -168,6 +168,26 @@ Test(train_resume, positions_that_cannot_be, .timeout = 120) {
     folder_end(folder);
 }
 
+Test(train_resume, a_lost_checkpoint_is_told, .timeout = 120) {
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "run", ""));
+    cr_assert_eq(unlink(at(folder, "run/checkpoint.safetensors")), 0);
+    expect_failure(resume(folder, "run"), 66, "checkpoint.safetensors");
+    cr_assert_eq(unlink(at(folder, "run/metrics.csv")), 0);
+    cr_assert_eq(symlink("/nowhere/at/all", at(folder, "run/checkpoint.safetensors")), 0);
+    expect_failure(resume(folder, "run"), 66, "checkpoint.safetensors");
+    cr_assert_eq(unlink(at(folder, "run/checkpoint.safetensors")), 0);
+    cr_assert_eq(mkdir(at(folder, "run/checkpoint.safetensors"), 0777), 0);
+    expect_failure(resume(folder, "run"), 66, "checkpoint.safetensors");
+    cr_assert_eq(rmdir(at(folder, "run/checkpoint.safetensors")), 0);
+    cr_assert_eq(mkfifo(at(folder, "run/checkpoint.safetensors"), 0666), 0);
+    expect_failure(resume(folder, "run"), 66, "checkpoint.safetensors");
+    cr_assert_eq(unlink(at(folder, "run/checkpoint.safetensors")), 0);
+    resume_fine(folder, "run"); /* as one that was killed before the first */
+    folder_end(folder);
+}
+
 /* ---- other files of the folder ---- */
 
 /* Only temporary files of the run's own names, and only of writers that are no more. */

@@ -289,8 +289,14 @@ static int state_load(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const int status = sr_checkpoint_load(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state,
                                           &t->identity, t->warning, err);
-    if (status == SR_NOINPUT)
+    if (status == SR_NOINPUT && sr_run_unsaved(t->run))
         return SR_OK; /* killed before the first one: begin at the beginning */
+    if (status == SR_NOINPUT)
+        return sr_fail(
+            err, SR_NOINPUT,
+            "%s: the run's checkpoint is lost or is no file: put it back from a copy, or train anew "
+            "with another --out",
+            path);
     if (status == SR_OK && t->state.at.batch > (int64_t)sr_loader_batches(t->train_loader))
         return sr_fail(err, SR_DATA, "%s: it stands behind the end of an epoch", path);
     if (status == SR_OK && t->state.at.best > 0) /* of which epoch is asked at the end: it may be ahead */
