@@ -190,6 +190,49 @@ Test(train_resume, a_lost_checkpoint_is_told, .timeout = 120) {
 
 /* ---- other files of the folder ---- */
 
+Test(train_resume, data_json_that_is_damaged, .timeout = 120) {
+    static const char *const texts[] = {"", "[]", "{}", "{\"identity\": {}}",
+                                        "{\"identity\": {\"config\": 1}}"};
+    fault_need();
+    char *folder = folder_begin();
+    small_run_dumps(folder);
+    stopped_run(folder, "run", "");
+    copy(at(folder, "good"), at(folder, "run/data.json"));
+    for (size_t i = 0; i < SR_COUNT(texts); i++) {
+        put(at(folder, "run/data.json"), texts[i]);
+        expect_failure(resume(folder, "run"), 65, texts[i][0] ? "damaged" : "data.json");
+    }
+    copy(at(folder, "run/data.json"), at(folder, "good"));
+    resume_fine(folder, "run");
+    folder_end(folder);
+}
+
+/* Nobody writes to them and nobody reads: whoever opens one as a file waits for ever. */
+Test(train_resume, pipes_among_the_files, .timeout = 120) {
+    static const char *const of_stopped[] = {"data.json", "train.log", "timing.csv", "metrics.csv"};
+    static const char *const of_finished[] = {"summary.txt", "summary.json", "metrics.jsonl"};
+    char name[64], *folder = folder_begin();
+    fault_need();
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "done", ""));
+    stopped_run(folder, "run", "");
+    for (size_t i = 0; i < SR_COUNT(of_stopped) + SR_COUNT(of_finished); i++) {
+        const bool stopped = i < SR_COUNT(of_stopped);
+        const char *file = stopped ? of_stopped[i] : of_finished[i - SR_COUNT(of_stopped)];
+        snprintf(name, sizeof name, "%s/%s", stopped ? "run" : "done", file);
+        cr_assert_eq(rename(at(folder, name), at(folder, "kept")), 0, "%s", name);
+        cr_assert_eq(mkfifo(at(folder, name), 0666), 0);
+        struct run r =
+            run_program(folder, "train --resume '%s/%s' & pid=$!; (sleep 20; kill -9 $pid) & wait $pid",
+                        folder, stopped ? "run" : "done");
+        cr_expect_eq(r.status, 74, "%s is a pipe: status %d: %s", name, r.status, r.err);
+        expect_in(r.err, file);
+        run_end(&r);
+        cr_assert_eq(rename(at(folder, "kept"), at(folder, name)), 0);
+    }
+    folder_end(folder);
+}
+
 /* Only temporary files of the run's own names, and only of writers that are no more. */
 Test(train_resume, files_of_others_are_left_alone, .timeout = 120) {
     static const char *const kept[] = {"run/.notes.tmp", "run/.scores.csv.1234567.1a.tmp",

@@ -194,7 +194,8 @@ static int file_print(const struct sr_run *run, const char *name, const char *un
     char path[SR_RUN_PATH];
     void *text;
     size_t size;
-    const int status = sr_file_read(&text, &size, sr_run_file(run, name, path), 64 << 20, err);
+    const int status = sr_file_read_regular(&text, &size, sr_run_file(run, name, path), "a run's summary",
+                                            SR_SUMMARY_BYTES, err);
     if (status < 0)
         return status;
     char *end = until ? strstr(text, until) : NULL;

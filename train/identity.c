@@ -17,7 +17,13 @@ int sr_identity_check(const struct sr_identity *now, const char *(*get)(const vo
     };
     for (size_t i = 0; i < SR_COUNT(fields); i++) {
         const char *then = get(from, fields[i].key);
-        if (!then || strcmp(then, fields[i].now) != 0)
+        if (!then)
+            return sr_fail(
+                err, SR_DATA,
+                "%s: damaged, it has no \"%s\": put it back from a copy, or train anew with another "
+                "--out",
+                path, fields[i].key);
+        if (strcmp(then, fields[i].now) != 0)
             return sr_fail(err, SR_USAGE, "%s: %s; start a new run with --out", path, fields[i].complaint);
     }
     return SR_OK;

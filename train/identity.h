@@ -25,12 +25,12 @@ struct sr_identity {
     char products[32]; /* sr_matmul_bits; only worth a warning */
 };
 
-/* get(from, key) is what was written then, or NULL. SR_USAGE with the complaint if it differs; path is for
- * the message. */
+/* get(from, key) is what was written then, or NULL, which is SR_DATA. SR_USAGE with the complaint if it
+ * differs; path is for the message. */
 int sr_identity_check(const struct sr_identity *now, const char *(*get)(const void *from, const char *key),
                       const void *from, const char *path, struct sr_error *err);
 
-/* The same for the text of a run's data.json, size bytes. SR_DATA: it is no JSON. */
+/* The same for the text of a run's data.json, size bytes. SR_DATA: it is no JSON, or lacks a member. */
 int sr_identity_check_json(const struct sr_identity *now, const char *text, size_t size, const char *path,
                            struct sr_error *err);
 

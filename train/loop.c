@@ -322,7 +322,8 @@ static int data_json_agree(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     void *text;
     size_t size;
-    int status = sr_file_read(&text, &size, sr_run_file(t->run, "data.json", path), 64 << 20, err);
+    int status = sr_file_read_regular(&text, &size, sr_run_file(t->run, "data.json", path),
+                                      "a run's data.json", 64 << 20, err);
     if (status == SR_NOINPUT)
         return data_json_write(t, path, err);
     if (status < 0)

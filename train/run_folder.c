@@ -180,8 +180,8 @@ int sr_run_write(const struct sr_run *run, const char *name, const void *bytes, 
 int sr_run_timing(const struct sr_run *run, long long epoch, double seconds, double rows_per_second,
                   double waited, struct sr_error *err) {
     char path[SR_RUN_PATH], line[256];
-    const int fd =
-        sr_stream_descriptor(sr_run_file(run, "timing.csv", path), O_WRONLY | O_CREAT | O_APPEND, 0666);
+    const int fd = sr_stream_descriptor(sr_run_file(run, "timing.csv", path),
+                                        O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0666);
     if (fd < 0)
         return sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno));
     const off_t before = lseek(fd, 0, SEEK_END);

@@ -80,7 +80,8 @@ int sr_log_file(const char *path, struct sr_error *err) {
     file_path = sr_strdup(path, err);
     if (!file_path)
         return SR_NOMEM;
-    file = sr_stream_descriptor(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    file = sr_stream_descriptor(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
+                                0666); /* not to wait at a pipe */
     return file < 0 ? sr_fail(err, SR_IO, "cannot write %s: %s", path, strerror(errno)) : SR_OK;
 }
 
