@@ -16,7 +16,7 @@
 #include "nn/base/utf8.h"
 
 #define MAGIC      "\x93NUMPY"
-#define HEADER_MAX 65536 /* bytes of the dict; numpy.save pads it to some 118 */
+#define HEADER_MAX 10000 /* bytes of the dict, as NumPy's max_header_size; numpy.save pads it to some 118 */
 
 struct in {
     uint64_t data_at; /* byte of the file where the items begin */
@@ -129,7 +129,7 @@ static int take_entry(struct header *h, struct sr_error *err) {
 
 static int parse_dict(struct header *h, struct sr_error *err) {
     int status = SR_OK;
-    if (!skip(h, "{"))
+    if (*h->at != '{' || !skip(h, "{")) /* a line in front of it would be one of Python's */
         return malformed(h, err);
     while (status == SR_OK && !skip(h, "}")) {
         status = take_entry(h, err);
@@ -177,6 +177,15 @@ static int check_type(struct header *h, struct sr_error *err) {
                    h->descr[0] && h->descr[1] == 'V' ? " (bfloat16: save a safetensors or .pt file)" : "");
 }
 
+/* NumPy counts in int64, and leaves out the dimensions of 0 when it looks whether an array is too big. */
+static bool numpy_counts(const struct sr_tensor_info *info) {
+    uint64_t bytes = sr_dtype_size(info->dtype);
+    bool fits = true;
+    for (int i = 0; i < info->rank; i++)
+        fits = (info->shape[i] == 0 || sr_size_mul(&bytes, bytes, info->shape[i])) && fits;
+    return fits && bytes <= INT64_MAX;
+}
+
 /* Items times their size must be what is left of the file. */
 static int check_size(const struct sr_tensors *t, const struct header *h, uint64_t left,
                       struct sr_error *err) {
@@ -184,6 +193,11 @@ static int check_size(const struct sr_tensors *t, const struct header *h, uint64
     bool fits = true;
     for (int i = 0; i < h->info->rank; i++)
         fits = sr_size_mul(&bytes, bytes, h->info->shape[i]) && fits;
+    if (fits && bytes == left && !numpy_counts(h->info))
+        return sr_fail(
+            err, SR_DATA,
+            "%s: its shape has a 0, but its other sizes make more than 2^63 bytes, which NumPy refuses",
+            t->path);
     if (fits && bytes == left)
         return SR_OK;
     return sr_fail(err, SR_DATA,
