@@ -251,13 +251,25 @@ static bool local_agrees(const struct sr_zip *z, size_t i, const struct header *
            memcmp(fields, z->entries[i].name, h->name_bytes) == 0;
 }
 
-/* Finds data_at. fields has room for FIELDS_MAX bytes. */
-static int read_local(struct sr_zip *z, size_t i, uint64_t directory_at, unsigned char *fields,
+/* n bytes from `at` on are more than an entry has up to the next one's place or the directory's. */
+static int fail_end(const struct sr_zip *z, size_t i, uint64_t at, uint64_t n, uint64_t directory_at,
+                    struct sr_error *err) {
+    return sr_zip_fail_entry(z, i,
+                             sr_size_within(at, n, directory_at)
+                                 ? "lies partly where another does: they overlap"
+                                 : "reaches past the end of the file: not a whole zip archive",
+                             err);
+}
+
+/* Finds data_at. fields has room for FIELDS_MAX bytes. Of an entry no byte is read past its end, so that many
+ * that claim the same ones cost nothing. */
+static int read_local(struct sr_zip *z, size_t i, uint64_t end, uint64_t directory_at, unsigned char *fields,
                       struct sr_error *err) {
     unsigned char b[LOCAL];
     struct sr_zip_place *p = &z->place[i];
-    if (!sr_size_within(p->at, LOCAL, directory_at))
-        return sr_zip_fail_entry(z, i, "lies outside of the file: not a whole zip archive", err);
+    const uint64_t least = sr_size_sum(LOCAL + strlen(z->entries[i].name), p->packed);
+    if (!sr_size_within(p->at, least, end))
+        return fail_end(z, i, p->at, least, directory_at, err);
     int status = sr_zip_bytes(z, p->at, b, LOCAL, err);
     if (status < 0)
         return status;
@@ -266,8 +278,8 @@ static int read_local(struct sr_zip *z, size_t i, uint64_t directory_at, unsigne
     p->data_at = sr_size_sum(p->at, LOCAL + bytes);
     if (memcmp(b, "PK\3\4", 4) != 0 || h.name_bytes != strlen(z->entries[i].name))
         return sr_zip_fail_entry(z, i, "has another header of its own: not a whole zip archive", err);
-    if (!sr_size_within(p->data_at, p->packed, directory_at))
-        return sr_zip_fail_entry(z, i, "reaches past the end of the file: not a whole zip archive", err);
+    if (!sr_size_within(p->data_at, p->packed, end))
+        return fail_end(z, i, p->data_at, p->packed, directory_at, err);
     if ((status = sr_zip_bytes(z, sr_size_sum(p->at, LOCAL), fields, bytes, err)) < 0)
         return status;
     if (!take_zip64(&h, &fields[h.name_bytes]) || !local_agrees(z, i, &h, fields))
@@ -306,28 +318,33 @@ static int check_descriptor(const struct sr_zip *z, size_t i, uint64_t at, uint6
     return SR_OK;
 }
 
+/* What lies between an entry's content and the next place. */
 static int check_gap(const struct sr_zip *z, size_t i, uint64_t next, struct sr_error *err) {
     const struct sr_zip_place *p = &z->place[i];
     const uint64_t end = sr_size_sum(p->data_at, p->packed);
-    uint64_t gap;
-    if (!sr_size_sub(&gap, next, end))
-        return sr_zip_fail_entry(z, i, "lies partly where another does: they overlap", err);
     if (p->flags & DESCRIPTOR)
-        return check_descriptor(z, i, end, gap, err);
-    return gap == 0 ? SR_OK : sr_zip_fail_entry(z, i, "has bytes that no entry holds behind it", err);
+        return check_descriptor(z, i, end, next - end, err); /* read_local saw that it ends there */
+    return next == end ? SR_OK : sr_zip_fail_entry(z, i, "has bytes that no entry holds behind it", err);
 }
 
 /* Entries fill the file from its beginning to the directory. */
-static int check_places(struct sr_zip *z, uint64_t directory_at, struct sr_error *err) {
+static int check_places(struct sr_zip *z, uint64_t directory_at, unsigned char *fields,
+                        struct sr_error *err) {
     int status = SR_OK;
     for (size_t i = 0; i < z->count; i++)
         z->sorted[i] = i;
     qsort_r(z->sorted, z->count, sizeof *z->sorted, by_place, z->place);
     if ((z->count ? z->place[z->sorted[0]].at : directory_at) != 0)
         return broken(z, "it begins with bytes that no entry holds", err);
-    for (size_t i = 0; status == SR_OK && i < z->count; i++)
-        status =
-            check_gap(z, z->sorted[i], i + 1 < z->count ? z->place[z->sorted[i + 1]].at : directory_at, err);
+    if (z->count > 0 && !sr_size_within(z->place[z->sorted[z->count - 1]].at, LOCAL, directory_at))
+        return sr_zip_fail_entry(z, z->sorted[z->count - 1],
+                                 "lies outside of the file: not a whole zip archive", err);
+    for (size_t i = 0; status == SR_OK && i < z->count; i++) {
+        const uint64_t next = i + 1 < z->count ? z->place[z->sorted[i + 1]].at : directory_at;
+        status = read_local(z, z->sorted[i], next, directory_at, fields, err);
+        if (status == SR_OK)
+            status = check_gap(z, z->sorted[i], next, err);
+    }
     return status;
 }
 
@@ -339,11 +356,9 @@ static int check_names(const struct sr_zip *z, struct sr_error *err) {
     return SR_OK;
 }
 
-static int read_locals(struct sr_zip *z, uint64_t directory_at, struct sr_error *err) {
+static int read_places(struct sr_zip *z, uint64_t directory_at, struct sr_error *err) {
     unsigned char *fields = sr_alloc(FIELDS_MAX, 1, err);
-    int status = fields ? SR_OK : SR_NOMEM;
-    for (size_t i = 0; status == SR_OK && i < z->count; i++)
-        status = read_local(z, i, directory_at, fields, err);
+    const int status = fields ? check_places(z, directory_at, fields, err) : SR_NOMEM;
     sr_free(fields);
     return status;
 }
@@ -370,8 +385,6 @@ int sr_zip_directory_read(struct sr_zip *z, struct sr_error *err) {
     if (status == SR_OK)
         status = read_directory(z, &e, err);
     if (status == SR_OK)
-        status = read_locals(z, e.at, err);
-    if (status == SR_OK)
-        status = check_places(z, e.at, err);
+        status = read_places(z, e.at, err);
     return status == SR_OK ? check_names(z, err) : status;
 }

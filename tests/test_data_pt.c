@@ -269,7 +269,7 @@ Test(pt, entries_that_torch_does_not_write_are_refused) {
     REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m/..", "x", 1));
     REFUSES("leads out", PICKLE, NUMBERS, ENTRY("m\\..\\x", "x", 1));
     REFUSES("is there twice", PICKLE, NUMBERS, NUMBERS);
-    REFUSES("its own header", PICKLE, NUMBERS, ENTRY("m/data/1", six, sizeof six, .overlaps = true));
+    REFUSES("they overlap", PICKLE, NUMBERS, ENTRY("m/data/1", six, sizeof six, .overlaps = true));
     REFUSES("checksum", ENTRY("m/data.pkl", pickle, sizeof pickle - 1, .bad_crc = true), NUMBERS);
 }
 

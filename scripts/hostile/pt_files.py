@@ -7,7 +7,7 @@ import struct
 import tarfile
 import zlib
 
-from hostile.zip_bytes import HONEST, NUMBERS, Entry, build, end, honest, one, storage, tensor
+from hostile.zip_bytes import HONEST, NUMBERS, Entry, build, end, end64, honest, one, storage, tensor
 
 SYSTEM = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R."
 LINK = 0o120777 << 16
@@ -79,8 +79,8 @@ def places(c):
 
     at("offset_beyond.pt", "lies outside of the file", 1 << 30)
     at("offset_largest.pt", "an entry of its table is cut off, or its ZIP64 sizes are", 0xFFFFFFFF)
-    at("offset_of_another.pt", "has another header of its own", 0)
-    at("offset_into_data.pt", "has another header of its own", 45)
+    at("offset_of_another.pt", "lies partly where another does: they overlap", 0)
+    at("offset_into_data.pt", "lies partly where another does: they overlap", 45)
     good = honest()
     inside = Entry("m/data/0", NUMBERS)
     twin = Entry("m/data/1", NUMBERS)
@@ -113,6 +113,18 @@ def places(c):
     c.add("prefix_not_counted.pt", build([Entry("m/data.pkl", SYSTEM)]) + build(honest()), 65, "is not where its end says")
     c.add("gap.pt", build(honest(), between=b"\0" * 100), 65, "has bytes that no entry holds behind it")
     c.add("hidden_entry.pt", build(honest(), between=Entry("m/data.pkl", SYSTEM).local_bytes() + SYSTEM), 65, "has bytes that no entry holds behind it")
+
+
+def many(c):
+    """Tables that claim the same bytes again and again: each of a million entries cost a read of 64 KB."""
+    extra = struct.pack("<HH", 0x9999, 65531) + bytes(65531)
+    one_entry = Entry("a", local={"extra": extra})
+    at = one_entry.local_bytes()
+    directory = one_entry.central_bytes() * 500
+    tail = end64(500, len(directory), len(at), len(at) + len(directory)) + end(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
+    c.add("many_of_one_place.pt", at + directory + tail, 65, "lies partly where another does: they overlap", "import,convert")
+    near = [Entry("%04x" % i, local={"extra_length": 65535}) for i in range(1000)]
+    c.add("many_with_long_fields.pt", build(near), 65, "lies partly where another does: they overlap")
 
 
 def ends(c):
@@ -253,5 +265,5 @@ def cves(c):
 
 
 def cases(c):
-    for part in (names, sizes, places, ends, zip64, contents, cves):
+    for part in (names, sizes, places, ends, zip64, contents, cves, many):
         part(c)
