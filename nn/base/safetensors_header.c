@@ -30,6 +30,7 @@ struct reader {
     const char *path;
     struct extent *extents; /* [count] */
     char sum[65];           /* of the header, as it is; "" where it has none */
+    bool minus;             /* the header has a '-' outside of a text */
 };
 
 uint64_t sr_tensor_bytes(const struct sr_tensor *t) {
@@ -68,6 +69,20 @@ char *sr_safetensors_sum(char hex[65], char *text, size_t length) {
     return at;
 }
 
+/* In a text of JSON. There are no negative numbers in a header; -0 would be read as 0. */
+static bool has_minus(const char *text, size_t length) {
+    bool quoted = false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"')
+            quoted = !quoted;
+        else if (quoted && text[i] == '\\')
+            i++;
+        else if (!quoted && text[i] == '-')
+            return true;
+    }
+    return false;
+}
+
 /* Length, text and syntax of the header; leaves the stream at the data section. */
 static int read_header(struct reader *r, struct sr_error *err) {
     unsigned char prefix[8];
@@ -101,6 +116,7 @@ static int read_header(struct reader *r, struct sr_error *err) {
         sr_fail(err, status, "%s: header: %.400s", r->path, why.text);
     if (status == SR_OK && !sr_safetensors_sum(r->sum, text, length))
         r->sum[0] = '\0';
+    r->minus = status == SR_OK && has_minus(text, length);
     sr_free(text);
     return status;
 }
@@ -272,6 +288,8 @@ int sr_safetensors_header_read(struct sr_safetensors_header *h, FILE *from, uint
     int status = read_header(&r, err);
     if (status == SR_OK)
         status = read_entries(&r, err);
+    if (status == SR_OK && r.minus)
+        status = sr_fail(err, SR_DATA, "%s: header: a number with a minus", path);
     if (status == SR_OK)
         status = check_tiling(&r, err);
     if (status == SR_OK)

@@ -267,6 +267,13 @@ def checkpoints(c):
     bad("history_huge_epoch", "a step or an epoch that is no whole number", position=first, history=("F64", [1, COLUMNS], row(1e300)))
 
 
+def minus(c):
+    """-0 is no size for safetensors; as an integer of JSON it is 0."""
+    what = "header: a number with a minus"
+    c.add("shape_minus_0.safetensors", raw('{"x":%s}' % entry(shape="[-0]", offsets="[0,0]")), 65, what, "import")
+    c.add("offsets_minus_0.safetensors", raw('{"x":%s}' % entry(offsets="[-0,8]"), b"\0" * 8), 65, what)
+
+
 def cases(c):
-    for part in (rules, attacks, ours, checkpoints):
+    for part in (rules, attacks, ours, checkpoints, minus):
         part(c)
