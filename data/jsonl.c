@@ -1,11 +1,13 @@
-/* jsonl.c: members of a JSON object by a scan that knows strings and brackets. See jsonl.h.
+/* jsonl.c: members of a JSON object by a scan that knows strings and brackets; the inside of values is
+ * json_grammar.c's, or who reads them. See jsonl.h.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "data/jsonl.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#include "data/json_grammar.h"
 
 struct scan {
     const char *text, *p;
@@ -84,7 +86,7 @@ static int scan_member(struct scan *s, struct sr_jsonl *object) {
     if (skip_value(s) < 0)
         return SR_DATA;
     value->length = (size_t)(s->p - value->text);
-    object->members++;
+    object->member[object->members++].read = false;
     skip_space(s);
     return 0;
 }
@@ -115,6 +117,19 @@ int sr_jsonl_scan(struct sr_jsonl *object, const char *text, struct sr_error *er
     s.p++;
     skip_space(&s);
     return *s.p ? fail(&s, "more text behind the object") : 0;
+}
+
+int sr_jsonl_check(const struct sr_jsonl *object, const char *text, struct sr_error *err) {
+    for (size_t i = 0; i < object->members; i++) {
+        const struct sr_json_span *key = &object->member[i].key, *value = &object->member[i].value;
+        const char *wrong = sr_json_grammar(key->text - 1, key->length + 2);
+        if (!wrong && !object->member[i].read)
+            wrong = sr_json_grammar(value->text, value->length);
+        if (wrong)
+            return sr_fail(err, SR_DATA, "column %zu: this is no JSON, though nobody reads it",
+                           (size_t)(wrong - text) + 1);
+    }
+    return 0;
 }
 
 /* 1 if that is its name, else 0. A key may be written with escapes, as any string. */

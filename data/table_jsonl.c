@@ -130,8 +130,10 @@ static int take_field(struct jsonl_table *j, struct sr_field *f, struct sr_error
         status = check_names(j, f, index < j->object.members, err);
     if (status < 0)
         return status;
-    return index < j->object.members ? put_value(j, f, &j->object.member[index].value, err)
-                                     : sr_field_missing(f, &j->t, err);
+    if (index >= j->object.members)
+        return sr_field_missing(f, &j->t, err);
+    j->object.member[index].read = true;
+    return put_value(j, f, &j->object.member[index].value, err);
 }
 
 /* 1: a line was taken; 0: there is none. Empty lines are none. */
@@ -148,6 +150,8 @@ static int take_line(struct jsonl_table *j, struct sr_error *err) {
         return fail_line(&j->t, &why, err);
     for (size_t i = 0; i < j->t.fields && status >= 0; i++)
         status = take_field(j, j->t.field[i], err);
+    if (status >= 0 && sr_jsonl_check(&j->object, j->line, &why) < 0)
+        return fail_line(&j->t, &why, err);
     return status < 0 ? status : 1;
 }
 

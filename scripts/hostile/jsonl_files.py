@@ -61,3 +61,35 @@ def cases(c):
     bad("id_not_utf8", b'{"features": [1], "label": 1, "id": "\xff"}\n', "which is no JSON string")
     bad("id_nul", '{"features": [1], "label": 1, "id": "a\\u0000b"}\n', "which is no JSON string")
     bad("binary", bytes(range(256)) + b"\n", "line 1 has a NUL byte")
+    unread(c, bad)
+
+
+def unread(c, bad):
+    """Values that no column takes: stepped over, but they must be JSON."""
+    no = "this is no JSON, though nobody reads it"
+
+    def junk(name, value, message=no, commands="-"):
+        bad("junk_" + name, '{"features": [1], "junk": %s, "label": 1}\n' % value, message, commands)
+
+    bad("junk_bracket_of_another_kind", '{"features": [1], "junk":[} , "label": 1}\n', "line 1: column 27: " + no, "convert")
+    bad("junk_bracket_of_another_kind_twice", '{"features": [1], "junk":{"a": [}]}, "label": 1}\n', "more text behind the object")
+    junk("word", "nonsense", "line 1: column 27: " + no, "convert")
+    junk("escape", '"\\q"', no, "convert")
+    junk("escape_u", '"\\u12g4"')
+    junk("control", '"a\tb"')
+    bad("junk_not_utf8", b'{"features": [1], "junk": "\xff", "label": 1}\n', no)
+    bad("junk_cut_utf8", b'{"features": [1], "junk": "\xe2\x82", "label": 1}\n', no)
+    for name, number in (("leading_zero", "01"), ("plus", "+1"), ("dot", ".5"), ("dot_behind", "1."), ("two_dots", "1.2.3"), ("exponent", "1e"), ("hexadecimal", "0x1"), ("minus", "-")):
+        junk(name, number)
+    junk("list_comma_at_the_end", "[1,]")
+    junk("list_two_commas", "[1,,2]")
+    junk("list_no_comma", "[1 2]")
+    junk("object_no_colon", '{"a" 1}')
+    junk("object_no_value", '{"a":}')
+    junk("object_name_bare", "{a: 1}")
+    junk("object_comma_at_the_end", '{"a": 1,}')
+    junk("deep", "[" * 2049 + "]" * 2049)
+    bad("junk_name", '{"features": [1], "\\q": 1, "label": 1}\n', no)
+    honest = ['"a\\u00e9\\ud83d\\ude00\\n/\\/"', '"\u00e9\u20ac\U0001f600"', "-0.5e-10", "[]", "{}", "[[], {}, [1, {\"a\": [true, false, null]}]]", "NaN", "-Infinity", "[NaN, Infinity]", "1E+5", " [ 1 , 2 ] ", "[" * 2048 + "]" * 2048]
+    rows = "".join('{"features": [1], "junk": %s, "label": %d}\n' % (v, i % 2) for i, v in enumerate(honest))
+    c.add("junk_good.jsonl", rows.encode(), 0, "", why="values that no column takes, and JSON")
