@@ -1,8 +1,8 @@
 /* pickle.c: the stack machine of Python's pickle, without anything it could do harm with; see pickle.h.
  *
- * Instructions are those that PyTorch 1.6 and later write for dicts, lists, numbers, text and tensors
- * (protocols 2 to 5); each of the others is refused by its name, and so are all names outside pickle_call.c.
- * The stack, the memo and their limits are in pickle_machine.c.
+ * Instructions are those that PyTorch 1.6 and later write for dicts, lists, numbers, text and tensors and
+ * that torch.load(weights_only=True) reads: protocol 2's. Each of the others is refused by its name, and so
+ * are all names outside pickle_call.c. The stack, the memo and their limits are in pickle_machine.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,12 +29,9 @@
     X(0x87, TUPLE3)                                                                                          \
     X('q', BINPUT)                                                                                           \
     X('r', LONG_BINPUT)                                                                                      \
-    X(0x94, MEMOIZE)                                                                                         \
     X('h', BINGET)                                                                                           \
     X('j', LONG_BINGET)                                                                                      \
     X('X', BINUNICODE)                                                                                       \
-    X(0x8c, SHORT_BINUNICODE)                                                                                \
-    X(0x8d, BINUNICODE8)                                                                                     \
     X('J', BININT)                                                                                           \
     X('K', BININT1)                                                                                          \
     X('M', BININT2)                                                                                          \
@@ -44,15 +41,13 @@
     X(0x89, NEWFALSE)                                                                                        \
     X('N', NONE)                                                                                             \
     X('c', GLOBAL)                                                                                           \
-    X(0x93, STACK_GLOBAL)                                                                                    \
     X('R', REDUCE)                                                                                           \
     X('Q', BINPERSID)                                                                                        \
     X('s', SETITEM)                                                                                          \
     X('u', SETITEMS)                                                                                         \
     X('a', APPEND)                                                                                           \
     X('e', APPENDS)                                                                                          \
-    X('b', BUILD)                                                                                            \
-    X(0x95, FRAME)
+    X('b', BUILD)
 
 enum instruction {
 #define X(byte, name) name = byte,
@@ -96,7 +91,22 @@ static const struct {
                {0x97, "NEXT_BUFFER"},
                {0x98, "READONLY_BUFFER"}};
 
+/* Those that torch.save writes if told to, but torch.load(weights_only=True) does not read. */
+static const struct {
+    unsigned char byte;
+    const char *name;
+} newer[] = {{0x8c, "SHORT_BINUNICODE"},
+             {0x8d, "BINUNICODE8"},
+             {0x93, "STACK_GLOBAL"},
+             {0x94, "MEMOIZE"},
+             {0x95, "FRAME"}};
+
 /* ---- instructions ---- */
+
+/* Python's rule: what can change is no key of a dict. Tensors are keys there by their place in memory. */
+static bool may_be_key(const struct sr_pickle_value *v) {
+    return v->kind <= SR_PICKLE_TEXT || (v->kind == SR_PICKLE_TUPLE && v->fixed);
+}
 
 static int run_tuple(struct sr_pickle *p, size_t n, size_t marks, struct sr_error *err) {
     struct sr_pickle_value *tuple = sr_pickle_make(p, SR_PICKLE_TUPLE, err);
@@ -107,6 +117,9 @@ static int run_tuple(struct sr_pickle *p, size_t n, size_t marks, struct sr_erro
         status = sr_pickle_list_add(p, tuple, p->stack[p->depth - n + i], err);
     if (status < 0)
         return status;
+    tuple->fixed = true;
+    for (size_t i = 0; i < n; i++)
+        tuple->fixed = tuple->fixed && may_be_key(p->stack[p->depth - n + i]);
     p->depth -= n + marks;
     return sr_pickle_push(p, tuple, err);
 }
@@ -122,6 +135,9 @@ static int run_add(struct sr_pickle *p, enum sr_pickle_kind kind, size_t n, size
         return sr_pickle_fail(p, err, "adds to something that is no %s",
                               kind == SR_PICKLE_DICT ? "dict" : "list");
     struct sr_pickle_value *to = p->stack[p->depth - n - marks - 1];
+    for (size_t i = 0; kind == SR_PICKLE_DICT && i < n; i += 2)
+        if (!may_be_key(p->stack[p->depth - n + i]))
+            return sr_pickle_fail(p, err, "has a dict with a key that is no text, number or tuple of these");
     for (size_t i = 0; status == SR_OK && i < n; i++)
         status = sr_pickle_list_add(p, to, p->stack[p->depth - n + i], err);
     p->depth -= n + marks;
@@ -156,9 +172,9 @@ static bool is_utf8(const unsigned char *at, size_t length) {
     return true;
 }
 
-static int run_text(struct sr_pickle *p, size_t bytes_of_length, struct sr_error *err) {
+static int run_text(struct sr_pickle *p, struct sr_error *err) {
     uint64_t length;
-    int status = sr_pickle_take_number(p, bytes_of_length, &length, err);
+    int status = sr_pickle_take_number(p, 4, &length, err);
     const unsigned char *at = status == SR_OK ? sr_pickle_take(p, (size_t)length, err) : NULL;
     if (!at)
         return SR_DATA;
@@ -223,18 +239,6 @@ static int run_global(struct sr_pickle *p, struct sr_error *err) {
     return status == SR_OK ? push_global(p, module, module_length, name, name_length, err) : status;
 }
 
-static int run_stack_global(struct sr_pickle *p, struct sr_error *err) {
-    const int status = sr_pickle_need(p, 2, err);
-    if (status < 0)
-        return status;
-    const struct sr_pickle_value *module = p->stack[p->depth - 2], *name = p->stack[p->depth - 1];
-    if (module->kind != SR_PICKLE_TEXT || name->kind != SR_PICKLE_TEXT)
-        return sr_pickle_fail(p, err, "asks for a global by names that are no text");
-    p->depth -= 2;
-    return push_global(p, module->as.text.at, module->as.text.length, name->as.text.at, name->as.text.length,
-                       err);
-}
-
 static int run_reduce(struct sr_pickle *p, struct sr_error *err) {
     struct sr_pickle_value *made = NULL;
     int status = sr_pickle_need(p, 2, err);
@@ -287,8 +291,6 @@ static int run_number(struct sr_pickle *p, enum instruction op, size_t bytes, st
         return p->at == 2 && value >= 2 && value <= 5
                    ? SR_OK
                    : sr_pickle_fail(p, err, "is of a protocol other than 2 to 5");
-    case FRAME:
-        return sr_size_within(p->at, value, p->size) ? SR_OK : sr_pickle_fail(p, err, "is cut off");
     case BINPUT:
     case LONG_BINPUT:
         return sr_pickle_memo_put(p, value, err);
@@ -328,6 +330,13 @@ static int refuse(struct sr_pickle *p, unsigned char op, struct sr_error *err) {
             return sr_pickle_fail(p, err,
                                   "uses the instruction %s, which tensors do not need; nothing of it is run",
                                   refused[i].name);
+    for (size_t i = 0; i < SR_COUNT(newer); i++)
+        if (newer[i].byte == op)
+            return sr_pickle_fail(
+                p, err,
+                "uses the instruction %s, which torch.load(weights_only=True) does not read "
+                "either; torch.save it without pickle_protocol=%d",
+                newer[i].name, p->bytes[1]);
     return sr_pickle_fail(p, err, "has the byte 0x%02x, which is no instruction", op);
 }
 
@@ -344,10 +353,6 @@ static int run(struct sr_pickle *p, enum instruction op, struct sr_error *err) {
     case LONG_BINGET:
     case BININT:
         return run_number(p, op, 4, err);
-    case FRAME:
-        return run_number(p, op, 8, err);
-    case MEMOIZE:
-        return sr_pickle_memo_put(p, p->memo_count, err);
     case MARK:
         return sr_pickle_push_new(p, SR_PICKLE_MARK, err);
     case EMPTY_DICT:
@@ -355,7 +360,7 @@ static int run(struct sr_pickle *p, enum instruction op, struct sr_error *err) {
     case EMPTY_LIST:
         return sr_pickle_push_new(p, SR_PICKLE_LIST, err);
     case EMPTY_TUPLE:
-        return sr_pickle_push_new(p, SR_PICKLE_TUPLE, err);
+        return run_tuple(p, 0, 0, err);
     case NONE:
         return sr_pickle_push_new(p, SR_PICKLE_NOTHING, err);
     case NEWTRUE:
@@ -373,20 +378,14 @@ static int run(struct sr_pickle *p, enum instruction op, struct sr_error *err) {
         return run_add(p, SR_PICKLE_DICT, 2, 0, err);
     case APPEND:
         return run_add(p, SR_PICKLE_LIST, 1, 0, err);
-    case SHORT_BINUNICODE:
-        return run_text(p, 1, err);
     case BINUNICODE:
-        return run_text(p, 4, err);
-    case BINUNICODE8:
-        return run_text(p, 8, err);
+        return run_text(p, err);
     case LONG1:
         return run_long(p, err);
     case BINFLOAT:
         return run_float(p, err);
     case GLOBAL:
         return run_global(p, err);
-    case STACK_GLOBAL:
-        return run_stack_global(p, err);
     case REDUCE:
         return run_reduce(p, err);
     case BINPERSID:

@@ -53,6 +53,7 @@ struct sr_pickle_tensor {
 struct sr_pickle_value {
     enum sr_pickle_kind kind;
     bool ordered; /* a dict that is an OrderedDict */
+    bool fixed;   /* a tuple of scalars and of such tuples, so that it may be a key */
     union {
         int64_t integer; /* of a bool too */
         double real;

@@ -11,8 +11,12 @@
 #include <string.h>
 
 #include "data/pickle_call.h"
+#include "data/values.h"
 #include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
+
+#define DEVICE_LAST  127 /* the last index of a device */
+#define NO_GRADIENTS "has a tensor of whole numbers that requires gradients, which torch refuses"
 
 enum use { ORDERED_DICT, TENSOR, PARAMETER, STORAGE, SIZE, DEVICE, VALUE };
 
@@ -169,6 +173,60 @@ static bool has_negative(const struct sr_pickle_value *v) {
     return false;
 }
 
+/* ---- devices ---- */
+
+/* "cuda", "cuda:0": the kind, of n in list, and ":" with an index up to 127, as torch counts devices. */
+static bool is_device(const struct sr_pickle_value *v, const char *const *list, size_t n) {
+    if (v->kind != SR_PICKLE_TEXT)
+        return false;
+    const char *text = v->as.text.at, *colon = memchr(text, ':', v->as.text.length);
+    const size_t kind = colon ? (size_t)(colon - text) : v->as.text.length;
+    const size_t digits = colon ? v->as.text.length - kind - 1 : 0;
+    int index = 0;
+    for (size_t i = 0; i < digits && index <= DEVICE_LAST; i++) {
+        const int digit = colon[1 + i] - '0';
+        if (digit < 0 || digit > 9 || (digit == 0 && i == 0 && digits > 1))
+            return false;
+        index = 10 * index + digit;
+    }
+    if ((colon && digits == 0) || index > DEVICE_LAST)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (same(text, kind, list[i]))
+            return true;
+    return false;
+}
+
+/* Where a storage was: what torch.load knows to be places (torch.serialization). Not "meta", where there are
+ * no numbers. */
+static bool is_location(const struct sr_pickle_value *v) {
+    static const char *const list[] = {"cuda", "mps", "xpu", "hpu", "mtia", "privateuseone"};
+    return sr_pickle_is(v, "cpu") || is_device(v, list, SR_COUNT(list));
+}
+
+/* torch.device("cuda"), ("cuda:0") or ("cuda", 0). */
+static bool makes_device(const struct sr_pickle_value *a) {
+    static const char *const list[] = {"cpu",    "cuda", "ipu",  "xpu",  "mkldnn", "opengl",       "opencl",
+                                       "ideep",  "hip",  "ve",   "fpga", "maia",   "xla",          "lazy",
+                                       "vulkan", "mps",  "meta", "hpu",  "mtia",   "privateuseone"};
+    uint64_t index;
+    if (!is_tuple(a, 1, 2) || !is_device(argument(a, 0), list, SR_COUNT(list)))
+        return false;
+    return a->as.list.n == 1 || (!memchr(argument(a, 0)->as.text.at, ':', argument(a, 0)->as.text.length) &&
+                                 natural(argument(a, 1), &index) && index <= DEVICE_LAST);
+}
+
+/* torch.Size((2, 3)). */
+static bool makes_size(const struct sr_pickle_value *a) {
+    uint64_t extent;
+    if (!is_tuple(a, 1, 1) || argument(a, 0)->kind != SR_PICKLE_TUPLE)
+        return false;
+    for (size_t i = 0; i < argument(a, 0)->as.list.n; i++)
+        if (!natural(argument(argument(a, 0), i), &extent))
+            return false;
+    return true;
+}
+
 /* ---- tensors ---- */
 
 int sr_pickle_storage(struct sr_pickle_value **out, struct sr_pickle *p, const struct sr_pickle_value *id,
@@ -179,6 +237,9 @@ int sr_pickle_storage(struct sr_pickle_value **out, struct sr_pickle *p, const s
         argument(id, 2)->kind != SR_PICKLE_TEXT || argument(id, 3)->kind != SR_PICKLE_TEXT ||
         !natural(argument(id, 4), &items))
         return sr_pickle_fail(p, err, "has a persistent id that is not the storage of a tensor");
+    if (!is_location(argument(id, 3)))
+        return sr_pickle_fail(p, err,
+                              "has a storage of a device that torch does not know; save x.cpu() instead");
     if (!(*out = sr_pickle_make(p, SR_PICKLE_STORAGE, err)))
         return err->status;
     (*out)->as.storage.dtype = argument(id, 1)->as.global->dtype;
@@ -235,6 +296,8 @@ static int make_tensor(struct sr_pickle_value **out, struct sr_pickle *p, const 
     if (a->as.list.n == 7 && !is_empty_dict(argument(a, 6)))
         return sr_pickle_fail(p, err, "has a tensor that is a negated or conjugated view; save x.clone()");
     t.storage = argument(a, 0);
+    if (argument(a, 4)->as.integer && !sr_dtype_is_float(argument(a, 0)->as.storage.dtype))
+        return sr_pickle_fail(p, err, NO_GRADIENTS);
     const int status = check_place(p, &t, stride, err);
     if (status < 0)
         return status;
@@ -252,6 +315,9 @@ static int unwrap_parameter(struct sr_pickle_value **out, struct sr_pickle *p,
     if (!is_tuple(a, 3, 3) || argument(a, 0)->kind != SR_PICKLE_TENSOR ||
         argument(a, 1)->kind != SR_PICKLE_BOOL || !is_empty_dict(argument(a, 2)))
         return sr_pickle_fail(p, err, "rebuilds a parameter from something else than a tensor without hooks");
+    if (argument(a, 1)->as.integer &&
+        !sr_dtype_is_float(argument(a, 0)->as.tensor->storage->as.storage.dtype))
+        return sr_pickle_fail(p, err, NO_GRADIENTS);
     *out = a->as.list.item[0];
     return SR_OK;
 }
@@ -270,11 +336,11 @@ int sr_pickle_call(struct sr_pickle_value **out, struct sr_pickle *p, const stru
             (*out)->ordered = true;
         return *out ? SR_OK : err->status;
     }
-    if (g->use == SIZE && is_tuple(a, 1, 1) && argument(a, 0)->kind == SR_PICKLE_TUPLE) {
+    if (g->use == SIZE && makes_size(a)) {
         *out = a->as.list.item[0];
         return SR_OK;
     }
-    if (g->use == DEVICE && is_tuple(a, 1, 2)) {
+    if (g->use == DEVICE && makes_device(a)) {
         *out = sr_pickle_make(p, SR_PICKLE_NOTHING, err);
         return *out ? SR_OK : err->status;
     }

@@ -201,7 +201,6 @@ int sr_pickle_memo_put(struct sr_pickle *p, uint64_t index, struct sr_error *err
         status = grow(&p->memo, p->memo_room, &p->memo_room, err);
     if (status < 0)
         return status;
-    p->memo_count += !p->memo[index];
     p->memo[index] = p->stack[p->depth - 1];
     return SR_OK;
 }

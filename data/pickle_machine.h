@@ -14,7 +14,7 @@ struct sr_pickle {
     const unsigned char *bytes;
     size_t size, at, op_at; /* op_at: where the instruction being run begins */
     struct sr_pickle_value **stack, **memo;
-    size_t depth, stack_room, memo_count, memo_room;
+    size_t depth, stack_room, memo_room;
     struct pool *pool;   /* all values, newest block first */
     struct slots *slots; /* the items of all lists, newest block first */
     size_t values, slot_count;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "data/pickle.h"
+#include "data/pickle_keys.h"
 #include "data/tensors_format.h"
 #include "data/zip.h"
 #include "nn/base/sizes.h"
@@ -325,7 +326,7 @@ static void key_name(struct name *to, const struct name *from, const struct sr_p
 static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
                       int depth, struct sr_error *err) {
     const bool dict = v->kind == SR_PICKLE_DICT;
-    int status = SR_OK;
+    int status = dict ? sr_pickle_keys_check(v, t->path, err) : SR_OK;
     for (size_t i = 0; status == SR_OK && i < v->as.list.n; i += dict ? 2 : 1) {
         struct name below;
         char number[24];

@@ -30,7 +30,7 @@ HOSTILE_FORMATS(X)
 
 /* Those that are run, by their bytes: what the reader's own list must say. */
 static bool is_run(int byte) {
-    return byte && strchr("(.}])tqrhjXJKMGNcRQsuaeb\x80\x85\x86\x87\x88\x89\x8a\x8c\x8d\x93\x94\x95", byte);
+    return byte && strchr("(.}])tqrhjXJKMGNcRQsuaeb\x80\x85\x86\x87\x88\x89\x8a", byte);
 }
 
 static int read_bytes(const char *bytes, size_t n, struct sr_error *err) {
@@ -62,14 +62,14 @@ Test(hostile, every_instruction_of_pickle_is_run_or_refused_by_its_name) {
         cr_expect_eq(by_name, !is_run(byte), "0x%02x %s: %s", (unsigned)byte, name[byte], err.text);
         refused += by_name;
     }
-    cr_expect_eq(refused, 256 - 36);
+    cr_expect_eq(refused, 256 - 31);
 }
 
 /* ---- names that run code ---- */
 
 static void expect_refused(const char *pickle, size_t n, const char *name) {
     struct sr_error err = {0};
-    char word[128];
+    char word[192];
     snprintf(word, sizeof word, "asks for %s, ", name);
     cr_expect_eq(read_bytes(pickle, n, &err), SR_DATA, "%s", name);
     cr_expect(strstr(err.text, word), "\"%s\" is not in: %s", word, err.text);
@@ -82,13 +82,10 @@ Test(hostile, every_name_that_runs_code_is_refused_by_it) {
     cr_assert_not_null(from);
     for (; fscanf(from, "%79s %79s", module, name) == 2; names++) {
         snprintf(full, sizeof full, "%s.%s", module, name);
-        int n = snprintf(pickle, sizeof pickle,
-                         "\x80\x02"
-                         "c%s\n%s\n(tR.",
-                         module, name);
-        expect_refused(pickle, (size_t)n, full);
-        n = snprintf(pickle, sizeof pickle, "\x80\x04\x8c%c%s\x8c%c%s\x93)R.", (char)strlen(module), module,
-                     (char)strlen(name), name);
+        const int n = snprintf(pickle, sizeof pickle,
+                               "\x80\x02"
+                               "c%s\n%s\n(tR.",
+                               module, name);
         expect_refused(pickle, (size_t)n, full);
     }
     cr_expect_geq(names, (size_t)150, "%zu names", names);
