@@ -18,13 +18,15 @@
 #include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
 
-#define NESTED_MAX 64      /* levels of dicts and lists */
-#define STEPS_MAX  1048576 /* values looked at: shared ones count each time */
-#define STEPS_BYTE 4       /* of these a byte of pickle, which makes one unless lists are shared */
-#define TEXT_MAX   4096    /* bytes of a text kept as metadata */
-#define KEPT_LEAST 1048576 /* bytes of all metadata, names included, */
-#define KEPT_BYTE  32      /* and more a byte of pickle: short items of a list have longer names */
-#define FOLDER_MAX 512
+#define NESTED_MAX  64      /* levels of dicts and lists */
+#define STEPS_MAX   1048576 /* values looked at: shared ones count each time */
+#define STEPS_BYTE  4       /* of these a byte of pickle, which makes one unless lists are shared */
+#define TEXT_MAX    4096    /* bytes of a text kept as metadata */
+#define KEPT_LEAST  1048576 /* bytes of all metadata, names included, */
+#define KEPT_BYTE   32      /* and more a byte of pickle: short items of a list have longer names */
+#define COUNT_LEAST 4096    /* tensors, */
+#define COUNT_BYTES 16      /* and one more for so many bytes of pickle: a key and a reference to a tensor */
+#define FOLDER_MAX  512
 
 struct place { /* where a tensor's bytes are */
     size_t entry;
@@ -38,6 +40,7 @@ struct in {
     int *dtype_of;           /* [entries] + 1 of the storage that an entry is, 0: of none yet */
     size_t place_room, info_room, pair_room;
     size_t steps, steps_most;
+    size_t count_most;
     size_t kept, kept_most; /* bytes of metadata */
 };
 
@@ -247,6 +250,9 @@ static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from,
             "%s: under '%s' the name of a tensor has more than %d bytes, does not print or has a key "
             "that is neither text nor a whole number",
             t->path, name->text, SR_TENSOR_NAME - 1);
+    if (t->count == in->count_most)
+        return sr_fail(err, SR_DATA, "%s: more than %zu tensors in its pickle, shared ones each time",
+                       t->path, in->count_most);
     int status = find_record(t, in, from->storage, &place.entry, err);
     if (status == SR_OK)
         status = make_room(&info, t->count, &in->info_room, sizeof *t->info, err);
@@ -396,6 +402,7 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
     char *bytes = read_record(t, in, "data.pkl", SR_PICKLE_LARGEST, &size, &status, err);
     in->steps_most = NESTED_MAX + 2; /* a list in itself is told by its depth */
     in->steps_most += size < STEPS_MAX / STEPS_BYTE ? STEPS_BYTE * size : STEPS_MAX;
+    in->count_most = COUNT_LEAST + size / COUNT_BYTES;
     in->kept_most = KEPT_LEAST + KEPT_BYTE * size;
     if (bytes)
         status = sr_pickle_read(&pickle, bytes, size, t->path, err);

@@ -316,6 +316,9 @@ def many(c):
     nan = b"G" + struct.pack(">d", float("nan"))
     close = b"\x8a\x08" + struct.pack("<q", (1 << 53) + 1) + b"K\x01G" + struct.pack(">d", 1 << 53) + b"K\x02"
     c.add("keys_alike.pkl", P + b"}(" + text("1") + b"K\x01" + b"K\x02K\x01" + nan + b"K\x01" + nan + b"K\x02" + close + text("a") + tensor() + b"u.", 0, "", why="'1', 2, NaN twice and 2^53 + 1 beside 2^53: keys of their own")
+    """A reference of two bytes to a tensor made an entry of 200 bytes."""
+    c.add("tensor_shared_often.pkl", P + b"](" + tensor() + b"q\x01" + b"h\x01" * 20000 + b"e.", 65, "tensors in its pickle, shared ones each time", "import,convert")
+    c.add("tensor_shared.pkl", P + b"](" + tensor() + b"q\x01" + b"h\x01" * 4000 + b"e.", 0, "", why="weights that are tied have two names, or more")
 
 
 def cases(c):
