@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """We never accept what torch.load(weights_only=True), safetensors and np.load(allow_pickle=False) reject, and where both
-accept a file its tensors are equal bit for bit: over the seeds of the fuzz targets, the hostile files, and seeded
-mutations of sound files.
+accept a file its tensors are equal bit for bit: over the seeds of the fuzz targets, the hostile files, seeded
+mutations of sound files, and files put together from pieces that are each right or nearly so.
 
 Ours are the replay programs of tests/fuzz (fuzz_pt, fuzz_npy, fuzz_safetensors) in the build folder of
 SAFEROUTE_PROGRAM, one process for many files; they print a SHA-256 of what they read.
@@ -15,6 +15,7 @@ import pathlib
 import random
 import struct
 import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -24,10 +25,14 @@ torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors")
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from hostile.zip_bytes import HOOKS, NUMBERS, Entry, build, storage, tensor, text  # noqa: E402
+
 TESTS = ROOT / "tests"
 FORMATS = {"pt": "torch.load", "npy": "np.load", "safetensors": "safetensors.deserialize"}
 LONG = bool(os.environ.get("SAFEROUTE_LONG"))
 MUTATIONS = 20000 if LONG else 300
+COMPOSED = 20000 if LONG else 1000
 SEED = 8
 DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bfloat16": "BF16", "int8": "I8", "int16": "I16", "int32": "I32",
           "int64": "I64", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL"}
@@ -85,9 +90,25 @@ def flatten(value, name, to):
             flatten(member, f"{name}.{i}" if name else str(i), to)
 
 
+# What torch.load says of a place that it knows and this machine has not; its numbers are the same here.
+NOT_HERE = ("Attempting to deserialize object on a ", "device module is not registered", "Storage device not recognized: mps")
+
+
+def place(content, location):
+    """The storage in memory, wherever it was, if torch.load knows such a place; map_location="cpu" would not look."""
+    try:
+        restored = torch.serialization.default_restore_location(content, location)
+    except RuntimeError as error:
+        if not any(what in str(error) for what in NOT_HERE):
+            raise
+        return content
+    assert restored.device.type == "cpu", f"a storage of {location}, without numbers"
+    return restored
+
+
 def read_pt(content):
     to = {}
-    flatten(torch.load(io.BytesIO(content), weights_only=True, map_location="cpu"), "", to)
+    flatten(torch.load(io.BytesIO(content), weights_only=True, map_location=place), "", to)
     return to
 
 
@@ -216,6 +237,157 @@ def length_repaired(content):
     return struct.pack("<Q", end + 2 - 8) + content[8:] if end > 0 else content
 
 
+# ---- composed files ----
+
+
+def integer(n):
+    if 0 <= n < 256:
+        return b"K" + bytes([n])
+    return b"J" + struct.pack("<i", n) if -(1 << 31) <= n < 1 << 31 else b"\x8a\x09" + n.to_bytes(9, "little", signed=True)
+
+
+def real(x):
+    return b"G" + struct.pack(">d", x)
+
+
+def tuple_of(items):
+    return b"(" + b"".join(items) + b"t"
+
+
+PLACES = ["cpu", "cuda", "cuda:0", "cuda:7", "mps", "mps:0", "xpu:1", "hpu", "mtia:0", "privateuseone", "cpu:0", "meta", "xyz", "", "cuda:", "cuda:00",
+          "cuda:-1", "cuda:128", "cuda:1x", "cuda5", "CPU", "xla:0", "nosuc", "cud", "cudaa"]
+KINDS = {"FloatStorage": 4, "HalfStorage": 2, "DoubleStorage": 8, "IntStorage": 4, "LongStorage": 8, "ByteStorage": 1, "BoolStorage": 1,
+         "BFloat16Storage": 2}
+
+
+def some_size(rng):
+    """(size, stride) as pickles: mostly of a few items row by row."""
+    size = [rng.choice((0, 1, 1, 2, 3)) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+    if rng.random() < 0.05:
+        size += [rng.choice((0, 1 << 31, 1 << 62, (1 << 63) - 1))]
+    stride = [1] * len(size)
+    for i in range(len(size) - 2, -1, -1):
+        stride[i] = min(stride[i + 1] * max(size[i + 1], 1), (1 << 63) - 1)
+    if rng.random() < 0.1 and stride:
+        stride[rng.randrange(len(stride))] = rng.choice((0, 1, 2, 1 << 62))
+    return tuple_of(map(integer, size)), tuple_of(map(integer, stride))
+
+
+def some_tensor(rng, kind="FloatStorage"):
+    size, stride = some_size(rng)
+    where = rng.choice(PLACES) if rng.random() < 0.2 else "cpu"
+    if rng.random() < 0.1:
+        kind = rng.choice(list(KINDS))
+    store = storage(kind, items=integer(len(NUMBERS) // KINDS[kind]), device=where)
+    grad = rng.choice((b"\x88", b"\x89")) if rng.random() < 0.95 else b"K\x01"
+    made = tensor(store, integer(rng.choice((0, 0, 0, 1, 2))), size, stride, grad)
+    if rng.random() < 0.15:
+        made = b"ctorch._utils\n_rebuild_parameter\n(" + made + rng.choice((b"\x88", b"\x89")) + HOOKS + b"tR"
+    return made
+
+
+def some_scalar(rng):
+    return rng.choice((lambda: text(rng.choice(("a", "b", "1", "", "a.b"))), lambda: integer(rng.choice((0, 1, 2, -1, 300, 1 << 40, 1 << 70))),
+                       lambda: real(rng.choice((0.0, -0.0, 1.0, 0.5, float("nan")))), lambda: rng.choice((b"\x88", b"\x89", b"N")),
+                       lambda: b"ctorch\nfloat32\n"))()
+
+
+def some_call(rng):
+    """Of torch.device or torch.Size."""
+    if rng.random() < 0.5:
+        first = text(rng.choice(PLACES)) if rng.random() < 0.9 else some_scalar(rng)
+        more = [integer(rng.choice((0, 1, 127, 128, -1)))] if rng.random() < 0.3 else []
+        return b"ctorch\ndevice\n" + tuple_of([first, *more]) + b"R"
+    items = [integer(rng.choice((0, 1, 2, 1 << 40))) if rng.random() < 0.8 else some_scalar(rng) for _ in range(rng.randrange(4))]
+    return b"ctorch\nSize\n" + tuple_of([tuple_of(items)]) + b"R"
+
+
+def some_value(rng, depth=0):
+    what = rng.random()
+    if what < 0.3:
+        return some_tensor(rng)
+    if what < 0.6 or depth > 2:
+        return some_scalar(rng)
+    if what < 0.7:
+        return some_call(rng)
+    if what < 0.8:
+        return tuple_of(some_value(rng, depth + 1) for _ in range(rng.randrange(3)))
+    if what < 0.9:
+        return b"](" + b"".join(some_value(rng, depth + 1) for _ in range(rng.randrange(3))) + b"e"
+    return some_dict(rng, depth + 1)
+
+
+def some_dict(rng, depth=0):
+    """A key of a dozen is of a kind that Python cannot hash, or the dict itself."""
+    pairs = b""
+    for i in range(rng.randrange(4)):
+        key = text(f"k{i}") if rng.random() < 0.6 else some_scalar(rng)
+        if rng.random() < 0.08:
+            key = rng.choice((lambda: b"h\x00", lambda: some_value(rng, depth + 2), lambda: tuple_of([some_scalar(rng), some_value(rng, 2)])))()
+        pairs += key + some_value(rng, depth)
+    return rng.choice((b"}", HOOKS)) + (b"q\x00" if depth == 0 else b"") + b"(" + pairs + b"u"
+
+
+def compose_pt(rng):
+    body = some_dict(rng) if rng.random() < 0.9 else some_value(rng)
+    protocol = rng.choice((2, 2, 2, 3, 4, 5))
+    frame = b"\x95" + struct.pack("<Q", len(body) + 1) if rng.random() < 0.05 else b""
+    return build([Entry("m/data.pkl", b"\x80" + bytes([protocol]) + frame + body + b"."), Entry("m/byteorder", b"little"),
+                  Entry("m/data/0", NUMBERS), Entry("m/version", b"3\n")])
+
+
+def compose_npy(rng):
+    shape = [rng.choice((0, 1, 2, 3)) for _ in range(rng.randrange(4))]
+    if rng.random() < 0.4:
+        shape[rng.randrange(len(shape) + 1) : 0] = [0, rng.choice((1 << 30, 1 << 31, 1 << 59, 1 << 60, 1 << 62, (1 << 63) - 1, 1 << 63, 1 << 64))]
+        rng.shuffle(shape)
+    kind, size = rng.choice((("<f4", 4), ("<f2", 2), ("|b1", 1), ("<i8", 8), ("<f8", 8), ("|u1", 1), ("<u2", 2)))
+    if rng.random() < 0.05:
+        kind = rng.choice((">f4", "f4", "=f4", "<u1", "|f4", "<b1", "F4", "<f16"))
+    gap = lambda: rng.choice(("", " ", "\n", "  ", "\t", "\f", "\\\n", "#\n")) if rng.random() < 0.05 else ""
+    number = lambda n: rng.choice(("0%d", "+%d", "-%d", "%dL", "%d_0", "0x%x", "%d.0")) % n if rng.random() < 0.02 else str(n)
+    comma = "," if len(shape) == 1 or rng.random() < 0.05 else ""
+    pairs = [("descr", repr(kind)), ("fortran_order", rng.choice(("False",) * 19 + ("True", "0", "None"))),
+             ("shape", "(" + gap() + ("," + gap() + " ").join(map(number, shape)) + comma + gap() + ")")]
+    if rng.random() < 0.1:
+        rng.shuffle(pairs)
+    header = gap() + "{" + gap() + ", ".join(f"'{k}'{gap()}:{gap()} {v}{gap()}" for k, v in pairs) + rng.choice((", ", "", ",")) + "}" + gap()
+    length = rng.choice((118, 118, 9999, 10000, 10001, 20000)) if rng.random() < 0.2 else 118
+    header = (header.ljust(length - 1) + "\n").encode("latin-1")
+    version = rng.choice((1, 1, 2, 3))
+    items = 1
+    for n in shape:
+        items *= n
+    content = rng.randbytes(min(items * size, 1024)) if kind != "|b1" else bytes(min(items, 1024))
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(header)) + header + content
+
+
+def compose_safetensors(rng):
+    shape = [rng.choice((0, 1, 2, 3)) for _ in range(rng.randrange(4))]
+    if rng.random() < 0.3:
+        shape[rng.randrange(len(shape) + 1) : 0] = [0, rng.choice((1 << 31, 1 << 60, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, 1 << 64))]
+        rng.shuffle(shape)
+    kind, size = rng.choice((("F32", 4), ("F16", 2), ("BF16", 2), ("F64", 8), ("I64", 8), ("U8", 1), ("BOOL", 1), ("F8", 1), ("f32", 4)))
+    items = 1
+    for n in shape:
+        items *= n
+    number = lambda n: rng.choice(("%d.0", "-%d", "0%d", "%de0", '"%d"')) % n if rng.random() < 0.02 else str(n)
+    bytes_ = min(items * size, 1024)
+    fields = [f'"dtype":"{kind}"', '"shape":[' + ",".join(map(number, shape)) + "]", f'"data_offsets":[{number(0)},{number(bytes_)}]']
+    if rng.random() < 0.1:
+        fields.append(rng.choice(('"x":1', '"dtype":"F32"', '"shape":[]')))
+    if rng.random() < 0.1:
+        rng.shuffle(fields)
+    name = rng.choice(("w", "", "w.b", "\\u00e9", "\\ud800", "a\\u0000b", "\\q"))
+    head = ('{"' + name + '":{' + ",".join(fields) + "}}").encode()
+    if rng.random() < 0.3:
+        head = head.ljust(-(-len(head) // 8) * 8, rng.choice((b" ", b" ", b" ", b"\n", b"\0")))
+    return struct.pack("<Q", len(head)) + head + bytes(bytes_)
+
+
+COMPOSE = {"pt": compose_pt, "npy": compose_npy, "safetensors": compose_safetensors}
+
+
 # ---- tests ----
 
 
@@ -255,3 +427,26 @@ def test_mutations(kind, replay, tmp_path):
     print(f"{kind}: {accepted} of {total} mutations accepted, {len(wrong)} wrong")
     assert not wrong, f"seed {SEED}: {len(wrong)} of {total}\n" + "\n".join(wrong[:20])
     assert accepted > total // 50, f"only {accepted} of {total} accepted: the mutations test nothing"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_composed_files(kind, replay, tmp_path):
+    rng = random.Random(f"{SEED} composed {kind}")
+    total = accepted = 0
+    wrong = []
+    while total < COMPOSED:
+        files = []
+        for i in range(min(2000, COMPOSED - total)):
+            f = tmp_path / f"{total + i}.{kind}"
+            f.write_bytes(COMPOSE[kind](rng))
+            files.append(f)
+        taken, more = compare(kind, files, replay)
+        accepted += taken
+        wrong += more
+        total += len(files)
+        for f in files:
+            if not any(str(f) in line for line in more):
+                f.unlink()
+    print(f"{kind}: {accepted} of {total} composed files accepted, {len(wrong)} wrong")
+    assert not wrong, f"seed {SEED}: {len(wrong)} of {total}\n" + "\n".join(wrong[:20])
+    assert total // 8 < accepted < total - total // 8, f"{accepted} of {total} accepted: the files test nothing"
