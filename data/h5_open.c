@@ -20,11 +20,12 @@
 #define DEPTH_MAX 64   /* steps of a path */
 #define PATH_MOST 1024 /* bytes of a path */
 #define FREE_BYTES                                                                                           \
-    ((uint64_t)256 << 20)               /* a dataset may claim so many without having them: the fill value   \
-                                         */
-#define RATIO     2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
-#define FREE_GRID ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
-#define FILTERS   8                     /* in a pipeline; h5py sets up to four */
+    ((uint64_t)4 << 20)                  /* a dataset may claim so many without having them: the fill value; \
+                                            in memory a byte of a column becomes 8, of an id 37 */
+#define FREE_CHUNK ((uint64_t)256 << 20) /* bytes that a chunk may always have */
+#define RATIO      2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
+#define FREE_GRID  ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
+#define FILTERS    8                     /* in a pipeline; h5py sets up to four */
 
 /* ---- paths ---- */
 
@@ -140,7 +141,7 @@ static int check_chunk(const struct claim *c, struct sr_error *err) {
     uint64_t bytes = c->size;
     for (int i = 0; i < c->rank; i++)
         bytes = sr_size_times(bytes, c->chunk[i]);
-    if (bytes <= FREE_BYTES || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored)))
+    if (bytes <= FREE_CHUNK || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored)))
         return 0;
     return sr_fail(
         err, SR_DATA,

@@ -14,8 +14,7 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-#define COLUMN_BAND  ((size_t)65536) /* rows of a column at a time */
-#define COLUMN_RATIO 2048            /* gzip makes at most 1032 bytes of one */
+#define COLUMN_BAND ((size_t)65536) /* rows of a column at a time */
 
 static void swap_bytes(uint16_t *x, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -134,12 +133,6 @@ static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, 
     b->space = H5Dget_space(b->dataset);
     const bool is_half = info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT;
     b->type = is_half ? H5Dget_type(b->dataset) : H5Tcopy(H5T_NATIVE_DOUBLE);
-    const hsize_t stored = H5Dget_storage_size(b->dataset);
-    if (b->rows / COLUMN_RATIO > stored / info.size)
-        return sr_fail(err, SR_DATA,
-                       "%s: /%s says that it has %llu rows, but the file has only %llu bytes of them: most "
-                       "were never written",
-                       f->path, name, (unsigned long long)b->rows, (unsigned long long)stored);
     b->values = sr_alloc(COLUMN_BAND, sizeof *b->values, err);
     b->raw = sr_alloc(is_half ? COLUMN_BAND : 0, sizeof *b->raw, err);
     return b->values && b->raw ? 0 : SR_NOMEM;

@@ -30,7 +30,7 @@ Test(data_look, scores_of_many_bands_are_counted_row_by_row) {
 Test(data_look, rows_that_nobody_wrote_are_not_read) {
     struct sr_look l;
     cr_expect_eq(sr_look_hdf5(&l, DUMPS "/scores_unwritten.h5", &err), SR_DATA);
-    expect_in(err.text, "/prob says that it has 33554432 rows, but the file has only 0 bytes of them");
+    expect_in(err.text, "/prob claims 134217728 bytes, of which the file stores 0: most were never written");
 }
 
 Test(data_look, a_prob_is_a_number_from_0_to_1) {

@@ -221,7 +221,7 @@ def cases(c):
     features(claim("features", (2**40, 2**40), "f2", (1, 2**16)), "claim_product", "shape of more than 2^64 bytes")
     features(setting("features", shape=(2**40, WIDTH), dtype="f2"), "claim_one_piece", "bytes, of which the file stores 0")
     labels(claim("label", (2**60,), "u1", (64,)), "claim_label", "/label claims 1152921504606846976 bytes", "eval,train")
-    features(claim("features", (2**20, WIDTH), "f2", (1, 1)), "claim_grid", "/features claims 8388608 chunks, of which 0")
+    features(claim("features", (300000, 1), "f2", (1, 1)), "claim_grid", "/features claims 300000 chunks, of which 0")
     huge = {"maxshape": (None, None), "chunks": (2**20, 2000), "compression": "gzip"}
     features(setting("features", shape=(ROWS, WIDTH), dtype="f2", **huge), "claim_chunk", "/features has chunks of 4194304000 bytes", "inspect,train")
     features(setting("features", shape=(25 * 10**6, 4), dtype="f2", maxshape=(None, 4), chunks=(375 * 10**5, 4)), "claim_chunk_bomb",
@@ -473,7 +473,22 @@ def cases(c):
         b["c"] = f["a"]
     fine("cycle", cycle, "a group that holds itself is copied once", commands="repack")
 
-    # ---- what a small file may cost ----
+    # ---- what a small file may cost, and what nobody would look at ----
+
+    edges = dump(lambda f: f.create_dataset("label", data=label[:10], chunks=(CHUNK,), compression="gzip"), ("label",), libver=("v110", "v110"))
+    layout = edges.index(b"\4\2\0\2\1\4\1")  # version, chunks, no flags, two dimensions in a byte each: 4 rows of a byte
+    header = edges.rindex(b"OHDR", 0, layout)
+    has_times, size_bytes = edges[header + 5] & 0x20, 1 << (edges[header + 5] & 3)
+    begin = header + (22 if has_times else 6) + size_bytes
+    end = begin + int.from_bytes(edges[begin - size_bytes:begin], "little")
+    assert edges[end:end + 4] == lookup3(edges[header:end])
+    edges[layout + 2] = 1  # filters are left out at the edges
+    edges[end:end + 4] = lookup3(edges[header:end])
+    c.add("filter_edges.h5", bytes(edges), 65, "/label leaves filters out for chunks at its edges")
+
+    for n, name in (2**27, "claim_unwritten"), (2**22 + 1, "claim_unwritten_few"):
+        columns = [setting(k, shape=(n,), dtype="u1") for k in ("label", "id", "group", "weight")]
+        bad(name, both(setting("features", shape=(n, 1), dtype="f2"), *columns), "of which the file stores 0", ("features", "label"), "inspect,check")
 
     def many(f):
         f.create_dataset("features", data=np.arange(1, 4201.0)[:, None], chunks=(2, 1))
@@ -489,6 +504,8 @@ def cases(c):
                     found += 1
         assert found == 2100
     c.add("index_many.h5", bytes(many_chunks), 0, "", "-", "the size of a chunk that the index tells is not used (test_trust_h5_limits.c)")
+    escape = lambda f: f.attrs.__setitem__("feature_layer", "a\nlabels             as stored")
+    fine("attribute_line", escape, "a line of a stranger's text is not shown as one of ours (test_trust_h5_limits.c)")
 
 
 def lookup3(data):
