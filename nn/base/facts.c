@@ -68,10 +68,15 @@ void sr_facts_add(struct sr_facts *f, const char *key, struct sr_json *value, co
 }
 
 void sr_facts_text(struct sr_facts *f, const char *key, const char *text) {
-    if (text && *text)
-        sr_facts_add(f, key, sr_json_string(text), "%s", text);
-    else
+    char *shown = text && *text ? sr_strdup(text, NULL) : NULL;
+    if (!shown) {
+        f->status = text && *text ? SR_NOMEM : f->status;
         sr_facts_add(f, key, sr_json_null(), NULL);
+        return;
+    }
+    for (char *c = shown; (c = strchr(c, '\n'));) /* it is a stranger's: not to look like another fact */
+        *c = '?';
+    append(f, key, sr_json_string(text), shown);
 }
 
 void sr_facts_count(struct sr_facts *f, const char *key, uint64_t n) {
