@@ -134,6 +134,9 @@ int sr_h5_each_double(const struct sr_h5 *f, const char *name,
  * sr_free(*out). */
 int sr_h5_read_texts(const struct sr_h5 *f, const char *name, char ***out, size_t rows, struct sr_error *err);
 
+/* Bytes that the texts of a column may come to, by what the file has: many rows may name one string of it. */
+uint64_t sr_h5_texts_most(const struct sr_h5 *f);
+
 /* How one item of fixed bytes reads as text. */
 struct sr_h5_spelling {
     size_t bytes; /* an item; 0: the column is not one of fixed strings or opaque values */
@@ -277,6 +280,10 @@ int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err);
 /* True if a dataset claims more bytes of values than one may that has so many stored: some may be the fill
  * value, and gzip makes at most 1032 bytes of one. */
 bool sr_h5_is_bomb(uint64_t bytes, uint64_t stored);
+
+/* The bytes that an attribute's strings of variable length come to, without making them: items, one pointer
+ * each, become NULL. False: they cannot be read. */
+bool sr_h5_count_strings(int64_t attribute, int64_t type, void *items, uint64_t *bytes);
 
 /* True if values of a type hold strings or lists of variable length, also inside of compound ones and arrays.
  */

@@ -224,7 +224,7 @@ int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {
     return found == SR_OK ? status : sr_fail(err, found, "%s", why.text);
 }
 
-uint64_t sr_h5_bytes(const struct sr_h5 *f) {
+uint64_t sr_h5_here_bytes(const struct sr_h5 *f) {
     hsize_t bytes = 0;
     sr_h5_lock();
     const bool known = H5Fget_filesize(f->id, &bytes) >= 0;

@@ -96,8 +96,8 @@ int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char
 
 /* Rows first .. first+n of a dataset of any rank, as they are; of one without axes its value, if it has one.
  */
-static int read_rows(void *out, hid_t dataset, hid_t type, size_t first, size_t n, const char *where,
-                     struct sr_error *err) {
+static int read_rows(void *out, hid_t dataset, hid_t type, hid_t transfer, size_t first, size_t n,
+                     const char *where, struct sr_error *err) {
     hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
     const hid_t space = H5Dget_space(dataset);
     const int rank = H5Sget_simple_extent_dims(space, count, NULL);
@@ -105,7 +105,7 @@ static int read_rows(void *out, hid_t dataset, hid_t type, size_t first, size_t 
     const hid_t memory = rank > 0 ? H5Screate_simple(rank, count, NULL) : H5Scopy(space);
     const bool read =
         (rank == 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0) &&
-        H5Dread(dataset, type, memory, space, H5P_DEFAULT, out) >= 0;
+        H5Dread(dataset, type, memory, space, transfer, out) >= 0;
     const int status = read ? 0 : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
     H5Sclose(memory);
     H5Sclose(space);
@@ -130,7 +130,7 @@ static int spell_all(const struct fixed *x, size_t *bytes, char **out, char *to,
     int status = 0;
     for (size_t first = 0; first < x->rows && status == 0; first += x->band) {
         const size_t n = x->rows - first < x->band ? x->rows - first : x->band;
-        status = read_rows(x->raw, x->dataset, x->type, first, n, x->where, err);
+        status = read_rows(x->raw, x->dataset, x->type, H5P_DEFAULT, first, n, x->where, err);
         for (size_t i = 0; i < n && status == 0; i++) {
             sr_h5_spell(x->text, &x->how, x->raw + i * x->how.bytes);
             *bytes += strlen(x->text) + 1;
@@ -190,12 +190,56 @@ struct texts {
     uint64_t most;
 };
 
+static int fail_texts(const struct texts *t, struct sr_error *err) {
+    return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
+                   (unsigned long long)t->most);
+}
+
+/* Memory for the strings of a band: HDF5 makes all of them before one can be looked at. */
+struct heap {
+    const struct texts *texts;
+    struct block *block; /* the last */
+    uint64_t used;
+    struct sr_error why; /* it gave none */
+};
+
+struct block {
+    struct block *next;
+    char bytes[];
+};
+
+static void *heap_take(size_t size, void *user) {
+    struct heap *h = user;
+    if (h->why.status == 0 && size > h->texts->most - h->texts->used - h->used)
+        fail_texts(h->texts, &h->why);
+    struct block *b = h->why.status < 0 ? NULL : sr_alloc(1, sr_size_sum(sizeof *b, size), &h->why);
+    if (!b)
+        return NULL;
+    b->next = h->block;
+    h->block = b;
+    h->used += size;
+    return b->bytes;
+}
+
+/* Nothing: heap_free frees them together, those too that HDF5 has forgotten of after an error. */
+static void heap_give(void *string, void *user) {
+    (void)string;
+    (void)user;
+}
+
+static void heap_free(struct heap *h) {
+    while (h->block) {
+        struct block *next = h->block->next;
+        sr_free(h->block);
+        h->block = next;
+    }
+}
+
 static int add_text(struct texts *t, const char *text, struct sr_error *err) {
     const size_t n = text ? strlen(text) + 1 : 1;
     uint64_t end;
     if (!sr_size_add(&end, t->used, n) || end > t->most)
-        return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
-                       (unsigned long long)t->most);
+        return fail_texts(t, err);
     if (end > t->room) {
         const size_t room = end < TEXTS_FIRST ? TEXTS_FIRST : 2 * (size_t)end;
         char *grown = sr_realloc(t->bytes, t->used, room, err);
@@ -212,19 +256,17 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
 
 static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,
                            const char *where, struct sr_error *err) {
-    struct sr_error why = {0};
-    const hsize_t count = n;
-    const hid_t memory = H5Screate_simple(1, &count, NULL);
-    int status = read_rows(strings, dataset, type, first, n, where, err);
-    for (size_t i = 0; status == 0 && i < n; i++) {
+    struct heap heap = {.texts = t};
+    const hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_vlen_mem_manager(transfer, heap_take, &heap, heap_give, NULL);
+    int status = read_rows(strings, dataset, type, transfer, first, n, where, err);
+    H5Pclose(transfer);
+    for (size_t i = 0; status == 0 && heap.why.status == 0 && i < n; i++) {
         t->at[first + i] = t->used;
-        if ((status = add_text(t, strings[i], &why)) < 0)
-            status = sr_fail(err, why.status, "%s: %s", where, why.text);
+        add_text(t, strings[i], &heap.why);
     }
-    H5Dvlen_reclaim(type, memory, H5P_DEFAULT, strings);
-    memset(strings, 0, n * sizeof *strings);
-    H5Sclose(memory);
-    return status;
+    heap_free(&heap);
+    return heap.why.status < 0 ? sr_fail(err, heap.why.status, "%s: %s", where, heap.why.text) : status;
 }
 
 /* Texts become pointers into a block of their own. */
@@ -240,7 +282,8 @@ static char **hand_out(const struct texts *t, size_t rows, struct sr_error *err)
     return out;
 }
 
-uint64_t sr_h5_texts_most(uint64_t bytes) {
+uint64_t sr_h5_texts_most(const struct sr_h5 *f) {
+    const uint64_t bytes = sr_h5_bytes(f);
     return bytes < TEXTS_FREE / TEXTS_RATIO ? TEXTS_FREE : bytes * TEXTS_RATIO;
 }
 
@@ -250,7 +293,7 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, ch
     const hid_t dataset = sr_h5_open_column(f, name, err);
     if (dataset < 0)
         return (int)dataset;
-    struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = sr_h5_texts_most(sr_h5_bytes(f))};
+    struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = sr_h5_texts_most(f)};
     char **strings = sr_alloc(TEXTS_BAND, sizeof *strings, err);
     int status = t.at && strings ? 0 : SR_NOMEM;
     for (size_t first = 0; first < rows && status == 0; first += TEXTS_BAND)

@@ -9,6 +9,7 @@
 const struct sr_h5_ways sr_h5_here = {
     .close = sr_h5_here_close,
     .check = sr_h5_here_check,
+    .bytes = sr_h5_here_bytes,
     .has = sr_h5_here_has,
     .info = sr_h5_here_info,
     .storage = sr_h5_here_storage,
@@ -61,6 +62,10 @@ int sr_h5_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info,
 
 int sr_h5_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err) {
     return f->ways->storage(f, name, s, err);
+}
+
+uint64_t sr_h5_bytes(const struct sr_h5 *f) {
+    return f->ways->bytes(f);
 }
 
 void sr_h5_list(const struct sr_h5 *f, char *text, size_t size) {

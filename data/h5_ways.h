@@ -19,6 +19,7 @@ struct sr_h5_matrix {
 struct sr_h5_ways {
     int (*close)(struct sr_h5 *f, struct sr_error *err);
     int (*check)(const struct sr_h5 *f, struct sr_error *err);
+    uint64_t (*bytes)(const struct sr_h5 *f);
     bool (*has)(const struct sr_h5 *f, const char *name);
     int (*info)(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);
     int (*storage)(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s, struct sr_error *err);
@@ -69,11 +70,9 @@ int sr_h5_check_here(const struct sr_h5 *f, struct sr_error *err);
     ((size_t)1 << 20) /* strings of an attribute that is a list; no list of names is longer */
 #define SR_H5_TEXT_MAX ((uint64_t)16 << 20) /* bytes of them, or of one, without their NULs */
 
-/* What the strings of variable length of a column may come to in a file of so many bytes. */
-uint64_t sr_h5_texts_most(uint64_t bytes);
-
 /* The members of sr_h5_here. check: SR_IO where a read or write has failed in the system. */
 int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err);
+uint64_t sr_h5_here_bytes(const struct sr_h5 *f);
 int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err);
 bool sr_h5_here_has(const struct sr_h5 *f, const char *name);
 int sr_h5_here_info(const struct sr_h5 *f, const char *name, struct sr_h5_info *info, struct sr_error *err);

@@ -117,6 +117,10 @@ static int away_check(const struct sr_h5 *f, struct sr_error *err) {
     return failed ? sr_fail(err, c->why.status, "%s", c->why.text) : 0;
 }
 
+static uint64_t away_bytes(const struct sr_h5 *f) {
+    return sr_away_of(f)->size;
+}
+
 /* ---- what is in a file ---- */
 
 /* What cannot fail says no; away_check tells that from a no. */
@@ -239,6 +243,7 @@ static void away_list(const struct sr_h5 *f, char *text, size_t size) {
 const struct sr_h5_ways sr_h5_away = {
     .close = away_close,
     .check = away_check,
+    .bytes = away_bytes,
     .has = away_has,
     .info = sr_away_info,
     .storage = away_storage,

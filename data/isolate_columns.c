@@ -77,7 +77,7 @@ int sr_away_each_double(const struct sr_h5 *f, const char *name,
 /* Bytes that a column may come to as text: fixed values as digits, or what variable ones are limited to. */
 static uint64_t texts_most(const struct sr_h5 *f, const struct sr_h5_info *info, size_t rows) {
     const uint64_t fixed = sr_size_times(rows, sr_size_sum(sr_size_times(info->size, 2), INTEGER_TEXT)),
-                   variable = sr_size_sum(sr_h5_texts_most(sr_away_of(f)->size), rows);
+                   variable = sr_size_sum(sr_h5_texts_most(f), rows);
     return fixed > variable ? fixed : variable;
 }
 

@@ -13,6 +13,7 @@
 #include "data/h5.h"
 #include "data/listed.h"
 #include "data/table.h"
+#include "nn/base/sizes.h"
 
 #define LISTED 400 /* bytes of a list of datasets */
 
@@ -22,7 +23,8 @@ struct column {
     enum sr_feature type; /* of these */
     double *number;
     char **text;
-    int64_t *group; /* integers, whose bits count */
+    struct sr_listed listed; /* texts that a list of names has; few for many rows, so never written out */
+    int64_t *group;          /* integers, whose bits count */
 };
 
 struct dump_table {
@@ -87,27 +89,17 @@ static enum sr_dtype dtype_of(const struct sr_field *f, const struct sr_h5_info 
 
 /* ---- columns ---- */
 
-/* Integers that are indices into a list of names become these. */
-static int name_sources(struct column *c, const struct dump_table *s, const struct sr_field *f, size_t rows,
-                        struct sr_error *err) {
-    struct sr_listed l;
-    int status = sr_listed_read(&l, s->file, f->name, rows, err);
-    if (status < 0 || !l.names)
-        return status;
-    size_t bytes = 0;
+/* A long name may stand for many rows, which are all written out in the end. */
+static int check_names(const struct sr_listed *l, const struct dump_table *s, const struct sr_field *f,
+                       size_t rows, struct sr_error *err) {
+    const uint64_t most = sr_h5_texts_most(s->file);
+    uint64_t bytes = 0;
     for (size_t i = 0; i < rows; i++)
-        bytes += strlen(l.names[l.index[i]]) + 1;
-    if ((c->text = sr_alloc(1, rows * sizeof *c->text + bytes, err))) {
-        char *to = (char *)(c->text + rows);
-        for (size_t i = 0; i < rows; i++) {
-            c->text[i] = to;
-            to = stpcpy(to, l.names[l.index[i]]) + 1;
-        }
-    } else {
-        status = SR_NOMEM;
-    }
-    sr_listed_free(&l);
-    return status;
+        if (!sr_size_add(&bytes, bytes, strlen(l->names[l->index[i]]) + 1) || bytes > most)
+            return sr_fail(err, SR_DATA,
+                           "%s: /%s: strings come to more than %llu bytes, far more than the file has",
+                           s->t.path, f->name, (unsigned long long)most);
+    return 0;
 }
 
 static int read_column(struct column *c, const struct dump_table *s, const struct sr_field *f,
@@ -122,8 +114,10 @@ static int read_column(struct column *c, const struct dump_table *s, const struc
         return c->group ? sr_h5_read_integers(s->file, f->name, c->group, rows, err) : SR_NOMEM;
     }
     if (f->role == SR_ROLE_SOURCE && info->kind == SR_H5_INTEGER)
-        status = name_sources(c, s, f, rows, err);
-    return status < 0 || c->text ? status : sr_h5_read_texts(s->file, f->name, &c->text, rows, err);
+        status = sr_listed_read(&c->listed, s->file, f->name, rows, err);
+    if (status == 0 && c->listed.names)
+        status = check_names(&c->listed, s, f, rows, err);
+    return status < 0 || c->listed.names ? status : sr_h5_read_texts(s->file, f->name, &c->text, rows, err);
 }
 
 /* ---- binding ---- */
@@ -177,17 +171,25 @@ static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
 
 /* ---- reading ---- */
 
+/* number [24] becomes a group's. */
+static const char *text_of(const struct column *c, size_t i, char number[24]) {
+    if (c->listed.names)
+        return c->listed.names[c->listed.index[i]];
+    if (c->text)
+        return c->text[i];
+    snprintf(number, 24, "%lld", (long long)c->group[i]);
+    return number;
+}
+
 static int put_column(struct sr_field *f, struct sr_table *t, const struct column *c, size_t n,
                       struct sr_error *err) {
     const size_t first = t->taken;
     int status = 0;
     for (size_t i = first; i < first + n && status == 0; i++) {
-        char text[24];
+        char number[24];
         t->taken = i;
-        if (c->group)
-            snprintf(text, sizeof text, "%lld", (long long)c->group[i]);
         status = c->number ? sr_field_number(f, t, c->number[i], err)
-                           : sr_field_text(f, t, c->group ? text : c->text[i], err);
+                           : sr_field_text(f, t, text_of(c, i, number), err);
     }
     t->taken = first;
     return status;
@@ -245,6 +247,7 @@ static void close_table(struct sr_table *t) {
         sr_h5_matrix_close(s->column[i].features);
         sr_free(s->column[i].number);
         sr_free(s->column[i].text);
+        sr_listed_free(&s->column[i].listed);
         sr_free(s->column[i].group);
     }
     for (int k = 0; k < SR_CONTRACT_KEYS; k++)

@@ -68,3 +68,149 @@ Test(h5_limits, columns_are_right_whatever_size_the_index_tells) {
     sr_h5_items_close(t);
     sr_h5_close(f, NULL);
 }
+
+/* ---- few bytes for many rows ---- */
+
+enum { ROWS = 4096, LONG = 60000, VERY_LONG = 1000003, SHORT = 5 };
+
+static const struct sr_h5_layout one_feature = {.type = SR_FEATURE_HALF, .rows = ROWS, .width = 1, .gzip = 9};
+
+/* Columns that the caller goes on with; a temporary folder's a.h5. */
+static struct sr_h5 *dump_begin(char path[300], const char *folder) {
+    static uint16_t x[ROWS];
+    static uint8_t label[ROWS] = {1};
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    snprintf(path, 300, "%s/a.h5", folder);
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_layout(f, "features", &one_feature, ROWS, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_rows(f, "features", x, 0, ROWS, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_U8, label, ROWS, &err), 0, "%s", err.text);
+    return f;
+}
+
+static char *long_text(size_t n) {
+    char *text = calloc(1, n + 1);
+    cr_assert_not_null(text);
+    memset(text, 'A', n);
+    return text;
+}
+
+static void expect_refusal(const char *folder, const char *command, const char *path, const char *message) {
+    struct run r = run_program(folder, "%s %s --out %s/new.h5", command, path, folder);
+    cr_expect_eq(r.status, 65, "%s: %d: %s", command, r.status, r.err);
+    cr_expect(strstr(r.err, message), "%s: %s", command, r.err);
+    run_end(&r);
+}
+
+/* A file of 70 KB, whose texts are 245 MB. */
+Test(h5_limits, a_long_name_of_many_rows_is_not_written_out) {
+    static const uint8_t source[ROWS];
+    char path[300], *folder = folder_begin(), *name = long_text(LONG);
+    struct sr_error err = {0};
+    struct sr_h5 *f = dump_begin(path, folder);
+    cr_assert_eq(sr_h5_write_column(f, "source", SR_H5_WRITE_U8, source, ROWS, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_attribute_list(f, "source", "names", (const char *const[]){name}, 1, &err), 0,
+                 "%s", err.text);
+    sr_h5_close(f, NULL);
+    expect_refusal(folder, "data convert", path, "/source: strings come to more than");
+    expect_refusal(folder, "data convert --isolate", path, "/source: strings come to more than");
+    free(name);
+    folder_end(folder);
+}
+
+/* ---- many handles of one string ---- */
+
+static uint32_t length_at(const unsigned char *bytes) {
+    uint32_t n;
+    memcpy(&n, bytes, sizeof n);
+    return n;
+}
+
+/* n strings, the first of which is very long, lie in a file as handles of 16 bytes that begin with their
+ * lengths: all of them become the first's. */
+static void share_first(const char *path, size_t n) {
+    enum { HANDLE = 16 };
+    struct sr_error err = {0};
+    void *content;
+    size_t size, at = 0;
+    cr_assert_eq(sr_file_read(&content, &size, path, (size_t)1 << 26, &err), 0, "%s", err.text);
+    unsigned char *bytes = content;
+    while (at + n * HANDLE <= size &&
+           (length_at(bytes + at) != VERY_LONG || length_at(bytes + at + HANDLE) != SHORT))
+        at++;
+    cr_assert_leq(at + n * HANDLE, size, "no handles");
+    for (size_t i = 1; i < n; i++)
+        memcpy(bytes + at + i * HANDLE, bytes + at, HANDLE);
+    cr_assert_eq(sr_atomic_file_write(path, content, size, &err), 0, "%s", err.text);
+    sr_free(content);
+}
+
+/* Texts: the first very long, the others short. */
+static char **texts_begin(size_t n) {
+    static char few[] = "short";
+    char **text = calloc(n, sizeof *text);
+    cr_assert_not_null(text);
+    text[0] = long_text(VERY_LONG);
+    for (size_t i = 1; i < n; i++)
+        text[i] = few;
+    return text;
+}
+
+static void texts_end(char **text) {
+    free(text[0]);
+    free(text);
+}
+
+/* Bands of 1,024 rows are read at a time: 1 GB, if all of it were made. */
+Test(h5_limits, strings_are_counted_while_HDF5_makes_them) {
+    char path[300], **id = texts_begin(ROWS), **out = NULL, *folder = folder_begin();
+    struct sr_error err = {0};
+    struct sr_h5 *f = dump_begin(path, folder);
+    cr_assert_eq(sr_h5_write_column(f, "id", SR_H5_WRITE_TEXT, id, ROWS, &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    share_first(path, ROWS);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    hostile_limit_memory();
+    cr_expect_eq(sr_h5_read_texts(f, "id", &out, ROWS, &err), SR_DATA, "%s", err.text);
+    cr_expect(strstr(err.text, "/id: strings come to more than"), "%s", err.text);
+    sr_h5_close(f, NULL);
+    texts_end(id);
+    folder_end(folder);
+}
+
+Test(h5_limits, strings_of_a_list_are_counted_before_HDF5_makes_them) {
+    enum { NAMES = 1000 };
+    char path[300], **name = texts_begin(NAMES), **out = NULL, *folder = folder_begin();
+    size_t n = 0;
+    struct sr_error err = {0};
+    struct sr_h5 *f = dump_begin(path, folder);
+    cr_assert_eq(sr_h5_write_attribute_list(f, "label", "names", (const char *const *)name, NAMES, &err), 0,
+                 "%s", err.text);
+    sr_h5_close(f, NULL);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_attribute_list(f, "label", "names", &out, &n, &err), 0, "%s", err.text);
+    cr_expect(n == NAMES && strlen(out[0]) == VERY_LONG && strcmp(out[NAMES - 1], "short") == 0);
+    sr_free(out);
+    sr_h5_close(f, NULL);
+    share_first(path, NAMES);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    hostile_limit_memory();
+    cr_expect_eq(sr_h5_attribute_list(f, "label", "names", &out, &n, &err), SR_DATA, "%s", err.text);
+    cr_expect(strstr(err.text, "attribute names of label says that its strings have more than 16 MB"), "%s",
+              err.text);
+    sr_h5_close(f, NULL);
+    texts_end(name);
+    folder_end(folder);
+}
+
+/* ---- what is shown ---- */
+
+Test(h5_limits, a_line_of_a_strangers_text_is_not_shown_as_one_of_ours) {
+    char path[300], *folder = folder_begin();
+    struct run r = run_program(folder, "data inspect %s", hostile_path(path, "hdf5/attribute_line.h5"));
+    cr_expect_eq(r.status, 0, "%s", r.err);
+    cr_expect(strstr(r.out, "a?labels"), "%s", r.out);
+    run_end(&r);
+    folder_end(folder);
+}
