@@ -25,9 +25,9 @@ struct sr_h5_members {
 
 /* Free with sr_h5_members_free, also after a failure. SR_DATA, saying what and where, for what cannot be
  * carried over: soft and external links, hard links to the root, references, virtual and external datasets,
- * groups nested more than 64 deep, columns whose values are not read (sr_h5_open_values), and, where `some`
- * says that not all rows are wanted, a group with a dataset of `rows` rows, of which nobody knows whether
- * they are the same rows. */
+ * groups nested more than 64 deep or with more than 65536 ways through them, columns whose values are not
+ * read (sr_h5_open_values), and, where `some` says that not all rows are wanted, a group with a dataset of
+ * `rows` rows, of which nobody knows whether they are the same rows. */
 int sr_h5_members(struct sr_h5_members *out, const struct sr_h5 *f, size_t rows, bool some,
                   struct sr_error *err);
 void sr_h5_members_free(struct sr_h5_members *m);

@@ -475,8 +475,8 @@ def cases(c):
 
     # ---- what a small file may cost, and what nobody would look at ----
 
-    edges = dump(lambda f: f.create_dataset("label", data=label[:10], chunks=(CHUNK,), compression="gzip"), ("label",), libver=("v110", "v110"))
-    layout = edges.index(b"\4\2\0\2\1\4\1")  # version, chunks, no flags, two dimensions in a byte each: 4 rows of a byte
+    edges = dump(lambda f: f.create_dataset("label", data=label, chunks=(5,), compression="gzip"), ("label",), libver=("v110", "v110"))
+    layout = edges.index(b"\4\2\0\2\1\5\1")  # version, chunks, no flags, two dimensions in a byte each: 5 rows of a byte
     header = edges.rindex(b"OHDR", 0, layout)
     has_times, size_bytes = edges[header + 5] & 0x20, 1 << (edges[header + 5] & 3)
     begin = header + (22 if has_times else 6) + size_bytes
@@ -489,6 +489,22 @@ def cases(c):
     for n, name in (2**27, "claim_unwritten"), (2**22 + 1, "claim_unwritten_few"):
         columns = [setting(k, shape=(n,), dtype="u1") for k in ("label", "id", "group", "weight")]
         bad(name, both(setting("features", shape=(n, 1), dtype="f2"), *columns), "of which the file stores 0", ("features", "label"), "inspect,check")
+
+    def shared(groups, links):
+        def change(f):
+            big = f.create_group("big")
+            for i in range(links):
+                big["%d" % i] = f["label"]
+            for i in range(groups):
+                f.create_group("g%d" % i)["b"] = big
+        return change
+    bad("links_shared", shared(80, 1000), "leads over more links than are followed", commands="repack", libver=("v110", "v110"))
+
+    def again(f):
+        shared(0, 1200)(f)
+        for i in range(1200):
+            f["b%d" % i] = f["big"]
+    fine("links_again", again, "one group by many names is looked at once", libver=("v110", "v110"))
 
     def many(f):
         f.create_dataset("features", data=np.arange(1, 4201.0)[:, None], chunks=(2, 1))
