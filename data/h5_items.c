@@ -11,12 +11,15 @@
 
 #include "data/chunk_pack.h"
 #include "data/h5_copy.h"
+#include "data/h5_heap.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
 struct sr_h5_items {
     hid_t dataset, space, type; /* type: of memory and of the file */
+    struct sr_h5_heap heap;     /* of one that is read and whose rows hold pointers */
+    uint64_t most;              /* bytes of that heap */
     int rank;
     hsize_t shape[H5S_MAX_RANK];
     uint64_t bytes;
@@ -46,6 +49,7 @@ void sr_h5_items_close(struct sr_h5_items *t) {
         return;
     sr_h5_lock();
     sr_h5_sound_close(t->sound);
+    sr_h5_heap_close(&t->heap);
     if (t->type >= 0)
         H5Tclose(t->type);
     if (t->space >= 0)
@@ -82,6 +86,10 @@ static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *
     t->type = H5Tcopy(stored); /* a named type is one of its file only */
     H5Tclose(stored);
     const int status = measure(t, err);
+    if (status == 0 && t->owns) {
+        sr_h5_heap_open(&t->heap);
+        t->most = sr_h5_texts_most(f);
+    }
     return status < 0 ? status : sr_h5_sound_open(&t->sound, t->dataset, t->where, err);
 }
 
@@ -235,6 +243,22 @@ static hid_t select_rows(const struct sr_h5_items *t, size_t first, size_t n) {
     return H5Screate_simple(t->rank, count, NULL);
 }
 
+static int read_rows(struct sr_h5_items *t, void *out, size_t first, size_t n, hid_t memory,
+                     struct sr_error *err) {
+    int status = 0;
+    sr_h5_heap_begin(&t->heap, t->most, t->most);
+    if (H5Dread(t->dataset, t->type, memory, t->space, t->owns ? t->heap.transfer : H5P_DEFAULT, out) < 0)
+        status = t->heap.why.status < 0
+                     ? sr_fail(err, t->heap.why.status, "%s rows %zu to %zu: %s", t->where, first,
+                               first + n - 1, t->heap.why.text)
+                     : sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
+                                  t->where, first, first + n - 1);
+    sr_h5_heap_end(&t->heap, status == 0);
+    if (status < 0 && t->owns)
+        memset(out, 0, n * t->bytes); /* pointers to nothing */
+    return status;
+}
+
 int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err) {
     int status = 0;
     if (t->bytes == 0 || n == 0)
@@ -242,9 +266,8 @@ int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, s
     sr_h5_lock();
     status = sr_h5_sound_check(t->sound, first, n, err);
     const hid_t memory = select_rows(t, first, n);
-    if (status == 0 && H5Dread(t->dataset, t->type, memory, t->space, H5P_DEFAULT, out) < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
-                            t->where, first, first + n - 1);
+    if (status == 0)
+        status = read_rows(t, out, first, n, memory, err);
     H5Sclose(memory);
     sr_h5_unlock();
     return status;
@@ -340,7 +363,7 @@ void sr_h5_items_release(const struct sr_h5_items *t, void *rows, size_t n) {
     memcpy(count, t->shape, sizeof count);
     count[0] = n;
     const hid_t memory = H5Screate_simple(t->rank, count, NULL);
-    H5Dvlen_reclaim(t->type, memory, H5P_DEFAULT, rows);
+    H5Dvlen_reclaim(t->type, memory, t->heap.transfer, rows);
     H5Sclose(memory);
     sr_h5_unlock();
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_heap.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -190,56 +191,12 @@ struct texts {
     uint64_t most;
 };
 
-static int fail_texts(const struct texts *t, struct sr_error *err) {
-    return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
-                   (unsigned long long)t->most);
-}
-
-/* Memory for the strings of a band: HDF5 makes all of them before one can be looked at. */
-struct heap {
-    const struct texts *texts;
-    struct block *block; /* the last */
-    uint64_t used;
-    struct sr_error why; /* it gave none */
-};
-
-struct block {
-    struct block *next;
-    char bytes[];
-};
-
-static void *heap_take(size_t size, void *user) {
-    struct heap *h = user;
-    if (h->why.status == 0 && size > h->texts->most - h->texts->used - h->used)
-        fail_texts(h->texts, &h->why);
-    struct block *b = h->why.status < 0 ? NULL : sr_alloc(1, sr_size_sum(sizeof *b, size), &h->why);
-    if (!b)
-        return NULL;
-    b->next = h->block;
-    h->block = b;
-    h->used += size;
-    return b->bytes;
-}
-
-/* Nothing: heap_free frees them together, those too that HDF5 has forgotten of after an error. */
-static void heap_give(void *string, void *user) {
-    (void)string;
-    (void)user;
-}
-
-static void heap_free(struct heap *h) {
-    while (h->block) {
-        struct block *next = h->block->next;
-        sr_free(h->block);
-        h->block = next;
-    }
-}
-
 static int add_text(struct texts *t, const char *text, struct sr_error *err) {
     const size_t n = text ? strlen(text) + 1 : 1;
     uint64_t end;
     if (!sr_size_add(&end, t->used, n) || end > t->most)
-        return fail_texts(t, err);
+        return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
+                       (unsigned long long)t->most);
     if (end > t->room) {
         const size_t room = end < TEXTS_FIRST ? TEXTS_FIRST : 2 * (size_t)end;
         char *grown = sr_realloc(t->bytes, t->used, room, err);
@@ -256,16 +213,16 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
 
 static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,
                            const char *where, struct sr_error *err) {
-    struct heap heap = {.texts = t};
-    const hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
-    H5Pset_vlen_mem_manager(transfer, heap_take, &heap, heap_give, NULL);
-    int status = read_rows(strings, dataset, type, transfer, first, n, where, err);
-    H5Pclose(transfer);
+    struct sr_h5_heap heap;
+    sr_h5_heap_open(&heap);
+    sr_h5_heap_begin(&heap, t->most - t->used, t->most);
+    int status = read_rows(strings, dataset, type, heap.transfer, first, n, where, err);
     for (size_t i = 0; status == 0 && heap.why.status == 0 && i < n; i++) {
         t->at[first + i] = t->used;
         add_text(t, strings[i], &heap.why);
     }
-    heap_free(&heap);
+    sr_h5_heap_end(&heap, false);
+    sr_h5_heap_close(&heap);
     return heap.why.status < 0 ? sr_fail(err, heap.why.status, "%s: %s", where, heap.why.text) : status;
 }
 

@@ -179,6 +179,34 @@ Test(h5_limits, strings_are_counted_while_HDF5_makes_them) {
     folder_end(folder);
 }
 
+/* As they are copied. */
+Test(h5_limits, strings_of_any_column_are_counted_while_HDF5_makes_them) {
+    static char *item[ROWS];
+    char path[300], **text = texts_begin(ROWS), *folder = folder_begin();
+    struct sr_error err = {0};
+    struct sr_h5_items *t = NULL;
+    struct sr_h5 *f = dump_begin(path, folder);
+    cr_assert_eq(sr_h5_write_column(f, "other", SR_H5_WRITE_TEXT, text, ROWS, &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_open(&t, f, "other", &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_read(t, item, 0, ROWS, &err), 0, "%s", err.text);
+    cr_expect(strlen(item[0]) == VERY_LONG && strcmp(item[ROWS - 1], "short") == 0);
+    sr_h5_items_release(t, item, ROWS);
+    sr_h5_items_close(t);
+    sr_h5_close(f, NULL);
+    share_first(path, ROWS);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_open(&t, f, "other", &err), 0, "%s", err.text);
+    hostile_limit_memory();
+    cr_expect_eq(sr_h5_items_read(t, item, 0, ROWS, &err), SR_DATA, "%s", err.text);
+    cr_expect(strstr(err.text, "/other rows 0 to 4095: strings come to more than"), "%s", err.text);
+    sr_h5_items_close(t);
+    sr_h5_close(f, NULL);
+    texts_end(text);
+    folder_end(folder);
+}
+
 Test(h5_limits, strings_of_a_list_are_counted_before_HDF5_makes_them) {
     enum { NAMES = 1000 };
     char path[300], **name = texts_begin(NAMES), **out = NULL, *folder = folder_begin();
