@@ -313,6 +313,16 @@ def cases(c):
         how.set_deflate(4)
     fine("filter_fletcher_first", raw("label", label.shape, h5py.h5t.STD_U8LE, fletcher_first, label), "PyTables sets fletcher32 first", ("label",))
 
+    def fletcher_first_rows(how):
+        fletcher_first(how)
+        how.set_chunk((CHUNK, WIDTH))
+    fine("filter_fletcher_first_features", raw("features", x.shape, half, fletcher_first_rows, x), "and so features are read", ("features",))
+
+    def across(f):
+        d = f.create_dataset("features", data=wide, chunks=(CHUNK, WIDTH // 2), **gzip)
+        d.id.write_direct_chunk((0, WIDTH // 2), bomblet)
+    features(across, "filter_bomblet_across", "a chunk cannot be unpacked")
+
     # ---- indexes of chunks ----
 
     def placed(name, values, **how):
