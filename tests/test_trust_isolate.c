@@ -432,9 +432,8 @@ Test(trust_isolate, a_reader_is_not_told_secrets) {
 
 /* ---- answers that no reader gives ---- */
 
-/* The first `size` bytes of *a for an answer. */
-static void expect_nonsense(const struct sr_isolate_answer *a, size_t size, const char *name) {
-    static const char end[] = "answered what no reader answers";
+/* The first `size` bytes of *a for an answer, and what is said of it. */
+static void expect_word(const struct sr_isolate_answer *a, size_t size, const char *word, const char *name) {
     int ends[2];
     struct sr_error err = {0};
     unsigned char bytes[2 * sizeof *a] = {0};
@@ -447,9 +446,13 @@ static void expect_nonsense(const struct sr_isolate_answer *a, size_t size, cons
                            .wait_seconds = 60,
                            .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
     open_from(&c, &err);
-    cr_expect(strstr(err.text, end), "%s: %s", name, err.text);
+    cr_expect(strstr(err.text, word), "%s: %s", name, err.text);
     sr_channel_close(&c);
     close(ends[1]);
+}
+
+static void expect_nonsense(const struct sr_isolate_answer *a, size_t size, const char *name) {
+    expect_word(a, size, "answered what no reader answers", name);
 }
 
 Test(trust_isolate, answers_that_no_reader_gives) {
@@ -467,6 +470,8 @@ Test(trust_isolate, answers_that_no_reader_gives) {
     expect_nonsense(&(struct sr_isolate_answer){.status = SR_DATA, .bytes = 8}, size, "an error with bytes");
     expect_nonsense(&(struct sr_isolate_answer){.status = SR_DATA, .more = 1}, size, "an error with more");
     expect_nonsense(&endless, size, "a text without an end");
+    expect_word(&(struct sr_isolate_answer){.status = SR_NOMEM, .text = "x"}, size,
+                "takes more memory than a reader", "what a reader lacks its file has asked for");
 }
 
 /* ---- lies ---- */
