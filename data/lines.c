@@ -29,7 +29,7 @@ static int open_file(struct sr_lines *l, struct sr_error *err) {
     const int status = sr_file_open_any(&l->from, &bytes, l->path, err);
     if (status < 0)
         return status;
-    setvbuf(l->from, NULL, _IONBF, 0);              /* the buffer is ours */
+    /* The stream keeps its own buffer: without one, glibc asks a stream of ours for every byte by itself. */
     const bool small = bytes > 0 && bytes < BUFFER; /* else, or where it grows: more by make_room */
     l->size = (double)bytes;
     l->room = small ? (size_t)bytes + 1 : BUFFER;

@@ -4,6 +4,7 @@
  */
 #include <locale.h>
 
+#include "data/lines.h"
 #include "tests/convert_sample.h"
 
 TestSuite(convert_text, .init = convert_begin, .fini = convert_end);
@@ -371,4 +372,38 @@ Test(convert_text, a_comma_locale_changes_nothing) {
         sr_free(x);
         sr_data_close(d);
     }
+}
+
+/* ---- how ---- */
+
+/* Calls of read() and its like by this process so far; -1 where the kernel does not tell. */
+static long long reads(void) {
+    long long n = -1;
+    char line[128];
+    FILE *io = fopen("/proc/self/io", "r");
+    while (io && fgets(line, sizeof line, io))
+        sscanf(line, "syscr: %lld", &n);
+    if (io)
+        fclose(io);
+    return n;
+}
+
+/* Not a byte at a time: 200,000 of them. */
+Test(convert_text, lines_are_read_in_blocks) {
+    static char text[200001];
+    struct sr_lines *lines;
+    char *line;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = i % 100 == 99 ? '\n' : 'a';
+    write_text("lines.txt", text);
+    const long long before = reads();
+    cr_assert_eq(sr_lines_open(&lines, "lines.txt", NULL), 0);
+    while (sr_lines_next(lines, &line, NULL) > 0)
+        n++;
+    sr_lines_close(lines);
+    cr_expect_eq(n, 2000);
+    if (before < 0)
+        cr_skip("/proc/self/io is not to be read");
+    cr_expect_lt(reads() - before, 400, "%lld calls for 200,000 bytes", reads() - before);
 }
