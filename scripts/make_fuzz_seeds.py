@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Write the first inputs of the fuzz targets into tests/fuzz/corpus/NAME: small sound files of every format, and a
-few that are not. What a fuzzer found since then lies beside them and is not made here.
+few that are not. What a fuzzer found since then lies beside them and is not made here; nor are the answers in isolate,
+which are those of a reader to fuzz_isolate about the dumps in h5, but for no_text and past_window.
 
     scripts/make_fuzz_seeds.py      needs torch, numpy, safetensors and h5py (tests/consumers/requirements.txt)
 """
@@ -139,6 +140,7 @@ def weights():
     put("weights", "typed.safetensors", save(typed))
     put("safetensors", "rows.safetensors", save({"features": np.zeros((5, 3), "f2"), "label": np.array([0, 1, 0, 1, 1], "i8"),
                                                  "small_prob": np.full(5, 0.25, "f4")}))
+    put("safetensors", "labels.safetensors", save({"features": np.zeros((2, 1), "f4"), "label": np.array([0, 2], "i8")}))
     put("safetensors", "hidden.safetensors", save({"hidden_states": np.ones((3, 1, 4), "f4"), "token_ids": np.arange(3)}))
     put("pt", "rows.pt", saved({"features": torch.zeros(3, 2), "y": torch.tensor([0.0, 1, 0]), "layer_idx": 23}))
     put("weights", "start.safetensors", checkpoint(0, 0))
@@ -170,6 +172,7 @@ def settings():
         put("run", f"{name}.yaml", text)
     put("options", "some", "--train\na.h5\n--train\nb.h5\n--val-fraction=0.2\n--hidden\n64,32\n--dropout\n0.1\n--json")
     put("options", "set", "--set\nlr=1e-3\n--set=memory=800M\n--recipe\nfinetune\n--threads\n2")
+    put("options", "range", "#a\n--n\n9")
     put("options", "small", "#a\nb\nc\n--n\n-4\n--on=false\n--rest=d")
     put("options", "wrong", "--epchs\n3\n--\x1b[2J\n1")
     data = {"train": {"rows": 10, "positives": 3, "features": 4, "data_id": "ab" * 32}, "val": {"rows": 5, "positives": 1, "features": 4}}
@@ -199,13 +202,15 @@ def documents():
                 "reason": "SCORE", "logit": -0.5, "prob": 0.37754068, "calibrated": None, "threshold": 0.6, "range": 1.5, "range_limit": 2,
                 "range_mode": "route"}
     put("json", "decision", json.dumps(decision))
-    put("json", "decision_bad", json.dumps({**decision, "decision": "\x1b[2J", "logit": 1e39}))
+    put("json", "decision_word", json.dumps({**decision, "decision": "\x1b[2J"}))
+    put("json", "decision_number", json.dumps({**decision, "logit": 1e39}))
 
 
 def tables():
     put("table", "rows.csv", 'id,f0,f1,label,source,weight\na,1,2.5,0,"x, ""y""",1\nb,-1,nan,1,,0.5\n')
     put("table", "features.csv", 'features,label\n"[1, 2, 3]",1\n"[4, 5, 6]",0\n')
     put("table", "scores.csv", "row,id,logit,prob,decision\n0,a,0.5,0.62,large\n1,b,-1,0.27,small\n2,,nan,nan,large\n")
+    put("table", "scores_bad.csv", "row,id,logit,prob,decision\n0,a,0.5,1.5,large\n1,b,-1,0.27,small\n2,,nan,nan,large\n")
     put("table", "crlf.csv", b"\xef\xbb\xbfX,y\r\n\"[1]\",0\r\n\"[2]\",true\r\n")
     put("table", "quote.csv", 'a,b\n"open')
     put("table", "rows.jsonl", '{"features": [1, 2.5, -3e-2], "label": 1, "id": "a", "group": 4, "extra": {"b": [1, "]"]}}\n'
@@ -220,7 +225,7 @@ def tables():
                        ("half", "9007199254740993"), ("nan", "-nan"), ("inf", "Infinity"), ("hex", "0x1p3"), ("tail", "1e+"),
                        ("digits", "0.000012345678901234567890123456789e-5"), ("bits", struct.pack("<d", 5e-324) + b"1.5")):
         put("text", name, text)
-    for name, text in (("utf8_plain", "text"), ("wide", "\u00e9\u20ac\U0001f600"), ("turn", "a\u202eb\x1b[2J"), ("broken", b"\xff\xc0\x80\xed\xa0\x80")):
+    for name, text in (("utf8_plain", "text"), ("wide", "\u00e9\u20ac\U0001f600"), ("turn", "a\u202eb\x1b[2J"), ("csi", "a\u009b2J"), ("broken", b"\xff\xc0\x80\xed\xa0\x80")):
         put("text", name, text)
 
 

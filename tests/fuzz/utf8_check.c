@@ -22,6 +22,14 @@ static void check_lengths(const char *text) {
     }
 }
 
+/* What a terminal obeys, whatever utf8.c thinks of it: ESC, a line's end, CSI, and two that turn text round.
+ */
+static void check_harmless(const char *text) {
+    static const char *const never[] = {"\x1b", "\n", "\x7f", "\xc2\x9b", "\xe2\x80\xae", "\xe2\x81\xa6"};
+    for (size_t i = 0; i < SR_COUNT(never); i++)
+        FUZZ_CHECK(!strstr(text, never[i]), "'%s' does not print", text);
+}
+
 void fuzz_utf8(const uint8_t *data, size_t size) {
     static char clean[64], again[64], all[4096], json[SAFEROUTE_JSON_SIZE * 8];
     char *text = fuzz_text(data, size < 2000 ? size : 2000);
@@ -29,6 +37,7 @@ void fuzz_utf8(const uint8_t *data, size_t size) {
     check_lengths(text);
     sr_utf8_clean(clean, sizeof clean, text);
     sr_utf8_clean(all, sizeof all, text);
+    check_harmless(all);
     FUZZ_CHECK(prints(clean) && prints(all), "'%s' does not print", all);
     FUZZ_CHECK(strlen(all) == strlen(text) && (!prints(text) || strcmp(all, text) == 0), "'%s' is '%s'", text,
                all);
