@@ -124,7 +124,7 @@ def many(c):
     tail = end64(500, len(directory), len(at), len(at) + len(directory)) + end(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
     c.add("many_of_one_place.pt", at + directory + tail, 65, "lies partly where another does: they overlap", "import,convert")
     near = [Entry("%04x" % i, local={"extra_length": 65535}) for i in range(1000)]
-    c.add("many_with_long_fields.pt", build(near), 65, "lies partly where another does: they overlap")
+    c.add("many_with_long_fields.pt", build(near), 65, "reaches past the end of the file")
 
 
 def ends(c):
