@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_heap.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -51,55 +52,11 @@ static int fail_size(const struct attribute *a, struct sr_error *err) {
                    a->file->path, a->name, a->object, (int)(SR_H5_TEXT_MAX >> 20));
 }
 
-/* ---- what strings of variable length come to ---- */
-
-/* H5Aread makes all of them at once, with no limit, and many items may name one string of the file. So it is
- * first asked with a conversion of ours, which only adds up what their handles say: of 4 bytes of length, a
- * place in the file and 4 bytes of number. It has no argument of its own; it runs under the lock. */
-static struct {
-    size_t handle;
-    uint64_t bytes;
-} counted;
-
-static herr_t count_strings(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size_t stride, size_t skip,
-                            void *items, void *background, hid_t transfer) {
-    const unsigned char *handle = items;
-    (void)skip;
-    (void)background;
-    (void)transfer;
-    if (how->command == H5T_CONV_INIT)
-        return H5Tis_variable_str(from) > 0 && H5Tis_variable_str(to) > 0 ? 0 : -1;
-    if (how->command != H5T_CONV_CONV)
-        return 0;
-    for (size_t i = 0; i < n; i++, handle += stride ? stride : counted.handle)
-        counted.bytes += 1 + ((uint64_t)handle[0] | (uint64_t)handle[1] << 8 | (uint64_t)handle[2] << 16 |
-                              (uint64_t)handle[3] << 24);
-    for (size_t i = 0; i < n; i++) /* no strings */
-        memset((unsigned char *)items + i * (stride ? stride : sizeof(char *)), 0, sizeof(char *));
-    return 0;
-}
-
-bool sr_h5_count_strings(int64_t attribute, int64_t type, void *items, uint64_t *bytes) {
-    static const char name[] = "lengths of strings";
-    size_t address = 0, length = 0;
-    const hid_t file = H5Iget_file_id(attribute), create = H5Fget_create_plist(file);
-    H5Pget_sizes(create, &address, &length);
-    H5Pclose(create);
-    H5Fclose(file);
-    counted.handle = 4 + address + 4;
-    counted.bytes = 0;
-    const bool read = H5Tregister(H5T_PERS_SOFT, name, type, type, count_strings) >= 0 &&
-                      H5Aread(attribute, type, items) >= 0;
-    H5Tunregister(H5T_PERS_SOFT, name, -1, -1, count_strings);
-    *bytes = counted.bytes;
-    return read;
-}
-
+/* Before they are made; items: pointers, which stay NULL. */
 static int check_strings(const struct attribute *a, hid_t type, void *items, struct sr_error *err) {
-    uint64_t bytes;
-    if (!sr_h5_count_strings(a->id, type, items, &bytes))
-        return fail_read(a, err);
-    return bytes > SR_H5_TEXT_MAX ? fail_size(a, err) : 0;
+    const bool read = sr_h5_count_begin(a->id, type) && H5Aread(a->id, type, items) >= 0;
+    const int status = read ? 0 : fail_read(a, err);
+    return sr_h5_count_end() > SR_H5_TEXT_MAX && read ? fail_size(a, err) : status;
 }
 
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/h5_sound.h"
+#include "data/h5_heap.h"
 #include "data/h5_ways.h"
 #include "data/members.h"
 #include "nn/base/sizes.h"
@@ -72,11 +72,14 @@ static int copy_value(const struct attribute_copy *c, const char *name, hid_t fr
     void *value = sr_alloc(bytes, 1, c->err);
     if (!value)
         return SR_NOMEM;
-    const bool strings = H5Tis_variable_str(type) > 0;
-    if (strings && !sr_h5_count_strings(from, type, value, &bytes))
-        status = fail_attribute(c, name);
-    else if (strings && bytes > ATTRIBUTE_MAX)
-        status = fail_large(c, name);
+    if (H5Tis_variable_str(type) > 0) {
+        if (!sr_h5_count_begin(from, type) || H5Aread(from, type, value) < 0)
+            status = fail_attribute(c, name);
+        if (sr_h5_count_end() > ATTRIBUTE_MAX && status == 0)
+            status = fail_large(c, name);
+    }
+    if (status < 0)
+        ; /* no strings are there */
     else if (H5Aread(from, type, value) < 0)
         status = fail_attribute(c, name);
     else {

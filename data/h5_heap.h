@@ -41,4 +41,11 @@ void sr_h5_heap_begin(struct sr_h5_heap *h, uint64_t left, uint64_t most);
  * forgotten of after an error. */
 void sr_h5_heap_end(struct sr_h5_heap *h, bool keep);
 
+/* ---- strings counted before they are made ---- */
+
+/* Until sr_h5_count_end, HDF5 makes no strings of variable length where it reads type from an object (its
+ * handle) into type, but NULL of each, and adds up their lengths as the file tells them. False: it cannot. */
+bool sr_h5_count_begin(int64_t object, int64_t type);
+uint64_t sr_h5_count_end(void);
+
 #endif

@@ -225,7 +225,7 @@ def cases(c):
     huge = {"maxshape": (None, None), "chunks": (2**20, 2000), "compression": "gzip"}
     features(setting("features", shape=(ROWS, WIDTH), dtype="f2", **huge), "claim_chunk", "/features has chunks of 4194304000 bytes", "inspect,train")
     features(setting("features", shape=(25 * 10**6, 4), dtype="f2", maxshape=(None, 4), chunks=(375 * 10**5, 4)), "claim_chunk_bomb",
-             "/features has chunks of 300000000 bytes")
+             "/features claims 200000000 bytes, of which the file stores 0")
     labels(setting("label", shape=(ROWS,), dtype="u1", maxshape=(None,), chunks=(2**31,)), "claim_label_chunk", "/label has chunks of 2147483648 bytes")
     bad("claim_id", setting("id", shape=(ROWS,), dtype="S1000000000"), "/id claims 12000000000 bytes")
     fine("claim_nobody_wrote", lambda f: f.create_dataset("weight", (ROWS,), "f4", fillvalue=1), "rows that nobody wrote are the fill value")
