@@ -281,10 +281,6 @@ int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err);
  * value, and gzip makes at most 1032 bytes of one. */
 bool sr_h5_is_bomb(uint64_t bytes, uint64_t stored);
 
-/* The bytes that an attribute's strings of variable length come to, without making them: items, one pointer
- * each, become NULL. False: they cannot be read. */
-bool sr_h5_count_strings(int64_t attribute, int64_t type, void *items, uint64_t *bytes);
-
 /* True if values of a type hold strings or lists of variable length, also inside of compound ones and arrays.
  */
 bool sr_h5_is_variable(int64_t type);

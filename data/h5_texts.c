@@ -211,12 +211,27 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
     return 0;
 }
 
+/* SR_DATA where the strings of a band come to more than may be. */
+static int count_band(const struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first,
+                      size_t n, const char *where, struct sr_error *err) {
+    int status = sr_h5_count_begin(dataset, type)
+                     ? read_rows(strings, dataset, type, H5P_DEFAULT, first, n, where, err)
+                     : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
+    if (sr_size_sum(sr_h5_count_end(), n) > t->most - t->used && status == 0)
+        status = sr_fail(err, SR_DATA, "%s: strings come to more than %llu bytes, far more than the file has",
+                         where, (unsigned long long)t->most);
+    return status;
+}
+
 static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,
                            const char *where, struct sr_error *err) {
     struct sr_h5_heap heap;
+    int status = count_band(t, dataset, type, strings, first, n, where, err);
+    if (status < 0)
+        return status;
     sr_h5_heap_open(&heap);
     sr_h5_heap_begin(&heap, t->most - t->used, t->most);
-    int status = read_rows(strings, dataset, type, heap.transfer, first, n, where, err);
+    status = read_rows(strings, dataset, type, heap.transfer, first, n, where, err);
     for (size_t i = 0; status == 0 && heap.why.status == 0 && i < n; i++) {
         t->at[first + i] = t->used;
         add_text(t, strings[i], &heap.why);
