@@ -262,6 +262,11 @@ static long open_flags(const struct event *e) {
     return number == SYS_open ? e->argument[1] : number == SYS_openat ? e->argument[2] : O_CREAT | O_TRUNC;
 }
 
+/* __O_TMPFILE has the bit of O_DIRECTORY in it: a folder that is opened is not changed. */
+static bool opens_to_change(long flags) {
+    return (flags & (O_CREAT | O_TRUNC)) || (flags & __O_TMPFILE) == __O_TMPFILE;
+}
+
 static enum kind kind_of(const struct event *e) {
     return e->call->number == SYS_unlinkat && (e->argument[2] & AT_REMOVEDIR) ? RMDIR : e->call->kind;
 }
@@ -270,7 +275,7 @@ static char mark_of(const struct event *e) {
     const enum kind kind = kind_of(e);
     if (fault.what == NOTHING || !fault.kinds[kind])
         return '-';
-    if (kind == OPEN && fault.changes_only && !(open_flags(e) & (O_CREAT | O_TRUNC | __O_TMPFILE)))
+    if (kind == OPEN && fault.changes_only && !opens_to_change(open_flags(e)))
         return '-';
     if (!strstr(e->path, fault.pattern) && !strstr(e->other, fault.pattern))
         return '-';
