@@ -223,8 +223,8 @@ Test(train_resume, pipes_among_the_files, .timeout = 600) {
         cr_assert_eq(rename(at(folder, name), at(folder, "kept")), 0, "%s", name);
         cr_assert_eq(mkfifo(at(folder, name), 0666), 0);
         snprintf(command, sizeof command,
-                 "timeout 60 '%s' train --resume '%s/%s' >/dev/null 2>'%s/stderr' </dev/null", SR_PROGRAM,
-                 folder, stopped ? "run" : "done", folder);
+                 "timeout -s KILL 60 '%s' train --resume '%s/%s' >/dev/null 2>'%s/stderr' </dev/null",
+                 SR_PROGRAM, folder, stopped ? "run" : "done", folder);
         const int raw = system(command);
         char *text = slurp(at(folder, "stderr"));
         cr_expect(WIFEXITED(raw) && WEXITSTATUS(raw) == 74, "%s is a pipe: %x: %s", name, (unsigned)raw,
