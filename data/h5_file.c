@@ -213,7 +213,7 @@ int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err) {
     sr_h5_lock();
     const char *trouble = sr_h5_disk_trouble(f->id);
     sr_h5_unlock();
-    return trouble ? sr_fail(err, SR_IO, "%s: cannot be read: %s", f->path, trouble) : SR_OK;
+    return trouble ? sr_fail(err, SR_IO, "%s: cannot be read or written: %s", f->path, trouble) : SR_OK;
 }
 
 int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {

@@ -38,6 +38,7 @@ const char *sr_rewrite_path(const struct sr_rewrite *w) {
 int sr_rewrite_end_all(struct sr_rewrite *w, size_t n, int status, struct sr_error *err) {
     struct sr_atomic_file *target[SR_RENAMINGS] = {NULL};
     for (size_t i = 0; i < n; i++) {
+        status = sr_h5_settle(w[i].to, status, err); /* what looks damaged could not be written */
         const int closed = close_file(&w[i], status < 0 ? NULL : err);
         status = sr_h5_settle(w[i].from, status < 0 ? status : closed, err);
         target[i] = w[i].target;

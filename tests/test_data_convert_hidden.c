@@ -171,6 +171,6 @@ Test(convert_hidden, contracts_that_are_none) {
     contract_refused(2, "threshold is '2', not a number", "{\"threshold\": 2}"); /* a router's, but wrong */
     contract_refused(2, "neither text nor a number", "{\"feature_model\": [1]}");
     contract_refused(2, "not a JSON object", "[]");
-    contract_refused(2, "c.json: line 1, column 1: not JSON", "{");
+    contract_refused(2, "c.json: line 1, column 2: not JSON", "{");
     convert_refuses(66, "no.json", "--features features.npy --contract no.json");
 }

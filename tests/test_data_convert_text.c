@@ -87,13 +87,15 @@ Test(convert_text, jsonl_lines_need_not_be_alike) {
 
 /* The same names as a JSON reader sees them. */
 Test(convert_text, jsonl_names_may_be_escaped) {
-    write_text("rows.jsonl", "{\"X\":[1],\"lab\\u0065l\":1,\"\\q\":0}\n{\"\\u0058\":[2],\"label\":0}\n");
+    write_text("rows.jsonl", "{\"X\":[1],\"lab\\u0065l\":1,\"\\\"\":0}\n{\"\\u0058\":[2],\"label\":0}\n");
     struct sr_data *d = convert_open("rows.jsonl");
     cr_expect_eq(d->label[0], 1);
     cr_expect_eq(d->label[1], 0);
     sr_data_close(d);
     write_text("rows.jsonl", "{\"X\":[1],\"label\":1,\"lab\\u0065l\":0}\n");
     convert_refuses(65, "two members are called label", "rows.jsonl");
+    write_text("rows.jsonl", "{\"X\":[1],\"label\":1,\"\\q\":0}\n");
+    convert_refuses(65, "column 22: this is no JSON, though nobody reads it", "rows.jsonl");
 }
 
 /* Plain words of JSON are ids like numbers. */

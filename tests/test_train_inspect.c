@@ -567,7 +567,7 @@ Test(inspect, text_of_strangers_moves_nothing_on_the_screen) {
     char *out = inspect(folder, path_in(path, folder, "w.safetensors"));
     cr_expect_null(strchr(out, '\x1b'));
     expect_not_in(out, "\xe2\x80\xae");
-    expect_in(out, "\nfeature_model      ?[2Jx\n                   threshold          0.1\n");
+    expect_in(out, "\nfeature_model      ?[2Jx?threshold          0.1\n");
     expect_in(out, "\nevil?key           1\n");
     expect_in(out, "\nthreshold          0.7?\n");
     expect_in(out, "\ncalibration        unreadable\n");
