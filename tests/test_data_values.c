@@ -25,7 +25,7 @@ Test(values, every_type_as_doubles) {
     cr_expect_arr_eq(got, of_half, sizeof got);
     sr_values_to_double(got, bfloat, 3, SR_BF16);
     cr_expect_arr_eq(got, of_bfloat, sizeof got);
-    AS_DOUBLE(float, SR_F32, .5f, -3, 0x1p-149f);
+    AS_DOUBLE(float, SR_F32, .5, -3, 0x1p-126);
     AS_DOUBLE(double, SR_F64, .1, -3, 0x1p-1074);
     AS_DOUBLE(uint8_t, SR_BOOL, 0, 1);
     AS_DOUBLE(uint8_t, SR_U8, 0, 255);
