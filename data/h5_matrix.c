@@ -217,7 +217,7 @@ void sr_h5_here_matrix_close(struct sr_h5_matrix *base) {
 
 const char *sr_h5_here_matrix_way(const struct sr_h5_matrix *base) {
     const struct matrix *m = (const struct matrix *)base;
-    return m->file >= 0 ? "in one piece" : m->chunks ? "by chunks" : "through HDF5";
+    return m->file >= 0 ? SR_H5_IN_ONE_PIECE : m->chunks ? SR_H5_BY_CHUNKS : SR_H5_THROUGH_HDF5;
 }
 
 void sr_h5_here_matrix_forget(struct sr_h5_matrix *base) {

@@ -11,6 +11,11 @@
 
 #include "data/h5.h"
 
+/* What sr_h5_matrix_way says. */
+#define SR_H5_IN_ONE_PIECE "in one piece"
+#define SR_H5_BY_CHUNKS    "by chunks"
+#define SR_H5_THROUGH_HDF5 "through HDF5"
+
 /* What every way's matrix begins with. */
 struct sr_h5_matrix {
     const struct sr_h5_ways *ways;

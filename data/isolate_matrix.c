@@ -15,7 +15,7 @@ struct away_matrix {
     uint32_t number;
     size_t width;
     enum sr_feature stored;
-    char way[32];
+    const char *way; /* static */
 };
 
 static int ask_matrix(const struct away_matrix *m, enum sr_isolate_op op, struct sr_isolate_request *q,
@@ -38,10 +38,19 @@ void sr_away_matrix_forget(struct sr_h5_matrix *base) {
     ask_matrix((struct away_matrix *)base, SR_ISOLATE_MATRIX_FORGET, &q, NULL, NULL, NULL);
 }
 
+/* One of ours, for as long as anybody wants it; NULL for any other text. */
+static const char *way_of(const struct sr_growing *g) {
+    static const char *const ways[] = {SR_H5_IN_ONE_PIECE, SR_H5_BY_CHUNKS, SR_H5_THROUGH_HDF5};
+    for (size_t i = 0; i < SR_COUNT(ways); i++)
+        if (g->used == strlen(ways[i]) + 1 && memcmp(g->bytes, ways[i], g->used) == 0)
+            return ways[i];
+    return NULL;
+}
+
 static int open_matrix(struct away_matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
     struct sr_isolate_request q;
     struct sr_h5_info info;
-    struct sr_growing g = sr_growing_of(f, sizeof m->way);
+    struct sr_growing g = sr_growing_of(f, sizeof SR_H5_THROUGH_HDF5);
     uint64_t number = 0;
     int status = sr_away_info(f, name, &info, err);
     if (status == 0 &&
@@ -55,7 +64,7 @@ static int open_matrix(struct away_matrix *m, const struct sr_h5 *f, const char 
     m->width = (size_t)info.shape[1];
     status = sr_away_ask(f, &q, sr_take_growing, &g, &number, err);
     m->number = (uint32_t)number;
-    if (status == 0 && (g.used == 0 || g.used > sizeof m->way || !sr_take_text(m->way, g.bytes, g.used)))
+    if (status == 0 && !(m->way = way_of(&g)))
         status = sr_channel_nonsense(m->channel, f->path, err);
     sr_free(g.bytes);
     return status;
@@ -111,5 +120,5 @@ void sr_away_matrix_through_hdf5(struct sr_h5_matrix *base) {
     struct away_matrix *m = (struct away_matrix *)base;
     struct sr_isolate_request q = {0};
     ask_matrix(m, SR_ISOLATE_MATRIX_THROUGH_HDF5, &q, NULL, NULL, NULL);
-    snprintf(m->way, sizeof m->way, "through HDF5");
+    m->way = SR_H5_THROUGH_HDF5;
 }
