@@ -79,7 +79,7 @@ tests() {
     local name=$1 dir=build/test-$2 before=$failed status=0
     shift 2
     say "Tests: $name"
-    ctest --test-dir "$dir" --output-on-failure "$@" || status=$?
+    ctest --test-dir "$dir" --output-on-failure --parallel "$(nproc)" "$@" || status=$?
     cp "$dir/Testing/Temporary/LastTest.log" "$logs/$name"
     count "$name" "$logs/$name"
     if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
@@ -105,10 +105,11 @@ unfold_skips() {
 
 # consumers PYTHON: tests/consumers on the gcc build, counted. A pytest that died without a summary is one failure.
 consumers() {
-    local log=$logs/consumers before=$failed status=0 line
+    local log=$logs/consumers before=$failed status=0 line parallel=()
     say "Tests: consumers"
+    if "$1" -c 'import xdist' 2>/dev/null; then parallel=(--numprocesses "$(nproc)" --dist loadfile); fi
     SAFEROUTE_PROGRAM=$PWD/build/test-gcc/saferoute SAFEROUTE_LIBRARY=$PWD/build/test-gcc/libsaferoute.so \
-        "$1" -m pytest -q -rs --color=no -p no:cacheprovider tests/consumers 2>&1 | tee "$log" || status=$?
+        "$1" -m pytest -q -rs --color=no -p no:cacheprovider "${parallel[@]}" tests/consumers 2>&1 | tee "$log" || status=$?
     passed=$((passed + $(summary "$log" passed)))
     failed=$((failed + $(summary "$log" failed) + $(summary "$log" error)))
     while read -r line; do

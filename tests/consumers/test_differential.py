@@ -177,7 +177,8 @@ def seeds(kind):
     found = []
     for folder in folders[kind]:
         found += sorted(f for f in (TESTS / folder).glob("*") if f.is_file() and f.suffix not in OTHERS[kind])
-    return found
+    # fuzz_pt is fed what any reader of tensors takes, which goes by the first bytes.
+    return [f for f in found if f.parts[-2:-1] != ("pt",) or f.parts[-3] != "corpus" or f.read_bytes()[:2] == b"PK"]
 
 
 def sound(kind):
