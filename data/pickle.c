@@ -110,7 +110,9 @@ static bool may_be_key(const struct sr_pickle_value *v) {
 
 static int run_tuple(struct sr_pickle *p, size_t n, size_t marks, struct sr_error *err) {
     struct sr_pickle_value *tuple = sr_pickle_make(p, SR_PICKLE_TUPLE, err);
-    int status = tuple ? sr_pickle_need(p, n, err) : err->status;
+    if (!tuple)
+        return err->status;
+    int status = sr_pickle_need(p, n, err);
     if (status == SR_OK)
         status = sr_pickle_list_room(p, tuple, n, err);
     for (size_t i = 0; status == SR_OK && i < n; i++)

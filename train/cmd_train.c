@@ -276,8 +276,8 @@ static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr
 static int deliver(const struct sr_run *run, int64_t seed, const char *name, const struct sr_epoch *best,
                    struct sr_error *err) {
     char from[SR_RUN_PATH + 64];
-    void *bytes;
-    size_t size;
+    void *bytes = NULL;
+    size_t size = 0;
     snprintf(from, sizeof from, "%s/seed-%lld/%s", run->folder, (long long)seed, name);
     int status = best ? sr_weights_need(from, best, err) : SR_OK;
     if (status == SR_OK)

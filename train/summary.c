@@ -180,7 +180,9 @@ static int text_read(char **text, size_t *size, const struct sr_run *run, const 
     const int status = sr_file_read_regular(&bytes, size, sr_run_file(run, name, path), "a run's summary",
                                             SR_SUMMARY_BYTES, err);
     *text = status == SR_OK ? bytes : NULL;
-    return status == SR_OK ? 1 : status == SR_NOINPUT || status == SR_DATA ? 0 : status;
+    if (status == SR_OK)
+        return 1;
+    return status == SR_NOMEM || status == SR_IO ? status : 0;
 }
 
 static int json_look(const struct sr_run *run, const struct sr_epoch *best, struct sr_error *err) {

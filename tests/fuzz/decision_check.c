@@ -20,13 +20,12 @@ static struct saferoute_decision decision_of(const struct sr_explain_line *l) {
                                    .large = strcmp(l->decision, "large") == 0,
                                    .reason = SAFEROUTE_REASON_COUNT};
     for (size_t i = 0; i < sizeof d.artefact; i++) {
-        unsigned byte = 0;
-        sscanf(l->artefact + 2 * i, "%2x", &byte);
-        d.artefact[i] = (uint8_t)byte;
+        const char digits[3] = {l->artefact[2 * i], l->artefact[2 * i + 1]};
+        d.artefact[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
-    for (uint8_t i = 0; i < SAFEROUTE_REASON_COUNT; i++)
+    for (int i = 0; i < SAFEROUTE_REASON_COUNT; i++)
         if (strcmp(saferoute_reason_name(i), l->reason) == 0)
-            d.reason = i;
+            d.reason = (uint8_t)i;
     d.range_mode = strcmp(l->range_mode, "off") == 0     ? SAFEROUTE_RANGE_OFF
                    : strcmp(l->range_mode, "count") == 0 ? SAFEROUTE_RANGE_COUNT
                                                          : SAFEROUTE_RANGE_ROUTE;

@@ -9,10 +9,12 @@
 
 /* What LeakSanitizer is not to report: HDF5 keeps blocks of its own when an open file turns out to be none.
  */
+/* The name is the sanitizer's. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:libhdf5";
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* HDF5 1.10 reads a global heap ("GCOL", 4 bytes, 8 of its size, then objects) for ever where an object takes
  * no bytes. Such files are passed over, or a run would find nothing else. */

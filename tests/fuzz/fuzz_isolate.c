@@ -36,7 +36,7 @@ static size_t answer_make(struct answerer *a, struct sr_isolate_answer *answer) 
     static const int bytes_of_size[] = {0, 1, 2, 8};
     const unsigned how = fuzz_byte(&a->input);
     *answer = (struct sr_isolate_answer){.more = how & MORE ? 1 : 0};
-    if (how & FAILS)
+    if (how & FAILS) /* below 0 too. NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c) */
         answer->status = (int8_t)fuzz_byte(&a->input);
     answer->number = number(&a->input, how & WIDE ? 8 : 1);
     answer->bytes = number(&a->input, bytes_of_size[how & 3]);
@@ -67,7 +67,7 @@ static void *answer_all(void *user) {
 /* A dump's size, and its first bytes; the rest is what the answers say. */
 static const char *dump(void) {
     static unsigned char bytes[16384];
-    memcpy(bytes, SR_HDF5_MAGIC, 8);
+    memcpy(bytes, SR_HDF5_MAGIC, 8); /* no text. NOLINT(bugprone-not-null-terminated-result) */
     return fuzz_file_named(bytes, sizeof bytes, ".h5");
 }
 
