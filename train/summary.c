@@ -176,11 +176,11 @@ static int files_write(const struct sr_run *run, const struct report *r, struct 
 static int text_read(char **text, size_t *size, const struct sr_run *run, const char *name,
                      struct sr_error *err) {
     char path[SR_RUN_PATH];
-    void *bytes;
+    void *bytes = NULL;
     const int status = sr_file_read_regular(&bytes, size, sr_run_file(run, name, path), "a run's summary",
                                             SR_SUMMARY_BYTES, err);
-    *text = status == SR_OK ? bytes : NULL;
-    if (status == SR_OK)
+    *text = bytes;
+    if (status == SR_OK && bytes)
         return 1;
     return status == SR_NOMEM || status == SR_IO ? status : 0;
 }
