@@ -20,9 +20,6 @@ static const struct what {
 } whats[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EDQUOT", EDQUOT},
              {"EROFS", EROFS},   {"EINTR", 0}, {"short", 0}};
 
-/* Where it is not the bytes that count: they hold times, and where a setting came from. */
-static const char *const clocks[] = {"timing.csv", "train.log", "config.yaml", NULL};
-
 struct trial {
     const char *folder;
     const struct trust_command *command;
@@ -66,7 +63,7 @@ static const char *resumes(const struct trial *t) {
     const bool fine = r.status == 0;
     run_end(&r);
     tree_take(&now, "out");
-    const char *differs = tree_differs(&now, &t->after, clocks);
+    const char *differs = tree_differs(&now, &t->after, trust_clocks);
     tree_free(&now);
     return fine ? differs : text;
 }
@@ -79,7 +76,7 @@ static bool left_is_allowed(const struct struck *s) {
 static const char *state_wrong(const struct trial *t, const struct faulted *f, const struct struck *s,
                                const struct tree *now) {
     const char *from_old = tree_differs(now, &t->before, NULL),
-               *from_new = tree_differs(now, &t->after, clocks);
+               *from_new = tree_differs(now, &t->after, trust_clocks);
     if (f->run.status == 0)
         return left_is_allowed(s) ? NULL : from_new;
     if (is_train(t))
@@ -129,9 +126,7 @@ static bool try(struct trial *t, const char *kinds, size_t n, const char *more, 
 }
 
 static void trial_begin(struct trial *t, const char *folder, const struct trust_command *c) {
-    struct tree empty;
     *t = (struct trial){.folder = folder, .command = c};
-    tree_take(&empty, "out");
     if (c->before)
         run_fine(folder, c->before);
     tree_take(&t->before, "out");
@@ -140,16 +135,14 @@ static void trial_begin(struct trial *t, const char *folder, const struct trust_
     tree_take(&t->after, "out");
     cr_assert(tree_differs(&t->before, &t->after, NULL), "%s writes nothing", c->name);
     tree_restore(&t->before, &t->after);
-    tree_free(&empty);
 }
 
 static void trial_end(struct trial *t) {
-    struct tree now, empty = {0};
+    struct tree now;
     tree_take(&now, "out");
     for (size_t i = now.n; i-- > 1;)
         remove(now.at[i].path);
     tree_free(&now);
-    tree_free(&empty);
     tree_free(&t->before);
     tree_free(&t->after);
     run_end(&t->fine);

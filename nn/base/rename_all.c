@@ -29,7 +29,9 @@ static int put(struct sr_renaming *r) {
 
 /* What is new below a name that nobody had goes back too. */
 static void put_back(const struct sr_renaming *r) {
-    if (move(r->from, r->to, r->exchanged ? RENAME_EXCHANGE : 0) < 0 && !r->exchanged)
+    if (r->exchanged)
+        move(r->from, r->to, RENAME_EXCHANGE);
+    else
         move(r->to, r->from, RENAME_NOREPLACE);
 }
 
