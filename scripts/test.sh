@@ -22,11 +22,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ci=false
+ci=false hang=600
 case ${1-} in
 '') ;;
 --ci) ci=true ;;
---long) export SAFEROUTE_LONG=1 ;;
+--long) export SAFEROUTE_LONG=1 hang=86400 ;;
 -h | --help) sed -n '2,19s/^# \{0,1\}//p' "$0" && exit 0 ;;
 *) echo "test.sh: unknown option $1 (only --ci, --long)" >&2 && exit 2 ;;
 esac
@@ -50,7 +50,7 @@ build() {
     shift
     say "Build: $name"
     if [ ! -f "$dir/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
-    if ! cmake -S . -B "$dir" "${generator[@]}" -DSR_TESTS=ON -DSR_WERROR=ON "$@" >"$logs/cmake" 2>&1; then
+    if ! cmake -S . -B "$dir" "${generator[@]}" -DSR_TESTS=ON -DSR_WERROR=ON -DSR_TEST_SECONDS=$hang "$@" >"$logs/cmake" 2>&1; then
         cat "$logs/cmake"
     elif cmake --build "$dir" --parallel "$(nproc)"; then
         return 0
