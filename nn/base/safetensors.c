@@ -189,8 +189,11 @@ static int read_stream(struct sr_safetensors *s, FILE *from, uint64_t file_bytes
         status = read_data(s, from, err);
     const char *hash = sr_safetensors_metadata(s, HASH);
     if (status == SR_OK && hash && strcmp(hash, s->hash) != 0)
-        status = sr_fail(err, SR_DATA,
-                         "%s is damaged: the SHA-256 of its data is not the one in its metadata", s->path);
+        status =
+            sr_fail(err, SR_DATA,
+                    "%s is damaged: the SHA-256 of its data is not the one in its metadata (where another "
+                    "program changed it and kept the old metadata: leave " HASH " out)",
+                    s->path);
     return status;
 }
 

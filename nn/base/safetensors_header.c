@@ -135,8 +135,11 @@ static bool is_nearly_sum(const char *key) {
 /* SR_NO: the pair is another. */
 static int check_sum(const struct reader *r, const char *key, const char *value, struct sr_error *err) {
     if (strcmp(key, SR_SAFETENSORS_SUM) == 0 ? strcmp(value, r->sum) != 0 : is_nearly_sum(key))
-        return sr_fail(err, SR_DATA,
-                       "%s is damaged: the SHA-256 of its header is not the one in its metadata", r->path);
+        return sr_fail(
+            err, SR_DATA,
+            "%s is damaged: the SHA-256 of its header is not the one in its metadata (where another "
+            "program wrote it anew with the old metadata: leave " SR_SAFETENSORS_SUM " out)",
+            r->path);
     return strcmp(key, SR_SAFETENSORS_SUM) == 0 ? SR_OK : SR_NO;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "nn/base/alloc.h"
@@ -17,6 +18,12 @@ int sr_stream_descriptor(const char *path, int flags, mode_t mode) {
     return fd;
 }
 
+/* A pipe that somebody else made non-blocking, and that is full, is waited for. */
+static bool may_go_on(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return errno == EINTR || (errno == EAGAIN && (poll(&p, 1, -1) > 0 || errno == EINTR));
+}
+
 /* How many bytes got there; fewer than size with errno. */
 static size_t put(int fd, const char *bytes, size_t size) {
     size_t done = 0;
@@ -26,7 +33,7 @@ static size_t put(int fd, const char *bytes, size_t size) {
             done += (size_t)n;
         else if (n == 0)
             errno = ENOSPC; /* no device refuses without a reason; never turn here for ever */
-        if (n == 0 || (n < 0 && errno != EINTR))
+        if (n == 0 || (n < 0 && !may_go_on(fd)))
             break;
     }
     return done;
