@@ -163,7 +163,8 @@ def test_a_failing_server_stops_with_what_is_done_kept(server, job, tmp_path, ca
     server.asked.clear()
     server.answer = lambda number, body: (200, chat(body))
     part = load(job("--retries", "1"))[0]  # retries do not change what is written
-    assert len(server.asked) == ROWS - 12
+    # A thread of the job that ended may still have asked for a row that is asked for again: rows count, not requests.
+    assert len({body["messages"][-1]["content"] for _, body, _ in server.asked}) == ROWS - 12
     whole = load(job(out="whole.h5"))[0]
     assert (part["large_prob"] == whole["large_prob"]).all()
 
