@@ -4,8 +4,9 @@
 #
 #   scripts/fuzz.sh [TARGET...] [--seconds N] [--jobs N] [--merge]
 #
-# TARGET: the NAME of tests/fuzz/fuzz_NAME.c; none: all. --seconds: of each target (3600; 0: only --merge). --jobs: targets
-# at a time (1). --merge: put into tests/fuzz/corpus/NAME what reaches code that the files there do not, the smallest first.
+# TARGET: the NAME of tests/fuzz/fuzz_NAME.c; none: all. --seconds: of each target, in processor time: other work beside it
+# only makes it longer (3600; 0: only --merge). --jobs: targets at a time (1). --merge: put into tests/fuzz/corpus/NAME what
+# reaches code that the files there do not, the smallest first.
 #
 # Inputs of the run: build/fuzz/found/NAME, used again by the next one. What broke a target: build/fuzz/broken/NAME;
 # build/fuzz/tests/fuzz/fuzz_NAME FILE runs it again, and a copy in tests/fuzz/corpus/NAME makes it a test. A crash whose
@@ -68,25 +69,24 @@ innermost() {
   grep -E '^ *#[0-9]+ 0x' "$1" | grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise| in (m|c|re)alloc ' | head -1
 }
 
-# One target until its time is over, going on behind whatever it finds; a line "executions ours hdf5" into its log's
-# neighbour.
+# One target until its time is over, going on behind whatever it finds.
 run() {
-  local name=$1 log=$build/$1.log left=$seconds executions=0 ours=0 hdf5=0 start=$SECONDS begin
+  local name=$1 log=$build/$1.log used=0 executions=0 ours=0 hdf5=0
   mkdir -p $found/$name $broken/$name
   : > "$log"
-  while [ "$left" -gt 0 ] && [ $((ours + hdf5)) -lt 100 ]; do
-    begin=$(date +%s)
-    if ! $build/tests/fuzz/fuzz_$name $found/$name tests/fuzz/corpus/$name $(ls -d tests/hostile 2> /dev/null) $(dictionary $name) \
-      -max_total_time="$left" -max_len=16384 -timeout=30 -rss_limit_mb=1536 -malloc_limit_mb=1024 -print_final_stats=1 \
+  while [ $used -lt $seconds ] && [ $((ours + hdf5)) -lt 100 ]; do
+    if ! $build/tests/fuzz/fuzz_$name $found/$name tests/fuzz/corpus/$name $(ls -d tests/hostile 2> /dev/null) \
+      $(dictionary $name) -max_total_time=$((seconds - used)) -max_len=16384 -timeout=30 -rss_limit_mb=1536 -malloc_limit_mb=1024 -print_final_stats=1 \
       -artifact_prefix=$broken/$name/ > $build/$name.part 2>&1; then
       if innermost $build/$name.part | grep -q libhdf5; then hdf5=$((hdf5 + 1)); else ours=$((ours + 1)); fi
       cp $build/$name.part "$broken/$name/$((ours + hdf5)).txt"
     fi
     cat $build/$name.part >> "$log"
     executions=$((executions + $(sed -n 's/^stat::number_of_executed_units: *//p' $build/$name.part | tail -1 | grep . || echo 0)))
-    left=$((left - ($(date +%s) - begin)))
+    times > $build/$name.times
+    used=$(awk -F'[ms ]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }' $build/$name.times)
   done
-  report $name $((SECONDS - start)) $executions $ours $hdf5
+  report $name $used $executions $ours $hdf5
 }
 
 row='%-12s %8s %12s %8s %7s %9s %7s %7s %7s\n'
