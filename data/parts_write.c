@@ -18,10 +18,9 @@
 /* The folder without links and dots, and the name: what a file that need not be there yet will be. */
 static bool whole_path(char out[PATH_MAX + 256], const char *path) {
     char copy[PATH_MAX], folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy || !realpath(dirname(copy), folder))
         return false;
-    return snprintf(out, PATH_MAX + 256, "%s/%s", folder, slash ? slash + 1 : path) < PATH_MAX + 256;
+    return snprintf(out, PATH_MAX + 256, "%s/%s", folder, sr_path_name(path)) < PATH_MAX + 256;
 }
 
 static bool are_one(const char *a, const char *b) {

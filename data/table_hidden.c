@@ -137,7 +137,7 @@ static int take_states(struct hidden_table *h, struct sr_field *f, const char *p
 static int take_name(const struct hidden_table *h, struct sr_field *f, const char *path,
                      struct sr_error *err) {
     char name[256];
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *base = sr_path_name(path);
     size_t n = strlen(base);
     if (n > strlen(ENDING) && sr_ends_in(base, ENDING))
         n -= strlen(ENDING);

@@ -137,7 +137,7 @@ static struct sr_json *regressions_json(const struct sr_eval_result *r) {
 }
 
 static void set_old(struct sr_json *o, const struct sr_eval_result *r) {
-    sr_json_set(o, "baseline", sr_json_string(sr_file_name(r->options->baseline)));
+    sr_json_set(o, "baseline", sr_json_string(sr_path_name(r->options->baseline)));
     sr_comparison_json(o, r->has_old ? &r->change : NULL);
     sr_json_set(o, "old_used", r->has_old ? used_json(r->old_used) : sr_json_null());
     sr_json_set(o, "equal_share", r->has_old ? equal_share_json(r) : sr_json_null());

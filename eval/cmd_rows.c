@@ -113,16 +113,11 @@ int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scorin
     return status;
 }
 
-const char *sr_file_name(const char *path) {
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
-}
-
 void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d) {
     struct sr_json *data = sr_json_array();
     for (size_t f = 0; f < d->files; f++)
-        sr_json_append(data, sr_json_string(sr_file_name(sr_data_path(d, f))));
-    sr_json_set(to, "model", sr_json_string(sr_file_name(model)));
+        sr_json_append(data, sr_json_string(sr_path_name(sr_data_path(d, f))));
+    sr_json_set(to, "model", sr_json_string(sr_path_name(model)));
     sr_json_set(to, "data", data);
 }
 

@@ -40,7 +40,6 @@ int sr_rows_traffic(struct sr_scores *out, char *data_id, const struct sr_scorin
 /* Sets "model" and "data" to the names of the files, without their folders: the same elsewhere is the same
  * text. model may be NULL. */
 void sr_rows_files_json(struct sr_json *to, const char *model, const struct sr_data *d);
-const char *sr_file_name(const char *path); /* NULL for NULL */
 
 /* Sets "labels", where they come from, and where the verdicts of guards were cut. */
 void sr_rows_labels_json(struct sr_json *to, const struct sr_data *d);

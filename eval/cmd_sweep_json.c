@@ -60,7 +60,7 @@ struct sr_json *sr_sweep_result_json(const struct sr_sweep_result *r) {
     sr_json_set(o, "rows", sr_json_integer((int64_t)r->sweep.rows));
     sr_json_set(o, "bad_rows", sr_json_integer((int64_t)r->scoring->scores.bad_rows));
     sr_json_set(o, "prices", sr_prices_json(&r->options->prices));
-    sr_json_set(o, "traffic", sr_json_string(r->traffic.n > 0 ? sr_file_name(r->options->traffic) : NULL));
+    sr_json_set(o, "traffic", sr_json_string(r->traffic.n > 0 ? sr_path_name(r->options->traffic) : NULL));
     sr_json_set(o, "traffic_rows",
                 r->traffic.n > 0 ? sr_json_integer((int64_t)r->traffic.rows) : sr_json_null());
     for (size_t i = 0; i < r->choices; i++)

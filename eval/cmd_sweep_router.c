@@ -151,21 +151,16 @@ static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensor
 
 static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
                         const struct texts *t, struct sr_error *err) {
-    const char *path = r->options->out;
-    char staged[4096], *stage;
     struct sr_pair pairs[PAIRS];
-    int lock, status = sr_temporary_folder(&stage, &lock, path, 0700, err);
-    if (status < 0)
-        return status;
-    if (snprintf(staged, sizeof staged, "%s/router.safetensors", stage) >= (int)sizeof staged)
-        status = sr_fail(err, SR_USAGE, "--out: the name is too long");
+    struct sr_staged to;
+    int status = sr_staged_open(&to, r->options->out, err);
     if (status == 0)
-        status = sr_safetensors_rewrite(staged, from, pairs, pairs_make(pairs, t, r), err);
+        status = sr_safetensors_rewrite(to.path, from, pairs, pairs_make(pairs, t, r), err);
     if (status == 0)
-        status = verify(r, staged, err);
+        status = verify(r, to.path, err);
     if (status == 0)
-        status = sr_rename_new(staged, path, err);
-    sr_temporary_folder_end(stage, lock);
+        status = sr_staged_name(&to, err);
+    sr_staged_close(&to);
     return status;
 }
 

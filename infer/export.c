@@ -171,12 +171,9 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
 
 /* "a/b.onnx": "a" and "b.onnx"; "b.onnx": "." and "b.onnx"; "/b": "/" and "b". */
 static void split_path(char folder[SR_EXPORT_PATH], const char **name, const char *path) {
-    const char *slash = strrchr(path, '/');
-    *name = slash ? slash + 1 : path;
-    const int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
-    snprintf(folder, SR_EXPORT_PATH, "%.*s", length, path);
-    if (length == 0)
-        snprintf(folder, SR_EXPORT_PATH, ".");
+    *name = sr_path_name(path);
+    const int length = (int)(*name - path);
+    snprintf(folder, SR_EXPORT_PATH, "%.*s", length > 1 ? length - 1 : 1, length ? path : ".");
 }
 
 int sr_export(const struct sr_export *e, const struct sr_exporter *to, const char *out,

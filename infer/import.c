@@ -150,18 +150,17 @@ int sr_import_write(const char *out, char sha256[65], const struct sr_import_net
                     const char *path, const struct sr_pair *metadata, size_t pairs, bool own,
                     const struct sr_stats *stats, struct sr_error *err) {
     struct writer w = {.network = n, .from = t, .path = path};
-    char staged[PATH_MAX + 32], *stage = NULL;
-    int lock = -1, status = make_tensors(&w, own, stats, err);
+    struct sr_staged to;
+    int status = sr_staged_open(&to, out, err);
     if (status == 0)
-        status = sr_temporary_folder(&stage, &lock, out, 0700, err);
-    snprintf(staged, sizeof staged, "%.*s/router.safetensors", PATH_MAX, stage ? stage : "");
+        status = make_tensors(&w, own, stats, err);
     if (status == 0)
-        status = sr_safetensors_write(staged, w.list, w.n + w.borrowed, metadata, pairs, err);
+        status = sr_safetensors_write(to.path, w.list, w.n + w.borrowed, metadata, pairs, err);
     if (status == 0)
-        status = verify(staged, out, sha256, err);
+        status = verify(to.path, out, sha256, err);
     if (status == 0)
-        status = sr_rename_new(staged, out, err);
-    sr_temporary_folder_end(stage, lock);
+        status = sr_staged_name(&to, err);
+    sr_staged_close(&to);
     for (size_t i = 0; i < w.n; i++)
         sr_free(w.list[i].data);
     sr_free(w.list);

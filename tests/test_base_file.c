@@ -41,6 +41,7 @@ static void end(void) {
 }
 
 TestSuite(atomic_file, .init = begin, .fini = end);
+TestSuite(staged, .init = begin, .fini = end);
 TestSuite(file_read, .init = begin, .fini = end);
 
 static void expect_content(const char *wanted) {
@@ -302,6 +303,32 @@ Test(atomic_file, a_new_name_is_taken_only_where_none_is) {
     cr_expect_str_eq(text, "new");
     sr_free(text);
     cr_expect_eq(sr_rename_new("/no/such", "/no/such/either", &err), SR_IO);
+}
+
+/* No file of that name could come of the work. */
+Test(atomic_file, a_name_too_long_is_refused_at_once) {
+    char name[257], to[512];
+    memset(name, 'n', 256);
+    name[256] = '\0';
+    snprintf(to, sizeof to, "%s/%s", folder, name);
+    struct sr_atomic_file *f;
+    cr_expect_eq(sr_atomic_file_open(&f, to, &err), SR_IO);
+    cr_expect(strstr(err.text, strerror(ENAMETOOLONG)), "%s", err.text);
+    cr_expect_eq(entries(), (size_t)1);
+}
+
+Test(staged, gets_its_name_or_is_gone) {
+    struct sr_staged s;
+    char to[256];
+    snprintf(to, sizeof to, "%s/router", folder);
+    for (int i = 0; i < 3; i++) { /* the first is not given its name, the third finds it taken */
+        cr_assert_eq(sr_staged_open(&s, to, &err), SR_OK, "%s", err.text);
+        cr_expect_str_eq(sr_path_name(s.path), "router");
+        cr_assert_eq(sr_atomic_file_write(s.path, "new", 3, &err), SR_OK, "%s", err.text);
+        cr_expect_eq(i == 0 ? SR_OK : sr_staged_name(&s, &err), i == 2 ? SR_USAGE : SR_OK);
+        sr_staged_close(&s);
+        cr_expect_eq(entries(), i == 0 ? (size_t)1 : (size_t)2);
+    }
 }
 
 Test(file_read, reads_to_the_limit_and_no_further) {

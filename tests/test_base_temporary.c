@@ -33,13 +33,13 @@ static pid_t dead(void) {
     return child;
 }
 
-static void path_of(char path[256], const char *name, pid_t pid, const char *rest) {
-    snprintf(path, 256, "%s/%s%d%s", folder, name, (int)pid, rest);
+static void path_of(char path[512], const char *name, pid_t pid, const char *rest) {
+    snprintf(path, 512, "%s/%s%d%s", folder, name, (int)pid, rest);
 }
 
 /* A file of that name; the descriptor stays open. */
 static int make(const char *name, pid_t pid, const char *rest) {
-    char path[256];
+    char path[512];
     path_of(path, name, pid, rest);
     const int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     cr_assert_geq(fd, 0, "%s", path);
@@ -47,7 +47,7 @@ static int make(const char *name, pid_t pid, const char *rest) {
 }
 
 static bool is_there(const char *name, pid_t pid, const char *rest) {
-    char path[256];
+    char path[512];
     path_of(path, name, pid, rest);
     return access(path, F_OK) == 0;
 }
@@ -59,6 +59,24 @@ Test(temporary, leftovers_of_the_dead_are_swept) {
     cr_assert_eq(sr_atomic_file_write(target, "new", 3, &err), 0, "%s", err.text);
     cr_expect_not(is_there(".out.h5.", gone, ".1a2b.tmp"));
     cr_expect_not(is_there(".out.h5.", gone, ".ff.tmp"));
+}
+
+/* A long name goes into the temporary one in part. */
+Test(temporary, those_of_a_long_name_are_swept) {
+    char name[251], path[512];
+    struct sr_atomic_file *f;
+    memset(name, 'n', 250);
+    name[250] = '\0';
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    cr_assert_eq(sr_atomic_file_open(&f, path, &err), 0, "%s", err.text);
+    const char *made = strrchr(sr_atomic_file_path(f), '/') + 1;
+    const size_t begin = (size_t)(strstr(made, "n.") - made) + 2; /* of the process's number */
+    snprintf(name, sizeof name, "%.*s", (int)begin, made);
+    sr_atomic_file_discard(f);
+    const pid_t gone = dead();
+    close(make(name, gone, ".1a2b.tmp"));
+    cr_assert_eq(sr_atomic_file_write(path, "new", 3, &err), 0, "%s", err.text);
+    cr_expect_not(is_there(name, gone, ".1a2b.tmp"));
 }
 
 Test(temporary, what_is_not_ours_or_not_dead_stays) {

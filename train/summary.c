@@ -249,10 +249,8 @@ static int report_measure(struct report *r, const struct rows *rows, float thres
     const char **files = sr_alloc(d->files, sizeof *files, err);
     if (!files)
         return SR_NOMEM;
-    for (size_t f = 0; f < d->files; f++) {
-        const char *path = sr_data_path(d, f), *slash = strrchr(path, '/');
-        files[f] = slash ? slash + 1 : path;
-    }
+    for (size_t f = 0; f < d->files; f++)
+        files[f] = sr_path_name(sr_data_path(d, f));
     int status = evaluation_measure(r, rows, threshold, err);
     if (status == SR_OK)
         status = slices_measure(&r->slices[0], "files", files, d->files, rows->file, rows, err);

@@ -19,6 +19,7 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/path.h"
 #include "nn/base/rename_all.h"
 #include "nn/base/stream.h"
 #include "nn/base/temporary.h"
@@ -45,20 +46,19 @@ static void forget(struct sr_atomic_file *f) {
     sr_free(f);
 }
 
-/* Bytes of path up to and with the last '/'. */
-static size_t folder_length(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
 /* Where the bytes shall end up: behind a symbolic link, and nowhere but in a regular file. */
 static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
     struct stat st;
     *mode = 0;
     if (stat(path, &st) < 0) {
         const int why = errno;
-        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
-            return sr_strdup(path, err);
+        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode)) {
+            if (why == ENOENT)
+                return sr_strdup(path, err);
+            errno = why; /* a name too long, a folder closed to us: now, not when all the work is done */
+            fail_io(err, "write", path);
+            return NULL;
+        }
         sr_fail(err, SR_IO,
                 "cannot write %s: it is a symbolic link that leads nowhere (%s); remove it or make its "
                 "destination",
@@ -160,7 +160,7 @@ static int sync_descriptor(int fd) {
  * read-protected folders refuse with many other errors, and nothing more can be done there. */
 static int sync_folder(const char *path) {
     char folder[PATH_MAX];
-    const size_t length = folder_length(path);
+    const size_t length = (size_t)(sr_path_name(path) - path);
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
     if (length > 1)
         folder[length - 1] = '\0';

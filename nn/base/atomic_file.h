@@ -4,9 +4,8 @@
  * folder. Until then, and after any failure, the target is untouched and the temporary file is removed. (A
  * process that is killed leaves its temporary file behind, for the next writer of the target to remove; see
  * temporary.h, also for what a signal's handler can do.) A file that is replaced keeps its mode. A symbolic
- * link stays
- * one and its destination is replaced; a link that leads nowhere and what is no regular file (a folder, a
- * device) are refused.
+ * link stays one and its destination is replaced; a link that leads nowhere and what is no regular file (a
+ * folder, a device) are refused.
  *
  *     struct sr_atomic_file *f;
  *     if (sr_atomic_file_open(&f, "out.csv", err) < 0) return err->status;

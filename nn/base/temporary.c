@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "nn/base/alloc.h"
+#include "nn/base/path.h"
 #include "nn/base/stream.h"
 #include "nn/base/temporary.h"
 
@@ -90,19 +91,14 @@ void sr_temporary_remove_all(void) {
 
 /* ---- a new one ---- */
 
-/* Bytes of path up to and with the last '/'. */
-static size_t folder_length(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
 static char *new_name(const char *target, struct sr_error *err) {
-    const size_t folder = folder_length(target), size = folder + NAME_MOST + 56;
+    const char *name_of_target = sr_path_name(target);
+    const size_t folder = (size_t)(name_of_target - target), size = folder + NAME_MOST + 56;
     struct timespec now;
     char *name = sr_alloc(size, 1, err);
     clock_gettime(CLOCK_REALTIME, &now);
     if (name)
-        snprintf(name, size, "%.*s.%.*s.%ld.%lx.tmp", (int)folder, target, NAME_MOST, target + folder,
+        snprintf(name, size, "%.*s.%.*s.%ld.%lx.tmp", (int)folder, target, NAME_MOST, name_of_target,
                  (long)getpid(), (unsigned long)now.tv_nsec);
     return name;
 }
@@ -172,7 +168,7 @@ void sr_temporary_folder_end(char *name, int fd) {
 
 /* The process that made the temporary file called entry for a target called name, or 0. */
 static pid_t maker(const char *entry, const char *name) {
-    const size_t n = strlen(name);
+    const size_t n = strnlen(name, NAME_MOST);
     char *end;
     if (entry[0] != '.' || strncmp(entry + 1, name, n) != 0 || entry[1 + n] != '.')
         return 0;
@@ -211,10 +207,10 @@ void sr_temporary_sweep_names(const char *folder, const char *const *names, size
 }
 
 void sr_temporary_sweep(const char *target) {
-    const size_t length = folder_length(target);
-    const char *name = target + length;
+    const char *name = sr_path_name(target);
+    const size_t length = (size_t)(name - target);
     char folder[PATH_MAX];
-    if (length >= sizeof folder || strlen(name) > NAME_MOST)
+    if (length >= sizeof folder)
         return;
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? target : ".");
     DIR *d = opendir(folder);
