@@ -329,11 +329,11 @@ Test(safetensors, header_length_is_not_believed) {
     }
 }
 
-/* The format's limit is 100 MB; a sparse file that long would otherwise be read whole. */
+/* A sparse file that long would otherwise be read whole. */
 Test(safetensors, header_over_the_limit_is_refused_even_if_it_is_there) {
     struct sr_safetensors *s;
-    write_raw(100000008, "{}", 0);
-    cr_assert_eq(truncate(path, 200000000), 0);
+    write_raw(10000001, "{}", 0);
+    cr_assert_eq(truncate(path, 20000000), 0);
     cr_expect_eq(sr_safetensors_open(&s, path, &err), SR_DATA);
     cr_expect(strstr(err.text, "limit"), "%s", err.text);
 }

@@ -19,6 +19,8 @@ static const struct sr_kind kinds[] = {
 
 /* ---- the beginning of a file ---- */
 
+#define FORMAT_HEADER_MAX 100000000u /* bytes: more are no safetensors; we read fewer */
+
 static uint64_t header_length(const struct sr_peek *p) {
     uint64_t length = 0;
     for (size_t i = 0; i < 8; i++)
@@ -27,7 +29,7 @@ static uint64_t header_length(const struct sr_peek *p) {
 }
 
 static bool begins_like_safetensors(const struct sr_peek *p) {
-    return p->n > 9 && header_length(p) <= SR_SAFETENSORS_HEADER_MAX && p->head[8] == '{';
+    return p->n > 9 && header_length(p) <= FORMAT_HEADER_MAX && p->head[8] == '{';
 }
 
 /* A header that is JSON but breaks a rule of the format is still shown, with what it breaks. */

@@ -30,6 +30,7 @@ def rules(c):
     limit = "announce a header of %s bytes"
     bad("length_1000.safetensors", raw("{}", length=1000), limit % 1000)
     bad("length_past_the_end.safetensors", raw('{"x":' + entry() + "}", b"\0" * 8, length=4096), limit % 4096, "import,eval")
+    bad("length_10_mb.safetensors", raw("{}", length=10_000_001), limit % 10000001)
     bad("length_100_mb.safetensors", raw("{}", length=100_000_001), limit % 100000001)
     bad("length_63_bits.safetensors", raw("{}", length=1 << 63), limit % (1 << 63))
     bad("length_largest.safetensors", raw("{}", length=(1 << 64) - 1), limit % ((1 << 64) - 1), "eval")
