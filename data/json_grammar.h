@@ -1,6 +1,8 @@
 /* json_grammar.h: whether a text is one value of JSON, without a tree.
  *
- * For values that nobody wants: they are stepped over, but a file in which they are no JSON is damaged.
+ * For values that nobody wants: they are stepped over, but a file in which they are no JSON is damaged. Python
+ * wrote them, so what its json takes is taken, and nothing is allocated: json.h refuses numbers beyond a
+ * double, halves of surrogate pairs and duplicate keys, which are no concern of ours here.
  *
  * SPDX-License-Identifier: MIT
  */
