@@ -310,9 +310,14 @@ def many(c):
     twice = "a dict of its pickle has a key twice, of which Python keeps the last"
     for name, first, second in (("text", text("x"), text("x")), ("number", b"K\x01", b"J\1\0\0\0"), ("truth", b"K\x01", b"\x88"), ("real", b"K\x01", b"G" + struct.pack(">d", 1)), ("zero", b"G" + struct.pack(">d", -0.0), b"\x89")):
         c.add("key_twice_%s.pkl" % name, P + b"}(" + first + tensor() + text("between") + b"K\x02" + second + b"K\x05u.", 65, twice, "import" if name == "text" else "-")
-    nan = b"G" + struct.pack(">d", float("nan"))
+    real = lambda x: b"G" + struct.pack(">d", x)
+    for name, x in (("two_reals", 1.5), ("largest", 1e300), ("infinity", float("inf"))):
+        c.add("key_twice_%s.pkl" % name, P + b"}(" + real(x) + tensor() + b"K\x02K\x02" + real(x) + b"K\x05u.", 65, twice)
+    nan = real(float("nan"))
     close = b"\x8a\x08" + struct.pack("<q", (1 << 53) + 1) + b"K\x01G" + struct.pack(">d", 1 << 53) + b"K\x02"
     c.add("keys_alike.pkl", P + b"}(" + text("1") + b"K\x01" + b"K\x02K\x01" + nan + b"K\x01" + nan + b"K\x02" + close + text("a") + tensor() + b"u.", 0, "", why="'1', 2, NaN twice and 2^53 + 1 beside 2^53: keys of their own")
+    mixed = [real(x) for x in (1e300, -1e300, 2.5, -2.5, 0.5)] + [b"J" + struct.pack("<i", x) for x in (3, -3, 2, -2, 0, 1)]
+    c.add("keys_mixed.pkl", P + b"}(" + b"".join(key + b"K\x01" for key in mixed) + text("a") + tensor() + b"u.", 0, "", why="reals and integers side by side, each a key of its own")
     """A reference of two bytes to a tensor made an entry of 200 bytes."""
     c.add("tensor_shared_often.pkl", P + b"](" + tensor() + b"q\x01" + b"h\x01" * 20000 + b"e.", 65, "tensors in its pickle, shared ones each time", "import,convert")
     c.add("tensor_shared.pkl", P + b"](" + tensor() + b"q\x01" + b"h\x01" * 4000 + b"e.", 0, "", why="weights that are tied have two names, or more")
