@@ -59,7 +59,8 @@ void BELOW(free)(void *p);
 
 enum memory_owner { MEMORY_OTHERS, MEMORY_OURS, MEMORY_ASK }; /* ASK: it works for whoever called it */
 
-enum { MEMORY_RANGES = 512, MEMORY_PLACES = 1 << 17, MEMORY_FRAMES = 48, MEMORY_STACKS = 1 << 14 };
+enum { MEMORY_RANGES = 512, MEMORY_PLACES = 1 << 17, MEMORY_FRAMES = 48, MEMORY_STACKS = 1 << 14,
+       MEMORY_SITES = 1 << 14 };
 
 static struct {
     uintptr_t begin, end;
@@ -204,27 +205,52 @@ MEMORY_PLAIN static void memory_forget(const void *block) {
 
 /* ---- where memory is asked for ---- */
 
-/* The first of our calls with each stack: the places at which a run can lack memory. */
+/* The first of our calls with each stack: the places at which a run can lack memory. fresh: one of the calls
+ * that lead there, by its return address, is in no stack before it, of this survey and earlier ones: where all
+ * of those fail once, each call through which a lack of memory can come has told its caller of one. */
 static uint64_t memory_stack[MEMORY_STACKS], memory_first[MEMORY_STACKS];
+static bool memory_fresh[MEMORY_STACKS];
 static size_t memory_stacks;
+static uintptr_t memory_site[MEMORY_SITES]; /* those return addresses: open addressing */
+static size_t memory_sites;
 static atomic_bool memory_surveyed;
 
+MEMORY_PLAIN static bool memory_site_is_new(uintptr_t site) {
+    size_t i = (size_t)((site * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % MEMORY_SITES;
+    while (memory_site[i] && memory_site[i] != site)
+        i = (i + 1) % MEMORY_SITES;
+    if (memory_site[i] == site)
+        return false;
+    memory_site[i] = site;
+    if (++memory_sites > MEMORY_SITES / 4 * 3)
+        abort();
+    return true;
+}
+
+struct memory_trail {
+    uint64_t hash;
+    bool fresh;
+};
+
 MEMORY_PLAIN static _Unwind_Reason_Code memory_mix(struct _Unwind_Context *context, void *user) {
-    uint64_t *hash = user;
-    *hash = (*hash ^ _Unwind_GetIP(context)) * UINT64_C(0x9E3779B97F4A7C15);
-    *hash ^= *hash >> 29;
+    struct memory_trail *t = user;
+    const uintptr_t site = _Unwind_GetIP(context);
+    t->hash = (t->hash ^ site) * UINT64_C(0x9E3779B97F4A7C15);
+    t->hash ^= t->hash >> 29;
+    t->fresh |= memory_site_is_new(site);
     return _URC_NO_REASON;
 }
 
 MEMORY_PLAIN static void memory_note_stack(uint64_t call) {
-    uint64_t hash = 1;
-    _Unwind_Backtrace(memory_mix, &hash);
+    struct memory_trail t = {.hash = 1};
     memory_take_lock();
+    _Unwind_Backtrace(memory_mix, &t);
     size_t i = 0;
-    while (i < memory_stacks && memory_stack[i] != hash)
+    while (i < memory_stacks && memory_stack[i] != t.hash)
         i++;
     if (i == memory_stacks && i < MEMORY_STACKS) {
-        memory_stack[i] = hash;
+        memory_stack[i] = t.hash;
+        memory_fresh[i] = t.fresh;
         memory_first[memory_stacks++] = call;
     }
     atomic_flag_clear(&memory_lock);

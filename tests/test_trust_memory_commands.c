@@ -6,14 +6,15 @@
  * that can be done without (the buffer of a sort): then status, output and files must be what they are
  * without the failure. The list of commands is the program's: one without a trial here is a failure.
  *
- * The long form takes every n up to EVERY, which is all of most commands, beyond it the first call of each
- * stack (training asks 12,000 times and more, but from about 1,000 places), and random ones.
+ * The short form lets each call of the source through which a lack of memory can come do so once, and takes
+ * some random ones. The long form takes every n up to EVERY, which is all of most commands, beyond it the
+ * first call of each stack (training asks 12,000 times and more, but from about 1,000 places), and more
+ * random ones.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <criterion/criterion.h> /* first, or the next takes its macros away */
 
-#include <criterion/parameterized.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -325,15 +326,12 @@ struct baseline {
     int status;
 };
 
-static void run_whole(const struct trial *t, struct outcome *o) {
-    out_begin(t);
-    *o = run_starved(t->command, t->arguments, 0, false);
-}
+enum { NEVER = INT_MAX }; /* the number of a call that no run comes to */
 
-/* The first run in a process also fills what libraries keep for good. */
+/* The first run in a process also fills what libraries keep for good: what it asks for is not looked at. */
 static uint64_t baseline_take(struct baseline *b, const struct trial *t) {
-    struct outcome o;
-    run_whole(t, &o);
+    out_begin(t);
+    struct outcome o = run_starved(t->command, t->arguments, NEVER, false);
     char *err = slurp("stderr");
     cr_assert(o.status == 0 || o.status == 1, "%s %s: status %d: %s", t->command, t->arguments, o.status,
               err);
@@ -341,7 +339,7 @@ static uint64_t baseline_take(struct baseline *b, const struct trial *t) {
     out_begin(t);
     picture_take(&b->before);
     b->descriptors = descriptors();
-    run_whole(t, &o);
+    o = run_starved(t->command, t->arguments, 0, false);
     picture_take(&b->after);
     b->handles = handles();
     b->status = o.status;
@@ -426,19 +424,18 @@ static bool attempt(const struct trial *t, const struct baseline *b, uint64_t nt
     return true;
 }
 
-/* Long: every n up to EVERY, and beyond it each place. Short: some places, and as many of any calls. */
+/* Long: every n up to EVERY, and beyond it each place. Short: what no trial before this one has come through.
+ * Both: some places, and as many of any calls. */
 static void attempt_all(const struct trial *t, const struct baseline *b, uint64_t calls, bool forever,
                         struct tally *tally) {
     const size_t some = trains(t) ? SOME_TRAINING : SOME, share = forever ? 4 : 1;
     const uint64_t stream = sr_stream(SR_STREAM_TEST, (uint64_t)(t - trials), forever),
                    every = trains(t) ? EVERY_TRAINING : EVERY;
-    if (trust_long() && !forever) {
-        for (uint64_t n = 1; n <= every && attempt(t, b, n, forever, tally); n++)
-            ;
-        for (size_t i = 0; i < memory_stacks; i++)
-            if (memory_first[i] > every)
-                attempt(t, b, memory_first[i], forever, tally);
-    }
+    for (uint64_t n = 1; trust_long() && !forever && n <= every && attempt(t, b, n, forever, tally); n++)
+        ;
+    for (size_t i = 0; i < memory_stacks && !forever; i++)
+        if (trust_long() ? memory_first[i] > every : memory_fresh[i])
+            attempt(t, b, memory_first[i], forever, tally);
     for (size_t i = 0; i < trust_times(SAMPLES, some) / share; i++) {
         attempt(t, b, memory_first[sr_random_bits(7, stream, 2 * i) % memory_stacks], forever, tally);
         attempt(t, b, 1 + sr_random_bits(7, stream, 2 * i + 1) % calls, forever, tally);
@@ -474,18 +471,10 @@ static void try_one(const struct trial *t, uint64_t nth) {
     sr_free(err);
 }
 
-enum { SHARES = 4 }; /* tests that trials are dealt to; each makes the inputs once */
-
-ParameterizedTestParameters(trust_memory_commands, fails_with_an_error) {
-    static int shares[SHARES];
-    for (int i = 0; i < SHARES; i++)
-        shares[i] = i;
-    return cr_make_param_array(int, shares, SHARES);
-}
-
-ParameterizedTest(const int *share, trust_memory_commands, fails_with_an_error, .init = begin, .fini = end) {
+/* In one process: what an earlier trial has come through is known. */
+Test(trust_memory_commands, fails_with_an_error, .init = begin, .fini = end) {
     const char *only = getenv("SAFEROUTE_TRIAL"), *trace = getenv("SAFEROUTE_TRACE");
-    for (size_t i = (size_t)*share; i < SR_COUNT(trials); i += SHARES) {
+    for (size_t i = 0; i < SR_COUNT(trials); i++) {
         char name[600];
         snprintf(name, sizeof name, "%s %s", trials[i].command, trials[i].arguments);
         if (only && !strstr(name, only))
