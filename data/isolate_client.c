@@ -229,15 +229,15 @@ static int away_storage(const struct sr_h5 *f, const char *name, struct sr_h5_st
 }
 
 static void away_list(const struct sr_h5 *f, char *text, size_t size) {
+    struct sr_exact x = {
+        .channel = sr_away_of(f)->channel, .path = f->path, .to = (unsigned char *)text, .size = size};
     struct sr_isolate_request q;
-    snprintf(text, size, "nothing");
-    if (sr_away_request(&q, SR_ISOLATE_LIST, f, "", "", NULL) < 0 || size == 0)
-        return;
-    struct sr_growing g = sr_growing_of(f, size);
+    sr_away_request(&q, SR_ISOLATE_LIST, f, "", "", NULL);
     q.size = size;
-    if (sr_away_ask(f, &q, sr_take_growing, &g, NULL, NULL) == 0 && g.used > 0 && g.bytes[g.used - 1] == '\0')
-        sr_utf8_clean(text, size, g.bytes);
-    sr_free(g.bytes);
+    if (sr_away_ask(f, &q, sr_take_exact, &x, NULL, NULL) == 0 && x.used > 0 && text[x.used - 1] == '\0')
+        sr_utf8_clean(text, size, text);
+    else
+        snprintf(text, size, "nothing");
 }
 
 const struct sr_h5_ways sr_h5_away = {

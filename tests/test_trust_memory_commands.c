@@ -22,6 +22,7 @@
 
 #include "data/cmd_data.h"
 #include "infer/infer.h"
+#include "tests/away.h"
 #include "tests/dump_fixture.h"
 #include "tests/failing_memory.h"
 #include "tests/memory_trials.h"
@@ -99,9 +100,13 @@ static int call(const char *command, const char *arguments) {
     return -1;
 }
 
-/* nth 0: none fails, and memory_first is filled. */
-static struct outcome run_starved(const char *command, const char *arguments, uint64_t nth, bool forever) {
+/* nth 0: none fails, and memory_first is filled. The reader of a command with --isolate lacks nothing. */
+static struct outcome run_starved(const struct trial *t, uint64_t nth, bool forever) {
     struct outcome o;
+    struct away reader;
+    const bool isolated = strstr(t->arguments, "--isolate");
+    if (isolated)
+        away_begin(&reader);
     sr_cpu_threads(1); /* unless it asks for more */
     streams_take();
     if (nth == 0)
@@ -110,9 +115,11 @@ static struct outcome run_starved(const char *command, const char *arguments, ui
         memory_begin_forever(nth);
     else
         memory_begin(nth);
-    o.status = call(command, arguments);
+    o.status = call(t->command, t->arguments);
     o.memory = memory_end();
     streams_give();
+    if (isolated)
+        away_end(&reader);
     return o;
 }
 
@@ -302,6 +309,7 @@ static void begin(void) {
     const int status = call("train", SETS "--out in/stopped --max-minutes 0.00001 " TINY);
     streams_give();
     cr_assert_eq(status, 75);
+    shell("cp " SR_SOURCE_DIR "/tests/dumps/full.h5 in/full.h5"); /* columns of every kind */
     make_tables();
     make_array();
     make_line();
@@ -331,7 +339,7 @@ enum { NEVER = INT_MAX }; /* the number of a call that no run comes to */
 /* The first run in a process also fills what libraries keep for good: what it asks for is not looked at. */
 static uint64_t baseline_take(struct baseline *b, const struct trial *t) {
     out_begin(t);
-    struct outcome o = run_starved(t->command, t->arguments, NEVER, false);
+    struct outcome o = run_starved(t, NEVER, false);
     char *err = slurp("stderr");
     cr_assert(o.status == 0 || o.status == 1, "%s %s: status %d: %s", t->command, t->arguments, o.status,
               err);
@@ -339,7 +347,7 @@ static uint64_t baseline_take(struct baseline *b, const struct trial *t) {
     out_begin(t);
     picture_take(&b->before);
     b->descriptors = descriptors();
-    o = run_starved(t->command, t->arguments, 0, false);
+    o = run_starved(t, 0, false);
     picture_take(&b->after);
     b->handles = handles();
     b->status = o.status;
@@ -410,7 +418,7 @@ static bool attempt(const struct trial *t, const struct baseline *b, uint64_t nt
     snprintf(name, sizeof name, "%s %s: allocation %llu%s", t->command, t->arguments, (unsigned long long)nth,
              forever ? " and later ones" : "");
     out_begin(t);
-    const struct outcome o = run_starved(t->command, t->arguments, nth, forever);
+    const struct outcome o = run_starved(t, nth, forever);
     if (!o.memory.failed)
         return false;
     if (o.status == 71) {

@@ -44,7 +44,7 @@ const char *sr_utf8_clean(char *to, size_t size, const char *text) {
         const size_t n = sr_utf8_printable(text), bytes = n ? n : 1;
         if (used + bytes >= size)
             break;
-        memcpy(to + used, n ? text : "?", bytes);
+        memmove(to + used, n ? text : "?", bytes); /* to may be text */
         used += bytes;
         text += bytes;
     }

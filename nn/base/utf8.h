@@ -14,7 +14,8 @@ size_t sr_utf8_length(const char *s);
  * obey. */
 size_t sr_utf8_printable(const char *s);
 
-/* text into to [size], with '?' for each byte of what does not print; cut between characters. Returns to. */
+/* text into to [size], which may be text, with '?' for each byte of what does not print; cut between
+ * characters. Returns to. */
 const char *sr_utf8_clean(char *to, size_t size, const char *text);
 
 #endif
