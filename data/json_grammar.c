@@ -1,4 +1,4 @@
-/* json_grammar.c: JSON's grammar (RFC 8259) by one pass, with a bit a level for what is to be closed. See
+/* json_grammar.c: JSON's grammar by one pass, with a bit a level for what is to be closed. See
  * json_grammar.h.
  *
  * SPDX-License-Identifier: MIT
@@ -10,12 +10,12 @@
 #include "data/json_grammar.h"
 #include "nn/base/utf8.h"
 
-#define DEPTH_MAX 2048
+#define DEPTH_MAX 64 /* bits of a word */
 
 struct at {
     const char *p, *end;
     size_t depth;
-    uint64_t objects[DEPTH_MAX / 64]; /* a bit for each level: '{', not '[' */
+    uint64_t objects; /* a bit for each level: '{', not '[' */
 };
 
 /* The next byte; a NUL, which is none of JSON's, at the end. */
@@ -128,7 +128,7 @@ static bool take_scalar(struct at *a) {
 }
 
 static bool in_object(const struct at *a) {
-    return a->objects[(a->depth - 1) / 64] >> (a->depth - 1) % 64 & 1;
+    return a->objects >> (a->depth - 1) & 1;
 }
 
 /* "name": and on to its value. */
@@ -142,12 +142,11 @@ static bool take_name(struct at *a) {
 
 /* A bracket, and on to its first value. *empty: there is none, and it was closed. */
 static bool take_bracket(struct at *a, bool *empty) {
-    const uint64_t bit = (uint64_t)1 << a->depth % 64;
     const bool object = next(a) == '{';
     if (a->depth == DEPTH_MAX)
         return false;
-    uint64_t *word = &a->objects[a->depth++ / 64];
-    *word = object ? *word | bit : *word & ~bit;
+    const uint64_t bit = (uint64_t)1 << a->depth++;
+    a->objects = object ? a->objects | bit : a->objects & ~bit;
     a->p++;
     skip_space(a);
     *empty = take(a, object ? '}' : ']');
@@ -170,8 +169,8 @@ static bool take_ends(struct at *a, bool *more) {
     return true;
 }
 
-const char *sr_json_grammar(const char *text, size_t length) {
-    struct at a = {.p = text, .end = text + length};
+bool sr_json_skip(const char **at, const char *end) {
+    struct at a = {.p = *at, .end = end};
     bool good, more = true;
     do {
         bool closed = true;
@@ -180,5 +179,19 @@ const char *sr_json_grammar(const char *text, size_t length) {
         if (good && closed)
             good = take_ends(&a, &more);
     } while (good && more);
-    return good && a.p == a.end ? NULL : a.p;
+    *at = a.p;
+    return good;
+}
+
+bool sr_json_skip_string(const char **at, const char *end) {
+    struct at a = {.p = *at, .end = end};
+    const bool good = take_string(&a);
+    *at = a.p;
+    return good;
+}
+
+void sr_json_skip_space(const char **at, const char *end) {
+    struct at a = {.p = *at, .end = end};
+    skip_space(&a);
+    *at = a.p;
 }

@@ -1,18 +1,25 @@
-/* json_grammar.h: whether a text is one value of JSON, without a tree.
+/* json_grammar.h: values of JSON in a text, stepped over without a tree.
  *
- * For values that nobody wants: they are stepped over, but a file in which they are no JSON is damaged. Python
- * wrote them, so what its json takes is taken, and nothing is allocated: json.h refuses numbers beyond a
- * double, halves of surrogate pairs and duplicate keys, which are no concern of ours here.
+ * For lines of thousands of numbers, of which few members are wanted. Python wrote them, so what its json
+ * takes is taken: NaN and Infinity, numbers beyond a double, halves of surrogate pairs, names that are there
+ * twice. json.h, which makes trees, refuses these.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SR_JSON_GRAMMAR_H
 #define SR_JSON_GRAMMAR_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
-/* NULL if [text, text + length) is one value (RFC 8259, and the NaN and Infinity that Python writes),
- * nested at most 2048 levels deep as in json.h; else where it is none. No NUL is needed behind it. */
-const char *sr_json_grammar(const char *text, size_t length);
+/* Steps over the value (RFC 8259) that begins at *at, which becomes what is behind it. False where the text
+ * up to end has none: *at is then the first byte that is no JSON, or end where it was cut short. Nesting
+ * deeper than 64 levels is none. */
+bool sr_json_skip(const char **at, const char *end);
+
+/* The same for a string. */
+bool sr_json_skip_string(const char **at, const char *end);
+
+/* Over spaces. */
+void sr_json_skip_space(const char **at, const char *end);
 
 #endif

@@ -23,20 +23,15 @@ struct sr_json_span {
 
 struct sr_jsonl {
     struct {
-        struct sr_json_span key; /* between the quotes, escapes as they are */
-        struct sr_json_span value;
-        bool read; /* by whoever looks at the object, and so looked into */
+        struct sr_json_span name;  /* what it means, without quotes and escapes */
+        struct sr_json_span value; /* as it stands there; JSON, whether anybody reads it or not */
     } member[SR_JSONL_MEMBERS];
     size_t members;
 };
 
-/* Finds the members of the object that text is, none of them read. Quotes, brackets and commas are checked,
- * the inside of values is not: who reads one does, and sr_jsonl_check does of the others. SR_DATA with the
- * column: no object, not closed, text behind it. */
-int sr_jsonl_scan(struct sr_jsonl *object, const char *text, struct sr_error *err);
-
-/* SR_DATA with the column if a name, or a value that was not read, is no JSON. */
-int sr_jsonl_check(const struct sr_jsonl *object, const char *text, struct sr_error *err);
+/* Finds the members of the object that text is, whose names lose their escapes in place. SR_DATA with the
+ * column: no object, not closed, text behind it, no JSON inside. Nothing is allocated. */
+int sr_jsonl_scan(struct sr_jsonl *object, char *text, struct sr_error *err);
 
 /* *index: the member of that name, or SR_JSONL_MEMBERS. SR_DATA if two have it. */
 int sr_jsonl_find(size_t *index, const struct sr_jsonl *object, const char *name, struct sr_error *err);

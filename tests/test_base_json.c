@@ -93,6 +93,49 @@ Test(json, parse_refuses_what_is_not_json_and_says_where) {
     }
 }
 
+/* A list of n zeros. */
+static int parse_zeros(size_t n) {
+    struct sr_json *tree = NULL;
+    char *text = sr_alloc(2 * n + 1, 1, &err);
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + 2 * i + 1, "0,", 2);
+    text[0] = '[';
+    text[2 * n] = ']';
+    const int status = sr_json_parse(&tree, text, 2 * n + 1, &err);
+    sr_json_free(tree);
+    sr_free(text);
+    return status;
+}
+
+Test(json, parse_takes_so_many_values_and_no_more) {
+    cr_expect_eq(parse_zeros((1 << 20) - 1), SR_OK);
+    cr_expect_eq(parse_zeros(1 << 20), SR_DATA);
+    cr_expect(strstr(err.text, "more values than"), "%s", err.text);
+}
+
+Test(json, strings_lose_their_escapes_in_place) {
+    static const struct {
+        const char *text, *means;
+    } texts[] = {{"plain", "plain"},
+                 {"", ""},
+                 {"a\\u0062c", "abc"},
+                 {"\\n\\\\\\\"", "\n\\\""},
+                 {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+                 {"\\u00e9\\u20ac", "\xc3\xa9\xe2\x82\xac"}};
+    for (size_t i = 0; i < SR_COUNT(texts); i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s", texts[i].text);
+        const size_t n = sr_json_unescape(text, strlen(text));
+        cr_expect(n == strlen(texts[i].means) && memcmp(text, texts[i].means, n) == 0, "%s", texts[i].text);
+    }
+    static const char *const none[] = {"\\ud800", "a\\u0000", "\\q", "\xff", "\\u12"};
+    for (size_t i = 0; i < SR_COUNT(none); i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s", none[i]);
+        cr_expect_eq(sr_json_unescape(text, strlen(text)), 0, "%s", none[i]);
+    }
+}
+
 Test(json, parse_survives_deep_nesting) {
     char *deep = sr_alloc(100001, 1, &err);
     struct sr_json *tree;

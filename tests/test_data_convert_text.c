@@ -95,7 +95,7 @@ Test(convert_text, jsonl_names_may_be_escaped) {
     write_text("rows.jsonl", "{\"X\":[1],\"label\":1,\"lab\\u0065l\":0}\n");
     convert_refuses(65, "two members are called label", "rows.jsonl");
     write_text("rows.jsonl", "{\"X\":[1],\"label\":1,\"\\q\":0}\n");
-    convert_refuses(65, "column 22: this is no JSON, though nobody reads it", "rows.jsonl");
+    convert_refuses(65, "column 22: this is no JSON", "rows.jsonl");
 }
 
 /* Plain words of JSON are ids like numbers. */
@@ -236,14 +236,14 @@ Test(convert_text, jsonl_that_is_wrong) {
     json_refused("t.jsonl: line 1: X is 1, but a list of numbers", "{\"X\":1}\n");
     json_refused("t.jsonl: line 1: label is [1], but a number is needed", "{\"X\":[1],\"label\":[1]}\n");
     json_refused("t.jsonl: line 1: id is {}, but a string or a number", "{\"X\":[1],\"id\":{}}\n");
-    json_refused("t.jsonl: line 1: id is word, but a string", "{\"X\":[1],\"id\":word}\n");
-    json_refused("t.jsonl: line 1: label is 1x, but a number", "{\"X\":[1],\"label\":1x}\n");
-    json_refused("t.jsonl: line 1: id is tnonsense, but a string", "{\"X\":[1],\"id\":tnonsense}\n");
-    json_refused("t.jsonl: line 1: id is 1-2, but a string", "{\"X\":[1],\"id\":1-2}\n");
-    json_refused("t.jsonl: line 1: id is Infinity\\x, but a string", "{\"X\":[1],\"id\":Infinity\\x}\n");
+    json_refused("t.jsonl: line 1: column 15: this is no JSON", "{\"X\":[1],\"id\":word}\n");
+    json_refused("t.jsonl: line 1: column 19: a comma or the object's end", "{\"X\":[1],\"label\":1x}\n");
+    json_refused("t.jsonl: line 1: column 15: this is no JSON", "{\"X\":[1],\"id\":tnonsense}\n");
+    json_refused("t.jsonl: line 1: column 16: a comma", "{\"X\":[1],\"id\":1-2}\n");
+    json_refused("t.jsonl: line 1: column 23: a comma", "{\"X\":[1],\"id\":Infinity\\x}\n");
     json_refused("t.jsonl: line 2: 2 features, but the rows before have 1", "{\"X\":[1]}\n{\"X\":[1,2]}\n");
     json_refused("t.jsonl: line 1: X, value 1: numbers between commas", "{\"X\":[1,[2]]}\n");
-    json_refused("t.jsonl: line 1: X, value 1: numbers between commas", "{\"X\":[1,]}\n");
+    json_refused("t.jsonl: line 1: column 9: this is no JSON", "{\"X\":[1,]}\n");
     json_refused("t.jsonl: line 1: two members are called label", "{\"X\":[1],\"label\":1,\"label\":0}\n");
     json_refused("both X and embeddings could be the features", "{\"X\":[1],\"embeddings\":[1]}\n");
     json_refused("t.jsonl: line 2: the label is called label here, but y on a line before",
@@ -254,14 +254,15 @@ Test(convert_text, jsonl_that_is_wrong) {
                  "{\"X\":[1],\"y\":1}\n{\"X\":[2],\"y\":1,\"label\":0}\n");
     json_refused("t.jsonl: line 2: the features is called features here, but X on a line before",
                  "{\"X\":[1]}\n{\"features\":[2]}\n");
-    json_refused("line 1: column 6: a bracket is not closed", "{\"X\":[1,2\n");
-    json_refused("line 1: column 2: a string is not closed", "{\"X:[1,2]}\n");
+    json_refused("line 1: column 10: the line ends in the middle of it; was the file cut short?",
+                 "{\"X\":[1,2\n");
+    json_refused("line 1: column 11: the line ends in the middle", "{\"X:[1,2]}\n");
     json_refused("line 1: column 10: a comma or the object's end", "{\"X\":[1] \"y\":1}\n");
     json_refused("line 1: column 10: a name in quotes", "{\"X\":[1],}\n");
     json_refused("line 1: column 6: a colon", "{\"X\" [1]}\n");
-    json_refused("line 1: column 6: a value is missing", "{\"X\":,\"y\":1}\n");
+    json_refused("line 1: column 6: this is no JSON", "{\"X\":,\"y\":1}\n");
     json_refused("line 1: column 11: more text behind", "{\"X\":[1]} x\n");
-    json_refused("t.jsonl: line 1: id is \"\\x\", which is no JSON string", "{\"X\":[1],\"id\":\"\\x\"}\n");
+    json_refused("t.jsonl: line 1: column 17: this is no JSON", "{\"X\":[1],\"id\":\"\\x\"}\n");
     write_text("t.jsonl", "{\"X\":[1]}\n");
     convert_refuses(65, "t.jsonl: no row has a g", "t.jsonl --gold t.jsonl:g");
     write_bytes("t.jsonl", "{\0}", 3);

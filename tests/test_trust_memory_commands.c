@@ -240,11 +240,11 @@ static void make_tables(void) {
         snprintf(one, sizeof one, "%d.5,%d,%d,0.%d,0.%d,row-%d\n", i, 12 - i, i % 2, 1 + i % 9,
                  1 + (i + 4) % 9, i);
         strcat(csv, one);
-        snprintf(
-            one, sizeof one,
-            "{\"features\": [%d.5, %d], \"gold\": %d, \"small_prob\": 0.%d, \"large_prob\": 0.%d, \"id\": "
-            "\"row-%d\", \"source\": \"s%d\"}\n",
-            i, 12 - i, i % 2, 1 + i % 9, 1 + (i + 4) % 9, i, i % 3);
+        snprintf(one, sizeof one,
+                 "{\"f\\u0065atures\": [%d.5, %d], \"gold\": %d, \"small_prob\": 0.%d, \"large_prob\": 0.%d, "
+                 "\"id\": "
+                 "\"row-%d\", \"source\": \"s%d\"}\n",
+                 i, 12 - i, i % 2, 1 + i % 9, 1 + (i + 4) % 9, i, i % 3);
         strcat(jsonl, one);
     }
     make_text("in/rows.csv", csv);

@@ -130,7 +130,7 @@ static void put_scalar(FILE *to, const json_t *value) {
         fputs(".0", to);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
+/* NOLINTNEXTLINE(misc-no-recursion): a tree that was read has 64 levels at most */
 static void put_object(FILE *to, const json_t *object, int indent, int depth) {
     void *iter = json_object_iter(unwrap((const struct sr_json *)object));
     putc('{', to);
@@ -149,7 +149,7 @@ static void put_object(FILE *to, const json_t *object, int indent, int depth) {
     putc('}', to);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
+/* NOLINTNEXTLINE(misc-no-recursion): a tree that was read has 64 levels at most */
 static void put_array(FILE *to, const json_t *array, int indent, int depth) {
     putc('[', to);
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -162,7 +162,7 @@ static void put_array(FILE *to, const json_t *array, int indent, int depth) {
     putc(']', to);
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): jansson parses 2,048 levels at most */
+/* NOLINTNEXTLINE(misc-no-recursion): a tree that was read has 64 levels at most */
 static void put(FILE *to, const json_t *value, int indent, int depth) {
     if (json_is_object(value))
         put_object(to, value, indent, depth);

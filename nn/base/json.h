@@ -48,10 +48,15 @@ void sr_json_forget(void);
  * fewest digits that read back as the same double. indent 0: one line, no spaces. */
 char *sr_json_text(const struct sr_json *value, int indent, struct sr_error *err);
 
-/* Parses length bytes. SR_DATA with line and column (in bytes, from 1) in err. Nesting deeper than 2048 and
- * duplicate keys are errors; so are NUL in a string, integers of more than 64 bits and numbers that no double
- * holds. */
+/* Parses length bytes. SR_DATA with line and column (in bytes, from 1) in err. Errors are: more than 64
+ * levels, which a thread of a small stack still has room for, more than 2^20 values, which are 240 MB at
+ * most, and duplicate keys; NUL in a string, integers of more than 64 bits and numbers that no double holds.
+ */
 int sr_json_parse(struct sr_json **out, const char *text, size_t length, struct sr_error *err);
+
+/* What stands between the quotes of a string becomes what it means, in place and without a NUL; returns its
+ * bytes, 0 where it is no such string. Nothing is allocated. */
+size_t sr_json_unescape(char *text, size_t length);
 
 /* Looking into a parsed tree. Kinds that do not fit give NULL, false or 0 items. Returned values and strings
  * belong to the tree. */

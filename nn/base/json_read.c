@@ -3,7 +3,8 @@
  * A reader of our own, because jansson's (2.14) does not survive a lack of memory: it drops a byte of a
  * string that it finds no room for without an error, so that a key is read as another one, or stops the
  * process by an assertion about that byte. It refuses what jansson's refuses: duplicate keys, bytes that are
- * not UTF-8, NUL, halves of a surrogate pair, numbers beyond a double or 64 bits, more than DEPTH levels.
+ * not UTF-8, NUL, halves of a surrogate pair, numbers beyond a double or 64 bits; and more than DEPTH levels
+ * or VALUES values.
  *
  * Strings lie in one buffer, as on a stack: an object's key stays there until its value has been read.
  *
@@ -21,14 +22,15 @@
 #include "nn/base/number.h"
 #include "nn/base/utf8.h"
 
-#define DEPTH      2048
+#define DEPTH      64
+#define VALUES     (1 << 20)
 #define FIRST_ROOM 256
 
 struct reader {
     const char *text, *at, *end;
     char *kept; /* strings being read */
     size_t used, room;
-    int depth;
+    int depth, values;
     const char
         *why; /* what is wrong at `at`. The first failure ends it all; without this, memory was missing */
 };
@@ -154,6 +156,15 @@ static bool string_read(struct reader *r, size_t *from) {
         if (!(take(r, '\\') ? take_escape(r) : take_character(r)))
             return false;
     }
+}
+
+/* What is kept is never longer than what was read. */
+size_t sr_json_unescape(char *text, size_t length) {
+    struct reader r = {.at = text, .end = text + length, .kept = text, .room = length};
+    while (r.at < r.end)
+        if (!(take(&r, '\\') ? take_escape(&r) : take_character(&r)))
+            return 0;
+    return r.used;
 }
 
 static json_t *string_value(struct reader *r) {
@@ -291,6 +302,8 @@ static json_t *nested_value(struct reader *r, json_t *to, bool (*one)(struct rea
 
 static json_t *value_read(struct reader *r) {
     skip_space(r);
+    if (r->values++ == VALUES)
+        return refuse(r, "more values than any file of ours has");
     switch (peek(r)) {
     case '{':
         return nested_value(r, json_object(), member_read, '}');

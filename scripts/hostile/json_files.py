@@ -21,6 +21,7 @@ def cases(c):
     bad("not_utf8", b'["\xff"]', "not JSON: not UTF-8")
     bad("surrogate", '["\\ud800"]', "not JSON: \\u stands for no character")
     bad("deep", "[" * 3000 + "]" * 3000, "not JSON: nested too deeply")
+    bad("deep_65", "[" * 65 + "]" * 65, "column 66: not JSON: nested too deeply")
     bad("deep_objects", '{"a":' * 3000 + "1" + "}" * 3000, "not JSON: nested too deeply")
     bad("number_1e999", "[1e999]", "not JSON: a number too large")
     bad("number_of_100_digits", "[" + "9" * 100 + "]", "not JSON: an integer of more than 64 bits")
