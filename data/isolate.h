@@ -91,16 +91,18 @@ struct sr_channel {
     pid_t reader; /* 0: none to end or to ask how it ended */
     const unsigned char *window;
     double seconds; /* of processor time that a request may take, and SR_ISOLATE_RATE bytes of files more */
-    double wait_seconds;   /* of waiting for all of an answer, whatever the reader does */
-    double used, waited;   /* processor seconds at the last answer's end; seconds waited since the request */
-    uint64_t most;         /* bytes of any answer whose size is not known before */
-    uint64_t files;        /* bytes on disk of the files that are open */
+    double wait_seconds; /* of waiting for all answers, whatever the reader does, and SR_ISOLATE_SLOW more */
+    double used, waited; /* processor seconds at the last answer's end; seconds waited in all */
+    double answered;     /* bytes in all */
+    uint64_t most;       /* bytes of any answer whose size is not known before */
+    uint64_t files;      /* bytes on disk of the files that are open */
     pthread_mutex_t mutex; /* recursive: who takes a piece may end the reader */
     bool failed, told;     /* the reader is no more; whoever asked could pass that on */
     struct sr_error why;   /* of that */
 };
 
-#define SR_ISOLATE_RATE (4e6) /* bytes of files for each second that a request may take more */
+#define SR_ISOLATE_RATE (4e6)   /* bytes of files for each second that a request may take more */
+#define SR_ISOLATE_SLOW (2.5e5) /* bytes answered for each second more to wait: no disk is as slow */
 
 /* Takes what an answer brings, a piece at a time; bytes is in the window, so it is to be copied before it is
  * looked at. Negative, with err, ends it. Not to ask the channel. */

@@ -96,7 +96,7 @@ static double processor_seconds(const struct sr_channel *c) {
 static int fail_slow(struct sr_channel *c, const char *path, const char *of, double seconds,
                      struct sr_error *err) {
     char what[160];
-    snprintf(what, sizeof what, "took more than %.1f seconds%s for one answer and was stopped", seconds, of);
+    snprintf(what, sizeof what, "took more than %.1f seconds%s and was stopped", seconds, of);
     return fail_reader(c, path, what, err);
 }
 
@@ -123,9 +123,10 @@ static int wait_for(struct sr_channel *c, const char *path, struct sr_error *err
         if (ready < 0 && errno != EINTR)
             return fail_reader(c, path, "cannot be waited for", err);
         if (processor_seconds(c) - c->used > most)
-            return fail_slow(c, path, " of processor time", most, err);
-        if (c->waited > c->wait_seconds + more)
-            return fail_slow(c, path, "", c->wait_seconds + more, err);
+            return fail_slow(c, path, " of processor time for one answer", most, err);
+        const double wait = c->wait_seconds + more + c->answered / SR_ISOLATE_SLOW;
+        if (c->waited > wait)
+            return fail_slow(c, path, " for its answers", wait, err);
         if (ready > 0)
             return 0;
     }
@@ -213,6 +214,7 @@ static int take_pieces(struct sr_channel *c, struct sr_isolate_answer *a, const 
     while (status == 0 && a->status == 0 && a->bytes > 0) {
         if (!take)
             return sr_channel_nonsense(c, path, err);
+        c->answered += (double)a->bytes;
         status = take(user, c->window, (size_t)a->bytes, err);
         if (c->failed || !a->more)
             return status;
@@ -228,7 +230,6 @@ static int ask(struct sr_channel *c, const struct sr_isolate_request *q, const c
     struct sr_isolate_answer a;
     if (c->failed)
         return repeat_failure(c, err);
-    c->waited = 0;
     int status = send_request(c, q, path, file, err);
     if (status == 0)
         status = receive(c, &a, path, err);

@@ -403,14 +403,35 @@ Test(trust_isolate, the_end_of_a_reader_is_told) {
     expect_end(leave, 60, 60, "ended by itself with status 3");
     expect_end(be_stopped, 60, 60, "made the system call");
     expect_end(spin, .2, 600, "seconds of processor time for one answer");
-    expect_end(sleep_on, 60, .2, "seconds for one answer");
+    expect_end(sleep_on, 60, .2, "seconds for its answers");
 }
 
 /* However many pieces it has, and whatever else it does. */
 Test(trust_isolate, an_answer_takes_no_longer_in_pieces) {
     expect_end_of(take_from, work_in_pieces, .2, 600, "seconds of processor time for one answer");
-    expect_end_of(take_from, wait_in_pieces, 60, .2, "seconds for one answer");
+    expect_end_of(take_from, wait_in_pieces, 60, .2, "seconds for its answers");
     expect_end_of(ask_after_a_while, work_unasked, .2, 600, "seconds of processor time for one answer");
+}
+
+/* No answer takes long. */
+static void doze_each_time(void) {
+    static struct sr_isolate_request q;
+    const struct sr_isolate_answer a = {.status = 0};
+    do
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    while (send(child_socket, &a, sizeof a, MSG_NOSIGNAL) > 0 && recv(child_socket, &q, sizeof q, 0) > 0);
+}
+
+static void ask_often(struct sr_channel *c, struct sr_error *err) {
+    const struct sr_isolate_request q = {.op = SR_ISOLATE_TEXTS};
+    int asked = 0;
+    while (asked < 40 && sr_channel_ask(c, &q, "full.h5", -1, take_any, NULL, NULL, err) == 0)
+        asked++;
+    cr_expect(asked < 40, "a reader may doze %d times", asked);
+}
+
+Test(trust_isolate, all_answers_together_take_no_longer) {
+    expect_end_of(ask_often, doze_each_time, 60, .3, "seconds for its answers");
 }
 
 static bool has_text(char *const *list, const char *text) {
