@@ -11,6 +11,7 @@
 #include <hdf5.h>
 
 #include "data/h5.h"
+#include "data/h5_pipeline.h"
 #include "nn/base/sizes.h"
 
 #define SLOTS 12289 /* a prime, far above the chunks held */
@@ -22,8 +23,8 @@ static uint64_t strip_bytes(hid_t dataset) {
                 type = H5Dget_type(dataset);
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     uint64_t bytes = 0;
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_nfilters(create) > 0 &&
-        H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    if (p.n > 0 && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
         bytes = sr_h5_item_bytes(dataset);
         bytes = bytes ? bytes : 2 * H5Tget_size(type); /* handles are larger in the file */
         bool fits = sr_size_mul(&bytes, bytes, chunk[0]);

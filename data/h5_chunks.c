@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "data/chunk.h"
+#include "data/h5_pipeline.h"
 #include "nn/base/sizes.h"
 
 #define WORKERS_MAX ((size_t)64 << 20) /* bytes that all workers have together */
@@ -56,29 +57,13 @@ struct job {
 
 /* ---- opening ---- */
 
-/* Which of ours a filter of the pipeline is, or -1. */
-static int filter_at(hid_t create, unsigned i, size_t value_size) {
-    unsigned flags, value[1] = {0};
-    size_t values = 1;
-    const H5Z_filter_t id = H5Pget_filter2(create, i, &flags, &values, value, 0, NULL, NULL);
-    if (id == H5Z_FILTER_SHUFFLE)
-        return values == 1 && value[0] == value_size ? SR_CHUNK_SHUFFLE : -1;
-    return id == H5Z_FILTER_DEFLATE ? SR_CHUNK_GZIP : id == H5Z_FILTER_FLETCHER32 ? SR_CHUNK_FLETCHER : -1;
-}
-
-static bool filters_are_ours(struct sr_chunk_form *form, hid_t create) {
-    unsigned options = 0;
-    const int filters = H5Pget_nfilters(create);
-    if (filters < 0 || H5Pget_chunk_opts(create, &options) < 0 || options != 0)
-        return false;
-    for (int i = 0, before = -1; i < filters; i++) {
-        const int filter = filter_at(create, (unsigned)i, form->size);
-        if (filter <= before)
-            return false;
-        form->bit[filter] = 1u << i;
-        before = filter;
-    }
-    return true;
+/* Whether there are none but the three, in chunk.h's order; of the three, shuffling is done first. */
+static bool filters_are_ours(const struct sr_h5_pipeline *p, size_t value_size) {
+    const uint32_t shuffle = p->bit[SR_CHUNK_SHUFFLE], gzip = p->bit[SR_CHUNK_GZIP],
+                   fletcher = p->bit[SR_CHUNK_FLETCHER];
+    const bool ordered = (!gzip || shuffle < gzip) && (!fletcher || (shuffle | gzip) < fletcher);
+    const struct sr_h5_filter *first = p->filter;
+    return !p->foreign && ordered && (!shuffle || (first->values == 1 && first->value == value_size));
 }
 
 static size_t chunks_of(const struct sr_h5_chunks *c) {
@@ -96,7 +81,8 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
     hsize_t chunk[2] = {0}, shape[2] = {0};
     hid_t space = H5Dget_space(c->dataset), type = H5Dget_type(c->dataset);
     const size_t size = H5Tget_size(type);
-    const bool chunked = H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, 2, chunk) == 2 &&
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    const bool chunked = p.chunked && H5Pget_chunk(create, 2, chunk) == 2 &&
                          H5Sget_simple_extent_dims(space, shape, NULL) == 2;
     bool ours = chunked && (size == 2 || size == SR_CHUNK_VALUE_MAX) && chunk[0] > 0 && chunk[1] > 0;
     if (ours) {
@@ -107,8 +93,9 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
         c->row_bytes = c->width * size;
         ours = sr_size_times(sr_size_times(sr_size_times(size, chunk[0]), chunk[1]), c->across) <=
                    SR_H5_STRIP_MAX &&
-               filters_are_ours(&c->form, create);
-        c->plain = c->form.width == c->width && H5Pget_nfilters(create) == 0;
+               filters_are_ours(&p, size);
+        memcpy(c->form.bit, p.bit, sizeof p.bit);
+        c->plain = c->form.width == c->width && p.n == 0;
     }
     ours = ours && all_are_written(c, space);
     H5Tclose(type);

@@ -12,6 +12,7 @@
 #include "data/chunk_pack.h"
 #include "data/h5_copy.h"
 #include "data/h5_heap.h"
+#include "data/h5_pipeline.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -114,11 +115,10 @@ int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char
 
 /* Level of the dataset's gzip, or 0. */
 static int gzip_level(hid_t create) {
-    unsigned flags, level = 0;
-    size_t n = 1;
-    for (int i = 0; i < H5Pget_nfilters(create); i++)
-        if (H5Pget_filter2(create, (unsigned)i, &flags, &n, &level, 0, NULL, NULL) == H5Z_FILTER_DEFLATE)
-            return n > 0 && level <= 9 ? (int)level : 1;
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++)
+        if (p.filter[i].id == H5Z_FILTER_DEFLATE)
+            return p.filter[i].values > 0 && p.filter[i].value <= 9 ? (int)p.filter[i].value : 1;
     return 0;
 }
 
@@ -147,8 +147,8 @@ static void lay_out(hid_t list, struct sr_h5_items *t, const struct sr_h5_form *
 /* Filters and their chunks stay; chunks are no longer than the rows are. */
 static void keep_layout(hid_t list, const struct sr_h5_items *t) {
     hsize_t chunk[H5S_MAX_RANK];
-    if (H5Pget_layout(list) == H5D_CHUNKED && H5Pget_nfilters(list) > 0 &&
-        H5Pget_chunk(list, H5S_MAX_RANK, chunk) == t->rank) {
+    const struct sr_h5_pipeline p = sr_h5_pipeline(list);
+    if (p.n > 0 && H5Pget_chunk(list, H5S_MAX_RANK, chunk) == t->rank) {
         for (int i = 0; i < t->rank; i++)
             chunk[i] = chunk[i] < t->shape[i] || t->shape[i] == 0 ? chunk[i] : t->shape[i];
         H5Pset_chunk(list, t->rank, chunk);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
+#include "data/h5_pipeline.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -147,7 +148,8 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
 static bool has_long_index(hid_t dataset) {
     hsize_t n = 0;
     const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
-    const bool plain = H5Pget_layout(create) == H5D_CHUNKED && H5Pget_nfilters(create) == 0;
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    const bool plain = p.chunked && p.n == 0;
     const bool known = plain && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Pclose(create);
     H5Sclose(space);

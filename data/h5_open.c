@@ -14,6 +14,7 @@
 
 #include "data/h5.h"
 #include "data/h5_disk.h"
+#include "data/h5_pipeline.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -25,7 +26,6 @@
 #define FREE_CHUNK ((uint64_t)256 << 20) /* bytes that a chunk may always have */
 #define RATIO      2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
 #define FREE_GRID  ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
-#define FILTERS    8                     /* in a pipeline; h5py sets up to four */
 
 /* ---- paths ---- */
 
@@ -243,7 +243,9 @@ static int check_claim(hid_t dataset, const char *where, struct sr_error *err) {
 
 /* ---- filters ---- */
 
-static int check_filter(H5Z_filter_t filter, const char *name, const char *where, struct sr_error *err) {
+static int check_filter(const struct sr_h5_filter *f, const char *where, struct sr_error *err) {
+    const H5Z_filter_t filter = f->id;
+    char clean[SR_H5_CLEAN];
     if (filter == H5Z_FILTER_SZIP || filter == H5Z_FILTER_NBIT || filter == H5Z_FILTER_SCALEOFFSET)
         return sr_fail(
             err, SR_DATA,
@@ -258,46 +260,40 @@ static int check_filter(H5Z_filter_t filter, const char *name, const char *where
             err, SR_DATA,
             "%s is compressed with %s (HDF5 filter %d), which is not installed; write it with gzip or "
             "without compression",
-            where, name, filter);
+            where, *f->name ? sr_h5_clean(clean, f->name) : "an unnamed filter", filter);
     return 0;
 }
 
 /* A filter twice unpacks a thousand times a thousand bytes of one, and what is shuffled behind gzip cannot be
  * looked at before HDF5 unpacks it. */
-static int check_filters(hid_t dataset, const char *where, struct sr_error *err) {
-    H5Z_filter_t seen[FILTERS];
-    const hid_t create = H5Dget_create_plist(dataset);
-    const int filters = H5Pget_nfilters(create);
-    unsigned options = 0;
-    int status = filters <= FILTERS
-                     ? 0
-                     : sr_fail(err, SR_DATA, "%s goes through %d filters; more than %d are not read", where,
-                               filters, FILTERS);
-    if (status == 0 && H5Pget_layout(create) == H5D_CHUNKED &&
-        (H5Pget_chunk_opts(create, &options) < 0 || options != 0))
-        status = sr_fail(err, SR_DATA,
-                         "%s leaves filters out for chunks at its edges (H5Pset_chunk_opts), which is not "
-                         "read; write it without that option",
-                         where);
-    for (int i = 0; i < filters && status == 0; i++) {
-        char name[40] = "", clean[SR_H5_CLEAN];
-        unsigned flags;
-        size_t values = 0;
-        seen[i] = H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        status = check_filter(seen[i], *name ? sr_h5_clean(clean, name) : "an unnamed filter", where, err);
+static int check_order(const struct sr_h5_filter *f, const struct sr_h5_filter *before, const char *where,
+                       struct sr_error *err) {
+    if (f->id == before->id)
+        return sr_fail(err, SR_DATA, "%s goes through the HDF5 filter %d twice; write it with gzip once",
+                       where, f->id);
+    if (before->id == H5Z_FILTER_DEFLATE && f->id == H5Z_FILTER_SHUFFLE)
+        return sr_fail(err, SR_DATA,
+                       "%s is shuffled after it was compressed, which is not read; write it with h5py's "
+                       "compression=\"gzip\", shuffle=True",
+                       where);
+    return 0;
+}
+
+static int check_filters(const struct sr_h5_pipeline *p, const char *where, struct sr_error *err) {
+    if (p->n > SR_H5_FILTERS)
+        return sr_fail(err, SR_DATA, "%s goes through %d filters; more than %d are not read", where, p->n,
+                       SR_H5_FILTERS);
+    if (p->edges)
+        return sr_fail(err, SR_DATA,
+                       "%s leaves filters out for chunks at its edges (H5Pset_chunk_opts), which is not "
+                       "read; write it without that option",
+                       where);
+    int status = 0;
+    for (int i = 0; i < p->n && status == 0; i++) {
+        status = check_filter(&p->filter[i], where, err);
         for (int k = 0; k < i && status == 0; k++)
-            if (seen[k] == seen[i])
-                status =
-                    sr_fail(err, SR_DATA, "%s goes through the HDF5 filter %d twice; write it with gzip once",
-                            where, seen[i]);
-            else if (seen[k] == H5Z_FILTER_DEFLATE && seen[i] == H5Z_FILTER_SHUFFLE)
-                status =
-                    sr_fail(err, SR_DATA,
-                            "%s is shuffled after it was compressed, which is not read; write it with h5py's "
-                            "compression=\"gzip\", shuffle=True",
-                            where);
+            status = check_order(&p->filter[i], &p->filter[k], where, err);
     }
-    H5Pclose(create);
     return status;
 }
 
@@ -365,19 +361,19 @@ static int check_extents(const struct extent *extent, hsize_t n, uint64_t exact,
 
 /* What is wrong is said here where chunks are few; nothing depends on it, since what HDF5 unpacks is looked
  * at (h5_sound.h), and of what is not packed it never uses the size that the index tells (h5_cache.c). */
-static int check_index(hid_t dataset, const char *where, struct sr_error *err) {
+static int check_index(hid_t dataset, const struct sr_h5_pipeline *p, const char *where,
+                       struct sr_error *err) {
     struct claim c = {.where = where};
     hsize_t n = 0;
     uint64_t exact = 0;
-    const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
-    const bool plain = H5Pget_nfilters(create) == 0;
-    const bool chunked = H5Pget_layout(create) == H5D_CHUNKED && H5Dget_num_chunks(dataset, space, &n) >= 0;
-    H5Pclose(create);
+    const hid_t space = H5Dget_space(dataset);
+    const bool known = p->chunked && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Sclose(space);
-    if (!chunked || n == 0 || n > SR_H5_INDEX_MAX)
+    if (!known || n == 0 || n > SR_H5_INDEX_MAX)
         return 0;
     int status = look_at_claim(&c, dataset, err);
-    if (status == 0 && plain && !sr_size_product(&exact, sr_h5_item_bytes(dataset), c.chunk, (size_t)c.rank))
+    if (status == 0 && p->n == 0 &&
+        !sr_size_product(&exact, sr_h5_item_bytes(dataset), c.chunk, (size_t)c.rank))
         exact = 0;
     struct extent *extent = sr_alloc(n, sizeof *extent, err);
     if (status == 0)
@@ -418,10 +414,13 @@ static int check_piece(hid_t dataset, const char *where, struct sr_error *err) {
 
 /* What of a dataset whose claim is checked must be so before a value is read. */
 static int check_stored(hid_t dataset, const char *where, struct sr_error *err) {
-    int status = check_filters(dataset, where, err);
+    const hid_t create = H5Dget_create_plist(dataset);
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    H5Pclose(create);
+    int status = check_filters(&p, where, err);
     if (status == 0)
         status = check_piece(dataset, where, err);
-    return status < 0 ? status : check_index(dataset, where, err);
+    return status < 0 ? status : check_index(dataset, &p, where, err);
 }
 
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err) {

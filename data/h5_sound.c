@@ -9,8 +9,10 @@
 #include "data/h5_sound.h"
 
 #include <hdf5.h>
+#include <string.h>
 
 #include "data/chunk.h"
+#include "data/h5_pipeline.h"
 #include "nn/base/sizes.h"
 
 #define FLETCHER_BYTES 4
@@ -30,29 +32,14 @@ struct sr_h5_sound {
 
 /* False for a pipeline with a filter that is not one of the three. */
 static bool look_at_filters(struct sr_h5_sound *s, hid_t create) {
-    unsigned options = 0;
-    const int filters = H5Pget_nfilters(create);
-    bool fletcher_first = false;
-    if (H5Pget_chunk_opts(create, &options) < 0 || options != 0)
-        return false;
-    for (int i = 0; i < filters; i++) {
-        unsigned flags;
-        size_t values = 0;
-        const H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL);
-        if (id == H5Z_FILTER_DEFLATE) {
-            s->form.bit[SR_CHUNK_GZIP] = 1u << i;
-            fletcher_first = s->form.bit[SR_CHUNK_FLETCHER] != 0;
-        } else if (id == H5Z_FILTER_FLETCHER32) {
-            s->form.bit[SR_CHUNK_FLETCHER] = 1u << i;
-        } else if (id != H5Z_FILTER_SHUFFLE) {
-            return false;
-        }
-    }
-    if (fletcher_first) {
-        s->inner = s->form.bit[SR_CHUNK_FLETCHER];
+    const struct sr_h5_pipeline p = sr_h5_pipeline(create);
+    memcpy(s->form.bit, p.bit, sizeof p.bit);
+    s->form.bit[SR_CHUNK_SHUFFLE] = 0;
+    if (p.bit[SR_CHUNK_FLETCHER] < p.bit[SR_CHUNK_GZIP]) {
+        s->inner = p.bit[SR_CHUNK_FLETCHER];
         s->form.bit[SR_CHUNK_FLETCHER] = 0;
     }
-    return s->form.bit[SR_CHUNK_GZIP] || s->form.bit[SR_CHUNK_FLETCHER];
+    return !p.foreign && (p.bit[SR_CHUNK_GZIP] || p.bit[SR_CHUNK_FLETCHER]);
 }
 
 /* False where there is nothing to look at. */
@@ -60,8 +47,8 @@ static bool look_at_chunks(struct sr_h5_sound *s) {
     const hid_t create = H5Dget_create_plist(s->dataset), space = H5Dget_space(s->dataset);
     uint64_t bytes = sr_h5_item_bytes(s->dataset);
     s->rank = H5Sget_simple_extent_dims(space, s->shape, NULL);
-    bool ours = bytes > 0 && H5Pget_layout(create) == H5D_CHUNKED &&
-                H5Pget_chunk(create, H5S_MAX_RANK, s->chunk) == s->rank && look_at_filters(s, create);
+    bool ours =
+        bytes > 0 && H5Pget_chunk(create, H5S_MAX_RANK, s->chunk) == s->rank && look_at_filters(s, create);
     for (int i = 0; ours && i < s->rank; i++)
         ours = s->shape[i] > 0 && sr_size_mul(&bytes, bytes, s->chunk[i]);
     s->form.rows = bytes + (s->inner ? FLETCHER_BYTES : 0); /* a chunk is less than 4 GB */

@@ -9,34 +9,29 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_pipeline.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-/* "gzip 4": filter i of the list. */
-static void filter_text(char *text, size_t size, bool *packs, hid_t create, unsigned i) {
-    char name[40] = "";
-    unsigned flags, values[8] = {0};
-    size_t n = SR_COUNT(values);
-    const H5Z_filter_t filter = H5Pget_filter2(create, i, &flags, &n, values, sizeof name, name, NULL);
-    *packs = filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
-    if (filter == H5Z_FILTER_DEFLATE)
-        snprintf(text, size, "gzip %u", values[0]);
-    else if (filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_FLETCHER32)
-        snprintf(text, size, "%s", filter == H5Z_FILTER_SHUFFLE ? "shuffle" : "fletcher32");
+/* "gzip 4". */
+static void filter_text(char *text, size_t size, const struct sr_h5_filter *f) {
+    if (f->id == H5Z_FILTER_DEFLATE)
+        snprintf(text, size, "gzip %u", f->value);
+    else if (f->id == H5Z_FILTER_SHUFFLE || f->id == H5Z_FILTER_FLETCHER32)
+        snprintf(text, size, "%s", f->id == H5Z_FILTER_SHUFFLE ? "shuffle" : "fletcher32");
     else
-        snprintf(text, size, "%.39s (HDF5 filter %d)", *name ? name : "unnamed", (int)filter);
+        snprintf(text, size, "%s (HDF5 filter %d)", *f->name ? f->name : "unnamed", f->id);
 }
 
-static void look_at_filters(struct sr_h5_storage *s, hid_t create) {
-    const int n = H5Pget_nfilters(create);
+static void look_at_filters(struct sr_h5_storage *s, struct sr_h5_pipeline p) {
     size_t used = 0;
-    s->filtered = n > 0;
-    for (int i = 0; i < n; i++) {
+    s->filtered = p.n > 0;
+    s->packed = p.bit[SR_CHUNK_GZIP] || p.foreign;
+    for (int i = 0; i < p.n; i++) {
         char text[80];
-        bool packs;
-        filter_text(text, sizeof text, &packs, create, (unsigned)i);
-        s->packed = s->packed || packs;
-        if (used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
+        if (i < SR_H5_FILTERS)
+            filter_text(text, sizeof text, &p.filter[i]);
+        if (i == SR_H5_FILTERS || used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
             snprintf(s->filters + used, sizeof s->filters - used, "%s...", used ? ", " : "");
             return;
         }
@@ -92,7 +87,7 @@ int sr_h5_here_storage(const struct sr_h5 *f, const char *name, struct sr_h5_sto
         status = (int)dataset;
     } else {
         look_at_layout(s, create);
-        look_at_filters(s, create);
+        look_at_filters(s, sr_h5_pipeline(create));
         s->bytes = H5Dget_storage_size(dataset);
         look_for_holes(s, dataset, &info);
         H5Pclose(create);
