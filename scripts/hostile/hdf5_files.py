@@ -60,7 +60,7 @@ def cases(c):
         c.add(name + ".h5", bytes(data), 65, message, commands)
 
     def raw(name, shape, kind, setup, values=None, maxshape=None):
-        """A dataset whose properties setup(list) gives."""
+        """A dataset whose properties setup(list) gives, without HDF5's times of change."""
         def change(f):
             how = small.create(small.DATASET_CREATE)
             how.set_obj_track_times(False)
@@ -115,12 +115,11 @@ def cases(c):
 
     # ---- values that lie elsewhere ----
 
-    def virtual(name, values, source, maxshape=None):
-        def change(f):
-            layout = h5py.VirtualLayout(values.shape, values.dtype, maxshape)
-            layout[:] = h5py.VirtualSource(source, "real", values.shape)
-            f.create_virtual_dataset(name, layout)
-        return change
+    def virtual(name, values, source):
+        def whole(how):
+            space = h5py.h5s.create_simple(values.shape)
+            how.set_virtual(space, source.encode(), b"real", space)
+        return raw(name, values.shape, h5py.h5t.py_create(values.dtype), whole)
 
     features(virtual("features", x, "other.h5"), "virtual_features", "/features is a virtual dataset", every)
     features(both(real, virtual("features", x, ".")), "virtual_itself", "/features is a virtual dataset")
@@ -407,13 +406,7 @@ def cases(c):
     at_key("index_few_bytes_id", "id", ids, 2, 0, struct.pack("<I", 1), "a chunk has another size than its rows", dtype=h5py.string_dtype())
 
     def in_header(name, values):
-        def make(f):
-            layout = small.create(small.DATASET_CREATE)
-            layout.set_layout(low.COMPACT)
-            space = h5py.h5s.create_simple(values.shape)
-            low.create(f.id, name.encode(), h5py.h5t.py_create(values.dtype), space, layout).write(
-                h5py.h5s.ALL, h5py.h5s.ALL, values)
-        return make
+        return raw(name, values.shape, h5py.h5t.py_create(values.dtype), lambda how: how.set_layout(low.COMPACT), values)
 
     for name, values, kind in (("features", x, ""), ("label", label, "_label")):
         other = "/%s has another size in the file than its rows" % name
