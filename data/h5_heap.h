@@ -4,6 +4,10 @@
  * Many rows may name one string of the file, and HDF5 makes it for each of them before anybody can look at
  * one. So it is given no more memory than a file may ask for.
  *
+ * There are two ways because neither does for all: a heap has a limit for anything of variable length, but
+ * H5Aread takes none, and for one string HDF5 takes memory by its length before it asks the heap; counting
+ * comes before that and knows attributes too, but only plain strings.
+ *
  *     sr_h5_heap_open(&h);
  *     sr_h5_heap_begin(&h, left, most);
  *     read = H5Dread(..., h.transfer, out) >= 0;
