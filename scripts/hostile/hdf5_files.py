@@ -317,6 +317,12 @@ def cases(c):
         how.set_chunk((CHUNK, WIDTH))
     fine("filter_fletcher_first_features", raw("features", x.shape, half, fletcher_first_rows, x), "and so features are read", ("features",))
 
+    def fletcher_gzip(how):
+        how.set_chunk((CHUNK, WIDTH))
+        how.set_fletcher32()
+        how.set_deflate(4)
+    fine("filter_fletcher_gzip", raw("features", x.shape, half, fletcher_gzip, x), "gzip right behind a filter without values", ("features",))
+
     def across(f):
         d = f.create_dataset("features", data=wide, chunks=(CHUNK, WIDTH // 2), **gzip)
         d.id.write_direct_chunk((0, WIDTH // 2), bomblet)
