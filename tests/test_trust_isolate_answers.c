@@ -156,7 +156,7 @@ Test(isolate_answers, what_a_dataset_is) {
         {"a kind above all", {SR_H5_OTHER + 1, 2, 2, {ROWS, WIDTH, 1, 1}, "float16"}, false},
         {"values of no bytes", {SR_H5_HALF, 2, 0, {ROWS, WIDTH, 1, 1}, "float16"}, false},
         {"values of half of all memory", {SR_H5_OTHER, 0, UINT64_MAX / 2 + 1, {1, 1, 1, 1}, "x"}, false},
-        {"less than no axes", {SR_H5_HALF, -1, 2, {1, 1, 1, 1}, "float16"}, false},
+        {"less than no axes", {SR_H5_INTEGER, -1, 1, {1, 1, 1, 1}, "int8"}, false},
         {"more axes than HDF5 has", {SR_H5_HALF, 33, 2, {ROWS, WIDTH, 1, 1}, "float16"}, false},
         {"a length of no axis", {SR_H5_HALF, 2, 2, {ROWS, WIDTH, 2, 1}, "float16"}, false},
         {"more than the file may hold", {SR_H5_HALF, 2, 2, {1ull << 40, WIDTH, 1, 1}, "float16"}, false},
