@@ -42,11 +42,9 @@ int sr_take_growing(void *user, const void *bytes, size_t n, struct sr_error *er
 
 /* n texts, one behind the other, become *out: one block, free with sr_free. An extra NULL behind them. */
 int sr_growing_texts(char ***out, const struct sr_growing *g, size_t n, struct sr_error *err) {
-    uint64_t bytes;
-    if (n > g->used || !sr_size_mul(&bytes, n + 1, sizeof **out) || !sr_size_add(&bytes, bytes, g->used) ||
-        (g->used > 0 && g->bytes[g->used - 1] != '\0'))
+    if (n > g->used || (g->used > 0 && g->bytes[g->used - 1] != '\0'))
         return sr_channel_nonsense(g->channel, g->path, err);
-    char **texts = sr_alloc(bytes, 1, err);
+    char **texts = sr_alloc(sr_size_sum(sr_size_times(n + 1, sizeof **out), g->used), 1, err);
     if (!texts)
         return SR_NOMEM;
     char *at = (char *)(texts + n + 1), *end = at + g->used;
