@@ -357,6 +357,12 @@ static int ask_text(const struct puppet *p, struct sr_error *err) {
     return status;
 }
 
+/* Of more rows than there is memory for. */
+static int ask_many_texts(const struct puppet *p, struct sr_error *err) {
+    char **out;
+    return sr_h5_read_texts(p->f, "id", &out, SIZE_MAX / 16, err);
+}
+
 Test(isolate_answers, texts_are_as_many_as_rows) {
     static const struct {
         const char *name, *bytes;
@@ -371,8 +377,10 @@ Test(isolate_answers, texts_are_as_many_as_rows) {
         for (size_t piece = 0; piece < 4; piece += 3)
             expect_of(ask_texts, SR_ISOLATE_TEXTS, (struct said){lies[i].bytes, lies[i].n, piece, 0, 0},
                       lies[i].fine, lies[i].name);
-    expect_of(ask_text, SR_ISOLATE_TEXTS, (struct said){"ab", 2, 0, 0, 0}, false, "no end at all");
+    static const char full[48 + 1] = "a text that fills the last of blocks of 64 bytes";
+    expect_of(ask_text, SR_ISOLATE_TEXTS, (struct said){full, 48, 0, 0, 0}, false, "no end at all");
     expect_of(ask_texts, SR_ISOLATE_TEXTS, (struct said){NULL, 0, 0, 0, 0}, false, "none");
+    expect_of(ask_many_texts, SR_ISOLATE_TEXTS, (struct said){"a\0b", 4, 0, 0, 0}, false, "far too few");
 }
 
 /* What strings may come to by the file's size, and by what a channel takes of any file. */
