@@ -271,6 +271,19 @@ def cases(c):
     features(chunks("features", x, bytes(64) + b"\1\2\3\4", fletcher32=True), "filter_fletcher_features", "(the checksum of a chunk is wrong)", "train")
     labels(chunks("label", label, b"\0", 0, 1, **gzip), "filter_left_out", "a chunk has another size than its rows")
 
+    def old_sum(name, values):
+        """Both halves of a checksum the other way round, as HDF5 before 1.6.3 wrote them."""
+        def change(f):
+            d = f.create_dataset(name, data=values, chunks=(CHUNK,) + values.shape[1:], fletcher32=True)
+            f.flush()
+            at = (0,) * values.ndim
+            stored = d.id.read_direct_chunk(at)[1]
+            n = len(stored) - 4
+            d.id.write_direct_chunk(at, stored[:n] + bytes(stored[n + i] for i in (1, 0, 3, 2)))
+        return change
+    fine("filter_fletcher_old", old_sum("features", x + np.float16(.3)), "a checksum of old versions of HDF5", ("features",))
+    fine("filter_fletcher_old_label", old_sum("label", label), "and of a column", ("label",))
+
     def twice(how):
         how.set_chunk((CHUNK, WIDTH))
         how.set_deflate(9)
