@@ -52,6 +52,7 @@ Test(spelling, what_does_not_print_is_hexadecimal) {
     static const char *const good[] = {"a", "~", "\xc2\xa9", "\xdf\xbf", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < SR_COUNT(bad); i++)
         expect_text(bad[i].item, strlen(bad[i].item), false, NULL_PADDED, bad[i].wanted);
+    expect_text("a\xc2\xa9", 2, false, NULL_PADDED, "61c2"); /* goes on in the next item */
     for (size_t i = 0; i < SR_COUNT(good); i++)
         expect_text(good[i], strlen(good[i]), false, NULL_PADDED, good[i]);
 }

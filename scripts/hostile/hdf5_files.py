@@ -284,6 +284,9 @@ def cases(c):
     fine("filter_fletcher_old", old_sum("features", x + np.float16(.3)), "a checksum of old versions of HDF5", ("features",))
     fine("filter_fletcher_old_label", old_sum("label", label), "and of a column", ("label",))
 
+    large = np.full((ROWS, 200), -65504, np.float16)
+    fine("filter_fletcher_large", setting("features", data=large, chunks=large.shape, fletcher32=True), "sums that run over 32 bits", ("features",))
+
     def twice(how):
         how.set_chunk((CHUNK, WIDTH))
         how.set_deflate(9)
