@@ -112,14 +112,20 @@ bool sr_h5_here_has_attribute(const struct sr_h5 *f, const char *object, const c
     return has;
 }
 
-static struct attribute open_attribute(const struct sr_h5 *f, const char *object, const char *name) {
-    struct attribute a = {-1, f, object, name};
+/* SR_DATA where there is one that cannot be opened. */
+static int open_attribute(struct attribute *a, const struct sr_h5 *f, const char *object, const char *name,
+                          struct sr_error *err) {
+    int status = 0;
+    *a = (struct attribute){-1, f, object, name};
     const hid_t id = sr_h5_open_object(f, object, NULL);
-    if (id >= 0 && H5Aexists(id, name) > 0)
-        a.id = H5Aopen(id, name, H5P_DEFAULT);
+    const htri_t there = id >= 0 ? H5Aexists(id, name) : 0;
+    if (there > 0)
+        a->id = H5Aopen(id, name, H5P_DEFAULT);
+    if (there < 0 || (there > 0 && a->id < 0))
+        status = fail_read(a, err);
     if (id >= 0)
         H5Oclose(id);
-    return a;
+    return status;
 }
 
 static hssize_t count_items(hid_t attribute) {
@@ -131,11 +137,11 @@ static hssize_t count_items(hid_t attribute) {
 
 int sr_h5_here_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
                          struct sr_error *err) {
-    int status = 0;
+    struct attribute a;
     char **list = NULL;
     *value = NULL;
     sr_h5_lock();
-    struct attribute a = open_attribute(f, object, name);
+    int status = open_attribute(&a, f, object, name, err);
     if (a.id >= 0 && count_items(a.id) == 1) {
         hid_t type = H5Aget_type(a.id);
         H5T_class_t class = H5Tget_class(type);
@@ -157,11 +163,11 @@ int sr_h5_here_attribute(const struct sr_h5 *f, const char *object, const char *
 
 int sr_h5_here_attribute_list(const struct sr_h5 *f, const char *object, const char *name, char ***values,
                               size_t *n, struct sr_error *err) {
-    int status = 0;
+    struct attribute a;
     *values = NULL;
     *n = 0;
     sr_h5_lock();
-    struct attribute a = open_attribute(f, object, name);
+    int status = open_attribute(&a, f, object, name, err);
     if (a.id >= 0) {
         hid_t type = H5Aget_type(a.id);
         hssize_t items = count_items(a.id);

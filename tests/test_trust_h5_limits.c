@@ -232,6 +232,62 @@ Test(h5_limits, strings_of_a_list_are_counted_before_HDF5_makes_them) {
     folder_end(folder);
 }
 
+/* ---- lists of names ---- */
+
+/* The names of /source of a stored file; NULL: they are no list. */
+static void expect_names(const char *file, const char *const *names, size_t n) {
+    char path[300], **list;
+    size_t count;
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, file), &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_attribute_list(f, "source", "names", &list, &count, &err), 0, "%s", err.text);
+    cr_expect_eq(count, n, "%s: %zu names", file, count);
+    cr_expect_eq(list != NULL, n > 0, "%s", file);
+    for (size_t i = 0; i < n && i < count; i++)
+        cr_expect_str_eq(list[i], names[i], "%s", file);
+    sr_free(list);
+    sr_h5_close(f, NULL);
+}
+
+Test(h5_limits, names_end_where_they_end) {
+    expect_names("hdf5/attribute_names_fixed.h5", (const char *const[]){"abc", "d", "efg"}, 3);
+    expect_names("hdf5/attribute_names_unwritten.h5", (const char *const[]){"", ""}, 2);
+    expect_names("hdf5/attribute_names_numbers.h5", NULL, 0);
+    expect_names("hdf5/attribute_names_none.h5", NULL, 0);
+}
+
+/* In the format in which an attribute may be so large. */
+static void expect_long_list(size_t n, bool read) {
+    char path[300], newer[300], *folder = folder_begin(), **list;
+    const char **name = calloc(n, sizeof *name);
+    size_t count;
+    struct sr_h5 *f = NULL, *like = NULL;
+    struct sr_error err = {0};
+    cr_assert_not_null(name);
+    for (size_t i = 0; i < n; i++)
+        name[i] = "";
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    snprintf(newer, sizeof newer, "%s/tests/dumps/checked_gzip.h5", SR_SOURCE_DIR);
+    cr_assert_eq(sr_h5_open(&like, newer, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_create_like(&f, path, path, like, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_attribute_list(f, "/", "names", name, n, &err), 0, "%s", err.text);
+    sr_h5_close(like, NULL);
+    sr_h5_close(f, NULL);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_h5_attribute_list(f, "/", "names", &list, &count, &err), 0, "%s", err.text);
+    cr_expect_eq(count, read ? n : 0, "%zu names", count);
+    sr_free(list);
+    sr_h5_close(f, NULL);
+    free(name);
+    folder_end(folder);
+}
+
+Test(h5_limits, a_list_of_names_has_an_end) {
+    expect_long_list(SR_H5_LIST_MAX, true);
+    expect_long_list(SR_H5_LIST_MAX + 1, false);
+}
+
 /* ---- what is shown ---- */
 
 Test(h5_limits, a_line_of_a_strangers_text_is_not_shown_as_one_of_ours) {

@@ -483,11 +483,18 @@ def cases(c):
     escape = lambda f: f.attrs.__setitem__("feature_model", "a\x1b]0;b\x07" + "c" * 60000)
     fine("attribute_escape", escape, "text of a stranger is shown without its control characters", commands="inspect")
     fine("attribute_array", lambda f: f.attrs.__setitem__("feature_model", np.zeros((50, 50))), "a contract that is no text is not known")
+    def unwritten(f):
+        f["source"] = np.arange(ROWS) % 2
+        h5py.h5a.create(f["source"].id, b"names", h5py.h5t.py_create(h5py.string_dtype(), logical=True), h5py.h5s.create_simple((2,)))
     named = lambda names: lambda f: [f.__setitem__("source", np.arange(ROWS) % 2), f["source"].attrs.__setitem__("names", names)]
     fine("attribute_names_numbers", named([1, 2]), "names that are no texts are none")
     fine("attribute_names_empty", named(h5py.Empty("S1")), "names that are not there are none")
     fine("attribute_names_none", named(np.zeros(0, "S1")), "a list of no names is none")
-    fine("attribute_names_fixed", named(np.array([b"a", b"bcd"])), "names of fixed length")
+    fine("attribute_names_fixed", named(np.array([b"abc", b"d", b"efg"])), "names of fixed length")
+    fine("attribute_names_unwritten", unwritten, "names that nobody wrote are empty")
+    of_names = dump(named(np.array([b"abc", b"d", b"efg"])))
+    patched("attribute_names_long", of_names, of_names.index(b"\x13\x01\0\0\3\0\0\0") + 4, struct.pack("<I", 2**24),
+            "attribute names of source cannot be read")
     bad("attribute_names", lambda f: [f.__setitem__("source", np.arange(ROWS)), f["source"].attrs.__setitem__("names", ["a", "b"])],
         "its attribute names lists only 2")
 
