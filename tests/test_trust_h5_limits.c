@@ -210,6 +210,7 @@ Test(h5_limits, strings_of_any_column_are_counted_while_HDF5_makes_them) {
 Test(h5_limits, strings_of_a_list_are_counted_before_HDF5_makes_them) {
     enum { NAMES = 1000 };
     char path[300], **name = texts_begin(NAMES), **out = NULL, *folder = folder_begin();
+    char other[300], *other_folder = folder_begin();
     size_t n = 0;
     struct sr_error err = {0};
     struct sr_h5 *f = dump_begin(path, folder);
@@ -222,14 +223,19 @@ Test(h5_limits, strings_of_a_list_are_counted_before_HDF5_makes_them) {
     sr_free(out);
     sr_h5_close(f, NULL);
     share_first(path, NAMES);
+    struct sr_h5 *copy = dump_begin(other, other_folder);
     cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
     hostile_limit_memory();
     cr_expect_eq(sr_h5_attribute_list(f, "label", "names", &out, &n, &err), SR_DATA, "%s", err.text);
     cr_expect(strstr(err.text, "attribute names of label says that its strings have more than 16 MB"), "%s",
               err.text);
+    cr_expect_eq(sr_h5_copy_attributes(copy, f, "label", NULL, &err), SR_DATA, "%s", err.text);
+    cr_expect(strstr(err.text, "attribute names of label says that it has more than 64 MB"), "%s", err.text);
+    sr_h5_close(copy, NULL);
     sr_h5_close(f, NULL);
     texts_end(name);
     folder_end(folder);
+    folder_end(other_folder);
 }
 
 /* ---- lists of names ---- */
@@ -255,6 +261,33 @@ Test(h5_limits, names_end_where_they_end) {
     expect_names("hdf5/attribute_names_unwritten.h5", (const char *const[]){"", ""}, 2);
     expect_names("hdf5/attribute_names_numbers.h5", NULL, 0);
     expect_names("hdf5/attribute_names_none.h5", NULL, 0);
+}
+
+static void expect_copy(const char *file, size_t n, int wanted) {
+    char path[300], other[300], *folder = folder_begin(), **list;
+    size_t count = 0;
+    struct sr_h5 *f = NULL, *to = dump_begin(other, folder);
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, file), &err), 0, "%s", err.text);
+    const int status = sr_h5_copy_attributes_to(to, "label", f, "source", NULL, &err);
+    cr_expect_eq(status, wanted, "%s: %d: %s", file, status, err.text);
+    if (status == 0) {
+        cr_expect_eq(sr_h5_attribute_list(to, "label", "names", &list, &count, &err), 0, "%s", err.text);
+        cr_expect_eq(count, n, "%s: %zu names", file, count);
+        sr_free(list);
+    }
+    sr_h5_close(f, NULL);
+    sr_h5_close(to, NULL);
+    folder_end(folder);
+}
+
+Test(h5_limits, names_are_copied_or_not_at_all) {
+    expect_copy("hdf5/attribute_names_fixed.h5", 3, 0);
+    expect_copy("hdf5/attribute_names_unwritten.h5", 2, 0);
+    expect_copy("hdf5/attribute_names_empty.h5", 0, 0);
+    expect_copy("hdf5/attribute_names_none.h5", 0, 0);
+    expect_copy("hdf5/attribute_names_behind.h5", 0, SR_IO);
+    expect_copy("hdf5/attribute_names_long.h5", 0, SR_DATA);
 }
 
 /* In the format in which an attribute may be so large. */

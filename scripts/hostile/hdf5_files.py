@@ -495,6 +495,9 @@ def cases(c):
     of_names = dump(named(np.array([b"abc", b"d", b"efg"])))
     patched("attribute_names_long", of_names, of_names.index(b"\x13\x01\0\0\3\0\0\0") + 4, struct.pack("<I", 2**24),
             "attribute names of source cannot be read")
+    of_names = dump(named(["abc", "d"]))
+    patched("attribute_names_behind", of_names, of_names.index(struct.pack("<IQ", 3, of_names.index(b"GCOL"))) + 4, struct.pack("<Q", 2**40),
+            "attribute names of source cannot be read")
     bad("attribute_names", lambda f: [f.__setitem__("source", np.arange(ROWS)), f["source"].attrs.__setitem__("names", ["a", "b"])],
         "its attribute names lists only 2")
 
