@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "infer/saferoute.h"
@@ -226,6 +227,7 @@ static void counters_are_read(void) {
 struct forking {
     struct use use;
     atomic_bool stop;
+    atomic_size_t turns; /* of all that predict */
 };
 
 static void child_predicts(const struct forking *f) {
@@ -244,12 +246,16 @@ static void child_predicts(const struct forking *f) {
 static void predict_or_fork(size_t number, void *user) {
     struct forking *f = user;
     if (number > 0) {
-        while (!f->stop)
+        for (; !f->stop; f->turns++)
             CHECK(hash_router(f->use.router[0], NULL) == f->use.want[0], "thread %zu: other bits", number);
         return;
     }
-    for (size_t i = 0; i < FORKS; i++)
+    for (size_t i = 0; i < FORKS; i++) {
+        const size_t before = f->turns;
+        while (f->turns == before) /* they are at it */
+            nanosleep(&(struct timespec){0, 100000}, NULL);
         child_predicts(f);
+    }
     f->stop = true;
 }
 
