@@ -51,6 +51,20 @@ def test_values_of_other_files_are_refused(saferoute, tmp_path):
     refused(saferoute, tmp_path, external("other", 3), "/other is an external dataset")
 
 
+def test_attributes_have_an_end(saferoute, tmp_path):
+    def refuse(name, value, word, *command):
+        path = tmp_path / "large.h5"
+        with h5py.File(path, "w", libver="latest") as f:  # in which an attribute may be so large
+            f["features"], f["label"] = np.ones((ROWS, WIDTH), np.float16), np.arange(ROWS) % 2
+            f.attrs[name] = value
+        message = saferoute("data", command[0], path, *command[1:], status=65)
+        assert f"attribute {name} of / says that {word}" in message, message
+
+    refuse("feature_model", np.bytes_(b"a" * (17 << 20)), "its strings have more than 16 MB", "inspect")
+    refuse("note", np.zeros(65 << 20, "u1"), "it has more than 64 MB", "repack", "--out", tmp_path / "new.h5")
+    assert not (tmp_path / "new.h5").exists()
+
+
 def test_filters_that_are_not_there(saferoute, tmp_path):
     def packed(name, rows):
         return lambda f: f.create_dataset(name, data=np.arange(rows), compression="lzf")
