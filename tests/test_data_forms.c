@@ -4,6 +4,7 @@
  */
 #include "data/h5.h"
 #include "tests/dump_fixture.h"
+#include "tests/hostile.h"
 
 enum { ROWS = 70, WIDTH = 10 };
 
@@ -124,6 +125,24 @@ Test(data_forms, a_user_block_moves_everything) {
     struct sr_h5 *f = open_file("user_block");
     for (size_t i = 0; i < SR_COUNT(moved); i++)
         expect_as_hdf5(f, &moved[i]);
+    sr_h5_close(f, NULL);
+}
+
+/* Of chunks without filters the places are asked for, and not all versions of HDF5 count such bytes in. */
+Test(data_forms, places_behind_a_user_block_are_not_believed) {
+    enum { N = 12, D = 8 };
+    char path[300];
+    float x[N * D];
+    struct sr_error err = {0};
+    struct sr_h5 *f;
+    hostile_path(path, "hdf5/super_user_block_chunks.h5");
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    struct sr_h5_matrix *m = open_form(f, "features", SR_FEATURE_HALF);
+    cr_expect_str_eq(sr_h5_matrix_way(m), "through HDF5");
+    read_rows(m, x, 0, N, SR_FEATURE_FLOAT);
+    for (int i = 0; i < N * D; i++)
+        cr_expect_eq(x[i], (float)(i - 40) / 16, "value %d: %g", i, (double)x[i]);
+    sr_h5_matrix_close(m);
     sr_h5_close(f, NULL);
 }
 

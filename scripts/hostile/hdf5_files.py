@@ -472,6 +472,8 @@ def cases(c):
     new[44:48] = lookup3(new[:44])
     c.add("super_3_swmr.h5", bytes(new), 65, no, "inspect,train", None)
     fine("super_user_block", None, "bytes of somebody else in front of the file", userblock_size=512)
+    fine("super_user_block_chunks", setting("features", data=x, chunks=(CHUNK, WIDTH)), "and of chunks, whose places may not count them (test_data_forms.c)",
+         ("features",), userblock_size=512)
 
     # ---- names, attributes, nesting ----
 
