@@ -7,7 +7,6 @@
 #include "data/deal.h"
 #include "data/set.h"
 #include "tests/dump_fixture.h"
-#include "tests/hostile.h"
 
 enum { ROWS = 3000, WIDTH = 40 };
 
@@ -86,25 +85,6 @@ Test(data_copy, the_form_does_not_change_the_rows) {
     sr_scan_free(&was);
     sr_data_close(old);
     unlink(path);
-}
-
-/* Right behind a filter without values. */
-Test(data_copy, compression_is_kept_behind_a_checksum) {
-    char path[300], target[64];
-    struct sr_error err = {0};
-    struct sr_h5 *from, *to;
-    struct sr_h5_storage s;
-    const struct sr_copy how = {.features = "features", .type = SR_CONVERT_KEEP, .gzip = SR_H5_GZIP_KEEP};
-    snprintf(target, sizeof target, "/tmp/sr_test_copy_%d.h5", (int)getpid());
-    hostile_path(path, "hdf5/filter_fletcher_gzip.h5");
-    cr_assert_eq(sr_h5_open(&from, path, &err), 0, "%s", err.text);
-    cr_assert_eq(sr_h5_create(&to, target, target, &err), 0, "%s", err.text);
-    cr_assert_eq(sr_copy_rows(to, from, &how, NULL, NULL, &err), 0, "%s", err.text);
-    cr_assert_eq(sr_h5_storage(to, "features", &s, &err), 0, "%s", err.text);
-    cr_expect_str_eq(s.filters, "shuffle, gzip 4"); /* as it is laid out here */
-    sr_h5_close(to, NULL);
-    sr_h5_close(from, NULL);
-    unlink(target);
 }
 
 /* ---- parts ---- */

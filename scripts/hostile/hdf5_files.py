@@ -213,6 +213,7 @@ def cases(c):
     def claim(name, shape, kind, chunk):
         return setting(name, shape=shape, dtype=kind, chunks=chunk, maxshape=(None,) * len(shape))
 
+    fine("claim_row", claim("other", (0, 2**40, 2**40), "u1", (1, 1, 1)), "no rows, each of 2^80 bytes (test_data_items.c)")
     features(claim("features", (2**60, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_60", "shape of more than 2^64 bytes")
     features(claim("features", (2**59, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_59", "/features claims 9223372036854775808 bytes", "inspect,eval,train,check")
     features(claim("features", (2**32 - 1, 1), "f2", (2**16, 1)), "claim_rows_32", "/features claims 8589934590 bytes")
@@ -341,6 +342,15 @@ def cases(c):
         how.set_fletcher32()
         how.set_deflate(4)
     fine("filter_fletcher_gzip", raw("features", x.shape, half, fletcher_gzip, x), "gzip right behind a filter without values", ("features",))
+
+    def no_level(f):
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        how.set_chunk(x.shape)
+        how.set_filter(h5py.h5z.FILTER_DEFLATE, 0, (77,))
+        d = low.create(f.id, b"features", half, h5py.h5s.create_simple(x.shape), how)
+        d.write_direct_chunk((0, 0), zlib.compress(x.tobytes()))
+    fine("filter_gzip_77", no_level, "a level that gzip has not is of no use to who unpacks it", ("features",))
 
     def across(f):
         d = f.create_dataset("features", data=wide, chunks=(CHUNK, WIDTH // 2), **gzip)
