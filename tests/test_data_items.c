@@ -106,35 +106,79 @@ Test(data_items, bands_of_the_other_order_of_bytes) {
 
 /* ---- how rows are laid out ---- */
 
+struct piece {
+    size_t first, n;
+};
+
+static void write_pieces(struct sr_h5_items *to, const uint16_t *x, const struct piece *piece) {
+    struct sr_error err = {0};
+    for (; piece->n > 0; piece++)
+        cr_assert_eq(sr_h5_items_write(to, x + piece->first * WIDTH, piece->first, piece->n, &err), 0, "%s",
+                     err.text);
+}
+
+static void read_all(uint16_t x[ROWS * WIDTH], const struct sr_h5 *f) {
+    struct sr_h5_items *t;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_items_open(&t, f, "features", &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_read(t, x, 0, ROWS, &err), 0, "%s", err.text);
+    sr_h5_items_close(t);
+}
+
 /* Chunks of 4 rows are packed here where all of them is there, by HDF5 where not. */
 Test(data_items, rows_may_come_in_any_pieces) {
-    static const size_t ends[][4] = {{12}, {2, 12}, {4, 6, 12}, {4, 8, 11, 12}, {1, 5, 9, 12}};
+    static const struct piece pieces[][5] = {{{0, 12}},
+                                             {{0, 2}, {2, 10}},
+                                             {{0, 4}, {4, 2}, {6, 6}},
+                                             {{0, 4}, {4, 4}, {8, 3}, {11, 1}},
+                                             {{8, 4}, {6, 2}, {4, 2}, {0, 4}}};
     uint16_t x[ROWS * WIDTH], y[ROWS * WIDTH];
     char path[64];
     struct sr_error err = {0};
     struct sr_h5 *from = open_stored("hdf5/filter_fletcher_gzip.h5");
-    for (size_t i = 0; i < SR_COUNT(ends); i++) {
+    read_all(x, from);
+    for (size_t i = 0; i < SR_COUNT(pieces); i++) {
         struct sr_h5_items *old, *new;
         struct sr_h5 *to = create_new(path);
         const struct sr_h5_form form = {.laid_out = true, .gzip = 4, .band = 4};
         cr_assert_eq(sr_h5_items_open(&old, from, "features", &err), 0, "%s", err.text);
-        cr_assert_eq(sr_h5_items_read(old, x, 0, ROWS, &err), 0, "%s", err.text);
         cr_assert_eq(sr_h5_items_create(&new, to, "features", old, ROWS, &form, &err), 0, "%s", err.text);
-        for (size_t k = 0, first = 0; first < ROWS; first = ends[i][k++])
-            cr_assert_eq(sr_h5_items_write(new, x + first * WIDTH, first, ends[i][k] - first, &err), 0, "%s",
-                         err.text);
+        write_pieces(new, x, pieces[i]);
         sr_h5_items_close(new);
         sr_h5_items_close(old);
         sr_h5_close(to, NULL);
         cr_assert_eq(sr_h5_open(&to, path, &err), 0, "%s", err.text);
-        cr_assert_eq(sr_h5_items_open(&old, to, "features", &err), 0, "%s", err.text);
-        cr_assert_eq(sr_h5_items_read(old, y, 0, ROWS, &err), 0, "%s", err.text);
+        read_all(y, to);
         cr_expect_arr_eq(x, y, sizeof x, "case %zu", i);
-        sr_h5_items_close(old);
         sr_h5_close(to, NULL);
     }
     sr_h5_close(from, NULL);
     unlink(path);
+}
+
+Test(data_items, rows_are_alike_in_type_and_shape) {
+    static const struct {
+        const char *file, *name;
+        bool alike;
+    } others[] = {{"hdf5/type_committed.h5", "features", true},
+                  {"hdf5/type_16_bits.h5", "features", false},
+                  {"hdf5/shape_rank_1.h5", "features", false},
+                  {"hdf5/shape_rank_3.h5", "features", false},
+                  {"hdf5/shape_no_width.h5", "features", false}};
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_stored("hdf5/shape_resized.h5");
+    struct sr_h5_items *t, *other;
+    cr_assert_eq(sr_h5_items_open(&t, f, "features", &err), 0, "%s", err.text);
+    for (size_t i = 0; i < SR_COUNT(others); i++) {
+        struct sr_h5 *g = open_stored(others[i].file);
+        cr_assert_eq(sr_h5_items_open(&other, g, others[i].name, &err), 0, "%s", err.text);
+        cr_expect_eq(sr_h5_items_alike(t, other), others[i].alike, "%s", others[i].file);
+        cr_expect_eq(sr_h5_items_alike(other, t), others[i].alike, "%s", others[i].file);
+        sr_h5_items_close(other);
+        sr_h5_close(g, NULL);
+    }
+    sr_h5_items_close(t);
+    sr_h5_close(f, NULL);
 }
 
 /* There is nothing to pack, and no chunk may have a side of 0. */
