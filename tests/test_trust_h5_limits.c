@@ -69,6 +69,30 @@ Test(h5_limits, columns_are_right_whatever_size_the_index_tells) {
     sr_h5_close(f, NULL);
 }
 
+/* Nobody has asked where each of so many chunks is: HDF5 finds that one is not there. */
+Test(h5_limits, a_chunk_that_only_HDF5_looks_for) {
+    static float x[MANY];
+    static int64_t label[MANY];
+    static double number[MANY];
+    static unsigned char item[MANY];
+    char path[300];
+    struct sr_h5 *f = NULL;
+    struct sr_h5_matrix *m = NULL;
+    struct sr_h5_items *t = NULL;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, "hdf5/index_many_behind.h5"), &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_matrix_open(&m, f, "features", SR_FEATURE_FLOAT, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_h5_matrix_read(m, x, 0, MANY, SR_FEATURE_FLOAT, &err), SR_DATA);
+    cr_expect_eq(sr_h5_read_integers(f, "label", label, MANY, &err), SR_DATA);
+    cr_expect_eq(sr_h5_read_doubles(f, "label", number, MANY, &err), SR_DATA);
+    cr_expect_eq(sr_h5_each_double(f, "label", expect_labels, NULL, &err), SR_DATA);
+    cr_assert_eq(sr_h5_items_open(&t, f, "label", &err), 0, "%s", err.text);
+    cr_expect_eq(sr_h5_items_read(t, item, 0, MANY, &err), SR_DATA);
+    sr_h5_items_close(t);
+    sr_h5_matrix_close(m);
+    sr_h5_close(f, NULL);
+}
+
 /* ---- few bytes for many rows ---- */
 
 enum { ROWS = 4096, LONG = 60000, VERY_LONG = 1000003, SHORT = 5 };

@@ -563,6 +563,7 @@ def cases(c):
         f.create_dataset("features", data=np.arange(1, 4201.0)[:, None], chunks=(2, 1))
         f.create_dataset("label", data=np.arange(4200, dtype="u1") // 2 % 2, chunks=(2,))
     many_chunks = written(many)
+    lost = bytearray(many_chunks)
     for size, key in (16, 32), (2, 24):  # of a chunk, of its key in the index
         found, at = 0, 0
         while (at := many_chunks.find(b"TREE\1\0", at + 1)) > 0:
@@ -571,7 +572,10 @@ def cases(c):
                 if many_chunks[place:place + 8] == struct.pack("<II", size, 0):
                     many_chunks[place:place + 4] = struct.pack("<I", size // 2)
                     found += 1
+                    if found == 1000:
+                        lost[place + key:place + key + 8] = struct.pack("<Q", 2**40)
         assert found == 2100
+    c.add("index_many_behind.h5", bytes(lost), 65, "cannot be read")
     c.add("index_many.h5", bytes(many_chunks), 0, "", "-", "the size of a chunk that the index tells is not used (test_trust_h5_limits.c)")
     escape = lambda f: f.attrs.__setitem__("feature_layer", "a\nlabels             as stored")
     fine("attribute_line", escape, "a line of a stranger's text is not shown as one of ours (test_trust_h5_limits.c)")
