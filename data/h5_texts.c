@@ -151,10 +151,7 @@ static int fixed_texts(const struct fixed *x, char ***out, struct sr_error *err)
     const int status = x->raw && x->text ? spell_all(x, &bytes, NULL, NULL, 0, err) : SR_NOMEM;
     if (status < 0)
         return status;
-    uint64_t total;
-    if (!sr_size_mul(&total, x->rows, sizeof **out) || !sr_size_add(&total, total, bytes))
-        return sr_fail(err, SR_DATA, "%s holds more than 2^64 bytes", x->where);
-    *out = sr_alloc(1, total, err);
+    *out = sr_alloc(1, sr_size_sum(sr_size_times(x->rows, sizeof **out), bytes), err);
     return *out ? spell_all(x, &again, *out, (char *)(*out + x->rows), bytes, err) : SR_NOMEM;
 }
 
@@ -191,14 +188,11 @@ struct texts {
     uint64_t most;
 };
 
+/* What it comes to has been counted. */
 static int add_text(struct texts *t, const char *text, struct sr_error *err) {
-    const size_t n = text ? strlen(text) + 1 : 1;
-    uint64_t end;
-    if (!sr_size_add(&end, t->used, n) || end > t->most)
-        return sr_fail(err, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
-                       (unsigned long long)t->most);
+    const size_t n = text ? strlen(text) + 1 : 1, end = t->used + n;
     if (end > t->room) {
-        const size_t room = end < TEXTS_FIRST ? TEXTS_FIRST : 2 * (size_t)end;
+        const size_t room = end < TEXTS_FIRST ? TEXTS_FIRST : 2 * end;
         char *grown = sr_realloc(t->bytes, t->used, room, err);
         if (!grown)
             return SR_NOMEM;
@@ -207,7 +201,7 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
     }
     /* there is room from the first text on. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(t->bytes + t->used, text ? text : "", n);
-    t->used = (size_t)end;
+    t->used = end;
     return 0;
 }
 
