@@ -6,6 +6,7 @@
 #include "data/copy.h"
 #include "data/h5_copy.h"
 #include "tests/dump_fixture.h"
+#include "tests/failing_memory.h"
 #include "tests/hostile.h"
 
 enum { ROWS = 12, WIDTH = 8 };
@@ -241,4 +242,43 @@ Test(data_items, the_same_rows_are_the_same_bytes) {
     cr_expect(size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0);
     sr_free(bytes[0]);
     sr_free(bytes[1]);
+}
+
+/* Strings of variable length are HDF5's until they are released, also of rows that are picked. */
+static void expect_released(const char *file, const uint32_t *rows, size_t n) {
+    char path[64], **old, **new;
+    struct sr_error err = {0};
+    const struct sr_copy how = {.features = "features", .type = SR_CONVERT_KEEP, .rows = rows, .n = n};
+    struct sr_h5 *from, *to = create_new(path);
+    cr_assert_eq(sr_h5_open(&from, file, &err), 0, "%s", err.text);
+    memory_begin(0);
+    cr_expect_eq(sr_copy_rows(to, from, &how, NULL, NULL, &err), 0, "%s", err.text);
+    const struct memory_report r = memory_end();
+    cr_expect_eq(r.live, 0, "%zu blocks are left, the first of %zu bytes", r.live, r.first_bytes);
+    cr_assert_eq(sr_h5_read_texts(from, "id", &old, n, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_read_texts(to, "id", &new, n, &err), 0, "%s", err.text);
+    for (size_t i = 0; i < n; i++)
+        cr_expect_str_eq(new[i], old[rows ? rows[i] : i]);
+    sr_free(old);
+    sr_free(new);
+    sr_h5_close(to, NULL);
+    sr_h5_close(from, NULL);
+    unlink(path);
+}
+
+Test(data_items, strings_are_released) {
+    char file[2048];
+    struct sr_h5 *f;
+    struct sr_h5_info info;
+    static uint32_t backwards[1000];
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, fixture_paths(file, "full"), &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_info(f, "id", &info, &err), 0, "%s", err.text);
+    const size_t n = (size_t)info.shape[0];
+    cr_assert(n > 1 && n <= SR_COUNT(backwards) && info.kind == SR_H5_TEXT);
+    for (size_t i = 0; i < n; i++)
+        backwards[i] = (uint32_t)(n - 1 - i);
+    expect_released(file, NULL, n);
+    expect_released(file, backwards, n);
+    sr_h5_close(f, NULL);
 }
