@@ -6,9 +6,7 @@
 #include <sys/file.h>
 #include <time.h>
 
-#include "tests/fault.h"
-#include "tests/trust_commands.h"
-#include "tests/trust_folder.h"
+#include "tests/trust_trial.h"
 
 /* A shell's command; %s of it is the program. What it prints comes back as of run_program. */
 static struct run shell(const char *folder, const char *format) {
@@ -68,14 +66,6 @@ Test(folders, reader_of_stdout_is_gone) {
     trust_end(folder);
 }
 
-static bool prints_times(const char *name) {
-    static const char *const names[] = {"doctor", "bench json", "data inspect"};
-    for (size_t i = 0; i < SR_COUNT(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* Interruptions and short writes of what is printed are not noticed, other faults are. */
 Test(folders, stdout_fails) {
     fault_need();
@@ -83,7 +73,7 @@ Test(folders, stdout_fails) {
     char *folder = trust_begin();
     for (size_t i = 0; i < SR_COUNT(trust_printed); i++) {
         const char *command = trust_printed[i].command;
-        if (prints_times(trust_printed[i].name))
+        if (trust_prints_times(&trust_printed[i]))
             continue;
         struct run fine = run_program(folder, "%s", command);
         for (size_t w = 0; w < SR_COUNT(whats); w++) {
@@ -111,29 +101,22 @@ Test(folders, descriptors_closed_before_the_start) {
         "infer --model in/w.safetensors --data in/a.h5 --out out/x.csv",
         "sweep --model in/w.safetensors --data in/a.h5 --rule f1 --out out/x.safetensors",
         "export --model in/w.safetensors --to pt --out out/x.pt", TRUST_TRAIN "--out out/run"};
-    const char *const clocks[] = {"timing.csv", "train.log", NULL};
     char *folder = trust_begin();
     for (size_t i = 0; i < SR_COUNT(made); i++) {
-        struct tree want, got, empty;
-        tree_take(&empty, "out");
         run_fine(folder, made[i]);
-        tree_take(&want, "out");
-        tree_restore(&empty, &want);
+        struct snapshot *want = snapshot_take("out");
         for (size_t c = 0; c < SR_COUNT(closed); c++) {
             char command[2048];
             snprintf(command, sizeof command, "'%%s' %s %s", made[i], closed[c]);
+            snapshot_clear("out");
             struct run r = shell(folder, command);
             cr_expect(r.status == 0 || (r.status == 74 && strstr(closed[c], ">&-")), "%s: %d: %s", command,
                       r.status, r.err);
-            tree_take(&got, "out");
-            cr_expect_null(tree_differs(&got, &want, clocks), "%s: %s", command,
-                           tree_differs(&got, &want, clocks));
-            tree_restore(&empty, &got);
-            tree_free(&got);
+            snapshot_expect(want, "out", snapshot_times, command);
             run_end(&r);
         }
-        tree_free(&want);
-        tree_free(&empty);
+        snapshot_clear("out");
+        snapshot_free(want);
     }
     trust_end(folder);
 }
@@ -173,28 +156,22 @@ Test(folders, nothing_may_be_changed) {
     fault_need();
     static const char *const whats[] = {"EROFS", "EACCES"};
     char *folder = trust_begin();
-    for (size_t w = 0; w < SR_COUNT(whats); w++)
-        for (size_t i = 0; i < SR_COUNT(trust_written); i++) {
-            struct tree before, after;
-            if (trust_written[i].before)
-                run_fine(folder, trust_written[i].before);
-            tree_take(&before, "out");
-            struct faulted f = run_faulted(folder, fault_text("change:1+:%s:%s/out", whats[w], folder), "%s",
-                                           trust_written[i].command);
-            cr_expect_eq(f.run.status, 74, "%s, %s: %d: %s", trust_written[i].name, whats[w], f.run.status,
+    for (size_t i = 0; i < SR_COUNT(trust_written); i++) {
+        struct trust_trial t;
+        trust_trial_begin(&t, folder, &trust_written[i]);
+        for (size_t w = 0; w < SR_COUNT(whats); w++) {
+            struct faulted f = trust_trial_fault(&t, "change", "1+", whats[w]);
+            cr_expect_eq(f.run.status, 74, "%s, %s: %d: %s", t.command->name, whats[w], f.run.status,
                          f.run.err);
             cr_expect(strstr(f.run.err, w ? "Permission denied" : "Read-only file system") &&
                           strstr(f.run.err, "out"),
-                      "%s: %s", trust_written[i].name, f.run.err);
-            tree_take(&after, "out");
-            cr_expect_null(tree_differs(&before, &after, NULL), "%s: %s", trust_written[i].name,
-                           tree_differs(&before, &after, NULL));
+                      "%s: %s", t.command->name, f.run.err);
+            snapshot_expect(t.old, "out", NULL, t.command->name);
             faulted_end(&f);
-            for (size_t k = after.n; k-- > 1;)
-                remove(after.at[k].path);
-            tree_free(&before);
-            tree_free(&after);
+            snapshot_restore(t.old, "out");
         }
+        trust_trial_end(&t);
+    }
     trust_end(folder);
 }
 
@@ -202,21 +179,18 @@ Test(folders, nothing_may_be_changed) {
 Test(folders, run_folder_may_only_be_read) {
     fault_need();
     char *folder = trust_begin();
-    struct tree before, after;
     struct faulted f = run_faulted(folder, "rename:1:signal=TERM:metrics.csv", TRUST_TRAIN "--out out/run");
     cr_assert_eq(f.run.status, 75, "%s", f.run.err);
     faulted_end(&f);
-    tree_take(&before, "out");
+    struct snapshot *before = snapshot_take("out");
     f = run_faulted(folder, "change,unlink:1+:EROFS:out/run", "train --resume out/run");
     cr_expect_eq(f.run.status, 74, "%s", f.run.err);
     expect_in(f.run.err, "Read-only file system");
     expect_in(f.run.err, "out/run");
     faulted_end(&f);
-    tree_take(&after, "out");
-    cr_expect_null(tree_differs(&before, &after, NULL), "%s", tree_differs(&before, &after, NULL));
+    snapshot_expect(before, "out", NULL, "out/run may only be read");
     run_fine(folder, "train --resume out/run");
-    tree_free(&before);
-    tree_free(&after);
+    snapshot_free(before);
     trust_end(folder);
 }
 
@@ -226,18 +200,15 @@ Test(folders, finished_run_may_only_be_read) {
     static const char *const begin[] = {TRUST_TRAIN "--out out/run", TRUST_TRAIN "--seeds 2 --out out/run"};
     char *folder = trust_begin();
     for (size_t i = 0; i < SR_COUNT(begin); i++) {
-        struct tree before, after;
         run_fine(folder, begin[i]);
-        tree_take(&before, "out");
+        struct snapshot *before = snapshot_take("out");
         struct faulted f = run_faulted(folder, "change,unlink:1+:EROFS:out/run", "train --resume out/run");
         cr_expect_eq(f.run.status, 0, "%s", f.run.err);
         expect_in(f.run.out, "best.safetensors");
         faulted_end(&f);
-        tree_take(&after, "out");
-        cr_expect_null(tree_differs(&before, &after, NULL), "%s", tree_differs(&before, &after, NULL));
-        tree_free(&before);
-        tree_free(&after);
-        cr_assert_eq(system("rm -r out/run"), 0);
+        snapshot_expect(before, "out", NULL, begin[i]);
+        snapshot_free(before);
+        snapshot_clear("out");
     }
     trust_end(folder);
 }
@@ -252,6 +223,7 @@ static const char *target_of(const char *command, char path[64]) {
 
 Test(folders, targets_of_another_kind) {
     char *folder = trust_begin();
+    struct snapshot *empty = snapshot_take("out");
     for (size_t i = 0; i < SR_COUNT(trust_written); i++) {
         const char *name = trust_written[i].name, *command = trust_written[i].command;
         char path[64];
@@ -280,37 +252,29 @@ Test(folders, targets_of_another_kind) {
         cr_expect(r.status == 74 || r.status == 2, "%s onto a pipe: %d: %s", name, r.status, r.err);
         run_end(&r);
         cr_expect_eq(unlink(path), 0, "%s: the pipe is no more", name);
-        struct tree left;
-        tree_take(&left, "out");
-        cr_expect_eq(left.n, 1, "%s left %s", name, left.n > 1 ? left.at[1].path : "");
-        for (size_t k = left.n; k-- > 1;)
-            remove(left.at[k].path);
-        tree_free(&left);
+        snapshot_expect(empty, "out", NULL, name);
+        snapshot_clear("out");
     }
+    snapshot_free(empty);
     trust_end(folder);
 }
 
 /* ---- limits ---- */
 
-/* A command under a limit: done, or an error and nothing changed. whole: what it makes without. */
-static void expect_limited(const char *folder, const char *limit, const struct trust_command *c,
-                           const struct tree *before, const struct tree *whole, int status) {
-    struct tree after;
+/* A command under a limit: done, or an error and nothing changed, but of training, which leaves a run to go
+ * on with. */
+static void expect_limited(const struct trust_trial *t, const char *limit) {
     char command[2048];
-    snprintf(command, sizeof command, "%s '%%s' %s >/dev/null", limit, c->command);
-    struct run r = shell(folder, command);
-    tree_take(&after, "out");
-    const bool train = strncmp(c->name, "train", 5) == 0;
-    cr_expect(r.status == status || r.status == 74, "%s: status %d: %s", command, r.status, r.err);
-    const char *differs =
-        r.status == 74 ? tree_differs(before, &after, NULL) : tree_differs(&after, whole, trust_clocks);
-    if (r.status != 74 || !train) /* which leaves a run to go on with */
-        cr_expect_null(differs, "%s: status %d, but %s", command, r.status, differs);
-    for (size_t k = 0; k < after.n; k++)
-        cr_expect_null(strstr(after.at[k].path, ".tmp"), "%s left %s", command, after.at[k].path);
+    snprintf(command, sizeof command, "%s '%%s' %s >/dev/null", limit, t->command->command);
+    struct run r = shell(t->folder, command);
+    cr_expect(r.status == t->fine.status || r.status == 74, "%s: status %d: %s", command, r.status, r.err);
+    if (r.status != 74)
+        snapshot_expect(t->new, "out", trust_clocks, command);
+    else if (!trust_trains(t->command))
+        snapshot_expect(t->old, "out", NULL, command);
+    snapshot_expect_finished("out", command);
     run_end(&r);
-    tree_restore(before, &after);
-    tree_free(&after);
+    snapshot_restore(t->old, "out");
 }
 
 /* Too few descriptors, and files that may not grow past a block. */
@@ -319,21 +283,11 @@ Test(folders, limits_of_the_system) {
                                          "prlimit --fsize=0", "prlimit --fsize=700"};
     char *folder = trust_begin();
     for (size_t i = 0; i < SR_COUNT(trust_written); i++) {
-        const struct trust_command *c = &trust_written[i];
-        struct tree before, whole;
-        if (c->before)
-            run_fine(folder, c->before);
-        tree_take(&before, "out");
-        struct run fine = run_program(folder, "%s", c->command);
-        tree_take(&whole, "out");
-        tree_restore(&before, &whole);
+        struct trust_trial t;
+        trust_trial_begin(&t, folder, &trust_written[i]);
         for (size_t l = 0; l < SR_COUNT(limits); l++)
-            expect_limited(folder, limits[l], c, &before, &whole, fine.status);
-        run_end(&fine);
-        for (size_t k = before.n; k-- > 1;)
-            remove(before.at[k].path);
-        tree_free(&whole);
-        tree_free(&before);
+            expect_limited(&t, limits[l]);
+        trust_trial_end(&t);
     }
     trust_end(folder);
 }
@@ -343,12 +297,10 @@ Test(folders, limits_of_the_system) {
 /* The second is refused with its reason, whether it would begin or go on; the first does not notice. */
 Test(folders, two_runs_in_one) {
     fault_need();
-    const char *const clocks[] = {"timing.csv", "train.log", NULL};
     char *folder = trust_begin();
-    struct tree want, got;
     run_fine(folder, TRUST_TRAIN "--out out/run");
-    tree_take(&want, "out");
-    cr_assert_eq(system("rm -r out/run"), 0);
+    struct snapshot *want = snapshot_take("out");
+    snapshot_clear("out");
     const pid_t first =
         fault_start(folder, "rename:1:signal=STOP:metrics.csv", NULL, TRUST_TRAIN "--out out/run");
     int raw;
@@ -364,10 +316,8 @@ Test(folders, two_runs_in_one) {
     struct faulted f = fault_wait(first, folder);
     cr_expect_eq(f.run.status, 0, "%s", f.run.err);
     faulted_end(&f);
-    tree_take(&got, "out");
-    cr_expect_null(tree_differs(&got, &want, clocks), "%s", tree_differs(&got, &want, clocks));
-    tree_free(&want);
-    tree_free(&got);
+    snapshot_expect(want, "out", snapshot_times, "two runs in one");
+    snapshot_free(want);
     trust_end(folder);
 }
 
@@ -375,9 +325,8 @@ Test(folders, two_runs_in_one) {
 Test(folders, two_writers_of_one_target) {
     fault_need();
     char *folder = trust_begin(), other[256];
-    struct tree want, got;
     run_fine(folder, TRUST_EXPORT "--to pt --out out/w.pt");
-    tree_take(&want, "out");
+    struct snapshot *want = snapshot_take("out");
     cr_assert_eq(mkdir(fault_path(other, sizeof other, folder, "second"), 0777), 0);
     const pid_t first =
         fault_start(other, "rename:1:signal=STOP:w.pt", NULL, TRUST_EXPORT "--to pt --out out/w.pt");
@@ -389,10 +338,8 @@ Test(folders, two_writers_of_one_target) {
     struct faulted f = fault_wait(first, other);
     cr_expect_eq(f.run.status, 0, "%s", f.run.err);
     faulted_end(&f);
-    tree_take(&got, "out");
-    cr_expect_null(tree_differs(&got, &want, NULL), "%s", tree_differs(&got, &want, NULL));
-    tree_free(&want);
-    tree_free(&got);
+    snapshot_expect(want, "out", NULL, "two writers of one");
+    snapshot_free(want);
     trust_end(folder);
 }
 

@@ -5,15 +5,13 @@
  * compared: the status, what is printed, what is written (but for times). Then the reader dies at a request,
  * at every one in the long form: the status is 65 with a reason, and the targets are the same bytes as
  * before, or all of them the new ones, where the last requests, which close files, come after them. A
- * training run is resumed, with
- * --isolate, and ends in the bytes of one whose reader lived. SR_TRUST_ONLY=NAME runs the commands whose name
- * has that in it.
+ * training run is resumed, with --isolate, and ends in the bytes of
+ * one whose reader lived.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "tests/trust.h"
-#include "tests/trust_commands.h"
-#include "tests/trust_folder.h"
+#include "tests/trust_trial.h"
 
 #define NARROW "explain --model in/narrow.safetensors --decision in/line.json "
 
@@ -31,9 +29,6 @@ static const struct trust_command more[] = {
      "--window 256 --memory 1K --checkpoint-seconds 0 --out out/run"},
 };
 
-/* What differs from run to run: times, and where a setting came from. */
-static const char *const clocks[] = {"timing.csv", "train.log", "config.yaml", NULL};
-
 static char *folder;
 
 static void begin(void) {
@@ -46,65 +41,26 @@ static void end(void) {
 
 TestSuite(trust_isolate_all, .init = begin, .fini = end, .timeout = 7200);
 
-static bool is(const struct trust_command *c, const char *word) {
-    return strncmp(c->name, word, strlen(word)) == 0;
-}
-
 static bool copies(const struct trust_command *c) {
-    return is(c, "label") || is(c, "repack") || is(c, "drop") || is(c, "merge") || is(c, "split");
-}
-
-static bool prints_times(const struct trust_command *c) {
-    return is(c, "bench") || strcmp(c->name, "data inspect") == 0;
+    return trust_begins(c, "label") || trust_begins(c, "repack") || trust_begins(c, "drop") ||
+           trust_begins(c, "merge") || trust_begins(c, "split");
 }
 
 /* No option of theirs. */
 static bool reads_nothing(const struct trust_command *c) {
-    return is(c, "synth") || is(c, "version") || is(c, "help") || is(c, "doctor");
+    return trust_begins(c, "synth") || trust_begins(c, "version") || trust_begins(c, "help") ||
+           trust_begins(c, "doctor");
 }
 
 /* ---- one command ---- */
 
-struct trial {
-    const struct trust_command *command;
-    struct tree empty, before, after;
-    struct run fine; /* without --isolate */
+struct apart {
+    struct trust_trial trial;
     size_t requests, deaths;
 };
 
-/* out/ becomes what it was before. */
-static void put_back(const struct trial *t) {
-    struct tree now;
-    tree_take(&now, "out");
-    tree_restore(&t->before, &now);
-    tree_free(&now);
-}
-
-static void trial_begin(struct trial *t, const struct trust_command *c) {
-    *t = (struct trial){.command = c};
-    tree_take(&t->empty, "out");
-    if (c->before)
-        run_fine(folder, c->before);
-    tree_take(&t->before, "out");
-    t->fine = run_program(folder, "%s", c->command);
-    cr_assert_leq(t->fine.status, 1, "%s: %s", c->command, t->fine.err);
-    tree_take(&t->after, "out");
-    put_back(t);
-}
-
-static void trial_end(struct trial *t) {
-    struct tree now;
-    tree_take(&now, "out");
-    tree_restore(&t->empty, &now);
-    tree_free(&now);
-    run_end(&t->fine);
-    tree_free(&t->empty);
-    tree_free(&t->before);
-    tree_free(&t->after);
-}
-
 /* The command with --isolate and a reader that fails as `reader` says (NULL: it does not). */
-static struct run run_away(struct trial *t, const char *reader) {
+static struct run run_away(struct apart *a, const char *reader) {
     const char *options = getenv("ASAN_OPTIONS");
     char with[600], before[512], log[256];
     snprintf(before, sizeof before, "%s", options ? options : "");
@@ -115,110 +71,105 @@ static struct run run_away(struct trial *t, const char *reader) {
     setenv("LD_PRELOAD", SR_READER_SHIM, 1);
     if (reader)
         setenv("SR_READER", reader, 1);
-    struct run r = run_program(folder, "%s --isolate", t->command->command);
+    struct run r = run_program(folder, "%s --isolate", a->trial.command->command);
     unsetenv("SR_READER");
     unsetenv("LD_PRELOAD");
     unsetenv("SR_READER_LOG");
     options ? setenv("ASAN_OPTIONS", before, 1) : unsetenv("ASAN_OPTIONS");
     if (!reader && access(log, F_OK) == 0) {
         char *text = slurp(log);
-        t->requests = (size_t)atol(text);
+        a->requests = (size_t)atol(text);
         sr_free(text);
     }
     unlink(log);
     return r;
 }
 
-static void expect_tree(const struct trial *t, const struct tree *wanted, const char *when) {
-    struct tree now;
-    tree_take(&now, "out");
-    const char *wrong = tree_differs(&now, wanted, clocks);
-    cr_expect(!wrong, "%s, %s: %s", t->command->name, when, wrong);
-    tree_free(&now);
-}
-
 /* ---- the same ---- */
 
-static void expect_refused(struct trial *t) {
-    struct run r = run_away(t, NULL);
-    expect_tree(t, &t->before, "refused");
+static void expect_refused(struct apart *a) {
+    struct run r = run_away(a, NULL);
+    snapshot_expect(a->trial.old, "out", NULL, a->trial.command->name);
     expect_failure(r, 2, "saferoute data convert --isolate");
 }
 
-static void expect_same(struct trial *t) {
-    struct run r = run_away(t, NULL);
+static void expect_same(struct apart *a) {
+    const struct trust_trial *t = &a->trial;
+    struct run r = run_away(a, NULL);
     cr_expect_eq(r.status, t->fine.status, "%s: %d: %s", t->command->name, r.status, r.err);
-    if (!prints_times(t->command))
+    if (!trust_prints_times(t->command))
         cr_expect_str_eq(r.out, t->fine.out, "%s", t->command->name);
-    if (!is(t->command, "train"))
+    if (!trust_trains(t->command))
         cr_expect_str_eq(r.err, t->fine.err, "%s", t->command->name);
-    expect_tree(t, &t->after, "with --isolate");
+    snapshot_expect(t->new, "out", trust_clocks, t->command->name);
     run_end(&r);
-    put_back(t);
+    snapshot_restore(t->old, "out");
 }
 
 /* ---- the reader dies ---- */
 
 /* A run folder that is there leads to the same result. */
-static void expect_resumed(const struct trial *t, const char *when) {
+static void expect_resumed(const struct trust_trial *t, const char *when) {
     if (access("out/run", F_OK) != 0)
         return;
     struct run r = run_program(folder, "train --resume out/run --isolate");
-    cr_expect_eq(r.status, 0, "%s, %s: --resume ends with %d: %s", t->command->name, when, r.status, r.err);
+    cr_expect_eq(r.status, 0, "%s: --resume ends with %d: %s", when, r.status, r.err);
     run_end(&r);
-    expect_tree(t, &t->after, when);
+    snapshot_expect(t->new, "out", trust_clocks, when);
 }
 
-static void expect_death(struct trial *t, size_t n) {
-    char reader[48], when[80];
-    struct tree now;
+static void expect_old_or_new(const struct trust_trial *t, const char *when) {
+    struct snapshot *now = snapshot_take("out");
+    if (snapshot_differs(t->old, now, NULL)) {
+        const char *differs = snapshot_differs(t->new, now, trust_clocks);
+        cr_expect_null(differs, "%s: %s", when, differs);
+    }
+    snapshot_free(now);
+}
+
+static void expect_death(struct apart *a, size_t n) {
+    const struct trust_trial *t = &a->trial;
+    char reader[48], when[160];
     snprintf(reader, sizeof reader, "%zu:kill", n);
-    snprintf(when, sizeof when, "the reader dies at request %zu of %zu", n, t->requests);
-    struct run r = run_away(t, reader);
-    cr_expect_eq(r.status, 65, "%s, %s: %d: %s", t->command->name, when, r.status, r.err);
-    cr_expect(strstr(r.err, "its reader (--isolate) died of signal 9"), "%s, %s: %s", t->command->name, when,
-              r.err);
-    cr_expect(strstr(r.err, "in/") || strstr(r.err, "out/"), "%s, %s: no name in: %s", t->command->name, when,
-              r.err);
-    if (!prints_times(t->command))
-        cr_expect_eq(strncmp(r.out, t->fine.out, strlen(r.out)), 0, "%s, %s: printed %s", t->command->name,
-                     when, r.out);
+    snprintf(when, sizeof when, "%s, the reader dies at request %zu of %zu", t->command->name, n,
+             a->requests);
+    struct run r = run_away(a, reader);
+    cr_expect_eq(r.status, 65, "%s: %d: %s", when, r.status, r.err);
+    cr_expect(strstr(r.err, "its reader (--isolate) died of signal 9"), "%s: %s", when, r.err);
+    cr_expect(strstr(r.err, "in/") || strstr(r.err, "out/"), "%s: no name in: %s", when, r.err);
+    if (!trust_prints_times(t->command))
+        cr_expect_eq(strncmp(r.out, t->fine.out, strlen(r.out)), 0, "%s: printed %s", when, r.out);
     run_end(&r);
-    tree_take(&now, "out");
-    const char *from_old = tree_differs(&now, &t->before, NULL),
-               *from_new = from_old ? tree_differs(&now, &t->after, clocks) : NULL;
-    tree_free(&now);
-    if (is(t->command, "train"))
+    if (trust_trains(t->command))
         expect_resumed(t, when);
     else
-        cr_expect(!from_old || !from_new, "%s, %s: %s", t->command->name, when, from_new);
-    t->deaths++;
-    put_back(t);
+        expect_old_or_new(t, when);
+    a->deaths++;
+    snapshot_restore(t->old, "out");
 }
 
 /* Of the short form the first request, one in the middle and the last. */
-static void expect_deaths(struct trial *t) {
-    const size_t times = trust_times(t->requests, t->requests < 3 ? t->requests : 3);
+static void expect_deaths(struct apart *a) {
+    const size_t all = a->requests, times = trust_times(all, all < 3 ? all : 3);
     for (size_t i = 0; i < times; i++)
-        expect_death(t, times == t->requests ? i + 1 : i == 0 ? 1 : i == 1 ? t->requests / 2 : t->requests);
+        expect_death(a, times == all ? i + 1 : i == 0 ? 1 : i == 1 ? all / 2 : all);
 }
 
 static void try(const struct trust_command *c, size_t *requests, size_t *deaths) {
-    const char *only = getenv("SR_TRUST_ONLY");
-    struct trial t;
-    if (reads_nothing(c) || (only && !strstr(c->name, only)))
+    struct apart a = {0};
+    if (reads_nothing(c) || !trust_chosen(c->name))
         return;
-    trial_begin(&t, c);
+    trust_trial_begin(&a.trial, folder, c);
     if (copies(c)) {
-        expect_refused(&t);
+        expect_refused(&a);
     } else {
-        expect_same(&t);
-        expect_deaths(&t);
+        expect_same(&a);
+        expect_deaths(&a);
     }
-    cr_log_info("%s: %zu requests, %zu deaths", c->name, t.requests, t.deaths);
-    *requests += t.requests;
-    *deaths += t.deaths;
-    trial_end(&t);
+    cr_log_info("%s: %zu requests, %zu deaths", c->name, a.requests, a.deaths);
+    *requests += a.requests;
+    *deaths += a.deaths;
+    trust_trial_end(&a.trial);
 }
 
 Test(trust_isolate_all, the_same_bytes_or_none) {
@@ -236,9 +187,9 @@ Test(trust_isolate_all, the_same_bytes_or_none) {
 /* ---- it does something else ---- */
 
 Test(trust_isolate_all, one_that_hangs_or_opens_is_stopped) {
-    struct trial t;
-    trial_begin(&t, &more[2]);
-    expect_failure(run_away(&t, "5:spin"), 65, "seconds of processor time for one answer and was stopped");
-    expect_failure(run_away(&t, "5:open"), 65, "was stopped, for it made the system call openat (");
-    trial_end(&t);
+    struct apart a = {0};
+    trust_trial_begin(&a.trial, folder, &more[2]);
+    expect_failure(run_away(&a, "5:spin"), 65, "seconds of processor time for one answer and was stopped");
+    expect_failure(run_away(&a, "5:open"), 65, "was stopped, for it made the system call openat (");
+    trust_trial_end(&a.trial);
 }

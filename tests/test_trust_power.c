@@ -24,7 +24,7 @@ static bool is_temporary(const char *name) {
 static const char *wrong(const struct state *s) {
     for (int i = 0; i < s->n; i++) {
         const struct name *name = &s->name[i];
-        if (is_temporary(name->text) || small_run_free(name->text) || name->node < 0)
+        if (is_temporary(name->text) || snapshot_named(name->text, snapshot_times) || name->node < 0)
             continue;
         const struct node *node = &s->d->node[name->node];
         if (name->node < disk_get(s->d->lasting, s->d->n_lasting, name->folder, name->text))
@@ -40,7 +40,8 @@ static const char *wrong_in_the_end(const struct snapshot *files, const struct s
     char name[512];
     for (size_t i = 0; i < whole->n; i++) {
         snprintf(name, sizeof name, "stopped/%s", whole->file[i].name);
-        if (!small_run_free(name) && !snapshot_same(&whole->file[i], snapshot_find(files, name)))
+        if (!snapshot_named(name, snapshot_times) &&
+            !snapshot_same(&whole->file[i], snapshot_find(files, name)))
             return "the run was over, and a file of it is gone";
     }
     return NULL;
@@ -52,7 +53,7 @@ static void digest(char hex[65], const struct snapshot *s) {
     sr_sha256_begin(&sha);
     for (size_t i = 0; i < s->n; i++) {
         const struct snapshot_file *f = &s->file[i];
-        const bool counts = !is_temporary(f->name) && !small_run_free(f->name);
+        const bool counts = !is_temporary(f->name) && !snapshot_named(f->name, snapshot_times);
         sr_sha256_add(&sha, f->name, strlen(f->name) + 1);
         sr_sha256_add(&sha, f->bytes ? f->bytes : "", counts ? f->size : 0);
     }
@@ -92,10 +93,7 @@ static void resume(struct search *t, const struct snapshot *s, const char *when)
     if (r.status == 0)
         small_run_same(t->folder, STOPPED, t->whole, when);
     run_end(&r);
-    struct snapshot *left = snapshot_take(runs);
-    for (size_t i = 0; i < left->n; i++)
-        cr_expect(!is_temporary(left->file[i].name), "%s: %s was left behind", when, left->file[i].name);
-    snapshot_free(left);
+    snapshot_expect_finished(runs, when);
     t->resumed++;
 }
 
@@ -112,7 +110,7 @@ static void look(void *user, const struct state *s, bool over) {
         if (is_new(t, files) && t->n_seen % t->every == 0)
             resume(t, files, state_text(s));
     }
-    state_files_free(files);
+    snapshot_free(files);
 }
 
 /* A program that did not sync would be found out. */

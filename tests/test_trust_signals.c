@@ -6,17 +6,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "tests/small_run.h"
 #include "tests/trust.h"
-#include "tests/writers.h"
+#include "tests/trust_trial.h"
 
 static const struct {
     const char *name;
     int number;
 } signals[] = {{"INT", SIGINT}, {"TERM", SIGTERM}, {"HUP", SIGHUP}, {"USR1", SIGUSR1}};
-
-static bool is_temporary(const char *name) {
-    return strstr(name, ".tmp") != NULL;
-}
 
 /* ---- train ---- */
 
@@ -36,13 +33,6 @@ static void end(void) {
 }
 
 TestSuite(trust_signals, .init = begin, .fini = end, .timeout = 1200);
-
-static void expect_no_temporary(const char *when) {
-    struct snapshot *s = snapshot_take(folder);
-    for (size_t i = 0; i < s->n; i++)
-        cr_expect(!is_temporary(s->file[i].name), "%s: %s was left behind", when, s->file[i].name);
-    snapshot_free(s);
-}
 
 static bool run_has(const char *name) {
     char path[256];
@@ -87,7 +77,7 @@ static void stop_once(const char *fault_format, size_t signal, int status) {
     cr_expect(run_has("checkpoint.safetensors"), "%s", fault);
     cr_expect(status != 75 || strstr(f.run.err, "--resume"), "%s: %s", fault, f.run.err);
     faulted_end(&f);
-    expect_no_temporary(fault);
+    snapshot_expect_finished(folder, fault);
     go_on(fault);
 }
 
@@ -107,7 +97,7 @@ Test(trust_signals, train_stopped_many_times) {
         if (f.run.status != 75)
             break;
         cr_expect(run_has("checkpoint.safetensors"));
-        expect_no_temporary("stopped");
+        snapshot_expect_finished(folder, "stopped");
         faulted_end(&f);
         cr_assert_lt(++stopped, (size_t)200);
     }
@@ -128,7 +118,7 @@ Test(trust_signals, train_and_an_impatient_user) {
         cr_expect_eq(f.fired, 2, "%s: %zu", when, f.fired);
         cr_expect(!run_has("checkpoint.safetensors"), "%s: it was saved after all", when);
         faulted_end(&f);
-        expect_no_temporary(when);
+        snapshot_expect_finished(folder, when);
         go_on(when);
     }
 }
@@ -151,63 +141,62 @@ Test(trust_signals, train_and_two_kinds) {
 
 /* ---- commands that write ---- */
 
-static void signal_writer(const struct writer *w, const struct writer_files *f, size_t n, size_t signal) {
+/* must_come: the command makes that call in any case. */
+static void signal_at(const struct trust_trial *t, const char *fault, size_t signal, bool must_come) {
     char when[256];
-    snprintf(when, sizeof when, "%s: %s at change %zu", w->arguments, signals[signal].name, n);
-    writer_put(folder, f->old);
-    struct faulted r =
-        run_faulted(folder, fault_text("change:%zu:signal=%s:%s/out", n, signals[signal].name, folder), "%s",
-                    writer_line(w, folder, "b"));
-    cr_expect_eq(r.signal, signals[signal].number, "%s: %d %s", when, r.run.status, r.run.err);
-    faulted_end(&r);
-    writer_expect(f, folder, true, when);
+    snprintf(when, sizeof when, "%s: %s", t->command->name, fault);
+    struct faulted f = run_faulted(t->folder, fault, "%s", t->command->command);
+    cr_expect(f.signal == signals[signal].number || (!must_come && f.fired == 0), "%s: %d %s", when,
+              f.run.status, f.run.err);
+    faulted_end(&f);
+    trust_trial_expect(t, true, when);
+    snapshot_restore(t->old, "out");
 }
 
-/* While it still reads; a reader's thread may get as far as the end before the signal comes. */
-static void signal_reader(const struct writer *w, const struct writer_files *f, size_t signal) {
-    char when[256];
-    snprintf(when, sizeof when, "%s: %s at its first read", w->arguments, signals[signal].name);
-    writer_put(folder, f->old);
-    struct faulted r = run_faulted(folder, fault_text("read:1:signal=%s:%s/b/", signals[signal].name, folder),
-                                   "%s", writer_line(w, folder, "b"));
-    cr_expect(r.fired == 0 || r.signal == signals[signal].number, "%s: %d %s", when, r.run.status, r.run.err);
-    faulted_end(&r);
-    writer_expect(f, folder, true, when);
-}
-
-Test(trust_signals, commands_take_half_written_files_along) {
-    size_t sent = 0;
-    char out[256];
-    writers_input(folder, "a", 1);
-    writers_input(folder, "b", 2);
-    fault_path(out, sizeof out, folder, "out");
-    for (size_t i = 0; i < SR_COUNT(writers); i++) {
-        struct writer_files f = writer_prepare(&writers[i], folder);
-        writer_put(folder, f.old);
-        const size_t calls = fault_count(folder, "change", out, "%s", writer_line(&writers[i], folder, "b"));
-        const size_t times = trust_times(calls, 3);
-        for (size_t k = 0; k < times; k++, sent++) /* the first, the last and some between */
-            signal_writer(&writers[i], &f, 1 + k * (calls - 1) / (times > 1 ? times - 1 : 1),
-                          sent % SR_COUNT(signals));
-        signal_reader(&writers[i], &f, i % SR_COUNT(signals));
-        writer_files_free(&f);
+static size_t signal_writer(const struct trust_command *c, const char *inputs, size_t first) {
+    struct trust_trial t;
+    char fault[256];
+    trust_trial_begin(&t, inputs, c);
+    const size_t calls = trust_trial_calls(&t, "change"), times = trust_times(calls, 3);
+    for (size_t k = 0; k < times; k++) { /* the first, the last and some between */
+        const size_t n = 1 + k * (calls - 1) / (times > 1 ? times - 1 : 1),
+                     s = (first + k) % SR_COUNT(signals);
+        snprintf(fault, sizeof fault, "change:%zu:signal=%s:%s/out", n, signals[s].name, inputs);
+        signal_at(&t, fault, s, true);
     }
-    cr_log_info("%zu signals to %zu commands", sent, SR_COUNT(writers));
+    /* While it still reads; a reader's thread may get as far as the end before the signal comes. */
+    const size_t s = first % SR_COUNT(signals);
+    snprintf(fault, sizeof fault, "read:1:signal=%s:%s/in/", signals[s].name, inputs);
+    signal_at(&t, fault, s, false);
+    trust_trial_end(&t);
+    return times;
+}
+
+Test(trust_signals_commands, half_written_files_are_taken_along, .timeout = 1200) {
+    fault_need();
+    char *inputs = trust_begin();
+    size_t sent = 0;
+    for (size_t i = 0; i < SR_COUNT(trust_written); i++)
+        if (trust_chosen(trust_written[i].name) && !trust_trains(&trust_written[i]))
+            sent += signal_writer(&trust_written[i], inputs, sent);
+    cr_log_info("%zu signals", sent);
+    trust_end(inputs);
 }
 
 /* ---- commands that only print ---- */
 
-Test(trust_signals, commands_that_print) {
+Test(trust_signals_commands, nothing_is_printed, .timeout = 1200) {
     static const char *const words[] = {"eval", "eval --json", "sweep --rule f1", "infer"};
-    writers_input(folder, "a", 1);
+    fault_need();
+    char *inputs = trust_begin();
     for (size_t i = 0; i < SR_COUNT(words); i++)
         for (size_t s = 0; s < SR_COUNT(signals); s++) {
-            struct faulted f =
-                run_faulted(folder, fault_text("read:2:signal=%s:/a/d.h5", signals[s].name),
-                            "%s --model '%s/a/w.safetensors' --data '%s/a/d.h5'", words[i], folder, folder);
+            struct faulted f = run_faulted(inputs, fault_text("read:2:signal=%s:/in/a.h5", signals[s].name),
+                                           "%s --model in/w.safetensors --data in/a.h5", words[i]);
             cr_expect_eq(f.signal, signals[s].number, "%s, %s: %d %s", words[i], signals[s].name,
                          f.run.status, f.run.err);
             cr_expect_str_empty(f.run.out, "%s, %s: %s", words[i], signals[s].name, f.run.out);
             faulted_end(&f);
         }
+    trust_end(inputs);
 }

@@ -1,18 +1,21 @@
-/* trust_commands.h: a folder with small inputs of every kind, and the commands that read them and write every
- * kind of output: in/ is read, out/ is written. The working folder is that folder.
+/* trust_commands.h: every command of the program, as what is done to one may be done to each, and a folder
+ * with small inputs of every kind for them: in/ is read, out/ is written. The working folder is that folder.
+ *
+ * SR_TRUST_ONLY=NAME leaves the commands whose name has that in it.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SR_TEST_TRUST_COMMANDS_H
 #define SR_TEST_TRUST_COMMANDS_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "infer/infer.h"
 #include "tests/run_program.h"
 
-/* before: what makes the targets that are there already, NULL where the command wants none; --threads 1 where
- * calls are counted. */
+/* before: what makes the targets that are there already, with other bytes; NULL where the command refuses
+ * what is there. --threads 1 where calls are counted. */
 struct trust_command {
     const char *name, *before, *command;
 };
@@ -21,11 +24,11 @@ struct trust_command {
     "train --train in/a.h5 --val in/b.h5 --hidden 8 --dropout 0 --batch 64 --epochs 2 --threads 1 "          \
     "--checkpoint-seconds 0 "
 #define TRUST_EXPORT "export --model in/w.safetensors --threshold 0.5 "
-#define TRUST_OLD    "export --model in/w.safetensors --threshold 0.25 "
+#define TRUST_OLD    "export --model in/w2.safetensors --threshold 0.25 "
 
 static const struct trust_command trust_written[] = {
-    {"synth", "data synth --rows 30 --width 8 --seed 5 --out out/x.h5",
-     "data synth --rows 40 --width 8 --seed 3 --out out/x.h5"},
+    {"synth", "data synth --rows 40 --width 8 --seed 3 --world 1 --out out/x.h5",
+     "data synth --rows 40 --width 8 --seed 3 --world 2 --out out/x.h5"},
     {"label", "data synth --rows 30 --width 8 --out out/x.h5",
      "data label in/a.h5 --small-threshold 0.4 --out out/x.h5"},
     {"repack", "data synth --rows 30 --width 8 --out out/x.h5",
@@ -40,9 +43,12 @@ static const struct trust_command trust_written[] = {
      "data split in/a.h5 --train out/x.h5 --calibration out/y.h5 --test out/z.h5"},
     {"convert csv", "data synth --rows 30 --width 8 --out out/x.h5",
      "data convert in/rows.csv --out out/x.h5"},
+    {"convert jsonl", "data synth --rows 30 --width 8 --out out/x.h5",
+     "data convert in/rows.jsonl --out out/x.h5"},
     {"convert npy", "data synth --rows 30 --width 8 --out out/x.h5",
      "data convert --features in/x.npy --out out/x.h5"},
-    {"check ids", NULL, "data check in/a.h5 in/left.h5 --ids-out out/ids.txt"},
+    {"check ids", "data check in/a.h5 in/fewer.h5 --ids-out out/ids.txt",
+     "data check in/a.h5 in/left.h5 --ids-out out/ids.txt"},
     {"infer csv", "infer --model in/w.safetensors --data in/b.h5 --out out/s.csv",
      "infer --model in/w.safetensors --data in/a.h5 --out out/s.csv --threads 1"},
     {"infer h5", "infer --model in/w.safetensors --data in/b.h5 --out out/s.h5",
@@ -90,6 +96,28 @@ static const struct trust_command trust_printed[] = {
     {"bench json", NULL, "bench --parts latency --model in/w.safetensors --seconds 0.01 --rounds 1 --json"},
     {"train summary", NULL, "train --resume in/run --json"},
 };
+
+static inline bool trust_begins(const struct trust_command *c, const char *word) {
+    return strncmp(c->name, word, strlen(word)) == 0;
+}
+
+/* A run folder is written step by step, and gone on with. */
+static inline bool trust_trains(const struct trust_command *c) {
+    return strncmp(c->command, "train", 5) == 0;
+}
+
+/* No two runs print the same. */
+static inline bool trust_prints_times(const struct trust_command *c) {
+    return trust_begins(c, "doctor") || trust_begins(c, "bench") || strcmp(c->name, "data inspect") == 0;
+}
+
+static inline bool trust_chosen(const char *name) {
+    const char *only = getenv("SR_TRUST_ONLY");
+    return !only || strstr(name, only);
+}
+
+/* Where it is not the bytes that count: they hold times, and where a setting came from. */
+static const char *const trust_clocks[] = {"timing.csv", "train.log", "config.yaml", NULL};
 
 static inline void trust_text(const char *path, const char *text, size_t size) {
     struct sr_error err = {0};
@@ -170,6 +198,7 @@ static inline char *trust_begin(void) {
         "data convert in/rows.csv --out in/table.h5",
         "train --train in/table.h5 --val-fraction 0.3 --hidden 4 --dropout 0 --epochs 1 --out in/narrow",
     };
+    setenv("OMP_WAIT_POLICY", "passive", 1); /* or waiting threads take time, where others work too */
     char *folder = folder_begin();
     cr_assert_eq(chdir(folder), 0);
     cr_assert_eq(mkdir("in", 0777), 0);
@@ -187,6 +216,7 @@ static inline char *trust_begin(void) {
         end = strchr(end, '\n') + 1;
     trust_text("in/ids.txt", ids, (size_t)(end - ids));
     sr_free(ids);
+    run_fine(folder, "data drop in/a.h5 --ids in/ids.txt --out in/fewer.h5");
     return folder;
 }
 
