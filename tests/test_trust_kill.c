@@ -34,16 +34,11 @@ static void finish(const char *folder, const char *more, const struct snapshot *
 
 /* ---- random moments ---- */
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
+/* Where kills fall is counted in calls, which a busy machine makes as many of as an idle one. */
 struct moments {
     uint64_t drawn;
-    size_t calls; /* of a whole run */
-    double seconds;
+    size_t calls;   /* of a whole run */
+    double seconds; /* that it took once */
 };
 
 static double draw(struct moments *m) {
@@ -51,21 +46,30 @@ static double draw(struct moments *m) {
     return (double)sr_random_below(8, sr_stream(SR_STREAM_TEST, 8, 0), m->drawn++, most) / most;
 }
 
-/* Runs a quarter of a whole run at most, and kills: true. Where nothing was left to be killed: false. */
+/* Lets a run that stops before a call go on for that long, if it has not ended, and kills it. */
+static void kill_later(pid_t pid, double seconds) {
+    const long ns = (long)(seconds * 1e9);
+    siginfo_t how;
+    cr_assert_eq(waitid(P_PID, (id_t)pid, &how, WSTOPPED | WEXITED | WNOWAIT), 0);
+    kill(pid, SIGCONT);
+    nanosleep(&(struct timespec){ns / 1000000000, ns % 1000000000}, NULL);
+    kill(pid, SIGKILL);
+}
+
+/* Runs a quarter of a whole run's calls at most, and kills before the next one or behind it, in the time of
+ * ten calls: true. Where nothing was left to be killed: false. */
 static bool run_and_kill(struct moments *m, const char *folder, const char *more, char when[96]) {
-    const bool by_call = draw(m) < .5;
-    const double at = draw(m);
-    const size_t call = 1 + (size_t)(at * (double)m->calls / 4);
-    const char *fault = by_call ? fault_text("any:%zu:kill:%s", call, pattern) : NULL;
-    const pid_t pid = fault_start(folder, fault, NULL, "%s", small_run_go(folder, "stopped", more));
-    if (!by_call) {
-        const long ns = (long)(at * m->seconds / 2 * 1e9);
-        nanosleep(&(struct timespec){ns / 1000000000, ns % 1000000000}, NULL);
-        kill(pid, SIGKILL);
-    }
+    const bool at_once = draw(m) < .5;
+    const size_t call = 1 + (size_t)(draw(m) * (double)m->calls / 4);
+    const double later = at_once ? 0 : draw(m) * 10 * m->seconds / (double)m->calls;
+    const pid_t pid =
+        fault_start(folder, fault_text("any:%zu:%s:%s", call, at_once ? "kill" : "signal=STOP", pattern),
+                    NULL, "%s", small_run_go(folder, "stopped", more));
+    if (!at_once)
+        kill_later(pid, later);
     struct faulted f = fault_wait(pid, folder);
     const size_t length = strlen(when);
-    snprintf(when + length, 96 - length, by_call ? " call %.0f" : " %.4f s", by_call ? (double)call : at);
+    snprintf(when + length, 96 - length, " call %zu+%.3f s", call, later);
     cr_assert(f.signal == SIGKILL || f.run.status == 0, "%s: %d %s", when, f.run.status, f.run.err);
     const bool killed = f.signal == SIGKILL;
     faulted_end(&f);
@@ -74,9 +78,9 @@ static bool run_and_kill(struct moments *m, const char *folder, const char *more
 
 static struct moments moments_measure(const char *folder, const char *more) {
     struct moments m = {0};
-    const double began = now();
+    const double began = sr_log_clock();
     m.calls = fault_count(folder, "any", pattern, "%s", small_run_begin(folder, "stopped", more));
-    m.seconds = now() - began;
+    m.seconds = sr_log_clock() - began;
     small_run_remove(folder, "stopped");
     cr_assert_geq(m.calls, (size_t)100);
     return m;
