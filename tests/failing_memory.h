@@ -341,22 +341,29 @@ MEMORY_PLAIN static void *memory_given(void *block, uint64_t call, bool kept, si
     bool refused, kept;                                                                                      \
     const uint64_t call = memory_count(__builtin_return_address(0), &refused, &kept)
 
+/* The whole of a function that gives a new block of `bytes`. */
+#define MEMORY_GIVE(below, bytes)                                                                            \
+    MEMORY_ASKED;                                                                                            \
+    if (refused) {                                                                                           \
+        errno = ENOMEM;                                                                                      \
+        return NULL;                                                                                         \
+    }                                                                                                        \
+    return memory_given(below, call, kept, bytes)
+
 MEMORY_PLAIN void *malloc(size_t size) {
-    MEMORY_ASKED;
-    if (refused) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return memory_given(BELOW(malloc)(size), call, kept, size);
+    MEMORY_GIVE(BELOW(malloc)(size), size);
 }
 
 MEMORY_PLAIN void *calloc(size_t count, size_t size) {
-    MEMORY_ASKED;
-    if (refused) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return memory_given(BELOW(calloc)(count, size), call, kept, count * size);
+    MEMORY_GIVE(BELOW(calloc)(count, size), count * size);
+}
+
+MEMORY_PLAIN void *memalign(size_t alignment, size_t size) {
+    MEMORY_GIVE(BELOW(memalign)(alignment, size), size);
+}
+
+MEMORY_PLAIN void *aligned_alloc(size_t alignment, size_t size) {
+    MEMORY_GIVE(BELOW(memalign)(alignment, size), size);
 }
 
 MEMORY_PLAIN void *realloc(void *p, size_t size) {
@@ -367,24 +374,6 @@ MEMORY_PLAIN void *realloc(void *p, size_t size) {
     }
     memory_forget(p);
     return memory_given(BELOW(realloc)(p, size), call, kept, size);
-}
-
-MEMORY_PLAIN void *memalign(size_t alignment, size_t size) {
-    MEMORY_ASKED;
-    if (refused) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return memory_given(BELOW(memalign)(alignment, size), call, kept, size);
-}
-
-MEMORY_PLAIN void *aligned_alloc(size_t alignment, size_t size) {
-    MEMORY_ASKED;
-    if (refused) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return memory_given(BELOW(memalign)(alignment, size), call, kept, size);
 }
 
 MEMORY_PLAIN int posix_memalign(void **out, size_t alignment, size_t size) {
