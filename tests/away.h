@@ -22,6 +22,7 @@
 
 #include "data/isolate.h"
 #include "nn/base/base.h"
+#include "tests/trust.h"
 
 #define AWAY_FREE 20 /* descriptors from here on are not those of the reader */
 
@@ -61,7 +62,7 @@ static inline void away_begin(struct away *a) {
     a->channel = (struct sr_channel){.socket = away_up(ends[0]),
                                      .reader = away_spawn(end, memory),
                                      .window = window,
-                                     .seconds = *SR_SANITIZE ? 20 : 1.5,
+                                     .seconds = trust_seconds(),
                                      .wait_seconds = 600,
                                      .most = (uint64_t)1 << 30,
                                      .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};

@@ -16,8 +16,6 @@
 #include "nn/base/philox.h"
 #include "tests/trust.h"
 
-enum { FLIPS_SECONDS = 2 }; /* of CPU time, that no changed file may take to read */
-
 /* What is expected of the file at path while its bit is changed. */
 typedef void flips_fn(const char *path, size_t bit, void *context);
 

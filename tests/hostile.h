@@ -31,10 +31,10 @@
 
 #include "nn/base/base.h"
 #include "tests/run_program.h"
+#include "tests/trust.h"
 
-#define HOSTILE_MOST    1024
-#define HOSTILE_MEMORY  ((size_t)512 << 20) /* bytes that a small file may take, above what there is */
-#define HOSTILE_SECONDS 2                   /* of CPU time */
+#define HOSTILE_MOST   1024
+#define HOSTILE_MEMORY ((size_t)512 << 20) /* bytes that a small file may take, above what there is */
 
 struct hostile {
     char file[96], commands[64], message[200], path[300];
@@ -163,7 +163,7 @@ static inline void hostile_expect(const struct hostile *h, int status, const str
     cr_expect_eq(exit_status, h->status, "%s: exit status %d, not %d: %s", h->file, exit_status, h->status,
                  text);
     cr_expect(strstr(text, h->message), "%s: \"%s\" is not in: %s", h->file, h->message, text);
-    cr_expect_lt(seconds, (*SR_SANITIZE ? 20 : 1) * HOSTILE_SECONDS, "%s: %g s of CPU", h->file, seconds);
+    cr_expect_lt(seconds, trust_seconds(), "%s: %g s of CPU", h->file, seconds);
 }
 
 static inline bool hostile_runs(const struct hostile *h, const char *command) {

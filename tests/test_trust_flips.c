@@ -117,8 +117,7 @@ static void expect_flip(const char *path, size_t bit, void *context) {
     const double start = hostile_cpu();
     const int status = meaning_of(&m, s, path);
     const double seconds = hostile_cpu() - start;
-    cr_expect_lt(seconds, (*SR_SANITIZE ? 10 : 1) * FLIPS_SECONDS, "%s, bit %zu: %g s", s->name, bit,
-                 seconds);
+    cr_expect_lt(seconds, trust_seconds(), "%s, bit %zu: %g s", s->name, bit, seconds);
     t->refused += status < 0;
     cr_expect(status == 0 || err.text[0], "%s, bit %zu: refused without a reason", s->name, bit);
     cr_expect(status != SR_BUG && status != SR_NOMEM && status != SR_IO, "%s, bit %zu: status %d: %s",
@@ -246,7 +245,7 @@ Test(flips, a_long_list_of_settings_is_read_in_its_length) {
     const int status = sr_option_file_parse(&o, text, size, "x.yaml", false, &err);
     const double seconds = hostile_cpu() - start;
     cr_expect_eq(status, SR_USAGE, "%d: %s", status, err.text);
-    cr_expect_lt(seconds, (*SR_SANITIZE ? 40 : 4) * FLIPS_SECONDS, "%g s", seconds);
+    cr_expect_lt(seconds, trust_seconds(), "%g s", seconds);
     sr_options_end(&o);
     sr_free(text);
 }

@@ -119,7 +119,7 @@ static void read_all(struct outcome *o, const char *path) {
 
 /* The signal that ended the reading process, or 0. */
 static int read_apart(struct outcome *o, const char *path) {
-    const rlim_t seconds = FLIPS_SECONDS * (*SR_SANITIZE ? 10 : 1);
+    const rlim_t seconds = (rlim_t)trust_seconds();
     const struct rlimit cpu = {seconds, seconds}, core = {0, 0}, memory = {MEMORY, MEMORY};
     int raw;
     memset(o, 0, sizeof *o);
