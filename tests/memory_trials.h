@@ -1,84 +1,72 @@
-/* memory_trials.h: what test_trust_memory_commands.c runs the program's commands with. Inputs lie in in/,
- * what is written in out/.
+/* memory_trials.h: what test_trust_memory_commands.c runs besides the commands of trust_commands.h: more of
+ * their options, as each asks for memory of its own.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SR_TEST_MEMORY_TRIALS_H
 #define SR_TEST_MEMORY_TRIALS_H
 
-#include <stdbool.h>
+#include "tests/trust_commands.h"
 
-struct trial {
-    const char *command, *arguments;
-    const char *old; /* files that are there before, to be replaced: "out/a.csv out/b.csv" */
-    bool random;     /* what it prints is another thing each time */
-};
+#define WITH  "--model in/w.safetensors "
+#define SETS  "--train in/a.h5 --val in/b.h5 "
+#define TINY  "--hidden 8,4 --dropout 0.1,0.1 --batch 16 --patience 0 --checkpoint-seconds 0 --threads 1 "
+#define SYNTH "data synth --rows 30 --width 8 --out out/x.h5"
 
-#define RUN  "out/run"
-#define WITH "--model in/w.safetensors "
-#define TINY                                                                                                 \
-    "--hidden 8,4 --dropout 0.1,0.1 --batch 16 --epochs 3 --patience 0 --checkpoint-seconds 0 --threads 1 "
-#define SETS "--train in/train.h5 --val in/val.h5 "
+/* in/contract.json, in/small.csv: a column p for the rows of in/x.npy, in/full.h5: columns of every kind. */
+static inline void memory_inputs(void) {
+    static const char contract[] = "{\"feature_model\": \"guard\", \"feature_layer\": \"last\"}";
+    char small[16 * TRUST_TABLE] = "p\n";
+    for (int i = 0; i < TRUST_TABLE; i++)
+        sprintf(small + strlen(small), "0.%d\n", 1 + i % 9);
+    trust_text("in/contract.json", contract, strlen(contract));
+    trust_text("in/small.csv", small, strlen(small));
+    cr_assert_eq(system("cp " SR_SOURCE_DIR "/tests/dumps/full.h5 in/full.h5"), 0);
+}
 
-/* Training last: a run of it takes longest, and what others have come through is not tried again. */
-static const struct trial trials[] = {
-    {"eval", WITH "--data in/test.h5 --json", "", false},
-    {"eval", WITH "--data in/test.h5 --full --report out/r.html", "out/r.html", false},
-    {"eval", WITH "--baseline in/w2.safetensors --data in/test.h5 --json --gate auprc>=-1", "", false},
-    {"eval", "--data in/test.h5 --headroom --json", "", false},
-    {"eval", "--data in/test.h5 --headroom", "", false},
-    {"sweep", WITH "--data in/val.h5 --rule f1 --out out/w2.safetensors --json", "", false},
-    {"sweep", WITH "--data in/val.h5 --rule risk=0.5@0.9 --csv out/s.csv", "out/s.csv", false},
-    {"sweep", WITH "--data in/val.h5", "", false},
-    {"infer", WITH "--data in/test.h5 --out out/s.csv", "out/s.csv", false},
-    {"infer", WITH "--data in/test.h5,in/gzip.h5 --out out/s.h5 --memory 1M", "out/s.h5", false},
-    {"import", "in/w.pt --stats in/train.h5 --contract in/contract.json --out out/w.safetensors", "", false},
-    {"import", "in/w.safetensors --threshold 0.4 --out out/w.safetensors", "", false},
-#define SR_EXPORT(name, ending, help)                                                                        \
-    {"export", WITH "--to " #name " --out out/new" ending, "out/new" ending, false},
-#include "infer/exports.def"
-#undef SR_EXPORT
-    {"export", WITH "--to safetensors --dtype int8 --data in/val.h5 --out out/w.safetensors",
-     "out/w.safetensors", false},
-    {"inspect", "in/w.safetensors in/w2.safetensors --json", "", false},
-    {"inspect", "in/w.pt", "", false},
-    {"inspect", "in/run", "", false},
-    {"inspect", "in/train.h5 in/test.h5", "", false},
-    {"explain", WITH "--decision in/line.json --features in/test.h5 --row 3", "", false},
-    {"bench", "--parts machine,scoring,latency,reading --rounds 1 --seconds 0.001 --data in/test.h5 " WITH,
-     "", true},
-    {"doctor", "", "", true},
-    {"doctor", "--json", "", true},
-    {"data", "check in/train.h5 in/test.h5 in/val.h5 --ids-out out/ids.txt", "out/ids.txt", false},
-    {"data", "check in/train.h5 in/gzip.h5 --config in/run --json", "", false},
-    {"data", "compare in/test.h5 in/gzip.h5 --by-row " WITH "--json", "", false},
-    {"data", "compare in/test.h5 in/test.h5 --by-row", "", false},
-    {"data", "convert in/rows.jsonl --out out/d.h5", "out/d.h5", false},
-    {"data", "convert in/rows.csv --out out/d.h5 --gzip 1", "out/d.h5", false},
-    {"data", "convert --features in/x.npy --gold in/gold.txt --small-prob in/small.csv:p --out out/d.h5",
-     "out/d.h5", false},
-    {"data", "convert --features in/w.pt:state_dict.cls.0.weight --out out/d.h5", "out/d.h5", false},
-    {"data", "drop in/train.h5 --ids in/ids.txt --out out/d.h5 --with-group", "out/d.h5", false},
-    {"data", "inspect in/train.h5 --scan --json", "", true},
-    {"data", "inspect in/gzip.h5", "", false},
-    {"data", "label in/train.h5 --out out/d.h5 --harm-price 2", "out/d.h5", false},
-    {"data", "merge in/train.h5 in/again.h5 --out out/d.h5", "out/d.h5", false},
-    {"data", "repack in/train.h5 --out out/d.h5 --dtype float32 --gzip 2", "out/d.h5", false},
-    {"data", "split in/train.h5 --train out/a.h5 --test out/b.h5 --near-duplicates", "out/a.h5 out/b.h5",
-     false},
-    {"data", "synth --out out/d.h5 --rows 32 --width 8", "out/d.h5", false},
-    {"data", "inspect in/train.h5 --scan --json --isolate", "", true},
-    {"data", "inspect in/full.h5 --json --isolate", "", true},
-    {"data", "convert in/gzip.h5 --out out/d.h5 --isolate", "out/d.h5", false},
-    {"data", "convert in/full.h5 --out out/d.h5", "out/d.h5", false},
-    {"data", "convert in/full.h5 --out out/d.h5 --isolate", "out/d.h5", false},
-    {"infer", WITH "--data in/gzip.h5 --out out/s.h5 --isolate", "out/s.h5", false},
-    {"train", SETS "--out out/run " TINY "--epochs 1 --threads=2", "", true},
-    {"train", SETS "--out out/run --memory 1M --window 256 " TINY, "", true},
-    {"train", "--train in/train.h5,in/gzip.h5 --val-fraction 0.3 --out out/run " TINY, "", true},
-    {"train", SETS "--out out/run --init in/w.safetensors --epochs 2 --batch 16", "", true},
-    {"train", SETS "--out out/run --seeds 2 " TINY, "", true},
-    {"train", "--resume out/run --max-minutes 0", "out/run", true},
+static const struct trust_command memory_trials[] = {
+    {"train, two threads", NULL, "train " SETS TINY "--epochs 1 --threads=2 --out out/run"},
+    {"train, streamed", NULL, "train " SETS TINY "--epochs 1 --memory 1M --window 256 --out out/run"},
+    {"train, two dumps", NULL,
+     "train --train in/a.h5,in/zipped.h5 --val-fraction 0.3 " TINY "--epochs 1 --out out/run"},
+    {"train, resume", "train " SETS TINY "--epochs 3 --max-minutes 0.00001 --out out/run",
+     "train --resume out/run --max-minutes 0"},
+    {"eval full", "eval " WITH "--data in/b.h5 --report out/r.html",
+     "eval " WITH "--data in/a.h5 --full --report out/r.html"},
+    {"eval gate", NULL, "eval " WITH "--baseline in/w2.safetensors --data in/a.h5 --json --gate 'auprc>=-1'"},
+    {"headroom json", NULL, "eval --data in/a.h5 --headroom --json"},
+    {"sweep risk", "sweep " WITH "--data in/a.h5 --csv out/c.csv",
+     "sweep " WITH "--data in/b.h5 --rule risk=0.5@0.9 --csv out/c.csv"},
+    {"infer, two dumps", "infer " WITH "--data in/b.h5 --out out/s.h5",
+     "infer " WITH "--data in/a.h5,in/zipped.h5 --out out/s.h5 --memory 1M"},
+    {"import contract", NULL,
+     "import in/w.pt --stats in/a.h5 --contract in/contract.json --out out/w.safetensors"},
+    {"import safetensors", NULL, "import in/w.safetensors --threshold 0.4 --out out/w.safetensors"},
+    {"inspect two", NULL, "inspect in/w.safetensors in/w2.safetensors --json"},
+    {"inspect pt", NULL, "inspect in/w.pt"},
+    {"inspect dumps", NULL, "inspect in/a.h5 in/b.h5"},
+    {"inspect a dump", NULL, "data inspect in/zipped.h5"},
+    {"explain, dump", NULL,
+     "explain --model in/narrow.safetensors --decision in/line.json --features in/table.h5 --row 0"},
+    {"bench parts", NULL,
+     "bench --parts machine,scoring,latency,reading --rounds 1 --seconds 0.001 --data in/a.h5 " WITH},
+    {"doctor json", NULL, "doctor --json"},
+    {"check config", NULL, "data check in/a.h5 in/zipped.h5 --config in/run --json"},
+    {"compare rows", NULL, "data compare in/a.h5 in/zipped.h5 --by-row " WITH "--json"},
+    {"compare with itself", NULL, "data compare in/a.h5 in/a.h5 --by-row"},
+    {"convert csv, gzip", SYNTH, "data convert in/rows.csv --out out/x.h5 --gzip 1"},
+    {"convert columns", SYNTH,
+     "data convert --features in/x.npy --gold in/y.txt --small-prob in/small.csv:p --out out/x.h5"},
+    {"convert pt", SYNTH, "data convert --features in/w.pt:state_dict.cls.0.weight --out out/x.h5"},
+    {"convert dump", SYNTH, "data convert in/full.h5 --out out/x.h5"},
+    {"convert dump away", SYNTH, "data convert in/full.h5 --out out/x.h5 --isolate"},
+    {"convert zipped away", SYNTH, "data convert in/zipped.h5 --out out/x.h5 --isolate"},
+    {"inspect dump away", NULL, "data inspect in/full.h5 --scan --json --isolate"},
+    {"infer away", "infer " WITH "--data in/b.h5 --out out/s.h5",
+     "infer " WITH "--data in/zipped.h5 --out out/s.h5 --isolate"},
+    {"drop groups", SYNTH, "data drop in/a.h5 --ids in/ids.txt --out out/x.h5 --with-group"},
+    {"split duplicates", "data split in/a.h5 --train out/x.h5 --test out/z.h5 --seed 8",
+     "data split in/a.h5 --train out/x.h5 --test out/z.h5 --near-duplicates"},
 };
 
 #endif

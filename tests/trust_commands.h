@@ -108,7 +108,8 @@ static inline bool trust_trains(const struct trust_command *c) {
 
 /* No two runs print the same. */
 static inline bool trust_prints_times(const struct trust_command *c) {
-    return trust_begins(c, "doctor") || trust_begins(c, "bench") || strcmp(c->name, "data inspect") == 0;
+    return trust_begins(c, "doctor") || trust_begins(c, "bench") ||
+           strncmp(c->command, "data inspect", 12) == 0;
 }
 
 static inline bool trust_chosen(const char *name) {
@@ -138,7 +139,8 @@ static inline void trust_tables(void) {
     float *x = (float *)(npy + 128);
     for (size_t r = 0; r < TRUST_TABLE; r++) {
         c += (size_t)sprintf(csv + c, "row-%zu,%zu", r, r % 5 == 0 ? (size_t)1 : 0);
-        j += (size_t)sprintf(json + j, "{\"id\": \"row-%zu\", \"label\": %d, \"features\": [", r, r % 5 == 0);
+        j += (size_t)sprintf(json + j, "{\"id\": \"row-%zu\", \"label\": %d, \"f\\u0065atures\": [", r,
+                             r % 5 == 0);
         l += (size_t)sprintf(labels + l, "%d\n", r % 5 == 0);
         for (size_t k = 0; k < TRUST_WIDTH; k++) {
             x[TRUST_WIDTH * r + k] = (float)trust_value(r, k);
