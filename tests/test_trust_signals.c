@@ -15,13 +15,20 @@ static const struct {
     int number;
 } signals[] = {{"INT", SIGINT}, {"TERM", SIGTERM}, {"HUP", SIGHUP}, {"USR1", SIGUSR1}};
 
+static char *folder;
+
+/* A shell's job in the background ignores INT, and what it starts does too. */
+static void take_signals(void) {
+    fault_need();
+    signal(SIGINT, SIG_DFL);
+}
+
 /* ---- train ---- */
 
-static char *folder;
 static struct snapshot *whole;
 
 static void begin(void) {
-    fault_need();
+    take_signals();
     folder = folder_begin();
     small_run_dumps(folder);
     whole = small_run_whole(folder, "");
@@ -141,6 +148,17 @@ Test(trust_signals, train_and_two_kinds) {
 
 /* ---- commands that write ---- */
 
+static void begin_commands(void) {
+    take_signals();
+    folder = trust_begin();
+}
+
+static void end_commands(void) {
+    trust_end(folder);
+}
+
+TestSuite(trust_signals_commands, .init = begin_commands, .fini = end_commands, .timeout = 1200);
+
 /* must_come: the command makes that call in any case. */
 static void signal_at(const struct trust_trial *t, const char *fault, size_t signal, bool must_come) {
     char when[256];
@@ -153,50 +171,44 @@ static void signal_at(const struct trust_trial *t, const char *fault, size_t sig
     snapshot_restore(t->old, "out");
 }
 
-static size_t signal_writer(const struct trust_command *c, const char *inputs, size_t first) {
+static size_t signal_writer(const struct trust_command *c, size_t first) {
     struct trust_trial t;
     char fault[256];
-    trust_trial_begin(&t, inputs, c);
+    trust_trial_begin(&t, folder, c);
     const size_t calls = trust_trial_calls(&t, "change"), times = trust_times(calls, 3);
     for (size_t k = 0; k < times; k++) { /* the first, the last and some between */
         const size_t n = 1 + k * (calls - 1) / (times > 1 ? times - 1 : 1),
                      s = (first + k) % SR_COUNT(signals);
-        snprintf(fault, sizeof fault, "change:%zu:signal=%s:%s/out", n, signals[s].name, inputs);
+        snprintf(fault, sizeof fault, "change:%zu:signal=%s:%s/out", n, signals[s].name, folder);
         signal_at(&t, fault, s, true);
     }
     /* While it still reads; a reader's thread may get as far as the end before the signal comes. */
     const size_t s = first % SR_COUNT(signals);
-    snprintf(fault, sizeof fault, "read:1:signal=%s:%s/in/", signals[s].name, inputs);
+    snprintf(fault, sizeof fault, "read:1:signal=%s:%s/in/", signals[s].name, folder);
     signal_at(&t, fault, s, false);
     trust_trial_end(&t);
     return times;
 }
 
-Test(trust_signals_commands, half_written_files_are_taken_along, .timeout = 1200) {
-    fault_need();
-    char *inputs = trust_begin();
+Test(trust_signals_commands, half_written_files_are_taken_along) {
     size_t sent = 0;
     for (size_t i = 0; i < SR_COUNT(trust_written); i++)
         if (trust_chosen(trust_written[i].name) && !trust_trains(&trust_written[i]))
-            sent += signal_writer(&trust_written[i], inputs, sent);
+            sent += signal_writer(&trust_written[i], sent);
     cr_log_info("%zu signals", sent);
-    trust_end(inputs);
 }
 
 /* ---- commands that only print ---- */
 
-Test(trust_signals_commands, nothing_is_printed, .timeout = 1200) {
+Test(trust_signals_commands, nothing_is_printed) {
     static const char *const words[] = {"eval", "eval --json", "sweep --rule f1", "infer"};
-    fault_need();
-    char *inputs = trust_begin();
     for (size_t i = 0; i < SR_COUNT(words); i++)
         for (size_t s = 0; s < SR_COUNT(signals); s++) {
-            struct faulted f = run_faulted(inputs, fault_text("read:2:signal=%s:/in/a.h5", signals[s].name),
+            struct faulted f = run_faulted(folder, fault_text("read:2:signal=%s:/in/a.h5", signals[s].name),
                                            "%s --model in/w.safetensors --data in/a.h5", words[i]);
             cr_expect_eq(f.signal, signals[s].number, "%s, %s: %d %s", words[i], signals[s].name,
                          f.run.status, f.run.err);
             cr_expect_str_empty(f.run.out, "%s, %s: %s", words[i], signals[s].name, f.run.out);
             faulted_end(&f);
         }
-    trust_end(inputs);
 }
