@@ -32,7 +32,8 @@ static inline void trust_trial_begin(struct trust_trial *t, const char *folder,
     *t = (struct trust_trial){.folder = folder, .command = c};
     if (c->before) {
         struct run r = run_program(folder, "%s", c->before);
-        cr_assert(r.status == 0 || r.status == 1 || r.status == 75, "%s: %d: %s", c->before, r.status, r.err);
+        const bool done = r.status == 0 || r.status == 1 || r.status == 75; /* a run to go on with */
+        cr_assert(done, "%s: %d: %s", c->before, r.status, r.err);
         run_end(&r);
     }
     t->old = snapshot_take("out");
@@ -77,13 +78,12 @@ static inline const char *trust_trial_wrong(const struct trust_trial *t, const s
     for (size_t i = 0; i < is->n; i++) {
         const struct snapshot_file *f = &is->file[i], *old = snapshot_find(t->old, f->name),
                                    *new = snapshot_find(t->new, f->name);
-        const char *what = !old && !new ? clean ? "was left behind" : NULL
-                           : !snapshot_same(f, old) && !snapshot_same(f, new)
-                               ? "is neither the old file nor the new one"
-                               : NULL;
-        snprintf(text, sizeof text, "%s %s", f->name, what ? what : "");
-        if (what)
-            return text;
+        const bool known = old || new;
+        if (known ? snapshot_same(f, old) || snapshot_same(f, new) : !clean)
+            continue;
+        snprintf(text, sizeof text,
+                 known ? "%s is neither the old file nor the new one" : "%s was left behind", f->name);
+        return text;
     }
     for (size_t i = 0; i < t->old->n; i++) {
         snprintf(text, sizeof text, "%s is gone", t->old->file[i].name);
