@@ -248,7 +248,7 @@ static enum sr_h5_kind float_kind(hid_t type, size_t size) {
     if (size != 2 || H5Tget_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &mantissa_bits) < 0)
         return SR_H5_OTHER;
     size_t bias = H5Tget_ebias(type);
-    if (sign != 15 || mantissa != 0 || exponent != mantissa_bits)
+    if (sign != 15 || mantissa != 0 || exponent != mantissa_bits || H5Tget_norm(type) != H5T_NORM_IMPLIED)
         return SR_H5_OTHER;
     if (exponent_bits == 5 && mantissa_bits == 10 && bias == 15)
         return SR_H5_HALF;

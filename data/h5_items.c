@@ -13,6 +13,7 @@
 #include "data/h5_copy.h"
 #include "data/h5_heap.h"
 #include "data/h5_pipeline.h"
+#include "data/h5_rows.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -243,11 +244,10 @@ static hid_t select_rows(const struct sr_h5_items *t, size_t first, size_t n) {
     return H5Screate_simple(t->rank, count, NULL);
 }
 
-static int read_rows(struct sr_h5_items *t, void *out, size_t first, size_t n, hid_t memory,
-                     struct sr_error *err) {
+static int read_rows(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err) {
     int status = 0;
     sr_h5_heap_begin(&t->heap, t->most, t->most);
-    if (H5Dread(t->dataset, t->type, memory, t->space, t->owns ? t->heap.transfer : H5P_DEFAULT, out) < 0)
+    if (!sr_h5_read_rows(t->dataset, t->type, t->owns ? t->heap.transfer : H5P_DEFAULT, out, first, n))
         status = t->heap.why.status < 0
                      ? sr_fail(err, t->heap.why.status, "%s rows %zu to %zu: %s", t->where, first,
                                first + n - 1, t->heap.why.text)
@@ -265,10 +265,8 @@ int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, s
         return 0;
     sr_h5_lock();
     status = sr_h5_sound_check(t->sound, first, n, err);
-    const hid_t memory = select_rows(t, first, n);
     if (status == 0)
-        status = read_rows(t, out, first, n, memory, err);
-    H5Sclose(memory);
+        status = read_rows(t, out, first, n, err);
     sr_h5_unlock();
     return status;
 }

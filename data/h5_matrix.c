@@ -20,6 +20,7 @@
 
 #include "data/h5_chunks.h"
 #include "data/h5_disk.h"
+#include "data/h5_rows.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -27,13 +28,13 @@
 #define PIECE ((size_t)512 << 10) /* bytes a thread reads at once; a page cache gives them in 50 us */
 
 struct matrix {
-    struct sr_h5_matrix base;   /* first: h5_ways.h */
-    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
-    enum sr_feature stored;     /* what type reads */
-    size_t width, value_size;   /* bytes a value, as it is read */
-    bool swap;                  /* read by ourselves or of 16 bits, values are big-endian */
-    uint16_t *row;              /* scratch of one row, for 16-bit values wanted as float */
-    char *where;                /* "file.h5: /features" */
+    struct sr_h5_matrix base; /* first: h5_ways.h */
+    hid_t dataset, type;      /* type: of memory; the file's own for 16-bit values */
+    enum sr_feature stored;   /* what type reads */
+    size_t width, value_size; /* bytes a value, as it is read */
+    bool swap;                /* read by ourselves or of 16 bits, values are big-endian */
+    uint16_t *row;            /* scratch of one row, for 16-bit values wanted as float */
+    char *where;              /* "file.h5: /features" */
 
     /* One thread reads at a time: `row`, HDF5's selection and the kept strip are the matrix's. Taken before
      * HDF5's lock. */
@@ -94,18 +95,14 @@ static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, s
 
 static int read_hdf5(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
     int status = 0;
-    const hsize_t start[2] = {first, 0}, count[2] = {rows, m->width};
     sr_h5_lock();
     if (!m->sound)
         status = sr_h5_sound_open(&m->sound, m->dataset, m->where, err);
     if (status == 0)
         status = sr_h5_sound_check(m->sound, first, rows, err);
-    hid_t memory = H5Screate_simple(2, count, NULL);
-    if (status == 0 && (H5Sselect_hyperslab(m->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ||
-                        H5Dread(m->dataset, m->type, memory, m->space, H5P_DEFAULT, out) < 0))
+    if (status == 0 && !sr_h5_read_rows(m->dataset, m->type, H5P_DEFAULT, out, first, rows))
         status = sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
                             m->where, first, first + rows - 1);
-    H5Sclose(memory);
     sr_h5_unlock();
     return status;
 }
@@ -151,8 +148,9 @@ static int open_matrix(struct matrix *m, const struct sr_h5 *f, const char *name
     m->dataset = sr_h5_open_values(f, name, err);
     if (m->dataset < 0)
         return (int)m->dataset;
-    m->space = H5Dget_space(m->dataset);
-    H5Sget_simple_extent_dims(m->space, shape, NULL);
+    const hid_t space = H5Dget_space(m->dataset);
+    H5Sget_simple_extent_dims(space, shape, NULL);
+    H5Sclose(space);
     m->width = shape[1];
     m->value_size = sr_feature_size(m->stored);
     m->type = m->stored == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
@@ -175,7 +173,7 @@ int sr_h5_here_matrix_open(struct sr_h5_matrix **out, const struct sr_h5 *f, con
     if (!m)
         return SR_NOMEM;
     m->base.ways = &sr_h5_here;
-    m->dataset = m->space = m->type = -1;
+    m->dataset = m->type = -1;
     m->file = -1;
     m->stored = type;
     pthread_mutex_init(&m->mutex, NULL);
@@ -204,8 +202,6 @@ void sr_h5_here_matrix_close(struct sr_h5_matrix *base) {
     sr_h5_sound_close(m->sound);
     if (m->type >= 0)
         H5Tclose(m->type);
-    if (m->space >= 0)
-        H5Sclose(m->space);
     if (m->dataset >= 0)
         H5Dclose(m->dataset);
     sr_h5_unlock();

@@ -14,6 +14,7 @@
 
 #include "data/h5.h"
 #include "data/h5_disk.h"
+#include "data/h5_rows.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -21,11 +22,11 @@
 #define DEPTH_MAX 64   /* steps of a path */
 #define PATH_MOST 1024 /* bytes of a path */
 #define FREE_BYTES                                                                                           \
-    ((uint64_t)4 << 20)                  /* a dataset may claim so many without having them: the fill value; \
-                                            in memory a byte of a column becomes 8, of an id 37 */
-#define FREE_CHUNK ((uint64_t)256 << 20) /* bytes that a chunk may always have */
-#define RATIO      2048                  /* beyond that, bytes for each stored one; gzip makes at most 1032 */
-#define FREE_GRID  ((uint64_t)256 << 10) /* chunks that nobody wrote, likewise */
+    ((uint64_t)4 << 20)                 /* a dataset may claim so many without having them: the fill value;  \
+                                           in memory a byte of a column becomes 8, of an id 37 */
+#define FREE_CHUNK ((uint64_t)64 << 20) /* bytes that a chunk may always have */
+#define RATIO      2048                 /* beyond that, bytes for each stored one; gzip makes at most 1032 */
+#define FREE_GRID  ((uint64_t)4096)     /* chunks that nobody wrote, likewise */
 
 /* ---- paths ---- */
 
@@ -150,12 +151,18 @@ static int check_chunk(const struct claim *c, struct sr_error *err) {
         c->where, (unsigned long long)bytes, (unsigned long long)c->bytes, (unsigned long long)c->stored);
 }
 
-/* HDF5 looks for each chunk that there could be. */
+/* HDF5 looks for each chunk that there could be, and reads a row of chunks as one (h5_rows.h). */
 static int check_grid(const struct claim *c, hid_t dataset, struct sr_error *err) {
-    uint64_t grid = 1;
+    uint64_t strip = 1;
     hsize_t written = 0;
-    for (int i = 0; i < c->rank; i++)
-        grid = sr_size_times(grid, sr_size_pieces(c->shape[i], c->chunk[i]));
+    for (int i = 1; i < c->rank; i++)
+        strip = sr_size_times(strip, sr_size_pieces(c->shape[i], c->chunk[i]));
+    if (strip > SR_H5_STRIP_CHUNKS)
+        return sr_fail(err, SR_DATA,
+                       "%s has %llu chunks side by side; lay it out anew with chunks of whole rows (h5py: "
+                       "chunks=True)",
+                       c->where, (unsigned long long)strip);
+    const uint64_t grid = c->rank > 0 ? sr_size_times(strip, sr_size_pieces(c->shape[0], c->chunk[0])) : 1;
     if (grid <= FREE_GRID)
         return 0;
     const hid_t space = H5Dget_space(dataset);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_rows.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
@@ -38,22 +39,22 @@ static hid_t open_column(const struct sr_h5 *f, const char *name, struct sr_erro
 }
 
 static int read_column(const struct sr_h5 *f, const char *name, hid_t dataset, hid_t type, void *out,
-                       struct sr_error *err) {
-    if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0)
+                       size_t rows, struct sr_error *err) {
+    if (!sr_h5_read_rows(dataset, type, H5P_DEFAULT, out, 0, rows))
         return sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
     return 0;
 }
 
 int sr_h5_here_read_integers(const struct sr_h5 *f, const char *name, int64_t *out, size_t rows,
                              struct sr_error *err) {
-    (void)rows;
     sr_h5_lock();
     const hid_t dataset = open_column(f, name, err);
     int status = (int)dataset;
     if (dataset >= 0) {
         const hid_t type = H5Dget_type(dataset);
         const bool has_sign = H5Tget_class(type) == H5T_ENUM || H5Tget_sign(type) == H5T_SGN_2;
-        status = read_column(f, name, dataset, has_sign ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, out, err);
+        status =
+            read_column(f, name, dataset, has_sign ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, out, rows, err);
         H5Tclose(type);
         H5Dclose(dataset);
     }
@@ -78,7 +79,7 @@ static int read_halves(const struct sr_h5 *f, const char *name, hid_t dataset, d
     if (!raw)
         return SR_NOMEM;
     hid_t type = H5Dget_type(dataset);
-    int status = read_column(f, name, dataset, type, raw, err);
+    int status = read_column(f, name, dataset, type, raw, rows, err);
     halves_to_doubles(out, raw, rows, kind, is_big_endian(type));
     H5Tclose(type);
     sr_free(raw);
@@ -96,7 +97,7 @@ int sr_h5_here_read_doubles(const struct sr_h5 *f, const char *name, double *out
         if (info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT)
             status = read_halves(f, name, dataset, out, rows, info.kind, err);
         else
-            status = read_column(f, name, dataset, H5T_NATIVE_DOUBLE, out, err);
+            status = read_column(f, name, dataset, H5T_NATIVE_DOUBLE, out, rows, err);
         H5Dclose(dataset);
     } else {
         status = (int)dataset;
@@ -108,7 +109,7 @@ int sr_h5_here_read_doubles(const struct sr_h5 *f, const char *name, double *out
 /* ---- columns by bands ---- */
 
 struct bands {
-    hid_t dataset, space, type; /* type: of memory; the file's own for 16-bit values */
+    hid_t dataset, type; /* type: of memory; the file's own for 16-bit values */
     enum sr_h5_kind kind;
     hsize_t rows;
     double *values; /* [COLUMN_BAND] */
@@ -130,7 +131,6 @@ static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, 
     b->dataset = sr_h5_open_column(f, name, err);
     if (b->dataset < 0)
         return (int)b->dataset;
-    b->space = H5Dget_space(b->dataset);
     const bool is_half = info.kind == SR_H5_HALF || info.kind == SR_H5_BFLOAT;
     b->type = is_half ? H5Dget_type(b->dataset) : H5Tcopy(H5T_NATIVE_DOUBLE);
     b->values = sr_alloc(COLUMN_BAND, sizeof *b->values, err);
@@ -141,8 +141,6 @@ static int open_bands(struct bands *b, const struct sr_h5 *f, const char *name, 
 static void close_bands(struct bands *b) {
     if (b->type >= 0)
         H5Tclose(b->type);
-    if (b->space >= 0)
-        H5Sclose(b->space);
     if (b->dataset >= 0)
         H5Dclose(b->dataset);
     sr_free(b->values);
@@ -152,22 +150,18 @@ static void close_bands(struct bands *b) {
 static int read_band(struct bands *b, const struct sr_h5 *f, const char *name, hsize_t first, hsize_t n,
                      struct sr_error *err) {
     const bool is_half = b->kind == SR_H5_HALF || b->kind == SR_H5_BFLOAT;
-    const hid_t memory = H5Screate_simple(1, &n, NULL);
-    int status = 0;
-    if (H5Sselect_hyperslab(b->space, H5S_SELECT_SET, &first, NULL, &n, NULL) < 0 ||
-        H5Dread(b->dataset, b->type, memory, b->space, H5P_DEFAULT,
-                is_half ? (void *)b->raw : (void *)b->values) < 0)
-        status = sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
-    H5Sclose(memory);
-    if (status == 0 && is_half)
+    void *out = is_half ? (void *)b->raw : (void *)b->values;
+    if (!sr_h5_read_rows(b->dataset, b->type, H5P_DEFAULT, out, first, n))
+        return sr_h5_fail(err, SR_DATA, "%s: /%s cannot be read", f->path, name);
+    if (is_half)
         halves_to_doubles(b->values, b->raw, (size_t)n, b->kind, is_big_endian(b->type));
-    return status;
+    return 0;
 }
 
 int sr_h5_here_each_double(const struct sr_h5 *f, const char *name,
                            int (*take)(void *user, const double *values, size_t n, struct sr_error *err),
                            void *user, struct sr_error *err) {
-    struct bands b = {.dataset = -1, .space = -1, .type = -1};
+    struct bands b = {.dataset = -1, .type = -1};
     sr_h5_lock();
     int status = open_bands(&b, f, name, err);
     for (hsize_t first = 0; status == 0 && first < b.rows; first += COLUMN_BAND) {

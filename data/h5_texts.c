@@ -11,6 +11,7 @@
 
 #include "data/h5.h"
 #include "data/h5_heap.h"
+#include "data/h5_rows.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -95,22 +96,11 @@ int sr_h5_spelling(struct sr_h5_spelling *how, const struct sr_h5 *f, const char
     return status;
 }
 
-/* Rows first .. first+n of a dataset of any rank, as they are; of one without axes its value, if it has one.
- */
 static int read_rows(void *out, hid_t dataset, hid_t type, hid_t transfer, size_t first, size_t n,
                      const char *where, struct sr_error *err) {
-    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
-    const hid_t space = H5Dget_space(dataset);
-    const int rank = H5Sget_simple_extent_dims(space, count, NULL);
-    count[0] = n;
-    const hid_t memory = rank > 0 ? H5Screate_simple(rank, count, NULL) : H5Scopy(space);
-    const bool read =
-        (rank == 0 || H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0) &&
-        H5Dread(dataset, type, memory, space, transfer, out) >= 0;
-    const int status = read ? 0 : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
-    H5Sclose(memory);
-    H5Sclose(space);
-    return status;
+    return sr_h5_read_rows(dataset, type, transfer, out, first, n)
+               ? 0
+               : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
 }
 
 /* Fixed strings on their way to texts: bands of them, since strings are often far shorter than the longest,

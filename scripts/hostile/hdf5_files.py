@@ -198,6 +198,10 @@ def cases(c):
     odd_float("gap", (15, 10, 5, 0, 9), 15)
     odd_float("bias", (15, 10, 5, 0, 10), 14)
     odd_float("bias_of_bfloat", (15, 7, 8, 0, 7), 126)
+    for name, norm in (("no_leading_1", h5py.h5t.NORM_NONE), ("leading_1", h5py.h5t.NORM_MSBSET)):
+        kind = h5py.h5t.IEEE_F16LE.copy()
+        kind.set_norm(norm)
+        features(raw("features", x.shape, kind, lambda how: None), "type_float_" + name, "/features holds float16, but")
 
     wide = h5py.h5t.STD_U64LE.copy()
     wide.set_size(16)
@@ -213,7 +217,7 @@ def cases(c):
     def claim(name, shape, kind, chunk):
         return setting(name, shape=shape, dtype=kind, chunks=chunk, maxshape=(None,) * len(shape))
 
-    fine("claim_row", claim("other", (0, 2**40, 2**40), "u1", (1, 1, 1)), "no rows, each of 2^80 bytes (test_data_items.c)")
+    fine("claim_row", setting("other", shape=(0, 2**40, 2**40), dtype="u1"), "no rows, each of 2^80 bytes (test_data_items.c)")
     features(claim("features", (2**60, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_60", "shape of more than 2^64 bytes")
     features(claim("features", (2**59, WIDTH), "f2", (CHUNK, WIDTH)), "claim_rows_59", "/features claims 9223372036854775808 bytes", "inspect,eval,train,check")
     features(claim("features", (2**32 - 1, 1), "f2", (2**16, 1)), "claim_rows_32", "/features claims 8589934590 bytes")
@@ -222,6 +226,13 @@ def cases(c):
     features(setting("features", shape=(2**40, WIDTH), dtype="f2"), "claim_one_piece", "bytes, of which the file stores 0")
     labels(claim("label", (2**60,), "u1", (64,)), "claim_label", "/label claims 1152921504606846976 bytes", "eval,train")
     features(claim("features", (300000, 1), "f2", (1, 1)), "claim_grid", "/features claims 300000 chunks, of which 0")
+    features(claim("features", (ROWS, 5000), "f2", (1, 1)), "claim_side_by_side", "/features has 5000 chunks side by side")
+    one_of_many = setting("features", shape=(512, 511), dtype="f2", chunks=(1, 1))
+
+    def write_one(f):
+        one_of_many(f)
+        f["features"][100, 100] = 1
+    features(write_one, "claim_grid_of_one", "/features claims 261632 chunks, of which 1 are in the file")
     huge = {"maxshape": (None, None), "chunks": (2**20, 2000), "compression": "gzip"}
     features(setting("features", shape=(ROWS, WIDTH), dtype="f2", **huge), "claim_chunk", "/features has chunks of 4194304000 bytes", "inspect,train")
     features(setting("features", shape=(25 * 10**6, 4), dtype="f2", maxshape=(None, 4), chunks=(375 * 10**5, 4)), "claim_chunk_bomb",
