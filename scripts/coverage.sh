@@ -33,7 +33,8 @@ if $run; then
     cmake -S . -B "$build" "${generator[@]}" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSR_TESTS=ON \
         -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O0 -g --coverage -fprofile-update=atomic' >/dev/null || exit 2
     mapfile -t tests < <(find tests -name 'test_base_*.c' -o -name 'test_data_*.c' -o -name 'test_infer_*.c' \
-        -o -name 'test_trust_*.c' -o -name 'fuzz_*.c' | sed 's|.*/||; s|\.c$||' | sort)
+        -o -name 'test_trust_*.c' -o -name 'fuzz_*.c' -o -name 'test_eval_calibrator.c' -o -name 'test_train_re*.c' \
+        -o -name 'test_train_run.c' | sed 's|.*/||; s|\.c$||' | sort)
     cmake --build "$build" --parallel "$(nproc)" --target "${tests[@]}" || exit 2
     find "$build" -name '*.gcda' -delete
     pattern=$(IFS='|' && echo "^(${tests[*]})\$")
