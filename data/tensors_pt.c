@@ -3,7 +3,9 @@
  * A zip archive with one folder NAME: NAME/data.pkl, a pickle that says what there is and how it is nested
  * (pickle.h), and the numbers of each storage in NAME/data/KEY, raw. A tensor is a range of such a record,
  * read where it lies. The record must have exactly the size that the pickle says. NAME/byteorder, since 2.1,
- * must be "little"; other records (version, serialization_id, ...) carry nothing that is needed.
+ * must be "little", NAME/version one that is known; other records (serialization_id, ...) carry nothing that
+ * is needed. torch takes for NAME the folder of the first entry, and records by names whose case does not
+ * count.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,33 +62,60 @@ static const char *stranger(const char *name) {
     return NULL;
 }
 
+static int no_pickle(const struct sr_tensors *t, struct sr_error *err) {
+    return sr_fail(
+        err, SR_DATA,
+        "%s is a zip archive without data.pkl in the folder of its first entry: no torch.save file", t->path);
+}
+
+/* The folder is that of the first entry, as torch takes it; nothing lies elsewhere. */
 static int find_folder(const struct sr_tensors *t, struct in *in, struct sr_error *err) {
     const size_t n = sr_zip_count(in->zip);
-    in->folder[0] = '\0';
+    char clean[128];
     for (size_t i = 0; i < n; i++) {
-        const char *name = sr_zip_at(in->zip, i)->name, *slash = strchr(name, '/');
-        const char *what = stranger(name);
+        const char *what = stranger(sr_zip_at(in->zip, i)->name);
         if (what)
             return sr_fail(err, SR_DATA, "%s %s", t->path, what);
-        if (!slash || strcmp(slash, "/data.pkl") != 0)
-            continue;
-        if (in->folder[0] || slash - name >= FOLDER_MAX - 64)
-            return sr_fail(err, SR_DATA, "%s: more than one data.pkl: no torch.save file", t->path);
-        snprintf(in->folder, sizeof in->folder, "%.*s", (int)(slash - name), name);
     }
-    if (!in->folder[0])
-        return sr_fail(err, SR_DATA, "%s is a zip archive without data.pkl: no torch.save file", t->path);
+    const char *first = n > 0 ? sr_zip_at(in->zip, 0)->name : "", *slash = strchr(first, '/');
+    if (!slash || slash - first >= FOLDER_MAX - 64)
+        return no_pickle(t, err);
+    const size_t bytes = (size_t)(slash - first);
+    for (size_t i = 1; i < n; i++)
+        if (strncmp(sr_zip_at(in->zip, i)->name, first, bytes + 1) != 0)
+            return sr_fail(err, SR_DATA,
+                           "%s: its entry '%s' is not in the folder of the first: no torch.save file",
+                           t->path, sr_utf8_clean(clean, sizeof clean, sr_zip_at(in->zip, i)->name));
+    memcpy(in->folder, first, bytes);
+    in->folder[bytes] = '\0';
     return sr_zip_stored(in->zip, err);
+}
+
+/* The number of a record's entry, or sr_zip_count. torch does not mind its case: in another than it writes,
+ * the record would be one to it and none here. */
+static int find_entry(const struct sr_tensors *t, const struct in *in, const char *record, size_t *entry,
+                      struct sr_error *err) {
+    char name[FOLDER_MAX + 64], clean[64];
+    snprintf(name, sizeof name, "%s/%s", in->folder, record);
+    *entry = sr_zip_find(in->zip, name);
+    if (*entry == sr_zip_count(in->zip) || strcmp(sr_zip_at(in->zip, *entry)->name, name) == 0)
+        return SR_OK;
+    return sr_fail(err, SR_DATA, "%s: its record %s is spelt in other capitals", t->path,
+                   sr_utf8_clean(clean, sizeof clean, record));
+}
+
+static int check_pickle(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
+    size_t entry;
+    const int status = find_entry(t, in, "data.pkl", &entry, err);
+    return status < 0 || entry < sr_zip_count(in->zip) ? status : no_pickle(t, err);
 }
 
 /* The whole record of that name, or NULL: *status says whether it failed. `limit` bytes at most. */
 static char *read_record(const struct sr_tensors *t, const struct in *in, const char *record, size_t limit,
                          size_t *size, int *status, struct sr_error *err) {
-    char name[FOLDER_MAX + 64];
-    snprintf(name, sizeof name, "%s/%s", in->folder, record);
-    const size_t i = sr_zip_find(in->zip, name);
-    *status = SR_OK;
-    if (i == sr_zip_count(in->zip))
+    size_t i;
+    *status = find_entry(t, in, record, &i, err);
+    if (*status < 0 || i == sr_zip_count(in->zip))
         return NULL;
     *size = (size_t)sr_zip_at(in->zip, i)->size;
     if (sr_zip_at(in->zip, i)->size > limit) {
@@ -115,8 +144,7 @@ static int check_byteorder(const struct sr_tensors *t, const struct in *in, stru
     return status;
 }
 
-/* Records that are a number. PyTorch reads archives of version 1 to 10 (caffe2/serialize/versions.h); another
- * one may mean something else by the same bytes. */
+/* A record that is a number, if it is there. */
 static int check_number(const struct sr_tensors *t, const struct in *in, const char *record, uint64_t least,
                         uint64_t most, struct sr_error *err) {
     size_t size = 0, digits;
@@ -145,8 +173,25 @@ static int check_serial(const struct sr_tensors *t, const struct in *in, struct 
     return status;
 }
 
+/* PyTorch reads archives of version 1 to 10 (caffe2/serialize/versions.h); another one may mean something
+ * else by the same bytes. The number is in either record, or in both. */
+static int check_version(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
+    static const char *const record[] = {"version", ".data/version"};
+    bool there = false;
+    for (size_t i = 0; i < SR_COUNT(record); i++) {
+        size_t entry;
+        int status = find_entry(t, in, record[i], &entry, err);
+        there = there || entry < sr_zip_count(in->zip);
+        if (status == SR_OK)
+            status = check_number(t, in, record[i], 1, 10, err);
+        if (status < 0)
+            return status;
+    }
+    return there ? SR_OK : sr_fail(err, SR_DATA, "%s has no record version: no torch.save file", t->path);
+}
+
 static int check_numbers(const struct sr_tensors *t, const struct in *in, struct sr_error *err) {
-    int status = check_number(t, in, "version", 1, 10, err);
+    int status = check_version(t, in, err);
     if (status == SR_OK)
         status = check_number(t, in, ".format_version", 1, INT32_MAX, err);
     if (status == SR_OK)
@@ -219,13 +264,15 @@ static int check_type(const struct sr_tensors *t, const struct in *in, const str
 static int find_record(const struct sr_tensors *t, const struct in *in, const struct sr_pickle_value *storage,
                        size_t *entry, struct sr_error *err) {
     const struct sr_pickle_value *key = storage->as.storage.key;
-    char name[FOLDER_MAX + 64], clean[64];
+    char record[64], clean[64];
     uint64_t bytes;
     if (key->as.text.length > 32 || memchr(key->as.text.at, '\0', key->as.text.length))
         return sr_fail(err, SR_DATA, "%s: its pickle names a storage as torch does not", t->path);
-    snprintf(name, sizeof name, "%s/data/%.*s", in->folder, (int)key->as.text.length, key->as.text.at);
-    sr_utf8_clean(clean, sizeof clean, name + strlen(in->folder) + 1);
-    *entry = sr_zip_find(in->zip, name);
+    snprintf(record, sizeof record, "data/%.*s", (int)key->as.text.length, key->as.text.at);
+    sr_utf8_clean(clean, sizeof clean, record);
+    const int status = find_entry(t, in, record, entry, err);
+    if (status < 0)
+        return status;
     if (*entry == sr_zip_count(in->zip))
         return sr_fail(err, SR_DATA, "%s: its pickle names the record %s, which is not there", t->path,
                        clean);
@@ -422,6 +469,8 @@ static int open_pt(struct sr_tensors *t, struct sr_error *err) {
         status = SR_NOMEM;
     if (status == SR_OK)
         status = find_folder(t, in, err);
+    if (status == SR_OK)
+        status = check_pickle(t, in, err);
     if (status == SR_OK)
         status = check_byteorder(t, in, err);
     if (status == SR_OK)

@@ -3,7 +3,8 @@
  * An archive is refused as a whole unless all its tables (local headers, central directory, descriptors, end
  * records) say the same, its entries fill the file from the first byte to the directory without overlap or
  * gap, and nothing follows its end; and if an entry is encrypted or a symbolic link, has a name that leads
- * elsewhere, or the name of another. Belongs to one thread.
+ * elsewhere, or the name of another. Names that differ only in case are the same name: torch takes a record
+ * by either. Belongs to one thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,7 +32,7 @@ void sr_zip_close(struct sr_zip *z); /* NULL is fine */
 
 size_t sr_zip_count(const struct sr_zip *z);
 const struct sr_zip_entry *sr_zip_at(const struct sr_zip *z, size_t i);
-/* The number of the entry of that name, or sr_zip_count. */
+/* The number of the entry of that name, in whatever case it is there, or sr_zip_count. */
 size_t sr_zip_find(const struct sr_zip *z, const char *name);
 
 /* SR_DATA, with its name, if an entry is compressed. */

@@ -56,6 +56,16 @@ int sr_zip_bytes(const struct sr_zip *z, uint64_t at, void *out, size_t n, struc
     return sr_file_read_at(z->fd, at, out, n, z->path, err);
 }
 
+static unsigned char lower(char c) {
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+}
+
+int sr_zip_order(const char *a, const char *b) {
+    while (*a && lower(*a) == lower(*b))
+        a++, b++;
+    return lower(*a) < lower(*b) ? -1 : lower(*a) > lower(*b);
+}
+
 /* ---- the end ---- */
 
 static bool agrees(uint64_t narrow, uint64_t wide, uint64_t saturated) {
@@ -178,6 +188,11 @@ static bool good_name(const char *name, size_t bytes) {
     }
 }
 
+/* By its attributes or by a '/' at the end: some readers, torch too, give no bytes of a folder. */
+static bool is_folder(const unsigned char *central, const char *name, size_t name_bytes) {
+    return number(central + 38, 4) & FOLDER || name[name_bytes - 1] == '/';
+}
+
 static bool is_link(const unsigned char *central) {
     return central[5] == UNIX && (number(central + 38, 4) >> 16 & 0170000) == 0120000;
 }
@@ -193,7 +208,7 @@ static int check_entry(const struct sr_zip *z, size_t i, const unsigned char *ce
         return sr_zip_fail_entry(z, i, "is a difference to another file; not read", err);
     if (number(central + 34, 2) != 0)
         return sr_zip_fail_entry(z, i, "is said to begin on another disk of several; not read", err);
-    if (number(central + 38, 4) & FOLDER && z->entries[i].size > 0) /* of which some readers give no bytes */
+    if (is_folder(central, z->entries[i].name, name_bytes) && z->entries[i].size > 0)
         return sr_zip_fail_entry(z, i, "is marked as a folder, but has bytes", err);
     if (is_link(central))
         return sr_zip_fail_entry(z, i, "is a symbolic link; not followed, not read", err);
@@ -297,7 +312,7 @@ static int by_place(const void *a, const void *b, void *place) {
 
 static int by_name(const void *a, const void *b, void *entries) {
     const struct sr_zip_entry *e = entries;
-    return strcmp(e[*(const size_t *)a].name, e[*(const size_t *)b].name);
+    return sr_zip_order(e[*(const size_t *)a].name, e[*(const size_t *)b].name);
 }
 
 /* The bytes behind an entry's content, up to the next: 4 of a mark or none, then its checksum and both sizes,
@@ -350,9 +365,15 @@ static int check_places(struct sr_zip *z, uint64_t directory_at, unsigned char *
 
 static int check_names(const struct sr_zip *z, struct sr_error *err) {
     qsort_r(z->sorted, z->count, sizeof *z->sorted, by_name, z->entries);
-    for (size_t i = 1; i < z->count; i++)
-        if (strcmp(z->entries[z->sorted[i]].name, z->entries[z->sorted[i - 1]].name) == 0)
-            return sr_zip_fail_entry(z, z->sorted[i], "is there twice", err);
+    for (size_t i = 1; i < z->count; i++) {
+        const char *a = z->entries[z->sorted[i - 1]].name, *b = z->entries[z->sorted[i]].name;
+        if (sr_zip_order(a, b) == 0)
+            return sr_zip_fail_entry(z, z->sorted[i],
+                                     strcmp(a, b) == 0 ? "is there twice"
+                                                       : "is there twice, in other capitals: to torch that "
+                                                         "is one record",
+                                     err);
+    }
     return SR_OK;
 }
 

@@ -61,7 +61,7 @@ size_t sr_zip_find(const struct sr_zip *z, const char *name) {
     size_t low = 0, high = z->count;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = strcmp(z->entries[z->sorted[middle]].name, name);
+        const int order = sr_zip_order(z->entries[z->sorted[middle]].name, name);
         if (order == 0)
             return z->sorted[middle];
         if (order < 0)

@@ -47,8 +47,9 @@ static inline void hostile_wrap(const char *archive, const char *pickle) {
     void *bytes;
     size_t size;
     cr_assert_eq(sr_file_read(&bytes, &size, pickle, 1 << 20, &err), 0, "%s", err.text);
-    const struct sr_zip_part parts[] = {{"m/data.pkl", bytes, size}, {"m/data/0", numbers, sizeof numbers}};
-    cr_assert_eq(sr_zip_write(archive, parts, 2, &err), SR_OK, "%s", err.text);
+    const struct sr_zip_part parts[] = {
+        {"m/data.pkl", bytes, size}, {"m/data/0", numbers, sizeof numbers}, {"m/version", "3", 1}};
+    cr_assert_eq(sr_zip_write(archive, parts, SR_COUNT(parts), &err), SR_OK, "%s", err.text);
     sr_free(bytes);
 }
 

@@ -481,8 +481,9 @@ Test(import, a_program_is_not_run) {
     memcpy(program + n, "\0\0\0", 3);
     n += 3;
     n += (size_t)sprintf(program + n, "touch %s\x85Rs.", path);
-    const struct zip_entry entry = {.name = "m/data.pkl", .data = program, .size = n};
-    zip_make(&z, &entry, 1);
+    const struct zip_entry entries[] = {{.name = "m/data.pkl", .data = program, .size = n},
+                                        {.name = "m/version", .data = "3", .size = 1}};
+    zip_make(&z, entries, SR_COUNT(entries));
     cr_assert_eq(sr_atomic_file_write(source, z.at, z.size, &err), SR_OK);
     import_fails(source, "", 65, "asks for posix.system, a class or function that is no part of a tensor");
     cr_expect_neq(access(path, F_OK), 0);

@@ -329,12 +329,38 @@ def some_dict(rng, depth=0):
     return rng.choice((b"}", HOOKS)) + (b"q\x00" if depth == 0 else b"") + b"(" + pairs + b"u"
 
 
+def vary(rng, entries):
+    """One change of what records there are: torch looks them up in any case, in the folder of the first, by a version."""
+    record = rng.choice(entries)
+    name = record.name.decode()
+    what = rng.randrange(6)
+    if what == 0:
+        record.name = rng.choice((name.upper(), name[:2] + name[2:].upper(), name[:2] + name[2:].capitalize(), name + "/")).encode()
+    elif what == 1:
+        twin = Entry(rng.choice((name.upper(), name[:2] + name[2:].upper())), rng.choice((record.data[::-1], b"99", b"big")))
+        entries.insert(rng.randrange(len(entries) + 1), twin)
+    elif what == 2:
+        entries.remove(record)
+    elif what == 3:
+        number = rng.choice((b"3", b"3\n", b"1", b"10", b"0", b"11", b"99", b"abc", b"", b"-3", b"3 "))
+        entries.append(Entry("m/.data/version", number))
+        if rng.random() < 0.5:
+            del entries[3]
+    elif what == 4:
+        entries[3].data = rng.choice((b"1", b"10\n", b"0", b"11", b"three", b"", b"+3"))
+    else:
+        other = rng.choice(("m/", "m/data/", "n/", "M/x", "x", "m.x/y", "m/constants.pkl", "constants.pkl", "m/CONSTANTS.PKL", "m/x/y"))
+        entries.insert(rng.randrange(len(entries) + 1), Entry(other, rng.choice((b"", b"", b"x"))))
+    return entries
+
+
 def compose_pt(rng):
     body = some_dict(rng) if rng.random() < 0.9 else some_value(rng)
     protocol = rng.choice((2, 2, 2, 3, 4, 5))
     frame = b"\x95" + struct.pack("<Q", len(body) + 1) if rng.random() < 0.05 else b""
-    return build([Entry("m/data.pkl", b"\x80" + bytes([protocol]) + frame + body + b"."), Entry("m/byteorder", b"little"),
-                  Entry("m/data/0", NUMBERS), Entry("m/version", b"3\n")])
+    entries = [Entry("m/data.pkl", b"\x80" + bytes([protocol]) + frame + body + b"."), Entry("m/byteorder", b"little"),
+               Entry("m/data/0", NUMBERS), Entry("m/version", b"3\n")]
+    return build(vary(rng, entries) if rng.random() < 0.2 else entries)
 
 
 def compose_npy(rng):

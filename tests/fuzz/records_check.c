@@ -8,7 +8,7 @@
 
 #include "tests/fuzz/parsers.h"
 
-#define ENTRIES 6
+#define ENTRIES 7
 
 struct archive {
     unsigned char *at;
@@ -89,7 +89,8 @@ void fuzz_records(const uint8_t *data, size_t size) {
                                {.name = "a/data/0", .data = numbers, .size = 16},
                                {.name = "a/data/1", .data = numbers, .size = 64},
                                {.name = "a/data/2", .data = numbers, .size = 8},
-                               {.name = "a/data/3", .data = numbers}};
+                               {.name = "a/data/3", .data = numbers},
+                               {.name = "a/version", .data = "3", .size = 1}};
     struct archive a = {.at = sr_alloc(size + 4096, 1, NULL)};
     FUZZ_CHECK(a.at, "out of memory");
     put_archive(&a, e, ENTRIES);
