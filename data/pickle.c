@@ -11,6 +11,7 @@
 
 #include "data/pickle.h"
 #include "data/pickle_call.h"
+#include "data/pickle_keys.h"
 #include "data/pickle_machine.h"
 #include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
@@ -140,6 +141,8 @@ static int run_add(struct sr_pickle *p, enum sr_pickle_kind kind, size_t n, size
     for (size_t i = 0; kind == SR_PICKLE_DICT && i < n; i += 2)
         if (!may_be_key(p->stack[p->depth - n + i]))
             return sr_pickle_fail(p, err, "has a dict with a key that is no text, number or tuple of these");
+    if (n > 1 && n > to->as.list.room - to->as.list.n) /* what would be outgrown is not made */
+        status = sr_pickle_list_room(p, to, to->as.list.n + (n > to->as.list.n ? n : to->as.list.n), err);
     for (size_t i = 0; status == SR_OK && i < n; i++)
         status = sr_pickle_list_add(p, to, p->stack[p->depth - n + i], err);
     p->depth -= n + marks;
@@ -198,10 +201,10 @@ static int run_long(struct sr_pickle *p, struct sr_error *err) {
     if (!b)
         return SR_DATA;
     if (length > 8)
-        return sr_pickle_push_new(p, SR_PICKLE_NOTHING, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_NOTHING, false, err);
     for (size_t i = 0; i < 8; i++)
         value |= (uint64_t)(i < length ? b[i] : length > 0 && b[length - 1] & 0x80 ? 0xff : 0) << 8 * i;
-    return sr_pickle_push_integer(p, SR_PICKLE_INTEGER, (int64_t)value, err);
+    return sr_pickle_push_integer(p, (int64_t)value, err);
 }
 
 static int run_float(struct sr_pickle *p, struct sr_error *err) {
@@ -224,7 +227,7 @@ static int push_global(struct sr_pickle *p, const char *module, size_t module_le
     const struct sr_pickle_global *global;
     int status = sr_pickle_global(&global, p, module, module_length, name, name_length, err);
     if (status == SR_OK && sr_pickle_global_is_value(global))
-        return sr_pickle_push_new(p, SR_PICKLE_NOTHING, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_NOTHING, false, err);
     if (status == SR_OK)
         status = sr_pickle_push_new(p, SR_PICKLE_GLOBAL, err);
     if (status == SR_OK)
@@ -300,9 +303,9 @@ static int run_number(struct sr_pickle *p, enum instruction op, size_t bytes, st
     case LONG_BINGET:
         return sr_pickle_memo_get(p, value, err);
     case BININT:
-        return sr_pickle_push_integer(p, SR_PICKLE_INTEGER, (int32_t)(uint32_t)value, err);
+        return sr_pickle_push_integer(p, (int32_t)(uint32_t)value, err);
     default:
-        return sr_pickle_push_integer(p, SR_PICKLE_INTEGER, (int64_t)value, err);
+        return sr_pickle_push_integer(p, (int64_t)value, err);
     }
 }
 
@@ -356,18 +359,18 @@ static int run(struct sr_pickle *p, enum instruction op, struct sr_error *err) {
     case BININT:
         return run_number(p, op, 4, err);
     case MARK:
-        return sr_pickle_push_new(p, SR_PICKLE_MARK, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_MARK, false, err);
     case EMPTY_DICT:
         return sr_pickle_push_new(p, SR_PICKLE_DICT, err);
     case EMPTY_LIST:
         return sr_pickle_push_new(p, SR_PICKLE_LIST, err);
     case EMPTY_TUPLE:
-        return run_tuple(p, 0, 0, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_TUPLE, false, err);
     case NONE:
-        return sr_pickle_push_new(p, SR_PICKLE_NOTHING, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_NOTHING, false, err);
     case NEWTRUE:
     case NEWFALSE:
-        return sr_pickle_push_integer(p, SR_PICKLE_BOOL, op == NEWTRUE, err);
+        return sr_pickle_push_plain(p, SR_PICKLE_BOOL, op == NEWTRUE, err);
     case TUPLE1:
     case TUPLE2:
     case TUPLE3:
@@ -424,7 +427,10 @@ int sr_pickle_read(struct sr_pickle **out, const void *bytes, size_t size, const
     if (!p)
         return SR_NOMEM;
     *p = (struct sr_pickle){.path = path, .bytes = bytes, .size = size};
-    const int status = run_all(p, err);
+    int status = run_all(p, err);
+    sr_pickle_forget(p);
+    if (status == SR_OK)
+        status = sr_pickle_keys_check(p, err);
     if (status == SR_OK)
         *out = p;
     else

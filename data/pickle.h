@@ -10,7 +10,9 @@
  *     walk(sr_pickle_root(p));
  *     sr_pickle_free(p);
  *
- * Values may be shared, and a list can hold itself: whoever walks limits depth and steps.
+ * Values may be shared, and a list can hold itself: whoever walks limits depth and steps. A dict that has a
+ * key twice is refused: in Python the later one replaces the earlier, so that a tensor would be in the pickle
+ * and not in the dict.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,12 +57,17 @@ struct sr_pickle_value {
     bool ordered; /* a dict that is an OrderedDict */
     bool fixed;   /* a tuple of scalars and of such tuples, so that it may be a key */
     union {
-        int64_t integer; /* of a bool too */
-        double real;
         struct {
-            const char *at; /* into the pickle's bytes; no NUL behind it */
-            size_t length;
-        } text;
+            union {
+                int64_t integer; /* of a bool too */
+                double real;
+                struct {
+                    const char *at; /* into the pickle's bytes; no NUL behind it */
+                    size_t length;
+                } text;
+            };
+            uint32_t rank; /* of a key of a dict, from 1: equal keys, and only these, have the same */
+        };
         struct {
             struct sr_pickle_value **item; /* [n]; of a dict key, value, key, value, ... */
             size_t n, room;

@@ -1,5 +1,5 @@
-/* pickle_keys.c: keys of a dict, sorted so that equal ones are neighbours; see pickle_keys.h. Keys that are
- * no text or number give no tensor its name and are left out.
+/* pickle_keys.c: keys of all dicts, sorted so that equal ones are neighbours and get the same rank; see
+ * pickle_keys.h. Keys that are no text or number give no tensor its name and are left out.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -53,20 +53,66 @@ static int by_key(const void *a, const void *b) {
     return is_number(*x) ? numbers(*x, *y) : texts(*x, *y);
 }
 
-int sr_pickle_keys_check(const struct sr_pickle_value *dict, const char *path, struct sr_error *err) {
-    key_type *key = sr_alloc(dict->as.list.n / 2, sizeof *key, err);
+/* A key that gives a name or is a number: others are left out. */
+static bool counts(key_type v) {
+    return is_number(v) || v->kind == SR_PICKLE_TEXT;
+}
+
+/* Gathers each key once, however many dicts have it; key NULL: only counts. A rank of 0 is of none yet, 1 of
+ * one that was counted. */
+static size_t gather(const struct sr_pickle *p, struct sr_pickle_value **key, uint32_t from) {
+    struct sr_pickle_cursor at = {0};
     size_t n = 0;
-    int status = key ? SR_OK : SR_NOMEM;
-    for (size_t i = 0; key && i < dict->as.list.n; i += 2)
-        if (is_number(dict->as.list.item[i]) || dict->as.list.item[i]->kind == SR_PICKLE_TEXT)
-            key[n++] = dict->as.list.item[i];
-    if (key)
-        qsort(key, n, sizeof *key, by_key);
-    for (size_t i = 1; status == SR_OK && i < n; i++)
-        if (by_key(&key[i - 1], &key[i]) == 0)
-            status =
-                sr_fail(err, SR_DATA,
-                        "%s: a dict of its pickle has a key twice, of which Python keeps the last", path);
+    for (const struct sr_pickle_value *dict; (dict = sr_pickle_next(p, &at));)
+        for (size_t i = 0; dict->kind == SR_PICKLE_DICT && i < dict->as.list.n; i += 2) {
+            struct sr_pickle_value *v = dict->as.list.item[i];
+            if (!counts(v) || v->as.rank != from)
+                continue;
+            v->as.rank = from + 1;
+            if (key)
+                key[n] = v;
+            n++;
+        }
+    return n;
+}
+
+/* A comparison looks at no more bytes than either text has, and texts lie apart in the file: all of a level
+ * of the sort look at no more than the file has. */
+static void rank(struct sr_pickle_value **key, size_t n) {
+    qsort(key, n, sizeof(*key), by_key);
+    for (size_t i = 0; i < n; i++)
+        key[i]->as.rank = i == 0 ? 1 : key[i - 1]->as.rank + (by_key(&key[i - 1], &key[i]) != 0);
+}
+
+/* dict_of: by rank, the number of the last dict that has such a key. */
+static int find_twice(const struct sr_pickle *p, uint32_t *dict_of, struct sr_error *err) {
+    struct sr_pickle_cursor at = {0};
+    uint32_t number = 0;
+    for (const struct sr_pickle_value *dict; (dict = sr_pickle_next(p, &at));) {
+        number++;
+        for (size_t i = 0; dict->kind == SR_PICKLE_DICT && i < dict->as.list.n; i += 2) {
+            key_type v = dict->as.list.item[i];
+            if (counts(v) && dict_of[v->as.rank] == number)
+                return sr_fail(err, SR_DATA,
+                               "%s: a dict of its pickle has a key twice, of which Python keeps the last",
+                               p->path);
+            if (counts(v))
+                dict_of[v->as.rank] = number;
+        }
+    }
+    return SR_OK;
+}
+
+int sr_pickle_keys_check(struct sr_pickle *p, struct sr_error *err) {
+    const size_t n = gather(p, NULL, 0);
+    struct sr_pickle_value **key = sr_alloc(n, sizeof(*key), err);
+    if (!key)
+        return SR_NOMEM;
+    gather(p, key, 1);
+    rank(key, n);
     sr_free(key);
+    uint32_t *dict_of = sr_alloc(n + 1, sizeof *dict_of, err);
+    const int status = dict_of ? find_twice(p, dict_of, err) : SR_NOMEM;
+    sr_free(dict_of);
     return status;
 }

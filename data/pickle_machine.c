@@ -1,7 +1,8 @@
 /* pickle_machine.c: the stack, the memo and the values of pickle.c, with their limits; see pickle_machine.h.
  *
  * Every read is held against the end of the bytes. The number of values, the depth of the stack and the memo
- * are limited, because a few bytes of pickle can ask for gigabytes.
+ * are limited, because a few bytes of pickle can ask for gigabytes. A byte of pickle takes 50 bytes here at
+ * most (an empty list, its place on the stack and in another list).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,7 +16,8 @@
 #define VALUES_MAX 4194304u /* a tensor with its name takes about 20 */
 #define DEPTH_MAX  1048576u
 #define SLOTS_MAX  16777216u /* items of all lists, and what they outgrew */
-#define POOL_BLOCK 1024
+#define MEMO_LEAST 4096      /* numbers of the memo; past these they are less than the bytes so far, as a */
+#define POOL_BLOCK 1024      /* pickler numbers values in turn and each takes a byte */
 #define SLOT_BLOCK 4096
 
 struct pool { /* values are never moved: others point to them */
@@ -61,6 +63,25 @@ struct sr_pickle_value *sr_pickle_make(struct sr_pickle *p, enum sr_pickle_kind 
     struct sr_pickle_value *v = &p->pool->value[p->pool->n++];
     v->kind = kind;
     return v;
+}
+
+struct sr_pickle_value *sr_pickle_plain(struct sr_pickle *p, enum sr_pickle_kind kind, bool number,
+                                        struct sr_error *err) {
+    struct sr_pickle_value **one = &p->plain[kind][number];
+    if (!*one && (*one = sr_pickle_make(p, kind, err))) {
+        if (kind == SR_PICKLE_BOOL)
+            (*one)->as.integer = number;
+        (*one)->fixed = kind == SR_PICKLE_TUPLE;
+    }
+    return *one;
+}
+
+struct sr_pickle_value *sr_pickle_next(const struct sr_pickle *p, struct sr_pickle_cursor *at) {
+    if (!at->begun)
+        *at = (struct sr_pickle_cursor){p->pool, 0, true};
+    while (at->block && at->i == at->block->n)
+        *at = (struct sr_pickle_cursor){at->block->next, 0, true};
+    return at->block ? &at->block->value[at->i++] : NULL;
 }
 
 static void pool_free(struct pool *pool) {
@@ -169,9 +190,13 @@ int sr_pickle_push_new(struct sr_pickle *p, enum sr_pickle_kind kind, struct sr_
     return v ? sr_pickle_push(p, v, err) : err->status;
 }
 
-int sr_pickle_push_integer(struct sr_pickle *p, enum sr_pickle_kind kind, int64_t value,
-                           struct sr_error *err) {
-    const int status = sr_pickle_push_new(p, kind, err);
+int sr_pickle_push_plain(struct sr_pickle *p, enum sr_pickle_kind kind, bool number, struct sr_error *err) {
+    struct sr_pickle_value *v = sr_pickle_plain(p, kind, number, err);
+    return v ? sr_pickle_push(p, v, err) : err->status;
+}
+
+int sr_pickle_push_integer(struct sr_pickle *p, int64_t value, struct sr_error *err) {
+    const int status = sr_pickle_push_new(p, SR_PICKLE_INTEGER, err);
     if (status == SR_OK)
         p->stack[p->depth - 1]->as.integer = value;
     return status;
@@ -197,6 +222,8 @@ int sr_pickle_memo_put(struct sr_pickle *p, uint64_t index, struct sr_error *err
     int status = sr_pickle_need(p, 1, err);
     if (status == SR_OK && index >= VALUES_MAX)
         return sr_pickle_fail(p, err, "remembers more than %u values", VALUES_MAX);
+    if (status == SR_OK && index >= sr_size_sum(p->at, MEMO_LEAST))
+        return sr_pickle_fail(p, err, "remembers a value by a number larger than that of all values before");
     while (status == SR_OK && index >= p->memo_room)
         status = grow(&p->memo, p->memo_room, &p->memo_room, err);
     if (status < 0)
@@ -211,6 +238,13 @@ int sr_pickle_memo_get(struct sr_pickle *p, uint64_t index, struct sr_error *err
     return sr_pickle_push(p, p->memo[index], err);
 }
 
+void sr_pickle_forget(struct sr_pickle *p) {
+    sr_free(p->stack);
+    sr_free(p->memo);
+    p->stack = p->memo = NULL;
+    p->depth = p->stack_room = p->memo_room = 0;
+}
+
 void sr_pickle_free(struct sr_pickle *p) {
     if (!p)
         return;
@@ -220,7 +254,6 @@ void sr_pickle_free(struct sr_pickle *p) {
         sr_free(p->slots);
         p->slots = next;
     }
-    sr_free(p->stack);
-    sr_free(p->memo);
+    sr_pickle_forget(p);
     sr_free(p);
 }

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "data/pickle.h"
-#include "data/pickle_keys.h"
 #include "data/tensors_format.h"
+#include "data/remarks.h"
 #include "data/zip.h"
 #include "nn/base/sizes.h"
 #include "nn/base/utf8.h"
@@ -24,10 +24,10 @@
 #define STEPS_MAX   1048576 /* values looked at: shared ones count each time */
 #define STEPS_BYTE  4       /* of these a byte of pickle, which makes one unless lists are shared */
 #define TEXT_MAX    4096    /* bytes of a text kept as metadata */
-#define KEPT_LEAST  1048576 /* bytes of all metadata, names included, */
-#define KEPT_BYTE   32      /* and more a byte of pickle: short items of a list have longer names */
-#define COUNT_LEAST 4096    /* tensors, */
-#define COUNT_BYTES 16      /* and one more for so many bytes of pickle: a key and a reference to a tensor */
+#define KEPT_LEAST  ((size_t)24 << 20) /* bytes of all metadata, names included, */
+#define KEPT_BYTE   12   /* and more a byte of pickle: short items of a list have longer names */
+#define COUNT_LEAST 4096 /* tensors, */
+#define COUNT_BYTES 32   /* and one more for so many bytes of pickle: a key and a reference to a tensor */
 #define FOLDER_MAX  512
 
 struct place { /* where a tensor's bytes are */
@@ -40,10 +40,10 @@ struct in {
     char folder[FOLDER_MAX]; /* NAME */
     struct place *place;     /* [count] */
     int *dtype_of;           /* [entries] + 1 of the storage that an entry is, 0: of none yet */
-    size_t place_room, info_room, pair_room;
+    size_t place_room, info_room;
     size_t steps, steps_most;
     size_t count_most;
-    size_t kept, kept_most; /* bytes of metadata */
+    struct sr_remarks remarks; /* metadata; t has the array of them */
 };
 
 static bool is_zip(const unsigned char *head) {
@@ -220,7 +220,7 @@ static void name_add(struct name *to, const struct name *from, const char *part,
     memcpy(&to->text[to->length], part, length);
     to->length = (size_t)sr_size_sum(to->length, length);
     to->text[to->length] = '\0';
-    for (const char *p = to->text; p < &to->text[to->length];) {
+    for (const char *p = &to->text[from->length]; p < &to->text[to->length];) { /* from is good */
         const size_t n = sr_utf8_printable(p);
         if (n == 0) {
             *to = *from;
@@ -341,21 +341,16 @@ static int add_scalar(struct sr_tensors *t, const struct sr_pickle_value *v, con
                       struct sr_error *err) {
     struct in *in = t->in;
     char text[TEXT_MAX];
-    void *pairs = t->pairs;
     if (!name_is_good(name) || name->length == 0 || !scalar_text(text, v))
         return SR_OK;
-    in->kept = (size_t)sr_size_sum(in->kept, sr_size_sum(name->length, strlen(text) + 2));
-    if (in->kept > in->kept_most)
+    if (!sr_remarks_fit(&in->remarks, name->text, text))
         return sr_fail(err, SR_DATA,
                        "%s: its texts and numbers, shared ones each time, make more than %zu bytes", t->path,
-                       in->kept_most);
-    int status = make_room(&pairs, t->pair_count, &in->pair_room, sizeof *t->pairs, err);
-    t->pairs = pairs;
-    if (status < 0)
-        return status;
-    char *key = sr_strdup(name->text, err), *value = sr_strdup(text, err);
-    t->pairs[t->pair_count++] = (struct sr_pair){key, value};
-    return key && value ? SR_OK : SR_NOMEM;
+                       in->remarks.most);
+    const int status = sr_remarks_add(&in->remarks, name->text, text, err);
+    t->pairs = in->remarks.pair;
+    t->pair_count = in->remarks.n;
+    return status;
 }
 
 static int walk(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name, int depth,
@@ -379,7 +374,7 @@ static void key_name(struct name *to, const struct name *from, const struct sr_p
 static int walk_items(struct sr_tensors *t, const struct sr_pickle_value *v, const struct name *name,
                       int depth, struct sr_error *err) {
     const bool dict = v->kind == SR_PICKLE_DICT;
-    int status = dict ? sr_pickle_keys_check(v, t->path, err) : SR_OK;
+    int status = SR_OK;
     for (size_t i = 0; status == SR_OK && i < v->as.list.n; i += dict ? 2 : 1) {
         struct name below;
         char number[24];
@@ -450,7 +445,7 @@ static int read_pickle(struct sr_tensors *t, struct in *in, struct sr_error *err
     in->steps_most = NESTED_MAX + 2; /* a list in itself is told by its depth */
     in->steps_most += size < STEPS_MAX / STEPS_BYTE ? STEPS_BYTE * size : STEPS_MAX;
     in->count_most = COUNT_LEAST + size / COUNT_BYTES;
-    in->kept_most = KEPT_LEAST + KEPT_BYTE * size;
+    in->remarks.most = KEPT_LEAST + KEPT_BYTE * size;
     if (bytes)
         status = sr_pickle_read(&pickle, bytes, size, t->path, err);
     if (status == SR_OK)
@@ -480,18 +475,10 @@ static int open_pt(struct sr_tensors *t, struct sr_error *err) {
 
 static void close_pt(struct sr_tensors *t) {
     struct in *in = t->in;
-    for (size_t i = 0; i < t->pair_count; i++) {
-        union {
-            const char *from;
-            void *to;
-        } key = {t->pairs[i].key}, value = {t->pairs[i].value};
-        sr_free(key.to);
-        sr_free(value.to);
-    }
-    sr_free(t->pairs);
     if (!in)
         return;
     sr_zip_close(in->zip);
+    sr_remarks_free(&in->remarks);
     sr_free(in->place);
     sr_free(in->dtype_of);
     sr_free(in);

@@ -307,7 +307,7 @@ Test(pickle, only_protocol_2_is_run_though_another_may_be_named) {
 /* None, truth, numbers, a text, a dtype, and tuples of them, also empty ones and as a Size. */
 Test(pickle, keys_are_what_python_can_hash) {
     TAKES(p, root,
-          "\x80\x02}(N)\x88)K\x01)G\x3f\xe0\x00\x00\x00\x00\x00\x00)X\x01\x00\x00\x00x)"
+          "\x80\x02}(N)\x88)K\x03)G\x3f\xe0\x00\x00\x00\x00\x00\x00)X\x01\x00\x00\x00x)"
           "ctorch\nfloat16\n)))K\x01\x85)K\x01N\x86\x85))\x85)ctorch\nSize\nK\x01\x85\x85R)u.");
     cr_expect_eq(root->as.list.n, (size_t)22);
     sr_pickle_free(p);

@@ -168,6 +168,8 @@ def machine(c):
     bad("memo_gap.pkl", P + b"}q\x07h\x03.", "asks for a value that it did not remember")
     bad("memo_index_largest.pkl", P + b"}r\xff\xff\xff\xff.", "remembers more than 4194304 values", "import")
     bad("memo_index_past_the_limit.pkl", P + b"}r\x00\x00\x40\x00.", "remembers more than 4194304 values")
+    bad("memo_index_far.pkl", P + b"}r\x00\x20\x00\x00.", "remembers a value by a number larger than that of all values before", "import")
+    c.add("memo_index_odd.pkl", P + b"}(" + text("x") + tensor() + b"r\x00\x10\x00\x00" + text("y") + b"j\x00\x10\x00\x00u.", 0, "", why="a number of the memo that is not the next, but not far either")
     laughs = P + b"]" + b"q\x01h\x01\x86" * 40 + b"."
     bad("billion_laughs.pkl", laughs, "values in its pickle, shared ones each time", "import,convert")
     loud = P + text("ha" * 300) + b"q\x01h\x01\x86" * 30 + b"."
@@ -192,6 +194,16 @@ def machine(c):
     bad("frame_past_the_end.pkl", b"\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00}.", "uses the instruction FRAME")
     bad("pop.pkl", P + b"K\x01K\x020.", "uses the instruction POP,")
     bad("dup.pkl", P + b"}2.", "uses the instruction DUP")
+
+
+def costs(c):
+    """More, and larger: tests/test_trust_pickle_costs.c."""
+    key = text("k" * 20000 + "x") + b"q\x00N" + text("k" * 20000 + "y") + b"q\x01N"
+    twice = "has a key twice, of which Python keeps the last"
+    c.add("key_shared_in_a_dict.pkl", P + b"}(" + key + b"h\x00Nh\x01N" * 10000 + b"u.", 65, twice, "import")
+    c.add("key_shared_by_dicts.pkl", P + b"](}(" + key + b"u" + b"}(h\x00Nh\x01Nu" * 10000 + b"e.", 0, "", why="each dict has them once")
+    c.add("key_twice_in_a_state.pkl", P + HOOKS + b"}(" + text("a") + b"N" + text("a") + b"Nub.", 65, twice)
+    c.add("key_twice_in_the_second_dict.pkl", P + b"](}(" + text("a") + b"NK\x01Nu}(K\x01N" + text("b") + b"NG" + struct.pack(">d", 1) + b"Nue.", 65, twice)
 
 
 def tensors(c):
@@ -325,5 +337,5 @@ def many(c):
 
 def cases(c):
     write_tables(os.path.dirname(c.folder))
-    for part in (programs, calls, machine, tensors, unlike_torch, many):
+    for part in (programs, calls, machine, costs, tensors, unlike_torch, many):
         part(c)
