@@ -13,6 +13,7 @@
 #include "data/tensors_format.h"
 #include "data/values.h"
 #include "nn/base/sizes.h"
+#include "nn/base/utf8.h"
 
 #define BAND 4096 /* items converted at a time */
 
@@ -117,6 +118,20 @@ uint64_t sr_tensor_info_items(const struct sr_tensor_info *info) {
     return items;
 }
 
+/* NumPy and torch take any byte but 0 for true; what writes booleans writes 1, and as a number another is
+ * none. */
+static int check_bools(const struct sr_tensors *t, size_t i, uint64_t first, const unsigned char *value,
+                       size_t n, struct sr_error *err) {
+    char clean[SR_TENSOR_NAME];
+    for (size_t k = 0; k < n; k++)
+        if (value[k] > 1)
+            return sr_fail(err, SR_DATA,
+                           "%s: item %" PRIu64 " of the booleans '%s' is the byte %d, neither 0 nor 1",
+                           t->path, sr_size_sum(first, k),
+                           sr_utf8_clean(clean, sizeof clean, t->info[i].name), value[k]);
+    return SR_OK;
+}
+
 int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, size_t n,
                     struct sr_error *err) {
     const struct sr_tensor_info *info = sr_tensors_at(t, i);
@@ -124,9 +139,12 @@ int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, s
     if (!info || first > items || n > items - first)
         return sr_fail(err, SR_BUG, "%s: items %" PRIu64 " and %zu more of tensor %zu are not in the file",
                        t->path, first, n, i);
+    if (n == 0)
+        return SR_OK;
     const size_t size = sr_dtype_size(info->dtype);
-    return n > 0 ? t->format->read(t, i, sr_size_times(first, size), out, (size_t)sr_size_times(n, size), err)
-                 : SR_OK;
+    const int status =
+        t->format->read(t, i, sr_size_times(first, size), out, (size_t)sr_size_times(n, size), err);
+    return status == SR_OK && info->dtype == SR_BOOL ? check_bools(t, i, first, out, n, err) : status;
 }
 
 int sr_tensors_read_float(struct sr_tensors *t, size_t i, uint64_t first, float *out, size_t n,

@@ -58,8 +58,8 @@ uint64_t sr_tensor_info_items(const struct sr_tensor_info *info);
 
 /* Items [first, first + n) of tensor i, row-major, as raw little-endian values of its dtype, into out. Any
  * order, but ascending bands are what it is made for. Of a torch.save file the first read of a record
- * compares its checksum. SR_IO. SR_DATA: the file is damaged or became shorter. SR_BUG: i or the range is not
- * in the file. */
+ * compares its checksum. SR_IO. SR_DATA: the file is damaged or became shorter, or has a boolean that is
+ * neither 0 nor 1. SR_BUG: i or the range is not in the file. */
 int sr_tensors_read(struct sr_tensors *t, size_t i, uint64_t first, void *out, size_t n,
                     struct sr_error *err);
 

@@ -104,6 +104,26 @@ Test(tensors, npy_types_are_known) {
     }
 }
 
+/* NumPy takes any byte but 0 for true; here 2 would be the number 2. */
+Test(tensors, booleans_are_0_or_1) {
+    unsigned char bools[6] = {0, 1, 1, 0, 2, 255};
+    const struct sr_tensor same = {"b", SR_BOOL, 1, {6}, bools};
+    unsigned char out[6];
+    for (int npy = 0; npy <= 1; npy++) {
+        if (npy)
+            write_npy(1, "{'descr': '|b1', 'fortran_order': False, 'shape': (6,)}", bools, 6);
+        else
+            cr_assert_eq(sr_safetensors_write(path, &same, 1, NULL, 0, &err), SR_OK, "%s", err.text);
+        struct sr_tensors *t = open_good();
+        cr_expect_eq(sr_tensors_read(t, 0, 0, out, 4, &err), SR_OK, "%s", err.text);
+        cr_expect_arr_eq(out, bools, 4);
+        cr_expect_eq(sr_tensors_read(t, 0, 3, out, 3, &err), SR_DATA);
+        expect_in(err.text, "item 4 of the booleans");
+        expect_in(err.text, "is the byte 2, neither 0 nor 1");
+        sr_tensors_close(t);
+    }
+}
+
 Test(tensors, npy_of_other_shapes) {
     write_npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': ()}", six, 4);
     struct sr_tensors *t = open_good();

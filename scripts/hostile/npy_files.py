@@ -23,6 +23,9 @@ def headers(c):
 
     odd = "is not one that numpy.save writes"
     c.add("good.npy", npy(head()), 0, "", why="what the others are damaged copies of")
+    c.add("bools.npy", npy(head("'|b1'"), b"\0\1"), 0, "", why="booleans as NumPy writes them")
+    bad("bools_2.npy", npy(head("'|b1'"), b"\1\2"), "item 1 of the booleans '' is the byte 2, neither 0 nor 1")
+    bad("bools_255.npy", npy(head("'|b1'"), b"\xff\0"), "item 0 of the booleans '' is the byte 255, neither 0 nor 1")
     bad("magic_wrong.npy", npy(head(), magic=b"\x93NUMPZ"), "neither a torch.save file")
     bad("magic_only.npy", b"\x93NUMPY", "is of .npy version 0.0")
     bad("version_0.npy", npy(head(), version=(0, 0)), "is of .npy version 0.0")

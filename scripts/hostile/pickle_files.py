@@ -260,6 +260,9 @@ def tensors(c):
     c.add("one_record_of_two_types.pkl", twice, 65, "takes the record data/0 for F32 and for F64", "import")
     more = P + b"}(" + text("a") + tensor() + text("b") + tensor(storage(items=b"K\x07")) + b"u."
     c.add("one_record_of_two_sizes.pkl", more, 65, "has 24 bytes, but its pickle says 7 items of F32")
+    bools = lambda n: tensor(storage("BoolStorage", items=b"K\x18"), size=bytes([ord("K"), n]) + b"\x85")
+    bad("bools_of_reals.pkl", bools(24), "item 6 of the booleans 'x' is the byte 128, neither 0 nor 1")
+    c.add("bools.pkl", one(bools(4)), 0, "", why="a tensor of those of its storage that are booleans")
     bad("items_overflow.pkl", tensor(storage(items=eight(1 << 62))), "but its pickle says 4611686018427387904 items of F32")
     bad("items_wrap.pkl", tensor(storage(items=eight((1 << 62) + 6))), "but its pickle says 4611686018427387910 items of F32")
     bad("key_parent.pkl", tensor(storage(key="../data.pkl")), "names the record data/../data.pkl, which is not there")

@@ -385,7 +385,9 @@ def compose_npy(rng):
     items = 1
     for n in shape:
         items *= n
-    content = rng.randbytes(min(items * size, 1024)) if kind != "|b1" else bytes(min(items, 1024))
+    content = rng.randbytes(min(items * size, 1024))
+    if kind == "|b1":
+        content = bytes(b & rng.choice((1, 1, 1, 255)) for b in content)
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(header)) + header + content
 
 
