@@ -9,6 +9,8 @@
 
 #include "data/pickle_keys.h"
 
+#define KEYS_MAX 1048576u /* of all dicts, those that are shared once: as many as a file may have values */
+
 typedef const struct sr_pickle_value *key_type;
 
 static bool is_number(key_type v) {
@@ -105,6 +107,8 @@ static int find_twice(const struct sr_pickle *p, uint32_t *dict_of, struct sr_er
 
 int sr_pickle_keys_check(struct sr_pickle *p, struct sr_error *err) {
     const size_t n = gather(p, NULL, 0);
+    if (n > KEYS_MAX)
+        return sr_fail(err, SR_DATA, "%s: dicts of its pickle have more than %u keys", p->path, KEYS_MAX);
     struct sr_pickle_value **key = sr_alloc(n, sizeof(*key), err);
     if (!key)
         return SR_NOMEM;

@@ -56,14 +56,12 @@ int sr_zip_bytes(const struct sr_zip *z, uint64_t at, void *out, size_t n, struc
     return sr_file_read_at(z->fd, at, out, n, z->path, err);
 }
 
-static unsigned char lower(char c) {
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
+char sr_zip_lower(char c) {
+    return (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
 }
 
-int sr_zip_order(const char *a, const char *b) {
-    while (*a && lower(*a) == lower(*b))
-        a++, b++;
-    return lower(*a) < lower(*b) ? -1 : lower(*a) > lower(*b);
+const char *sr_zip_folded(const struct sr_zip *z, size_t i) {
+    return z->folded + (z->entries[i].name - z->names);
 }
 
 /* ---- the end ---- */
@@ -310,9 +308,9 @@ static int by_place(const void *a, const void *b, void *place) {
     return x < y ? -1 : x > y;
 }
 
-static int by_name(const void *a, const void *b, void *entries) {
-    const struct sr_zip_entry *e = entries;
-    return sr_zip_order(e[*(const size_t *)a].name, e[*(const size_t *)b].name);
+static int by_name(const void *a, const void *b, void *zip) {
+    const struct sr_zip *z = zip;
+    return strcmp(sr_zip_folded(z, *(const size_t *)a), sr_zip_folded(z, *(const size_t *)b));
 }
 
 /* The bytes behind an entry's content, up to the next: 4 of a mark or none, then its checksum and both sizes,
@@ -363,15 +361,28 @@ static int check_places(struct sr_zip *z, uint64_t directory_at, unsigned char *
     return status;
 }
 
-static int check_names(const struct sr_zip *z, struct sr_error *err) {
-    qsort_r(z->sorted, z->count, sizeof *z->sorted, by_name, z->entries);
+static int fold_names(struct sr_zip *z, uint64_t directory_bytes, struct sr_error *err) {
+    z->folded = sr_alloc(directory_bytes, 1, err);
+    if (!z->folded)
+        return SR_NOMEM;
+    for (size_t i = 0; i < directory_bytes; i++)
+        z->folded[i] = sr_zip_lower(z->names[i]);
+    for (size_t i = 0; i < z->count; i++) {
+        const size_t n = strlen(z->entries[i].name);
+        z->longest = n > z->longest ? n : z->longest;
+    }
+    z->sought = sr_alloc(z->longest + 1, 1, err);
+    return z->sought ? SR_OK : SR_NOMEM;
+}
+
+static int check_names(struct sr_zip *z, struct sr_error *err) {
+    qsort_r(z->sorted, z->count, sizeof *z->sorted, by_name, z);
     for (size_t i = 1; i < z->count; i++) {
-        const char *a = z->entries[z->sorted[i - 1]].name, *b = z->entries[z->sorted[i]].name;
-        if (sr_zip_order(a, b) == 0)
-            return sr_zip_fail_entry(z, z->sorted[i],
-                                     strcmp(a, b) == 0 ? "is there twice"
-                                                       : "is there twice, in other capitals: to torch that "
-                                                         "is one record",
+        const size_t a = z->sorted[i - 1], b = z->sorted[i];
+        if (strcmp(z->entries[a].name, z->entries[b].name) == 0)
+            return sr_zip_fail_entry(z, b, "is there twice", err);
+        if (strcmp(sr_zip_folded(z, a), sr_zip_folded(z, b)) == 0)
+            return sr_zip_fail_entry(z, b, "is there twice, in other capitals: to torch that is one record",
                                      err);
     }
     return SR_OK;
@@ -407,5 +418,7 @@ int sr_zip_directory_read(struct sr_zip *z, struct sr_error *err) {
         status = read_directory(z, &e, err);
     if (status == SR_OK)
         status = read_places(z, e.at, err);
+    if (status == SR_OK)
+        status = fold_names(z, e.bytes, err);
     return status == SR_OK ? check_names(z, err) : status;
 }

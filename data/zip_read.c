@@ -45,6 +45,8 @@ void sr_zip_close(struct sr_zip *z) {
     sr_free(z->sorted);
     sr_free(z->checked);
     sr_free(z->names);
+    sr_free(z->folded);
+    sr_free(z->sought);
     sr_free(z->path);
     sr_free(z);
 }
@@ -58,10 +60,14 @@ const struct sr_zip_entry *sr_zip_at(const struct sr_zip *z, size_t i) {
 }
 
 size_t sr_zip_find(const struct sr_zip *z, const char *name) {
-    size_t low = 0, high = z->count;
+    size_t low = 0, high = z->count, n = strlen(name);
+    if (n > z->longest)
+        return z->count;
+    for (z->sought[n] = '\0'; n > 0; n--)
+        z->sought[n - 1] = sr_zip_lower(name[n - 1]);
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const int order = sr_zip_order(z->entries[z->sorted[middle]].name, name);
+        const int order = strcmp(sr_zip_folded(z, z->sorted[middle]), z->sought);
         if (order == 0)
             return z->sorted[middle];
         if (order < 0)

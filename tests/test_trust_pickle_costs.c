@@ -125,6 +125,33 @@ Test(pickle_costs, long_keys_that_differ_late) {
     expect_cheap(NULL);
 }
 
+/* In dicts of 400000, since the stack has its limit. */
+static void put_keys(size_t n) {
+    PUT("\x80\x02]", 1);
+    for (size_t i = 0; i < n; i++) {
+        const unsigned key = (unsigned)i * 2654435761u;
+        const char number[4] = {(char)key, (char)(key >> 8), (char)(key >> 16), (char)(key >> 24)};
+        if (i % 400000 == 0)
+            PUT("}(", 1);
+        PUT("J", 1);
+        put(number, 4, 1);
+        PUT("N", 1);
+        if (i % 400000 == 399999 || i == n - 1)
+            PUT("ua", 1);
+    }
+    PUT(".", 1);
+}
+
+Test(pickle_costs, a_million_keys) {
+    put_keys(1000000);
+    expect_cheap(NULL);
+}
+
+Test(pickle_costs, more_keys_than_that) {
+    put_keys(1100000);
+    expect_cheap("dicts of its pickle have more than 1048576 keys");
+}
+
 /* ---- memory ---- */
 
 static void put_name(void) {
