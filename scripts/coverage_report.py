@@ -28,7 +28,7 @@ LINES_LEAST, BRANCHES_LEAST = 95.0, 100.0
 PARSERS = """
 nn/base/json.c nn/base/json_read.c nn/base/number.c nn/base/utf8.c nn/base/calibrator.c
 nn/base/option.c nn/base/option_file.c nn/base/option_text.c nn/base/safetensors.c nn/base/safetensors_header.c
-data/zip_directory.c data/zip_read.c data/pickle.c data/pickle_call.c data/pickle_keys.c data/pickle_machine.c
+data/zip_directory.c data/zip_read.c data/pickle.c data/pickle_call.c data/pickle_keys.c data/pickle_machine.c data/remarks.c
 data/tensors.c data/tensors_npy.c data/tensors_pt.c data/tensors_safetensors.c data/values.c
 data/csv.c data/json_grammar.c data/jsonl.c data/lines.c data/field.c data/scores_read.c data/contract.c data/contract_file.c
 data/table.c data/table_csv.c data/table_dump.c data/table_hidden.c data/table_jsonl.c data/table_lines.c data/table_tensors.c
