@@ -47,6 +47,11 @@ static int fail_read(const struct attribute *a, struct sr_error *err) {
                       a->file->path, a->name, a->object);
 }
 
+static int fail_why(const struct attribute *a, const struct sr_error *why, struct sr_error *err) {
+    return sr_fail(err, why->status, "%s: attribute %s of %s cannot be read: %s", a->file->path, a->name,
+                   a->object, why->text);
+}
+
 static int fail_size(const struct attribute *a, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "%s: attribute %s of %s says that its strings have more than %d MB",
                    a->file->path, a->name, a->object, (int)(SR_H5_TEXT_MAX >> 20));
@@ -54,9 +59,19 @@ static int fail_size(const struct attribute *a, struct sr_error *err) {
 
 /* Before they are made; items: pointers, which stay NULL. */
 static int check_strings(const struct attribute *a, hid_t type, void *items, struct sr_error *err) {
-    const bool read = sr_h5_count_begin(a->id, type) && H5Aread(a->id, type, items) >= 0;
-    const int status = read ? 0 : fail_read(a, err);
-    return sr_h5_count_end() > SR_H5_TEXT_MAX && read ? fail_size(a, err) : status;
+    struct sr_h5_collections *c;
+    struct sr_error why = {0};
+    int status = sr_h5_collections_open(&c, a->id, &why);
+    if (status < 0)
+        return fail_why(a, &why, err);
+    const bool read = sr_h5_count_begin(c) && H5Aread(a->id, type, items) >= 0;
+    status = read ? 0 : fail_read(a, err);
+    if (sr_h5_count_end(&why) > SR_H5_TEXT_MAX && read)
+        status = fail_size(a, err);
+    else if (why.status < 0)
+        status = fail_why(a, &why, err);
+    sr_h5_collections_close(c);
+    return status;
 }
 
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {

@@ -59,6 +59,30 @@ static int fail_large(const struct attribute_copy *c, const char *name) {
                    sr_h5_clean(clean, name), c->object, (int)(ATTRIBUTE_MAX >> 20));
 }
 
+static int fail_lists(const struct attribute_copy *c, const char *name, const struct sr_error *why) {
+    char clean[SR_H5_CLEAN];
+    return sr_fail(c->err, why->status, "%s: attribute %s of %s cannot be copied: %s", c->from->path,
+                   sr_h5_clean(clean, name), c->object, why->text);
+}
+
+/* Before they are made; value: pointers, which stay NULL. */
+static int look_at_lists(const struct attribute_copy *c, const char *name, hid_t from, hid_t type,
+                         void *value) {
+    struct sr_h5_collections *collections;
+    struct sr_error why = {0};
+    int status = sr_h5_collections_open(&collections, from, &why);
+    if (status < 0)
+        return fail_lists(c, name, &why);
+    if (!sr_h5_count_begin(collections) || H5Aread(from, type, value) < 0)
+        status = fail_attribute(c, name);
+    if (sr_h5_count_end(&why) > ATTRIBUTE_MAX && status == 0)
+        status = fail_large(c, name);
+    else if (why.status < 0)
+        status = fail_lists(c, name, &why);
+    sr_h5_collections_close(collections);
+    return status;
+}
+
 /* The value goes through memory as the file has it; an attribute of an empty space has none. */
 static int copy_value(const struct attribute_copy *c, const char *name, hid_t from, hid_t to, hid_t type,
                       hid_t space) {
@@ -72,12 +96,8 @@ static int copy_value(const struct attribute_copy *c, const char *name, hid_t fr
     void *value = sr_alloc(bytes, 1, c->err);
     if (!value)
         return SR_NOMEM;
-    if (H5Tis_variable_str(type) > 0) {
-        if (!sr_h5_count_begin(from, type) || H5Aread(from, type, value) < 0)
-            status = fail_attribute(c, name);
-        if (sr_h5_count_end() > ATTRIBUTE_MAX && status == 0)
-            status = fail_large(c, name);
-    }
+    if (sr_h5_is_variable(type))
+        status = look_at_lists(c, name, from, type, value);
     if (status < 0)
         ; /* no strings are there */
     else if (H5Aread(from, type, value) < 0)

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "data/h5.h"
 #include "nn/base/sizes.h"
+
+#define BAND ((uint64_t)16 << 20) /* bytes of rows at a time that are only looked at */
 
 struct sr_h5_block {
     struct sr_h5_block *before; /* means something during the read alone */
@@ -66,44 +69,148 @@ void sr_h5_heap_end(struct sr_h5_heap *h, bool keep) {
 
 /* ---- counting ---- */
 
-/* In place of HDF5's own conversion, which takes as much memory as the length of one string tells before it
- * asks for more. A handle in the file is 4 bytes of length, a place and 4 bytes of number. A conversion has
- * no argument of its own; it runs under the lock. */
+/* In place of HDF5's own conversion, which goes to the heap of the file that a handle names, and takes as
+ * much memory as the length of one string tells before it asks for more. A conversion has no argument of its
+ * own; it runs under the lock. */
 static struct {
-    size_t handle;
+    struct sr_h5_collections *collections;
     uint64_t bytes;
+    struct sr_error why;
 } counted;
 
-static herr_t count_strings(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size_t stride, size_t skip,
-                            void *items, void *background, hid_t transfer) {
-    const unsigned char *handle = items;
+static bool is_list(hid_t type) {
+    return H5Tis_variable_str(type) > 0 || H5Tget_class(type) == H5T_VLEN;
+}
+
+/* Bytes of a piece of a list, or 0: its pieces are lists, whose handles lie in the heap themselves. */
+static size_t unit_of(hid_t list) {
+    const hid_t piece = H5Tget_super(list);
+    const size_t unit = H5Tis_variable_str(list) > 0 ? 1 : sr_h5_is_variable(piece) ? 0 : H5Tget_size(piece);
+    H5Tclose(piece);
+    return unit;
+}
+
+static void count_handle(const unsigned char *handle, size_t unit) {
+    const uint64_t pieces = (uint64_t)handle[0] | (uint64_t)handle[1] << 8 | (uint64_t)handle[2] << 16 |
+                            (uint64_t)handle[3] << 24;
+    counted.bytes = sr_size_sum(counted.bytes, sr_size_times(pieces, unit));
+    if (counted.why.status < 0)
+        return;
+    if (unit == 0)
+        sr_fail(&counted.why, SR_DATA, "lists of strings or of lists are not read");
+    else
+        sr_h5_collections_check(counted.collections, handle, unit, &counted.why);
+}
+
+static herr_t count_lists(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size_t stride, size_t skip,
+                          void *items, void *background, hid_t transfer) {
     (void)skip;
     (void)background;
     (void)transfer;
     if (how->command == H5T_CONV_INIT)
-        return H5Tis_variable_str(from) > 0 && H5Tis_variable_str(to) > 0 ? 0 : -1;
+        return is_list(from) && is_list(to) ? 0 : -1;
     if (how->command != H5T_CONV_CONV)
         return 0;
-    for (size_t i = 0; i < n; i++, handle += stride ? stride : counted.handle)
-        counted.bytes += (uint64_t)handle[0] | (uint64_t)handle[1] << 8 | (uint64_t)handle[2] << 16 |
-                         (uint64_t)handle[3] << 24;
+    const size_t unit = unit_of(from),
+                 handle = stride ? stride : sr_h5_collections_handle(counted.collections),
+                 made = H5Tis_variable_str(to) > 0 ? sizeof(char *) : sizeof(hvl_t);
+    for (size_t i = 0; i < n; i++)
+        count_handle((const unsigned char *)items + i * handle, unit);
     for (size_t i = 0; i < n; i++) /* no strings */
-        memset((unsigned char *)items + i * (stride ? stride : sizeof(char *)), 0, sizeof(char *));
+        memset((unsigned char *)items + i * (stride ? stride : made), 0, made);
     return 0;
 }
 
-bool sr_h5_count_begin(int64_t object, int64_t type) {
-    size_t address = 0, length = 0;
-    const hid_t file = H5Iget_file_id(object), create = H5Fget_create_plist(file);
-    H5Pget_sizes(create, &address, &length);
-    H5Pclose(create);
-    H5Fclose(file);
-    counted.handle = 4 + address + 4;
+bool sr_h5_count_begin(struct sr_h5_collections *c) {
+    const hid_t any = H5Tvlen_create(H5T_NATIVE_CHAR);
+    counted.collections = c;
     counted.bytes = 0;
-    return H5Tregister(H5T_PERS_SOFT, "lengths of strings", type, type, count_strings) >= 0;
+    counted.why = (struct sr_error){0};
+    const bool begun = H5Tregister(H5T_PERS_SOFT, "lengths of strings", any, any, count_lists) >= 0;
+    H5Tclose(any);
+    return begun;
 }
 
-uint64_t sr_h5_count_end(void) {
-    H5Tunregister(H5T_PERS_SOFT, "lengths of strings", -1, -1, count_strings);
+uint64_t sr_h5_count_end(struct sr_error *why) {
+    H5Tunregister(H5T_PERS_SOFT, "lengths of strings", -1, -1, count_lists);
+    *why = counted.why;
     return counted.bytes;
+}
+
+/* ---- whole objects ---- */
+
+struct whole {
+    hid_t object, type, space;
+    bool attribute;
+    int rank;
+    hsize_t shape[H5S_MAX_RANK];
+    uint64_t row; /* bytes of one; of an attribute or where there are no axes, all */
+};
+
+static bool measure(struct whole *w) {
+    w->rank = H5Sget_simple_extent_dims(w->space, w->shape, NULL);
+    w->attribute = H5Iget_type(w->object) == H5I_ATTR;
+    w->row = H5Tget_size(w->type);
+    for (int i = w->attribute ? 0 : 1; i < w->rank; i++)
+        if (!sr_size_mul(&w->row, w->row, w->shape[i]))
+            return false;
+    return w->rank >= 0;
+}
+
+static bool read_some(const struct whole *w, void *out, hsize_t first, hsize_t n) {
+    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
+    if (w->attribute)
+        return H5Aread(w->object, w->type, out) >= 0;
+    if (w->rank == 0)
+        return H5Dread(w->object, w->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
+    memcpy(count, w->shape, sizeof count);
+    count[0] = n;
+    const hid_t memory = H5Screate_simple(w->rank, count, NULL);
+    const bool read = H5Sselect_hyperslab(w->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+                      H5Dread(w->object, w->type, memory, w->space, H5P_DEFAULT, out) >= 0;
+    H5Sclose(memory);
+    return read;
+}
+
+static int look_at_all(struct whole *w, struct sr_h5_collections *c, const char *where,
+                       struct sr_error *err) {
+    if (!measure(w))
+        return sr_fail(err, SR_DATA, "%s has no shape that can be read; the file is damaged", where);
+    const hsize_t rows = w->attribute || w->rank == 0 ? 1 : w->shape[0];
+    if (H5Sget_simple_extent_npoints(w->space) <= 0 || H5Sget_simple_extent_type(w->space) == H5S_NULL)
+        return 0;
+    const hsize_t fit = w->row < BAND ? BAND / w->row : 1, band = fit < rows ? fit : rows;
+    unsigned char *items = sr_alloc(band, w->row, err);
+    int status = items ? 0 : SR_NOMEM;
+    for (hsize_t first = 0; first < rows && status == 0; first += band) {
+        struct sr_error why;
+        const bool read =
+            sr_h5_count_begin(c) && read_some(w, items, first, rows - first < band ? rows - first : band);
+        sr_h5_count_end(&why);
+        if (why.status < 0)
+            status = sr_fail(err, why.status, "%s: %s", where, why.text);
+        else if (!read)
+            status = sr_h5_fail(err, SR_DATA, "%s cannot be read; the file may be damaged", where);
+    }
+    sr_free(items);
+    return status;
+}
+
+int sr_h5_count_whole(int64_t object, const char *where, struct sr_error *err) {
+    struct sr_h5_collections *c = NULL;
+    struct whole w = {.object = object};
+    const bool attribute = H5Iget_type(object) == H5I_ATTR;
+    const hid_t stored = attribute ? H5Aget_type(object) : H5Dget_type(object);
+    w.type = H5Tcopy(stored); /* a named type is one of its file only */
+    H5Tclose(stored);
+    w.space = attribute ? H5Aget_space(object) : H5Dget_space(object);
+    int status = 0;
+    if (sr_h5_is_variable(w.type))
+        status = sr_h5_collections_open(&c, object, err);
+    if (c)
+        status = look_at_all(&w, c, where, err);
+    sr_h5_collections_close(c);
+    H5Sclose(w.space);
+    H5Tclose(w.type);
+    return status;
 }

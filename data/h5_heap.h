@@ -6,7 +6,7 @@
  *
  * There are two ways because neither does for all: a heap has a limit for anything of variable length, but
  * H5Aread takes none, and for one string HDF5 takes memory by its length before it asks the heap; counting
- * comes before that and knows attributes too, but only plain strings.
+ * comes before that and knows attributes too.
  *
  *     sr_h5_heap_open(&h);
  *     sr_h5_heap_begin(&h, left, most);
@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "data/h5_collections.h"
 #include "nn/base/base.h"
 
 struct sr_h5_block;
@@ -45,11 +46,19 @@ void sr_h5_heap_begin(struct sr_h5_heap *h, uint64_t left, uint64_t most);
  * forgotten of after an error. */
 void sr_h5_heap_end(struct sr_h5_heap *h, bool keep);
 
-/* ---- strings counted before they are made ---- */
+/* ---- strings and lists counted before they are made ---- */
 
-/* Until sr_h5_count_end, HDF5 makes no strings of variable length where it reads type from an object (its
- * handle) into type, but NULL of each, and adds up their lengths as the file tells them. False: it cannot. */
-bool sr_h5_count_begin(int64_t object, int64_t type);
-uint64_t sr_h5_count_end(void);
+/* Until sr_h5_count_end, HDF5 makes no strings and lists of variable length where it reads them, alone or in
+ * other values, but NULL of each; it adds up their bytes as the file tells them, and each is held against the
+ * block of the file that it lies in. Nothing else may go to such a block before. c: of the file; borrowed.
+ * False: it cannot. */
+bool sr_h5_count_begin(struct sr_h5_collections *c);
+
+/* why: status 0, or what is wrong with the first that is. */
+uint64_t sr_h5_count_end(struct sr_error *why);
+
+/* Looks so at all of a dataset whose chunks are sound, or of an attribute (its handle), whatever its type.
+ * where: "file.h5: /id". */
+int sr_h5_count_whole(int64_t object, const char *where, struct sr_error *err);
 
 #endif

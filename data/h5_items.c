@@ -19,9 +19,10 @@
 #include "nn/base/sizes.h"
 
 struct sr_h5_items {
-    hid_t dataset, space, type; /* type: of memory and of the file */
-    struct sr_h5_heap heap;     /* of one that is read and whose rows hold pointers */
-    uint64_t most;              /* bytes of that heap */
+    hid_t dataset, space, type;            /* type: of memory and of the file */
+    struct sr_h5_heap heap;                /* of one that is read and whose rows hold pointers */
+    uint64_t most;                         /* bytes of that heap */
+    struct sr_h5_collections *collections; /* likewise */
     int rank;
     hsize_t shape[H5S_MAX_RANK];
     uint64_t bytes;
@@ -52,6 +53,7 @@ void sr_h5_items_close(struct sr_h5_items *t) {
     sr_h5_lock();
     sr_h5_sound_close(t->sound);
     sr_h5_heap_close(&t->heap);
+    sr_h5_collections_close(t->collections);
     if (t->type >= 0)
         H5Tclose(t->type);
     if (t->space >= 0)
@@ -87,10 +89,11 @@ static int open_items(struct sr_h5_items *t, const struct sr_h5 *f, const char *
     const hid_t stored = H5Dget_type(t->dataset);
     t->type = H5Tcopy(stored); /* a named type is one of its file only */
     H5Tclose(stored);
-    const int status = measure(t, err);
+    int status = measure(t, err);
     if (status == 0 && t->owns) {
         sr_h5_heap_open(&t->heap);
         t->most = sr_h5_texts_most(f);
+        status = sr_h5_collections_open(&t->collections, t->dataset, err);
     }
     return status < 0 ? status : sr_h5_sound_open(&t->sound, t->dataset, t->where, err);
 }
@@ -244,15 +247,32 @@ static hid_t select_rows(const struct sr_h5_items *t, size_t first, size_t n) {
     return H5Screate_simple(t->rank, count, NULL);
 }
 
+/* why: status 0 where only HDF5 knows. */
+static int fail_rows(const struct sr_h5_items *t, const struct sr_error *why, size_t first, size_t n,
+                     struct sr_error *err) {
+    return why->status < 0
+               ? sr_fail(err, why->status, "%s rows %zu to %zu: %s", t->where, first, first + n - 1,
+                         why->text)
+               : sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
+                            t->where, first, first + n - 1);
+}
+
+/* Before they are made; out: pointers, which stay NULL. */
+static int look_at_lists(const struct sr_h5_items *t, void *out, size_t first, size_t n,
+                         struct sr_error *err) {
+    struct sr_error why;
+    const bool read =
+        sr_h5_count_begin(t->collections) && sr_h5_read_rows(t->dataset, t->type, H5P_DEFAULT, out, first, n);
+    sr_h5_count_end(&why);
+    return read && why.status == 0 ? 0 : fail_rows(t, &why, first, n, err);
+}
+
 static int read_rows(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err) {
-    int status = 0;
+    const hid_t transfer = t->owns ? t->heap.transfer : H5P_DEFAULT;
+    int status = t->owns ? look_at_lists(t, out, first, n, err) : 0;
     sr_h5_heap_begin(&t->heap, t->most, t->most);
-    if (!sr_h5_read_rows(t->dataset, t->type, t->owns ? t->heap.transfer : H5P_DEFAULT, out, first, n))
-        status = t->heap.why.status < 0
-                     ? sr_fail(err, t->heap.why.status, "%s rows %zu to %zu: %s", t->where, first,
-                               first + n - 1, t->heap.why.text)
-                     : sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
-                                  t->where, first, first + n - 1);
+    if (status == 0 && !sr_h5_read_rows(t->dataset, t->type, transfer, out, first, n))
+        status = fail_rows(t, &t->heap.why, first, n, err);
     sr_h5_heap_end(&t->heap, status == 0);
     if (status < 0 && t->owns)
         memset(out, 0, n * t->bytes); /* pointers to nothing */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
+#include "data/h5_heap.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"
@@ -117,6 +118,15 @@ struct attribute_look {
     const char *object;
 };
 
+/* H5Ocopy goes to the heap of the file too. */
+static int look_at_lists(const struct attribute_look *a, hid_t attribute, const char *name) {
+    char where[SR_H5_WHERE], what[80], clean[SR_H5_CLEAN];
+    snprintf(what, sizeof what, "%.60s", name);
+    snprintf(where, sizeof where, "%s: attribute %s of /%.100s", a->look->file->path,
+             sr_h5_clean(clean, what), a->object);
+    return sr_h5_count_whole(attribute, where, a->look->err);
+}
+
 static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
     struct attribute_look *a = user;
     char what[80], clean[SR_H5_CLEAN];
@@ -130,11 +140,10 @@ static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t
     const hid_t type = H5Aget_type(attribute);
     const bool refers = has_reference(type);
     H5Tclose(type);
-    H5Aclose(attribute);
     snprintf(what, sizeof what, "attribute %.60s", name);
-    if (refers)
-        a->look->status = fail_reference(a->look, what, a->object);
-    return refers;
+    a->look->status = refers ? fail_reference(a->look, what, a->object) : look_at_lists(a, attribute, name);
+    H5Aclose(attribute);
+    return a->look->status != 0;
 }
 
 static int look_at_attributes(struct look *l, hid_t object, const char *name) {
@@ -158,14 +167,18 @@ static bool has_long_index(hid_t dataset) {
 
 /* Chunks of a column are unpacked, and of what is copied whole those that may hold handles; others are not.
  */
-static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char *name, bool by_rows) {
+static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char *name, bool by_rows,
+                           bool inside) {
     char where[SR_H5_WHERE];
+    const bool variable = sr_h5_is_variable(type), whole = variable && (!by_rows || inside);
     sr_h5_where(where, l->file, name);
-    l->status = by_rows || sr_h5_is_variable(type) ? sr_h5_check_values(dataset, where, l->err)
-                                                   : sr_h5_check_place(dataset, where, l->err);
-    if (l->status == 0 && !by_rows && sr_h5_is_variable(type))
+    l->status = by_rows || variable ? sr_h5_check_values(dataset, where, l->err)
+                                    : sr_h5_check_place(dataset, where, l->err);
+    if (l->status == 0 && whole)
         l->status = sr_h5_sound_whole(dataset, where, l->err);
-    if (l->status == 0 && !by_rows && sr_h5_is_variable(type) && has_long_index(dataset))
+    if (l->status == 0 && whole)
+        l->status = sr_h5_count_whole(dataset, where, l->err);
+    if (l->status == 0 && whole && has_long_index(dataset))
         l->status = sr_fail(l->err, SR_DATA,
                             "%s has strings or lists of variable length in more than %d chunks without "
                             "compression, which are not copied; write it with larger chunks or with gzip",
@@ -187,7 +200,7 @@ static int look_at_dataset(struct look *l, hid_t dataset, const char *name, bool
     const hid_t type = H5Dget_type(dataset);
     if (has_reference(type))
         l->status = fail_reference(l, "the type", name);
-    else if (look_at_storage(l, dataset, type, name, by_rows) < 0)
+    else if (look_at_storage(l, dataset, type, name, by_rows, inside) < 0)
         ;
     else if (inside && l->some && by_rows)
         l->status =

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
+#include "data/h5_heap.h"
 #include "data/h5_sound.h"
 
 #define DEPTH_MAX 32 /* of groups within groups; a group that holds itself has no end */
@@ -60,7 +61,8 @@ static int same_values(struct pair p, hid_t type, hid_t space, struct sr_error *
         return 1;
     void *x = sr_alloc(n, H5Tget_size(type), err), *y = x ? sr_alloc(n, H5Tget_size(type), err) : NULL;
     int same = y ? 0 : SR_NOMEM;
-    if (y && read_value(p.a, type, x)) {
+    if (y && sr_h5_count_whole(p.a, "", NULL) == 0 && sr_h5_count_whole(p.b, "", NULL) == 0 &&
+        read_value(p.a, type, x)) {
         if (read_value(p.b, type, y)) {
             same = same_bytes(type, x, y, n);
             H5Dvlen_reclaim(type, space, H5P_DEFAULT, y);

@@ -176,6 +176,7 @@ struct texts {
     char *bytes;
     size_t used, room;
     uint64_t most;
+    struct sr_h5_collections *collections;
 };
 
 /* What it comes to has been counted. */
@@ -195,16 +196,18 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
     return 0;
 }
 
-/* SR_DATA where the strings of a band come to more than may be. */
+/* SR_DATA where the strings of a band come to more than may be, or one is not where the file says. */
 static int count_band(const struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first,
                       size_t n, const char *where, struct sr_error *err) {
-    int status = sr_h5_count_begin(dataset, type)
-                     ? read_rows(strings, dataset, type, H5P_DEFAULT, first, n, where, err)
-                     : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
-    if (sr_size_sum(sr_h5_count_end(), n) > t->most - t->used && status == 0)
-        status = sr_fail(err, SR_DATA, "%s: strings come to more than %llu bytes, far more than the file has",
-                         where, (unsigned long long)t->most);
-    return status;
+    struct sr_error why;
+    const int status = sr_h5_count_begin(t->collections)
+                           ? read_rows(strings, dataset, type, H5P_DEFAULT, first, n, where, err)
+                           : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
+    const uint64_t bytes = sr_size_sum(sr_h5_count_end(&why), n);
+    if (bytes > t->most - t->used && status == 0)
+        return sr_fail(err, SR_DATA, "%s: strings come to more than %llu bytes, far more than the file has",
+                       where, (unsigned long long)t->most);
+    return why.status < 0 ? sr_fail(err, why.status, "%s: %s", where, why.text) : status;
 }
 
 static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,
@@ -243,6 +246,12 @@ uint64_t sr_h5_texts_most(const struct sr_h5 *f) {
     return bytes < TEXTS_FREE / TEXTS_RATIO ? TEXTS_FREE : bytes * TEXTS_RATIO;
 }
 
+static int open_collections(struct texts *t, hid_t dataset, const char *where, struct sr_error *err) {
+    struct sr_error why = {0};
+    const int status = sr_h5_collections_open(&t->collections, dataset, &why);
+    return status < 0 ? sr_fail(err, status, "%s: %s", where, why.text) : 0;
+}
+
 static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
                          struct sr_error *err) {
     char where[SR_H5_WHERE];
@@ -251,13 +260,13 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, ch
         return (int)dataset;
     struct texts t = {.at = sr_alloc(rows, sizeof *t.at, err), .most = sr_h5_texts_most(f)};
     char **strings = sr_alloc(TEXTS_BAND, sizeof *strings, err);
-    int status = t.at && strings ? 0 : SR_NOMEM;
+    int status = t.at && strings ? open_collections(&t, dataset, sr_h5_where(where, f, name), err) : SR_NOMEM;
     for (size_t first = 0; first < rows && status == 0; first += TEXTS_BAND)
         status = read_texts_band(&t, dataset, type, strings, first,
-                                 rows - first < TEXTS_BAND ? rows - first : TEXTS_BAND,
-                                 sr_h5_where(where, f, name), err);
+                                 rows - first < TEXTS_BAND ? rows - first : TEXTS_BAND, where, err);
     if (status == 0 && !(*out = hand_out(&t, rows, err)))
         status = SR_NOMEM;
+    sr_h5_collections_close(t.collections);
     sr_free(t.at);
     sr_free(t.bytes);
     sr_free(strings);

@@ -451,6 +451,113 @@ def cases(c):
     begin, = struct.unpack_from("<Q", data, at)
     patched("texts_length", data, begin, struct.pack("<I", 2**32 - 1), "/id: strings come to more than")
     fine("texts_unwritten", setting("id", shape=(ROWS,), dtype=h5py.string_dtype()), "strings that nobody wrote are empty")
+    # ---- the heap that strings lie in ----
+
+    def heap(name, at, new, wrong, data=data, what="/id", commands="-"):
+        """at: from the first collection on."""
+        patched("heap_" + name, data, data.index(b"GCOL") + at, new, what + ": its values lie in a heap that is damaged (" + wrong, commands)
+
+    def handle(name, at, new, wrong, commands="-"):
+        """at: from the handle of row 5 on, which is a length, a place and a number."""
+        patched("heap_" + name, data, begin + 5 * 16 + at, new, "/id: its values lie in a heap that is damaged (" + wrong, commands)
+
+    FIRST, EACH = 16, 24  # bytes: a collection's head; an object's, with its string
+    free = FIRST + ROWS * EACH
+    assert data[data.index(b"GCOL") + free:][:2] == b"\0\0"
+    left, beyond = "what is free of it does not end where it ends", "an object of it ends behind it"
+    number, length = "it has no object of the number that a row names", "an object of it has another length"
+    quad = lambda x: struct.pack("<Q", x)
+    heap("free_of_no_bytes", free + 8, quad(0), left, commands="eval,train,repack")
+    heap("free_short", free + 8, quad(4096 - free - 8), left)
+    heap("free_long", free + 8, quad(2**40), left)
+    heap("free_first", FIRST, b"\0\0", left)
+    heap("object_beyond", FIRST + 3 * EACH + 8, quad(4096), beyond, commands="eval,train,repack")
+    heap("object_far", FIRST + 3 * EACH + 8, quad(2**50), beyond)
+    heap("object_wraps", FIRST + 3 * EACH + 8, quad(2**64 - 1), beyond)
+    heap("object_to_the_end", FIRST + 3 * EACH + 8, quad(4096 - FIRST - 3 * EACH - 16 + 1), beyond)
+    heap("object_longer", FIRST + 3 * EACH + 8, quad(4096 - FIRST - 3 * EACH - 16), number)
+    heap("object_grown", FIRST + 3 * EACH + 8, quad(6), length, commands="eval")
+    heap("object_number_twice", FIRST + 3 * EACH, b"\3\0", "two objects of it have one number")
+    heap("object_number_huge", FIRST + 3 * EACH, b"\xff\xff", number)
+    heap("signature", 0, b"gcol", "it does not begin as one", commands="eval")
+    heap("version", 4, b"\2", "it does not begin as one")
+    heap("beyond_file", 8, quad(2**40), "it ends behind the end of the file", commands="eval,train,repack")
+    heap("wraps", 8, quad(2**64 - 8), "it ends behind the end of the file")
+    heap("of_no_bytes", 8, quad(0), "it has a size that none has")
+    heap("small", 8, quad(free), "it has a size that none has")
+    heap("odd", 8, quad(4097), "it has a size that none has")
+    handle("row_longer", 0, struct.pack("<I", 6), length, "eval")
+    handle("row_shorter", 0, struct.pack("<I", 0), length)
+    handle("row_number_missing", 12, struct.pack("<I", ROWS + 1), number, "eval,train,repack")
+    handle("row_number_0", 12, struct.pack("<I", 0), number)
+    handle("row_number_huge", 12, struct.pack("<I", 2**32 - 1), number)
+    handle("row_behind", 4, quad(2**40), "it lies behind the end of the file")
+    handle("row_at_the_end", 4, quad(len(data) - 4095), "it lies behind the end of the file")
+    handle("row_undefined", 4, b"\xff" * 8, "it lies behind the end of the file")
+    handle("row_elsewhere", 4, quad(8), "it does not begin as one")
+
+    def inside_one():
+        """A collection within a string of another."""
+        data, at = piece("id", lambda f: f.__setitem__("id", ["x" * 60000] + ["y"] * (ROWS - 1)))
+        begin, = struct.unpack_from("<Q", data, at)
+        inner = (data.index(b"x" * 60000) + 63) // 8 * 8
+        data[inner:inner + 32] = b"GCOL\1\0\0\0" + quad(56000) + bytes(8) + quad(56000 - 16)
+        data[begin + 16 + 4:begin + 16 + 12] = quad(inner)
+        return data
+    c.add("heap_inside_one.h5", bytes(inside_one()), 65, "/id: its values lie in a heap that is damaged (two parts of it lie at one place")
+
+    def free_of(data):
+        """Bytes that are free of the first collection."""
+        start, at = data.index(b"GCOL"), FIRST
+        while data[start + at:start + at + 2] != b"\0\0":
+            at += 16 + (struct.unpack_from("<Q", data, start + at + 8)[0] + 7) // 8 * 8
+        return struct.unpack_from("<Q", data, start + at + 8)[0]
+
+    def no_end(change, name, what, commands="-"):
+        data = dump(change)
+        at = data[data.index(b"GCOL"):].index(bytes(8) + quad(free_of(data)))
+        heap(name, at + 8, quad(0), left, data, what, commands)
+
+    def no_end_of_items(name, of):
+        data = dump(setting("other", **of))
+        at = data.index(bytes(8) + quad(free_of(data))) + 8
+        data[at:at + 8] = quad(0)
+        c.add("heap_items_%s.h5" % name, bytes(data), 0, "", "-", "a column that is only copied (test_trust_h5_limits.c)")
+
+    lists = h5py.vlen_dtype("i4")
+    ragged = np.array([np.arange(i + 1, dtype="i4") for i in range(ROWS)], object)
+    pair = np.dtype([("a", "i4"), ("b", h5py.string_dtype())])
+    pairs = np.array([(i, "b%d" % i) for i in range(ROWS)], pair)
+    notes = lambda f: f.create_group("notes").__setitem__("text", ["a", "bc"])
+    no_end(lambda f: f.attrs.__setitem__("feature_model", "m"), "of_attribute", "attribute feature_model of / cannot be read", "inspect,check")
+    no_end(lambda f: [f.__setitem__("source", np.arange(ROWS) % 2), f["source"].attrs.__setitem__("names", ["a", "b"])], "of_names",
+           "attribute names of source cannot be read")
+    no_end(lambda f: f["label"].attrs.__setitem__("made", "m"), "of_unused_attribute", "attribute made of /label", "repack")
+    no_end(notes, "of_notes", "/notes/text", "repack")
+    no_end(lambda f: f.create_group("notes").create_dataset("pair", data=pairs), "of_notes_of_pairs", "/notes/pair", "repack")
+    no_end_of_items("strings", {"data": ["b%d" % i for i in range(ROWS)], "dtype": h5py.string_dtype()})
+    no_end_of_items("lists", {"data": ragged, "dtype": lists})
+    no_end_of_items("pairs", {"data": pairs})
+
+    def nested(f):
+        kind = h5py.h5t.vlen_create(h5py.h5t.py_create(h5py.string_dtype(), logical=True))
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        low.create(f.id, b"other", kind, h5py.h5s.create_simple((ROWS,)), how)
+    fine("heap_of_nothing", nested, "lists of strings that nobody wrote", commands="repack")
+    many = lambda f: f.__setitem__("id", ["row %d " % i + "x" * (37 * i % 700) for i in range(ROWS)])
+
+    def again(f):
+        many(f)
+        for i in (3, 1, 8, 3):
+            f["id"][i] = "another %d" % i
+    fine("heap_many", many, "strings of many lengths", commands="repack")
+    fine("heap_again", again, "strings that were written once more leave numbers out", commands="repack")
+    fine("heap_lists", both(setting("other", data=ragged, dtype=lists), setting("more", data=pairs)), "lists, and strings within values", commands="repack")
+    fine("heap_latest", both(many, notes), "strings in a file of the latest form", libver="latest", commands="repack")
+    fine("heap_user_block", both(many, lambda f: f.attrs.__setitem__("feature_model", "m")), "and behind bytes of somebody else", userblock_size=1024, commands="repack")
+    fine("heap_empty", lambda f: f.__setitem__("id", [""] * (ROWS - 1) + ["a"]), "strings of no bytes")
+
     ids = np.array(["row %d" % i for i in range(ROWS)], object)
     at_key("index_few_bytes_id", "id", ids, 2, 0, struct.pack("<I", 1), "a chunk has another size than its rows", dtype=h5py.string_dtype())
 
