@@ -274,6 +274,10 @@ int64_t sr_h5_reopen_cached(const struct sr_h5 *f, const char *name, int64_t dat
 /* A handle of "/" or of what name says, reached by hard links alone, or SR_DATA. */
 int64_t sr_h5_open_object(const struct sr_h5 *f, const char *name, struct sr_error *err);
 
+/* SR_DATA where a hard link of f by that name, which leads to `place`, is one to a virtual dataset: before
+ * HDF5 opens it (h5_header.h). */
+int sr_h5_check_link(const struct sr_h5 *f, const char *name, uint64_t place, struct sr_error *err);
+
 /* SR_DATA where the values of a dataset (its handle) lie in other files. where: "file.h5: /name". */
 int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err);
 

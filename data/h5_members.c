@@ -287,6 +287,8 @@ static herr_t follow_link(hid_t group, const char *name, const H5L_info_t *link,
         l->status = fail_link(l->file->path, l->path, link_kind(link->type), l->err);
     else if (++l->links > LINKS_MAX)
         l->status = fail_member(l, "leads over more links than are followed; is the file damaged?");
+    else
+        l->status = sr_h5_check_link(l->file, l->path, link->u.address, l->err);
     if (l->status < 0)
         return 1;
     const hid_t object = H5Oopen(group, name, H5P_DEFAULT);
@@ -363,6 +365,9 @@ static herr_t gather_member(hid_t group, const char *name, const H5L_info_t *lin
         return 1;
     }
     l->member = name;
+    l->status = sr_h5_check_link(l->file, name, link->u.address, l->err);
+    if (l->status < 0)
+        return 1;
     const hid_t member = H5Oopen(group, name, H5P_DEFAULT);
     if (member < 0 || H5Oget_info(member, &info) < 0)
         l->status = fail_open(l, name);

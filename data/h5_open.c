@@ -14,6 +14,7 @@
 
 #include "data/h5.h"
 #include "data/h5_disk.h"
+#include "data/h5_header.h"
 #include "data/h5_heap.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_rows.h"
@@ -35,11 +36,12 @@ enum step { STEP_NONE, STEP_HARD, STEP_SOFT, STEP_EXTERNAL, STEP_OTHER };
 
 static const char *const step_names[] = {"", "", "a soft link", "an external link", "a link of another kind"};
 
-/* What the last step of a path is, whose other steps are hard links. */
-static enum step look_at_step(hid_t file, const char *path) {
+/* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one. */
+static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     H5L_info_t link;
     if (H5Lexists(file, path, H5P_DEFAULT) <= 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0)
         return STEP_NONE;
+    *place = link.type == H5L_TYPE_HARD ? link.u.address : HADDR_UNDEF;
     return link.type == H5L_TYPE_HARD       ? STEP_HARD
            : link.type == H5L_TYPE_SOFT     ? STEP_SOFT
            : link.type == H5L_TYPE_EXTERNAL ? STEP_EXTERNAL
@@ -47,7 +49,7 @@ static enum step look_at_step(hid_t file, const char *path) {
 }
 
 /* The first step that is no hard link, cut off into path [PATH_MOST], or STEP_HARD. */
-static enum step walk(hid_t file, char *path, const char *name) {
+static enum step walk(hid_t file, char *path, const char *name, haddr_t *place) {
     const size_t n = strlen(name);
     enum step step = STEP_HARD;
     int depth = 0;
@@ -58,7 +60,7 @@ static enum step walk(hid_t file, char *path, const char *name) {
             continue;
         memcpy(path, name, i);
         path[i] = '\0';
-        step = ++depth > DEPTH_MAX ? STEP_NONE : look_at_step(file, path);
+        step = ++depth > DEPTH_MAX ? STEP_NONE : look_at_step(file, path, place);
     }
     return depth > 0 ? step : STEP_NONE;
 }
@@ -80,17 +82,34 @@ static int fail_step(const struct sr_h5 *f, enum step step, const char *path, st
         f->path, clean, step_names[step], clean, clean, clean);
 }
 
+static int fail_place(const char *where, const char *kind, struct sr_error *err) {
+    return sr_fail(
+        err, SR_DATA,
+        "%s is %s dataset: its values lie in other files, which are not read, since they may be any "
+        "file of this machine or not be there; write the values into one file, where all of them are "
+        "(h5py: v = f[name][...]; del f[name]; f[name] = v)",
+        where, kind);
+}
+
+int sr_h5_check_link(const struct sr_h5 *f, const char *name, uint64_t place, struct sr_error *err) {
+    char where[SR_H5_WHERE];
+    return sr_h5_header_is_virtual(f->id, place) ? fail_place(sr_h5_where(where, f, name), "a virtual", err)
+                                                 : 0;
+}
+
 static int check_path(const struct sr_h5 *f, const char *name, struct sr_error *err) {
     char path[PATH_MOST];
     snprintf(path, sizeof path, "%s", name);
-    const enum step step = walk(f->id, path, name);
-    return step == STEP_HARD ? 0 : fail_step(f, step, path, err);
+    haddr_t place = HADDR_UNDEF;
+    const enum step step = walk(f->id, path, name, &place);
+    return step == STEP_HARD ? sr_h5_check_link(f, name, place, err) : fail_step(f, step, path, err);
 }
 
 bool sr_h5_here_has(const struct sr_h5 *f, const char *name) {
     char path[PATH_MOST];
+    haddr_t place;
     sr_h5_lock();
-    const bool has = walk(f->id, path, name) != STEP_NONE;
+    const bool has = walk(f->id, path, name, &place) != STEP_NONE;
     sr_h5_unlock();
     return has;
 }
@@ -124,12 +143,7 @@ int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err) 
     H5Pclose(create);
     if (!is_virtual && !is_external)
         return 0;
-    return sr_fail(
-        err, SR_DATA,
-        "%s is %s dataset: its values lie in other files, which are not read, since they may be any "
-        "file of this machine or not be there; write the values into one file, where all of them are "
-        "(h5py: v = f[name][...]; del f[name]; f[name] = v)",
-        where, is_virtual ? "a virtual" : "an external");
+    return fail_place(where, is_virtual ? "a virtual" : "an external", err);
 }
 
 /* ---- claims ---- */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
+#include "data/h5_header.h"
 #include "data/h5_heap.h"
 #include "data/h5_sound.h"
 
@@ -123,10 +124,15 @@ static int same_attributes(struct pair p, struct sr_error *err) {
 
 static int same_objects(struct pair p, int depth, struct sr_error *err);
 
-/* One that is not followed. */
-static bool is_link(hid_t group, const char *name) {
+/* Not a link that is not followed, nor a dataset that is not opened. */
+static bool may_be_opened(hid_t group, const char *name) {
     H5L_info_t link;
-    return H5Lget_info(group, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD;
+    if (H5Lget_info(group, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+        return false;
+    const hid_t file = H5Iget_file_id(group);
+    const bool is_virtual = sr_h5_header_is_virtual(file, link.u.address);
+    H5Fclose(file);
+    return !is_virtual;
 }
 
 static herr_t compare_link(hid_t group, const char *name, const H5L_info_t *link, void *user) {
@@ -134,7 +140,7 @@ static herr_t compare_link(hid_t group, const char *name, const H5L_info_t *link
     w->same = link->type == H5L_TYPE_HARD && H5Lexists(w->other, name, H5P_DEFAULT) > 0;
     if (!w->same)
         return 1;
-    if (is_link(w->other, name)) {
+    if (!may_be_opened(group, name) || !may_be_opened(w->other, name)) {
         w->same = false;
         return 1;
     }

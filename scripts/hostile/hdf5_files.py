@@ -544,6 +544,27 @@ def cases(c):
         how = small.create(small.DATASET_CREATE)
         how.set_obj_track_times(False)
         low.create(f.id, b"other", kind, h5py.h5s.create_simple((ROWS,)), how)
+    def no_end_of_sources(name, make, what, commands, without=("features",), **how):
+        """To open a virtual dataset HDF5 goes to the heap."""
+        data = dump(make, without, **how)
+        patched("heap_" + name, data, data.index(bytes(8) + quad(free_of(data))) + 8, quad(0), what + " is a virtual dataset", commands)
+    no_end_of_sources("of_sources", virtual("features", x, "other.h5"), "/features", "inspect,eval,repack")
+    no_end_of_sources("of_sources_latest", virtual("features", x, "other.h5"), "/features", "inspect,repack", libver="latest")
+    no_end_of_sources("of_sources_user_block", virtual("features", x, "other.h5"), "/features", "inspect", userblock_size=512)
+    no_end_of_sources("of_sources_unused", virtual("other", x, "other.h5"), "/other", "repack", ())
+    no_end_of_sources("of_sources_inside", lambda f: virtual("v", x, "other.h5")(f.create_group("notes")), "/notes/v", "repack", ())
+
+    def filled(f):
+        f.create_dataset("id", (ROWS,), h5py.string_dtype(), chunks=(CHUNK,), fillvalue="nobody")
+    no_end(filled, "of_fill_value", "/id", "eval,repack")
+    data = dump(filled)
+    patched("heap_fill_value_number", data, data.index(struct.pack("<IQ", 6, data.index(b"GCOL"))) + 12, struct.pack("<I", 2**31 - 1),
+            "/id: its values lie in a heap that is damaged (it has no object", "eval")
+    lists_of_lists = h5py.vlen_dtype(h5py.vlen_dtype("i4"))
+    ragged_twice = np.array([np.array([np.arange(3, dtype="i4"), np.arange(2, dtype="i4")], object)] * 2 + [None], object)[:2]
+    bad("heap_lists_of_lists", lambda f: f.create_group("notes").create_dataset("l", data=ragged_twice, dtype=lists_of_lists),
+        "/notes/l: lists of strings or of lists are not read", commands="repack")
+
     fine("heap_of_nothing", nested, "lists of strings that nobody wrote", commands="repack")
     many = lambda f: f.__setitem__("id", ["row %d " % i + "x" * (37 * i % 700) for i in range(ROWS)])
 

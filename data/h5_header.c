@@ -1,0 +1,134 @@
+/* h5_header.c: messages of an object's header, as the format's two versions have them. See h5_header.h.
+ *
+ * A header is pieces of messages, each a kind, a size and so many bytes; a message of one kind names a
+ * further piece. Pieces that name each other would come to more than the file has.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/h5_header.h"
+
+#include <hdf5.h>
+#include <string.h>
+
+#include "data/h5.h"
+#include "data/h5_disk.h"
+#include "nn/base/sizes.h"
+
+#define LAYOUT   8  /* the kind of message that tells where values are */
+#define MORE     16 /* and that which names a further piece */
+#define VIRTUAL  3  /* what the second byte of a layout is then, from version 3 on */
+#define PIECES   4096
+#define CHECKSUM 4
+
+struct piece {
+    uint64_t at, bytes; /* of messages */
+};
+
+struct header {
+    int file;
+    uint64_t base, bytes; /* of the file */
+    size_t place_bytes, size_bytes;
+    size_t message; /* bytes of a message's head */
+    bool new;       /* version 2 */
+    uint64_t seen;  /* bytes of pieces */
+    bool lost;      /* there are more than are looked at */
+    size_t n;       /* pieces */
+    struct piece piece[PIECES];
+};
+
+static bool get(const struct header *h, unsigned char *to, size_t n, uint64_t at) {
+    return sr_size_within(at, n, h->bytes) && sr_stream_get(h->file, to, n, at) == 0;
+}
+
+static uint64_t decode(const unsigned char *p, size_t n) {
+    uint64_t x = 0;
+    while (n > 0)
+        x = x << 8 | p[--n];
+    return x;
+}
+
+static void add_piece(struct header *h, uint64_t at, uint64_t bytes) {
+    h->seen = sr_size_sum(h->seen, bytes);
+    if (!sr_size_within(at, bytes, h->bytes))
+        return;
+    if (h->n < PIECES && h->seen <= h->bytes)
+        h->piece[h->n++] = (struct piece){at, bytes};
+    else
+        h->lost = true;
+}
+
+/* Version 1: 16 bytes, of which 4 are the size of the first piece. */
+static void begin_old(struct header *h, const unsigned char *head, uint64_t at) {
+    h->message = 8;
+    add_piece(h, sr_size_sum(at, 16), decode(head + 8, 4));
+}
+
+/* Version 2: "OHDR", its version, bits that say what is there and in how many bytes the size is. */
+static void begin_new(struct header *h, const unsigned char *head, uint64_t at) {
+    const unsigned bits = head[5];
+    const size_t size = (size_t)1 << (bits & 3),
+                 before = (size_t)6 + (bits & 0x20 ? 16 : 0) + (bits & 0x10 ? 4 : 0);
+    h->new = true;
+    h->message = bits & 4 ? 6 : 4;
+    add_piece(h, sr_size_sum(at, before + size), decode(head + before, size));
+}
+
+static void take_more(struct header *h, const unsigned char *data, size_t n) {
+    if (n < h->place_bytes + h->size_bytes)
+        return;
+    const uint64_t at = sr_size_sum(h->base, decode(data, h->place_bytes)),
+                   bytes = decode(data + h->place_bytes, h->size_bytes);
+    if (!h->new)
+        add_piece(h, at, bytes);
+    else if (bytes >= 2 * CHECKSUM) /* "OCHK" comes before */
+        add_piece(h, sr_size_sum(at, 4), bytes - 2 * CHECKSUM);
+}
+
+/* Whether one of the messages of a piece says so. */
+static bool look_at_piece(struct header *h, struct piece p) {
+    unsigned char head[8], data[16] = {0};
+    while (p.bytes >= h->message && get(h, head, h->message, p.at)) {
+        const uint64_t kind = decode(head, h->new ? 1 : 2), size = decode(head + (h->new ? 1 : 2), 2);
+        const size_t n = size < sizeof data ? (size_t)size : sizeof data;
+        p.at += h->message;
+        p.bytes -= h->message;
+        if (size > p.bytes || ((kind == LAYOUT || kind == MORE) && !get(h, data, n, p.at)))
+            return false;
+        if (kind == LAYOUT && n >= 2 && data[0] > 2 && data[1] == VIRTUAL)
+            return true;
+        if (kind == MORE)
+            take_more(h, data, n);
+        p.at += size;
+        p.bytes -= size;
+    }
+    return false;
+}
+
+static void look_at_file(struct header *h, hid_t file) {
+    const hid_t create = H5Fget_create_plist(file);
+    hsize_t base = 0;
+    H5Pget_sizes(create, &h->place_bytes, &h->size_bytes);
+    H5Pget_userblock(create, &base);
+    H5Pclose(create);
+    h->base = base;
+    h->file = sr_h5_disk_descriptor(file);
+    h->bytes = sr_h5_disk_bytes(file);
+}
+
+bool sr_h5_header_is_virtual(int64_t file, uint64_t place) {
+    struct header h = {0};
+    unsigned char head[34] = {0}; /* of version 2 the longest */
+    look_at_file(&h, file);
+    const uint64_t at = sr_size_sum(h.base, place);
+    const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
+    if (h.file < 0 || h.place_bytes > 8 || h.size_bytes > 8 || !get(&h, head, left, at))
+        return false;
+    if (memcmp(head, "OHDR\2", 5) == 0)
+        begin_new(&h, head, at);
+    else if (head[0] == 1)
+        begin_old(&h, head, at);
+    for (size_t i = 0; i < h.n; i++)
+        if (look_at_piece(&h, h.piece[i]))
+            return true;
+    return h.lost;
+}
