@@ -11,6 +11,8 @@
 #include <libdeflate.h>
 #include <string.h>
 
+#include "nn/base/sizes.h"
+
 #define FLETCHER_BYTES ((size_t)4)
 #define FLETCHER_WORDS ((size_t)360) /* so many 16-bit words can be added twice before 32 bits run over */
 
@@ -89,8 +91,7 @@ static uint32_t fletcher32(const unsigned char *x, size_t n) {
 /* Old versions of HDF5 stored the bytes of each half the other way round, and the new ones take both. */
 static bool fletcher_agrees(const unsigned char *x, size_t n) {
     const uint32_t sum = fletcher32(x, n), other = (sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff);
-    const unsigned char *s = x + n;
-    const uint32_t stored = s[0] | (uint32_t)s[1] << 8 | (uint32_t)s[2] << 16 | (uint32_t)s[3] << 24;
+    const uint64_t stored = sr_little_endian(x + n, 4);
     return stored == sum || stored == other;
 }
 

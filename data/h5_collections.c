@@ -9,7 +9,6 @@
  */
 #include "data/h5_collections.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <hdf5.h>
 #include <stdlib.h>
@@ -133,18 +132,6 @@ static int fail(struct sr_error *err, const char *wrong) {
     return sr_fail(err, SR_DATA, "its values lie in a heap that is damaged (%s)", wrong);
 }
 
-static uint64_t decode(const unsigned char *p, size_t n) {
-    uint64_t x = 0;
-    uint32_t half;
-    if (n == sizeof x)
-        return le64toh(*(uint64_t *)memcpy(&x, p, sizeof x));
-    if (n == sizeof half)
-        return le32toh(*(uint32_t *)memcpy(&half, p, sizeof half));
-    while (n > 0)
-        x = x << 8 | p[--n];
-    return x;
-}
-
 /* HEAD bytes of the file at `at`, which lie before `end`, as that does within the file. */
 static int look(struct sr_h5_collections *c, const unsigned char **head, uint64_t at, uint64_t end,
                 struct sr_error *err) {
@@ -166,11 +153,11 @@ static int look(struct sr_h5_collections *c, const unsigned char **head, uint64_
 
 /* *at: of an object's head, which lies before `end`; becomes the next one's. */
 static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, struct sr_error *err) {
-    const unsigned char *head;
+    const unsigned char *head = NULL;
     const int status = look(c, &head, *at, end, err);
     if (status < 0)
         return status;
-    const uint64_t number = decode(head, 2), size = decode(head + 8, c->size_bytes);
+    const uint64_t number = sr_little_endian(head, 2), size = sr_little_endian(head + 8, c->size_bytes);
     const uint64_t room = end - *at - HEAD, filled = sr_size_times(sr_size_pieces(size, UNIT), UNIT);
     if (number == 0) {
         *at = end;
@@ -184,13 +171,13 @@ static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, 
 
 /* Bytes of the collection at `at` of the file. */
 static int take_head(struct sr_h5_collections *c, uint64_t *size, uint64_t at, struct sr_error *err) {
-    const unsigned char *head;
+    const unsigned char *head = NULL;
     if (!sr_size_within(at, SIZE_LEAST, c->bytes))
         return fail(err, "it lies behind the end of the file");
     const int status = look(c, &head, at, at + SIZE_LEAST, err);
     if (status < 0)
         return status;
-    *size = decode(head + 8, c->size_bytes);
+    *size = sr_little_endian(head + 8, c->size_bytes);
     if (memcmp(head, "GCOL\1", 5) != 0)
         return fail(err, "it does not begin as one");
     if (*size < SIZE_LEAST || *size % UNIT != 0)
@@ -277,8 +264,8 @@ static const uint64_t *find_object(const uint64_t *object, size_t n, uint64_t nu
 
 int sr_h5_collections_check(struct sr_h5_collections *c, const unsigned char *handle, size_t unit,
                             struct sr_error *err) {
-    const uint64_t pieces = decode(handle, 4), place = decode(handle + 4, c->place_bytes),
-                   number = decode(handle + 4 + c->place_bytes, 4);
+    const uint64_t pieces = sr_little_endian(handle, 4), place = sr_little_endian(handle + 4, c->place_bytes),
+                   number = sr_little_endian(handle + 4 + c->place_bytes, 4);
     const struct collection *k = NULL;
     if (c->file < 0 || place == 0) /* nothing was written */
         return 0;

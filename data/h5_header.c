@@ -40,13 +40,6 @@ static bool get(const struct header *h, unsigned char *to, size_t n, uint64_t at
     return sr_size_within(at, n, h->bytes) && sr_stream_get(h->file, to, n, at) == 0;
 }
 
-static uint64_t decode(const unsigned char *p, size_t n) {
-    uint64_t x = 0;
-    while (n > 0)
-        x = x << 8 | p[--n];
-    return x;
-}
-
 static void add_piece(struct header *h, uint64_t at, uint64_t bytes) {
     h->seen = sr_size_sum(h->seen, bytes);
     if (!sr_size_within(at, bytes, h->bytes))
@@ -60,7 +53,7 @@ static void add_piece(struct header *h, uint64_t at, uint64_t bytes) {
 /* Version 1: 16 bytes, of which 4 are the size of the first piece. */
 static void begin_old(struct header *h, const unsigned char *head, uint64_t at) {
     h->message = 8;
-    add_piece(h, sr_size_sum(at, 16), decode(head + 8, 4));
+    add_piece(h, sr_size_sum(at, 16), sr_little_endian(head + 8, 4));
 }
 
 /* Version 2: "OHDR", its version, bits that say what is there and in how many bytes the size is. */
@@ -70,14 +63,14 @@ static void begin_new(struct header *h, const unsigned char *head, uint64_t at) 
                  before = (size_t)6 + (bits & 0x20 ? 16 : 0) + (bits & 0x10 ? 4 : 0);
     h->new = true;
     h->message = bits & 4 ? 6 : 4;
-    add_piece(h, sr_size_sum(at, before + size), decode(head + before, size));
+    add_piece(h, sr_size_sum(at, before + size), sr_little_endian(head + before, size));
 }
 
 static void take_more(struct header *h, const unsigned char *data, size_t n) {
     if (n < h->place_bytes + h->size_bytes)
         return;
-    const uint64_t at = sr_size_sum(h->base, decode(data, h->place_bytes)),
-                   bytes = decode(data + h->place_bytes, h->size_bytes);
+    const uint64_t at = sr_size_sum(h->base, sr_little_endian(data, h->place_bytes)),
+                   bytes = sr_little_endian(data + h->place_bytes, h->size_bytes);
     if (!h->new)
         add_piece(h, at, bytes);
     else if (bytes >= 2 * CHECKSUM) /* "OCHK" comes before */
@@ -88,7 +81,8 @@ static void take_more(struct header *h, const unsigned char *data, size_t n) {
 static bool look_at_piece(struct header *h, struct piece p) {
     unsigned char head[8], data[16] = {0};
     while (p.bytes >= h->message && get(h, head, h->message, p.at)) {
-        const uint64_t kind = decode(head, h->new ? 1 : 2), size = decode(head + (h->new ? 1 : 2), 2);
+        const uint64_t kind = sr_little_endian(head, h->new ? 1 : 2),
+                       size = sr_little_endian(head + (h->new ? 1 : 2), 2);
         const size_t n = size < sizeof data ? (size_t)size : sizeof data;
         p.at += h->message;
         p.bytes -= h->message;

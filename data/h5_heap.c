@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_rows.h"
 #include "nn/base/sizes.h"
 
 #define BAND ((uint64_t)16 << 20) /* bytes of rows at a time that are only looked at */
@@ -91,8 +92,7 @@ static size_t unit_of(hid_t list) {
 }
 
 static void count_handle(const unsigned char *handle, size_t unit) {
-    const uint64_t pieces = (uint64_t)handle[0] | (uint64_t)handle[1] << 8 | (uint64_t)handle[2] << 16 |
-                            (uint64_t)handle[3] << 24;
+    const uint64_t pieces = sr_little_endian(handle, 4);
     counted.bytes = sr_size_sum(counted.bytes, sr_size_times(pieces, unit));
     if (counted.why.status < 0)
         return;
@@ -158,18 +158,8 @@ static bool measure(struct whole *w) {
 }
 
 static bool read_some(const struct whole *w, void *out, hsize_t first, hsize_t n) {
-    hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
-    if (w->attribute)
-        return H5Aread(w->object, w->type, out) >= 0;
-    if (w->rank == 0)
-        return H5Dread(w->object, w->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0;
-    memcpy(count, w->shape, sizeof count);
-    count[0] = n;
-    const hid_t memory = H5Screate_simple(w->rank, count, NULL);
-    const bool read = H5Sselect_hyperslab(w->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-                      H5Dread(w->object, w->type, memory, w->space, H5P_DEFAULT, out) >= 0;
-    H5Sclose(memory);
-    return read;
+    return w->attribute ? H5Aread(w->object, w->type, out) >= 0
+                        : sr_h5_read_rows(w->object, w->type, H5P_DEFAULT, out, first, n);
 }
 
 static int look_at_all(struct whole *w, struct sr_h5_collections *c, const char *where,

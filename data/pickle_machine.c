@@ -157,9 +157,7 @@ const unsigned char *sr_pickle_take(struct sr_pickle *p, size_t n, struct sr_err
 /* A little-endian number of n <= 8 bytes. */
 int sr_pickle_take_number(struct sr_pickle *p, size_t n, uint64_t *out, struct sr_error *err) {
     const unsigned char *b = sr_pickle_take(p, n, err);
-    *out = 0;
-    for (size_t i = 0; b && i < n; i++)
-        *out |= (uint64_t)b[i] << 8 * i;
+    *out = b ? sr_little_endian(b, n) : 0;
     return b ? SR_OK : SR_DATA;
 }
 

@@ -35,13 +35,6 @@ struct end {
     uint64_t end_at;           /* where the end records begin */
 };
 
-static uint64_t number(const unsigned char *p, size_t n) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < n; i++)
-        value |= (uint64_t)p[i] << 8 * i;
-    return value;
-}
-
 static int broken(const struct sr_zip *z, const char *what, struct sr_error *err) {
     return sr_fail(err, SR_DATA, "%s: not a whole zip archive: %s", z->path, what);
 }
@@ -80,10 +73,12 @@ static int read_end64(const struct sr_zip *z, struct end *e, struct sr_error *er
     const int status = sr_zip_bytes(z, at, b, sizeof b, err);
     if (status < 0 || memcmp(locator, "PK\6\7", 4) != 0)
         return status;
-    const struct end wide = {number(b + 32, 8), number(b + 40, 8), number(b + 48, 8), at};
-    if (memcmp(b, "PK\6\6", 4) != 0 || number(b + 4, 8) != END64 - 12 || number(b + 16, 8) != 0 ||
-        number(b + 24, 8) != wide.count || number(locator + 4, 4) != 0 || number(locator + 8, 8) != at ||
-        number(locator + 16, 4) != 1)
+    const struct end wide = {sr_little_endian(b + 32, 8), sr_little_endian(b + 40, 8),
+                             sr_little_endian(b + 48, 8), at};
+    if (memcmp(b, "PK\6\6", 4) != 0 || sr_little_endian(b + 4, 8) != END64 - 12 ||
+        sr_little_endian(b + 16, 8) != 0 || sr_little_endian(b + 24, 8) != wide.count ||
+        sr_little_endian(locator + 4, 4) != 0 || sr_little_endian(locator + 8, 8) != at ||
+        sr_little_endian(locator + 16, 4) != 1)
         return broken(z, "its ZIP64 end record and the pointer to it do not fit together", err);
     if (!agrees(e->count, wide.count, 0xffff) || !agrees(e->bytes, wide.bytes, SATURATED) ||
         !agrees(e->at, wide.at, SATURATED))
@@ -100,13 +95,14 @@ static int read_end(const struct sr_zip *z, struct end *e, struct sr_error *err)
         status = sr_zip_bytes(z, at, b, END, err);
     if (status < 0)
         return status;
-    if (memcmp(b, "PK\5\6", 4) != 0 || number(b + 20, 2) != 0)
+    if (memcmp(b, "PK\5\6", 4) != 0 || sr_little_endian(b + 20, 2) != 0)
         return broken(z,
                       "it does not end with its table; it is cut off, or something was put behind: copy it "
                       "again",
                       err);
-    *e = (struct end){number(b + 10, 2), number(b + 12, 4), number(b + 16, 4), at};
-    if (number(b + 4, 4) != 0 || number(b + 8, 2) != e->count)
+    *e = (struct end){sr_little_endian(b + 10, 2), sr_little_endian(b + 12, 4), sr_little_endian(b + 16, 4),
+                      at};
+    if (sr_little_endian(b + 4, 4) != 0 || sr_little_endian(b + 8, 2) != e->count)
         return broken(z, "its end says that it is one of several parts", err);
     if ((status = read_end64(z, e, err)) < 0)
         return status;
@@ -127,13 +123,13 @@ struct header {
 };
 
 static struct header header_from(const unsigned char *p) {
-    return (struct header){.size = number(p + 16, 4),
-                           .place = {.flags = (uint16_t)number(p, 2),
-                                     .method = (uint16_t)number(p + 2, 2),
-                                     .crc = (uint32_t)number(p + 8, 4),
-                                     .packed = number(p + 12, 4)},
-                           .name_bytes = (size_t)number(p + 20, 2),
-                           .extra_bytes = (size_t)number(p + 22, 2)};
+    return (struct header){.size = sr_little_endian(p + 16, 4),
+                           .place = {.flags = (uint16_t)sr_little_endian(p, 2),
+                                     .method = (uint16_t)sr_little_endian(p + 2, 2),
+                                     .crc = (uint32_t)sr_little_endian(p + 8, 4),
+                                     .packed = sr_little_endian(p + 12, 4)},
+                           .name_bytes = (size_t)sr_little_endian(p + 20, 2),
+                           .extra_bytes = (size_t)sr_little_endian(p + 22, 2)};
 }
 
 /* The next 64-bit value of a ZIP64 field into *value, where that is saturated. */
@@ -142,7 +138,7 @@ static bool widen(uint64_t *value, const unsigned char **field, size_t *left) {
         return true;
     if (*left < 8)
         return false;
-    *value = number(*field, 8);
+    *value = sr_little_endian(*field, 8);
     *field += 8;
     *left -= 8;
     return true;
@@ -154,8 +150,8 @@ static bool take_zip64(struct header *h, const unsigned char *extra) {
     if (h->size != SATURATED && h->place.packed != SATURATED && h->place.at != SATURATED)
         return true;
     while (left >= 4) {
-        const size_t id = (size_t)number(extra, 2);
-        size_t bytes = (size_t)number(extra + 2, 2);
+        const size_t id = (size_t)sr_little_endian(extra, 2);
+        size_t bytes = (size_t)sr_little_endian(extra + 2, 2);
         extra += 4;
         left -= 4;
         if (bytes > left)
@@ -188,11 +184,11 @@ static bool good_name(const char *name, size_t bytes) {
 
 /* By its attributes or by a '/' at the end: some readers, torch too, give no bytes of a folder. */
 static bool is_folder(const unsigned char *central, const char *name, size_t name_bytes) {
-    return number(central + 38, 4) & FOLDER || name[name_bytes - 1] == '/';
+    return sr_little_endian(central + 38, 4) & FOLDER || name[name_bytes - 1] == '/';
 }
 
 static bool is_link(const unsigned char *central) {
-    return central[5] == UNIX && (number(central + 38, 4) >> 16 & 0170000) == 0120000;
+    return central[5] == UNIX && (sr_little_endian(central + 38, 4) >> 16 & 0170000) == 0120000;
 }
 
 static int check_entry(const struct sr_zip *z, size_t i, const unsigned char *central, size_t name_bytes,
@@ -204,7 +200,7 @@ static int check_entry(const struct sr_zip *z, size_t i, const unsigned char *ce
         return sr_zip_fail_entry(z, i, "is encrypted; not read", err);
     if (place->flags & PATCH)
         return sr_zip_fail_entry(z, i, "is a difference to another file; not read", err);
-    if (number(central + 34, 2) != 0)
+    if (sr_little_endian(central + 34, 2) != 0)
         return sr_zip_fail_entry(z, i, "is said to begin on another disk of several; not read", err);
     if (is_folder(central, z->entries[i].name, name_bytes) && z->entries[i].size > 0)
         return sr_zip_fail_entry(z, i, "is marked as a folder, but has bytes", err);
@@ -223,8 +219,8 @@ static int take_entry(struct sr_zip *z, size_t i, const unsigned char **p, uint6
         return broken(z, "its table has fewer entries than its end counts", err);
     struct header h = header_from(central + 8);
     const size_t bytes = (size_t)sr_size_sum(
-        CENTRAL, sr_size_sum(sr_size_sum(h.name_bytes, h.extra_bytes), number(central + 32, 2)));
-    h.place.at = number(central + 42, 4);
+        CENTRAL, sr_size_sum(sr_size_sum(h.name_bytes, h.extra_bytes), sr_little_endian(central + 32, 2)));
+    h.place.at = sr_little_endian(central + 42, 4);
     if (bytes > *left || !take_zip64(&h, &central[sr_size_sum(CENTRAL, h.name_bytes)]))
         return broken(z, "an entry of its table is cut off, or its ZIP64 sizes are", err);
     memcpy(*name, central + CENTRAL, h.name_bytes);
@@ -325,8 +321,9 @@ static int check_descriptor(const struct sr_zip *z, size_t i, uint64_t at, uint6
     if (status < 0)
         return status;
     if (bytes != mark + 4 + 2 * wide || (mark && memcmp(b, "PK\7\10", 4) != 0) ||
-        number(b + mark, 4) != z->place[i].crc || number(b + mark + 4, wide) != z->place[i].packed ||
-        number(b + mark + 4 + wide, wide) != z->entries[i].size)
+        sr_little_endian(b + mark, 4) != z->place[i].crc ||
+        sr_little_endian(b + mark + 4, wide) != z->place[i].packed ||
+        sr_little_endian(b + mark + 4 + wide, wide) != z->entries[i].size)
         return sr_zip_fail_entry(z, i, "is not the same in the archive's table and behind its content", err);
     return SR_OK;
 }

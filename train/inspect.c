@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "nn/base/sizes.h"
 #include "train/inspect.h"
 
 static const struct sr_kind kinds[] = {
@@ -22,10 +23,7 @@ static const struct sr_kind kinds[] = {
 #define FORMAT_HEADER_MAX 100000000u /* bytes: more are no safetensors; we read fewer */
 
 static uint64_t header_length(const struct sr_peek *p) {
-    uint64_t length = 0;
-    for (size_t i = 0; i < 8; i++)
-        length |= (uint64_t)(unsigned char)p->head[i] << 8 * i;
-    return length;
+    return sr_little_endian(p->head, 8);
 }
 
 static bool begins_like_safetensors(const struct sr_peek *p) {

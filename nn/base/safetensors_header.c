@@ -86,7 +86,6 @@ static bool has_minus(const char *text, size_t length) {
 /* Length, text and syntax of the header; leaves the stream at the data section. */
 static int read_header(struct reader *r, struct sr_error *err) {
     unsigned char prefix[8];
-    uint64_t length = 0;
     const uint64_t file_bytes = r->file_bytes;
     struct sr_error why;
     if (file_bytes < 8)
@@ -96,8 +95,7 @@ static int read_header(struct reader *r, struct sr_error *err) {
     int status = sr_safetensors_next_bytes(prefix, 8, r->from, r->path, err);
     if (status < 0)
         return status;
-    for (int i = 0; i < 8; i++)
-        length |= (uint64_t)prefix[i] << 8 * i;
+    const uint64_t length = sr_little_endian(prefix, 8);
     if (length > SR_SAFETENSORS_HEADER_MAX || !sr_size_within(8, length, file_bytes))
         return sr_fail(err, SR_DATA,
                        "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64

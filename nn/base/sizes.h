@@ -11,9 +11,18 @@
 #ifndef SR_SIZES_H
 #define SR_SIZES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* The number that up to 8 bytes of a file are, the least first. */
+static inline uint64_t sr_little_endian(const void *bytes, size_t n) {
+    uint64_t x = 0;
+    memcpy(&x, bytes, n);
+    return le64toh(x);
+}
 
 /* a + b, a * b: false where they are 2^64 or more. */
 static inline bool sr_size_add(uint64_t *out, uint64_t a, uint64_t b) {
