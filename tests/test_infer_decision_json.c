@@ -280,6 +280,13 @@ Test(infer_explain, refuses_what_the_library_does_not_write) {
         {"\"artefact\":\"0", "\"artefact\":\"g", "\"artefact\" is not 64 hexadecimal"},
         {"\"artefact\":\"0", "\"artefact\":\"", "\"artefact\" is not 64 hexadecimal"},
         {"\"key\":\"0", "\"key\":\"x", "\"key\" is not 16 hexadecimal"},
+        {"\"artefact\":\"0", "\"artefact\":\"00", "\"artefact\" is longer than any"},
+        {"\"decision\":\"large\"", "\"decision\":1", "no text \"decision\""},
+        {"\"precision\":\"float32\"", "\"precision\":null", "no text \"precision\""},
+        {"\"precision\":\"float32\"", "\"precision\":\"float64\"", "precision \"float64\" is none"},
+        {"\"SCORE\"", "\"NO_FEATURES\"", "reason NO_FEATURES: none were given"},
+        {"\"logit\":", "\"other\":", "\"logit\" is missing or no number"},
+        {"\"prob\":null", "\"prob\":\"1\"", "\"prob\" is missing or no number"},
         {"\"prob\":null", "\"prob\":1e39", "\"prob\" is greater"}};
     char *folder = folder_begin();
     log_row(folder, row, WIDTH, NULL);
