@@ -75,12 +75,16 @@ Test(infer_open, of_no_router) {
     cr_expect_eq(saferoute_width(NULL), 0);
     cr_expect(isnan(saferoute_threshold(NULL)));
     cr_expect_str_empty(saferoute_artefact(NULL));
+    cr_expect_eq(saferoute_precision(NULL), SAFEROUTE_AS_STORED);
+    cr_expect_eq(saferoute_range_limit(NULL), 0);
     cr_expect_null(saferoute_metadata(NULL, "threshold"));
     saferoute_close(NULL);
     saferoute_release(NULL);
     cr_expect_str_eq(saferoute_version(), SR_VERSION);
     cr_expect_str_eq(saferoute_reason_name(SAFEROUTE_REASON_OVERLOAD), "OVERLOAD");
     cr_expect_str_eq(saferoute_reason_name(-1), "UNKNOWN");
+    cr_expect_str_eq(saferoute_reason_text(-1), "unknown");
+    cr_expect_str_eq(saferoute_reason_name(SAFEROUTE_REASON_COUNT), "UNKNOWN");
     cr_expect_str_eq(saferoute_reason_text(SAFEROUTE_REASON_COUNT), "unknown");
 }
 
@@ -117,6 +121,8 @@ Test(infer_open, options_out_of_range) {
         {.has_threshold = 1, .threshold = -.1f},
         {.has_threshold = 1, .threshold = 1.1f},
         {.has_threshold = 1, .threshold = NAN},
+        {.reserved = {1}},
+        {.reserved = {[SR_COUNT(((struct saferoute_options *)0)->reserved) - 1] = 1}},
     };
     for (size_t i = 0; i < SR_COUNT(bad); i++) {
         struct network n;
@@ -486,6 +492,7 @@ Test(infer_open, null_is_an_error_or_nothing) {
     struct saferoute_decision d = {.large = 7};
     float logit = 5;
     cr_expect_eq(saferoute_open(NULL, "w", NULL, NULL), SAFEROUTE_USAGE);
+    cr_expect_eq(saferoute_open_memory(NULL, "w", 1, NULL, NULL), SAFEROUTE_USAGE);
     cr_expect_eq(saferoute_reload(NULL, "w", NULL, NULL), SAFEROUTE_USAGE);
     cr_expect_null(saferoute_acquire(NULL));
     saferoute_decide(NULL, &d, NULL, NULL);
