@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +56,23 @@ static int append_matches(struct list *l, const char *pattern, const glob_t *fou
     return status;
 }
 
+static _Thread_local int unread; /* an errno: glob(3) hands nothing through */
+
+/* A folder that is not there has no files; of one that cannot be read nobody knows. */
+static int note_unread(const char *folder, int why) {
+    (void)folder;
+    unread = why;
+    return why != ENOENT;
+}
+
 static int append_pattern(struct list *l, const char *pattern, size_t *matches, struct sr_error *err) {
     glob_t found = {0};
-    int status, result = glob(pattern, GLOB_NOSORT, NULL, &found);
+    int status, result = glob(pattern, GLOB_NOSORT, note_unread, &found);
     *matches = found.gl_pathc;
-    if (result == GLOB_NOSPACE)
+    if (result == GLOB_ABORTED)
+        status = sr_fail(err, sr_errno_status(unread, SR_NOINPUT), "%s: a folder cannot be read: %s", pattern,
+                         sr_errno_text(unread));
+    else if (result == GLOB_NOSPACE)
         status = sr_fail(err, SR_NOMEM, "%s: out of memory while looking for files", pattern);
     else if (result != 0)
         status = sr_fail(err, SR_NOINPUT, "%s: no file matches this pattern", pattern);

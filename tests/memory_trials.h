@@ -13,7 +13,8 @@
 #define TINY  "--hidden 8,4 --dropout 0.1,0.1 --batch 16 --patience 0 --checkpoint-seconds 0 --threads 1 "
 #define SYNTH "data synth --rows 30 --width 8 --out out/x.h5"
 
-/* in/contract.json, in/small.csv: a column p for the rows of in/x.npy, in/full.h5: columns of every kind. */
+/* in/hidden: two requests; in/contract.json, in/small.csv: a column p for the rows of in/x.npy, in/full.h5:
+ * columns of every kind. */
 static inline void memory_inputs(void) {
     static const char contract[] = "{\"feature_model\": \"guard\", \"feature_layer\": \"last\"}";
     char small[16 * TRUST_TABLE] = "p\n";
@@ -21,6 +22,15 @@ static inline void memory_inputs(void) {
         sprintf(small + strlen(small), "0.%d\n", 1 + i % 9);
     trust_text("in/contract.json", contract, strlen(contract));
     trust_text("in/small.csv", small, strlen(small));
+    float states[6] = {1, 2, 3, 4, 5, 6};
+    int64_t tokens[3] = {0};
+    const struct sr_tensor hidden[] = {{"hidden_states", SR_F32, 3, {3, 1, 2}, states},
+                                       {"token_ids", SR_I64, 1, {3}, tokens}};
+    cr_assert_eq(mkdir("in/hidden", 0777), 0);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(sr_safetensors_write(i ? "in/hidden/b.safetensors" : "in/hidden/a.safetensors", hidden,
+                                          2, NULL, 0, NULL),
+                     0);
     cr_assert_eq(system("cp " SR_SOURCE_DIR "/tests/dumps/full.h5 in/full.h5"), 0);
 }
 
@@ -58,6 +68,7 @@ static const struct trust_command memory_trials[] = {
     {"convert columns", SYNTH,
      "data convert --features in/x.npy --gold in/y.txt --small-prob in/small.csv:p --out out/x.h5"},
     {"convert pt", SYNTH, "data convert --features in/w.pt:state_dict.cls.0.weight --out out/x.h5"},
+    {"convert hidden", SYNTH, "data convert in/hidden --pooling mean --out out/x.h5"},
     {"convert dump", SYNTH, "data convert in/full.h5 --out out/x.h5"},
     {"convert dump away", SYNTH, "data convert in/full.h5 --out out/x.h5 --isolate"},
     {"convert zipped away", SYNTH, "data convert in/zipped.h5 --out out/x.h5 --isolate"},

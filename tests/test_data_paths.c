@@ -64,6 +64,9 @@ Test(data_paths, what_is_no_pattern_stays) {
 Test(data_paths, refusals) {
     char *folder = FOLDER("a.h5", "b.h5", "x,y.h5");
     expect_refused("a.h5,*.h4", 4, SR_NOINPUT, "*.h4: no file matches");
+    expect_refused("nowhere/*.h5", 4, SR_NOINPUT, "nowhere/*.h5: no file matches");
+    cr_assert_eq(symlink("itself", "itself"), 0);
+    expect_refused("itself/*.h5", 4, SR_NOINPUT, "itself/*.h5: a folder cannot be read: ");
     expect_refused("", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,,b.h5", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,", 4, SR_USAGE, "empty name");
