@@ -92,6 +92,7 @@ Test(option, flags_in_both_spellings) {
     cr_expect_eq(v.free_range, -5);
     cr_expect_eq(sr_options_origin(&o, "learning_rate"), SR_ORIGIN_FLAG);
     cr_expect(sr_options_given(&o, "learning-rate"));
+    cr_expect_eq(sr_options_origin(&o, "nothing"), SR_ORIGIN_DEFAULT);
 }
 
 Test(option, switches_take_no_value) {
@@ -102,6 +103,7 @@ Test(option, switches_take_no_value) {
     expect_refused("--json", "true", "unexpected argument 'true'");
     expect_refused("--json=2", NULL, "true or false");
     expect_refused("--no-rows", NULL, "unknown option --no-rows");
+    expect_refused("--no-nothing", NULL, "unknown option --no-nothing");
     expect_refused("--no-json=false", NULL, "unknown option --no-json");
 }
 
