@@ -222,6 +222,30 @@ Test(convert_text, csv_that_is_wrong) {
     convert_refuses(66, "no.csv", "no.csv");
 }
 
+/* More rows than columns have room for at first; words for labels in all spellings. */
+Test(convert_text, thousands_of_rows) {
+    static const char *const words[] = {"true", "FALSE", "True", "false", "1", "0", " tRUE ", "0.0"};
+    enum { ROWS = 9000 };
+    char *text = sr_alloc(ROWS, 32, NULL);
+    size_t used = (size_t)sprintf(text, "id,f0,label\n");
+    for (int i = 0; i < ROWS; i++)
+        used += (size_t)sprintf(text + used, "r%d,%d,%s\n", i, i % 100, words[i % 8]);
+    write_bytes("rows.csv", text, used);
+    sr_free(text);
+    struct sr_data *d = convert_open("rows.csv --dtype float32");
+    cr_assert_eq(d->rows, ROWS);
+    float *x = all_features(d);
+    for (int i = 0; i < ROWS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "r%d", i);
+        cr_assert_str_eq(d->id[i], id);
+        cr_assert_eq(x[i], (float)(i % 100), "row %d", i);
+        cr_assert_eq(d->label[i], i % 2 == 0, "row %d", i);
+    }
+    sr_free(x);
+    sr_data_close(d);
+}
+
 static void json_refused(const char *word, const char *text) {
     write_text("t.jsonl", text);
     convert_refuses(65, word, "t.jsonl");
