@@ -165,6 +165,7 @@ def test_first_step_of_pytorch_is_not_charged_with_its_end(monkeypatch):
 def test_who_is_interrupted_leaves_nobody_behind(tmp_path):
     from bench import turns
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without one
     ready = tmp_path / "pid"
 
     def interrupt():
@@ -175,6 +176,7 @@ def test_who_is_interrupted_leaves_nobody_behind(tmp_path):
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         turns.run("sh", "-c", f"echo $$ >{ready}.new; mv {ready}.new {ready}; exec sleep 600")
+    signal.signal(signal.SIGINT, before)
     assert state(int(ready.read_text())) is None
 
 
