@@ -118,6 +118,8 @@ const char *sr_chunk_decode(struct sr_chunk_decoder *d, unsigned char *out, size
     const struct sr_chunk_form *f = d->form;
     const size_t bytes = sr_chunk_bytes(f), apart = f->rows * f->width;
     const unsigned char *x = d->stored;
+    if (size > sr_chunk_stored_max(f))
+        return "a chunk has more bytes than it can have";
     if (f->bit[SR_CHUNK_FLETCHER] & ~mask) {
         if (size < FLETCHER_BYTES || !fletcher_agrees(x, size - FLETCHER_BYTES))
             return "the checksum of a chunk is wrong";

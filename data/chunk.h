@@ -41,9 +41,9 @@ void sr_chunk_decoder_free(struct sr_chunk_decoder *d); /* NULL is fine */
 /* Room for the bytes of a chunk as they are in the file: sr_chunk_stored_max of them. */
 unsigned char *sr_chunk_stored(struct sr_chunk_decoder *d);
 
-/* Values of the chunk whose `size` bytes, for which there was room, were put into sr_chunk_stored: the first
- * `rows` rows and `width` columns of it to `out`, a row every `stride` bytes. NULL, or what is wrong with the
- * chunk (static). */
+/* Values of the chunk whose `size` bytes were put into sr_chunk_stored: the first `rows` rows and `width`
+ * columns of it to `out`, a row every `stride` bytes. NULL, or what is wrong with the chunk (static); that
+ * there was room for so many is not believed. */
 const char *sr_chunk_decode(struct sr_chunk_decoder *d, unsigned char *out, size_t stride, size_t rows,
                             size_t width, size_t size, uint32_t mask);
 
