@@ -132,30 +132,32 @@ static int fail(struct sr_error *err, const char *wrong) {
     return sr_fail(err, SR_DATA, "its values lie in a heap that is damaged (%s)", wrong);
 }
 
-/* HEAD bytes of the file at `at`, which lie before `end`, as that does within the file. */
-static int look(struct sr_h5_collections *c, const unsigned char **head, uint64_t at, uint64_t end,
-                struct sr_error *err) {
+/* HEAD bytes of the file at `at`, which lie before `end`, as that does within the file. NULL: *status. */
+static const unsigned char *look(struct sr_h5_collections *c, uint64_t at, uint64_t end, int *status,
+                                 struct sr_error *err) {
+    *status = SR_NOMEM;
     if (at < c->window_at || !sr_size_within(at - c->window_at, HEAD, c->window_bytes)) {
         const size_t n = end - at < WINDOW ? (size_t)(end - at) : WINDOW;
         if (!c->window && !(c->window = sr_alloc(WINDOW, 1, err)))
-            return SR_NOMEM;
+            return NULL;
         c->window_bytes = 0;
         const int why = sr_stream_get(c->file, c->window, n, at);
-        if (why)
-            return sr_fail(err, why == ENODATA ? SR_DATA : SR_IO, "its values cannot be read: %s",
-                           why == ENODATA ? "the file became shorter" : strerror(why));
+        if (why) {
+            *status = sr_fail(err, why == ENODATA ? SR_DATA : SR_IO, "its values cannot be read: %s",
+                              why == ENODATA ? "the file became shorter" : strerror(why));
+            return NULL;
+        }
         c->window_at = at;
         c->window_bytes = n;
     }
-    *head = c->window + (at - c->window_at);
-    return 0;
+    return c->window + (at - c->window_at);
 }
 
 /* *at: of an object's head, which lies before `end`; becomes the next one's. */
 static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, struct sr_error *err) {
-    const unsigned char *head = NULL;
-    const int status = look(c, &head, *at, end, err);
-    if (status < 0)
+    int status;
+    const unsigned char *head = look(c, *at, end, &status, err);
+    if (!head)
         return status;
     const uint64_t number = sr_little_endian(head, 2), size = sr_little_endian(head + 8, c->size_bytes);
     const uint64_t room = end - *at - HEAD, filled = sr_size_times(sr_size_pieces(size, UNIT), UNIT);
@@ -171,11 +173,11 @@ static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, 
 
 /* Bytes of the collection at `at` of the file. */
 static int take_head(struct sr_h5_collections *c, uint64_t *size, uint64_t at, struct sr_error *err) {
-    const unsigned char *head = NULL;
+    int status;
     if (!sr_size_within(at, SIZE_LEAST, c->bytes))
         return fail(err, "it lies behind the end of the file");
-    const int status = look(c, &head, at, at + SIZE_LEAST, err);
-    if (status < 0)
+    const unsigned char *head = look(c, at, at + SIZE_LEAST, &status, err);
+    if (!head)
         return status;
     *size = sr_little_endian(head + 8, c->size_bytes);
     if (memcmp(head, "GCOL\1", 5) != 0)

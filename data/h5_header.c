@@ -18,7 +18,7 @@
 #define MORE     16 /* and that which names a further piece */
 #define VIRTUAL  3  /* what the second byte of a layout is then, from version 3 on */
 #define PIECES   4096
-#define CHECKSUM 4
+#define CHECKSUM ((uint64_t)4)
 
 struct piece {
     uint64_t at, bytes; /* of messages */
