@@ -106,7 +106,7 @@ static inline bool snapshot_same(const struct snapshot_file *a, const struct sna
 
 /* The last part of the name is one of `names`, which end with NULL. */
 static inline bool snapshot_named(const char *name, const char *const *names) {
-    const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+    const char *last = sr_path_name(name);
     while (names && *names && strcmp(*names, last) != 0)
         names++;
     return names && *names;
