@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "data/h5.h"
-#include "data/h5_heap.h"
+#include "data/h5_count.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -59,19 +59,11 @@ static int fail_size(const struct attribute *a, struct sr_error *err) {
 
 /* Before they are made; items: pointers, which stay NULL. */
 static int check_strings(const struct attribute *a, hid_t type, void *items, struct sr_error *err) {
-    struct sr_h5_collections *c;
     struct sr_error why = {0};
-    int status = sr_h5_collections_open(&c, a->id, &why);
-    if (status < 0)
+    uint64_t bytes;
+    if (sr_h5_count_attribute(a->id, type, items, &bytes, &why) < 0)
         return fail_why(a, &why, err);
-    const bool read = sr_h5_count_begin(c) && H5Aread(a->id, type, items) >= 0;
-    status = read ? 0 : fail_read(a, err);
-    if (sr_h5_count_end(&why) > SR_H5_TEXT_MAX && read)
-        status = fail_size(a, err);
-    else if (why.status < 0)
-        status = fail_why(a, &why, err);
-    sr_h5_collections_close(c);
-    return status;
+    return bytes > SR_H5_TEXT_MAX ? fail_size(a, err) : 0;
 }
 
 static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {

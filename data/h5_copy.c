@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/h5_heap.h"
+#include "data/h5_count.h"
 #include "data/h5_ways.h"
 #include "data/members.h"
 #include "nn/base/sizes.h"
@@ -68,19 +68,11 @@ static int fail_lists(const struct attribute_copy *c, const char *name, const st
 /* Before they are made; value: pointers, which stay NULL. */
 static int look_at_lists(const struct attribute_copy *c, const char *name, hid_t from, hid_t type,
                          void *value) {
-    struct sr_h5_collections *collections;
     struct sr_error why = {0};
-    int status = sr_h5_collections_open(&collections, from, &why);
-    if (status < 0)
+    uint64_t bytes;
+    if (sr_h5_count_attribute(from, type, value, &bytes, &why) < 0)
         return fail_lists(c, name, &why);
-    if (!sr_h5_count_begin(collections) || H5Aread(from, type, value) < 0)
-        status = fail_attribute(c, name);
-    if (sr_h5_count_end(&why) > ATTRIBUTE_MAX && status == 0)
-        status = fail_large(c, name);
-    else if (why.status < 0)
-        status = fail_lists(c, name, &why);
-    sr_h5_collections_close(collections);
-    return status;
+    return bytes > ATTRIBUTE_MAX ? fail_large(c, name) : 0;
 }
 
 /* The value goes through memory as the file has it; an attribute of an empty space has none. */

@@ -2,11 +2,8 @@
  * the lock of h5.h.
  *
  * Many rows may name one string of the file, and HDF5 makes it for each of them before anybody can look at
- * one. So it is given no more memory than a file may ask for.
- *
- * There are two ways because neither does for all: a heap has a limit for anything of variable length, but
- * H5Aread takes none, and for one string HDF5 takes memory by its length before it asks the heap; counting
- * comes before that and knows attributes too.
+ * one. So it is given no more memory than a file may ask for. H5Aread takes no heap, and for one string HDF5
+ * takes memory by its length before it asks: see h5_count.h for both.
  *
  *     sr_h5_heap_open(&h);
  *     sr_h5_heap_begin(&h, left, most);
@@ -22,7 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "data/h5_collections.h"
 #include "nn/base/base.h"
 
 struct sr_h5_block;
@@ -45,20 +41,5 @@ void sr_h5_heap_begin(struct sr_h5_heap *h, uint64_t left, uint64_t most);
 /* keep: what was read stays, until HDF5 reclaims it; else all of it is freed, that too which HDF5 has
  * forgotten of after an error. */
 void sr_h5_heap_end(struct sr_h5_heap *h, bool keep);
-
-/* ---- strings and lists counted before they are made ---- */
-
-/* Until sr_h5_count_end, HDF5 makes no strings and lists of variable length where it reads them, alone or in
- * other values, but NULL of each; it adds up their bytes as the file tells them, and each is held against the
- * block of the file that it lies in. Nothing else may go to such a block before. c: of the file; borrowed.
- * False: it cannot. */
-bool sr_h5_count_begin(struct sr_h5_collections *c);
-
-/* why: status 0, or what is wrong with the first that is. */
-uint64_t sr_h5_count_end(struct sr_error *why);
-
-/* Looks so at all of a dataset whose chunks are sound, or of an attribute (its handle), whatever its type.
- * where: "file.h5: /id". */
-int sr_h5_count_whole(int64_t object, const char *where, struct sr_error *err);
 
 #endif

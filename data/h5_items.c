@@ -11,6 +11,7 @@
 
 #include "data/chunk_pack.h"
 #include "data/h5_copy.h"
+#include "data/h5_count.h"
 #include "data/h5_heap.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_rows.h"
@@ -251,8 +252,8 @@ static hid_t select_rows(const struct sr_h5_items *t, size_t first, size_t n) {
 static int fail_rows(const struct sr_h5_items *t, const struct sr_error *why, size_t first, size_t n,
                      struct sr_error *err) {
     return why->status < 0
-               ? sr_fail(err, why->status, "%s rows %zu to %zu: %s", t->where, first, first + n - 1,
-                         why->text)
+               ? sr_fail(err, why->status, "%s rows %zu to %zu cannot be read: %s", t->where, first,
+                         first + n - 1, why->text)
                : sr_h5_fail(err, SR_DATA, "%s rows %zu to %zu cannot be read; the file may be damaged",
                             t->where, first, first + n - 1);
 }
@@ -260,11 +261,10 @@ static int fail_rows(const struct sr_h5_items *t, const struct sr_error *why, si
 /* Before they are made; out: pointers, which stay NULL. */
 static int look_at_lists(const struct sr_h5_items *t, void *out, size_t first, size_t n,
                          struct sr_error *err) {
-    struct sr_error why;
-    const bool read =
-        sr_h5_count_begin(t->collections) && sr_h5_read_rows(t->dataset, t->type, H5P_DEFAULT, out, first, n);
-    sr_h5_count_end(&why);
-    return read && why.status == 0 ? 0 : fail_rows(t, &why, first, n, err);
+    struct sr_error why = {0};
+    uint64_t bytes;
+    const int status = sr_h5_count_rows(t->collections, t->dataset, t->type, out, first, n, &bytes, &why);
+    return status < 0 ? fail_rows(t, &why, first, n, err) : 0;
 }
 
 static int read_rows(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err) {

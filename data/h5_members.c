@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
-#include "data/h5_heap.h"
+#include "data/h5_count.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_sound.h"
 #include "data/h5_ways.h"

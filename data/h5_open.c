@@ -15,7 +15,7 @@
 #include "data/h5.h"
 #include "data/h5_disk.h"
 #include "data/h5_header.h"
-#include "data/h5_heap.h"
+#include "data/h5_count.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_rows.h"
 #include "data/h5_ways.h"
@@ -116,27 +116,10 @@ bool sr_h5_here_has(const struct sr_h5 *f, const char *name) {
 
 /* ---- values that lie elsewhere ---- */
 
-/* The value of rows that nobody wrote, which HDF5 makes wherever it hands out the dataset's properties. */
-static int check_fill(hid_t dataset, const char *where, struct sr_error *err) {
-    struct sr_h5_collections *c = NULL;
-    struct sr_error why = {0};
-    const hid_t type = H5Dget_type(dataset);
-    const bool variable = sr_h5_is_variable(type);
-    H5Tclose(type);
-    if (!variable)
-        return 0;
-    if (sr_h5_collections_open(&c, dataset, &why) == 0 && sr_h5_count_begin(c)) {
-        H5Pclose(H5Dget_create_plist(dataset));
-        sr_h5_count_end(&why);
-    }
-    sr_h5_collections_close(c);
-    return why.status < 0 ? sr_fail(err, why.status, "%s: %s", where, why.text) : 0;
-}
-
 int sr_h5_check_place(int64_t dataset, const char *where, struct sr_error *err) {
-    const int filled = check_fill(dataset, where, err);
-    if (filled < 0)
-        return filled;
+    struct sr_error why = {0};
+    if (sr_h5_count_fill(dataset, &why) < 0)
+        return sr_fail(err, why.status, "%s cannot be read: %s", where, why.text);
     const hid_t create = H5Dget_create_plist(dataset);
     const bool is_virtual = H5Pget_layout(create) == H5D_VIRTUAL,
                is_external = H5Pget_external_count(create) != 0;

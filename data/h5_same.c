@@ -11,7 +11,7 @@
 
 #include "data/h5_copy.h"
 #include "data/h5_header.h"
-#include "data/h5_heap.h"
+#include "data/h5_count.h"
 #include "data/h5_sound.h"
 
 #define DEPTH_MAX 32 /* of groups within groups; a group that holds itself has no end */

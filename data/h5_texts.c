@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_count.h"
 #include "data/h5_heap.h"
 #include "data/h5_rows.h"
 #include "data/h5_ways.h"
@@ -199,15 +200,14 @@ static int add_text(struct texts *t, const char *text, struct sr_error *err) {
 /* SR_DATA where the strings of a band come to more than may be, or one is not where the file says. */
 static int count_band(const struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first,
                       size_t n, const char *where, struct sr_error *err) {
-    struct sr_error why;
-    const int status = sr_h5_count_begin(t->collections)
-                           ? read_rows(strings, dataset, type, H5P_DEFAULT, first, n, where, err)
-                           : sr_h5_fail(err, SR_DATA, "%s cannot be read", where);
-    const uint64_t bytes = sr_size_sum(sr_h5_count_end(&why), n);
-    if (bytes > t->most - t->used && status == 0)
+    struct sr_error why = {0};
+    uint64_t bytes;
+    if (sr_h5_count_rows(t->collections, dataset, type, strings, first, n, &bytes, &why) < 0)
+        return sr_fail(err, why.status, "%s cannot be read: %s", where, why.text);
+    if (sr_size_sum(bytes, n) > t->most - t->used)
         return sr_fail(err, SR_DATA, "%s: strings come to more than %llu bytes, far more than the file has",
                        where, (unsigned long long)t->most);
-    return why.status < 0 ? sr_fail(err, why.status, "%s: %s", where, why.text) : status;
+    return 0;
 }
 
 static int read_texts_band(struct texts *t, hid_t dataset, hid_t type, char **strings, size_t first, size_t n,

@@ -449,17 +449,18 @@ def cases(c):
     data, at = piece("id", texts)
     patched("piece_short_id", data, at + 8, struct.pack("<Q", 3), "/id has another size in the file than its rows")
     begin, = struct.unpack_from("<Q", data, at)
-    patched("texts_length", data, begin, struct.pack("<I", 2**32 - 1), "/id: strings come to more than")
+    patched("texts_length", data, begin, struct.pack("<I", 2**32 - 1),
+            "/id cannot be read: its values lie in a heap that is damaged (an object of it has another length")
     fine("texts_unwritten", setting("id", shape=(ROWS,), dtype=h5py.string_dtype()), "strings that nobody wrote are empty")
     # ---- the heap that strings lie in ----
 
     def heap(name, at, new, wrong, data=data, what="/id", commands="-"):
         """at: from the first collection on."""
-        patched("heap_" + name, data, data.index(b"GCOL") + at, new, what + ": its values lie in a heap that is damaged (" + wrong, commands)
+        patched("heap_" + name, data, data.index(b"GCOL") + at, new, what + " cannot be read: its values lie in a heap that is damaged (" + wrong, commands)
 
     def handle(name, at, new, wrong, commands="-"):
         """at: from the handle of row 5 on, which is a length, a place and a number."""
-        patched("heap_" + name, data, begin + 5 * 16 + at, new, "/id: its values lie in a heap that is damaged (" + wrong, commands)
+        patched("heap_" + name, data, begin + 5 * 16 + at, new, "/id cannot be read: its values lie in a heap that is damaged (" + wrong, commands)
 
     FIRST, EACH = 16, 24  # bytes: a collection's head; an object's, with its string
     free = FIRST + ROWS * EACH
@@ -504,7 +505,7 @@ def cases(c):
         data[inner:inner + 32] = b"GCOL\1\0\0\0" + quad(56000) + bytes(8) + quad(56000 - 16)
         data[begin + 16 + 4:begin + 16 + 12] = quad(inner)
         return data
-    c.add("heap_inside_one.h5", bytes(inside_one()), 65, "/id: its values lie in a heap that is damaged (two parts of it lie at one place")
+    c.add("heap_inside_one.h5", bytes(inside_one()), 65, "/id cannot be read: its values lie in a heap that is damaged (two parts of it lie at one place")
 
     def free_of(data):
         """Bytes that are free of the first collection."""
@@ -529,9 +530,9 @@ def cases(c):
     pair = np.dtype([("a", "i4"), ("b", h5py.string_dtype())])
     pairs = np.array([(i, "b%d" % i) for i in range(ROWS)], pair)
     notes = lambda f: f.create_group("notes").__setitem__("text", ["a", "bc"])
-    no_end(lambda f: f.attrs.__setitem__("feature_model", "m"), "of_attribute", "attribute feature_model of / cannot be read", "inspect,check")
+    no_end(lambda f: f.attrs.__setitem__("feature_model", "m"), "of_attribute", "attribute feature_model of /", "inspect,check")
     no_end(lambda f: [f.__setitem__("source", np.arange(ROWS) % 2), f["source"].attrs.__setitem__("names", ["a", "b"])], "of_names",
-           "attribute names of source cannot be read")
+           "attribute names of source")
     no_end(lambda f: f["label"].attrs.__setitem__("made", "m"), "of_unused_attribute", "attribute made of /label", "repack")
     no_end(notes, "of_notes", "/notes/text", "repack")
     no_end(lambda f: f.create_group("notes").create_dataset("pair", data=pairs), "of_notes_of_pairs", "/notes/pair", "repack")
@@ -559,11 +560,11 @@ def cases(c):
     no_end(filled, "of_fill_value", "/id", "eval,repack")
     data = dump(filled)
     patched("heap_fill_value_number", data, data.index(struct.pack("<IQ", 6, data.index(b"GCOL"))) + 12, struct.pack("<I", 2**31 - 1),
-            "/id: its values lie in a heap that is damaged (it has no object", "eval")
+            "/id cannot be read: its values lie in a heap that is damaged (it has no object", "eval")
     lists_of_lists = h5py.vlen_dtype(h5py.vlen_dtype("i4"))
     ragged_twice = np.array([np.array([np.arange(3, dtype="i4"), np.arange(2, dtype="i4")], object)] * 2 + [None], object)[:2]
     bad("heap_lists_of_lists", lambda f: f.create_group("notes").create_dataset("l", data=ragged_twice, dtype=lists_of_lists),
-        "/notes/l: lists of strings or of lists are not read", commands="repack")
+        "/notes/l cannot be read: it holds lists of strings or of lists", commands="repack")
 
     fine("heap_of_nothing", nested, "lists of strings that nobody wrote", commands="repack")
     many = lambda f: f.__setitem__("id", ["row %d " % i + "x" * (37 * i % 700) for i in range(ROWS)])
