@@ -33,8 +33,7 @@ static void end_reader(struct sr_channel *c) {
     c->socket = -1;
     if (c->reader > 0) {
         kill(c->reader, SIGKILL);
-        while (waitpid(c->reader, NULL, 0) < 0 && errno == EINTR) {
-        }
+        (void)TEMP_FAILURE_RETRY(waitpid(c->reader, NULL, 0));
     }
     c->reader = 0;
     c->failed = true;
@@ -67,17 +66,16 @@ static int fail_death(struct sr_channel *c, const char *path, struct sr_error *e
     int status = 0;
     if (c->reader > 0) {
         kill(c->reader, SIGKILL); /* does nothing to one that has died of something else */
-        while (waitpid(c->reader, &status, 0) < 0 && errno == EINTR) {
-        }
+        (void)TEMP_FAILURE_RETRY(waitpid(c->reader, &status, 0));
         c->reader = 0;
         if (WIFSIGNALED(status))
             snprintf(what, sizeof what, "died of signal %d (%s)%s", WTERMSIG(status),
                      strsignal(WTERMSIG(status)),
                      WTERMSIG(status) == SIGKILL ? ", as when the machine's memory runs out" : "");
-        else if (WIFEXITED(status) && WEXITSTATUS(status) == SR_SANDBOX_FORBIDDEN)
+        else if (WEXITSTATUS(status) == SR_SANDBOX_FORBIDDEN)
             snprintf(what, sizeof what, "was stopped, for it made the system call %s, which it may not",
                      sr_sandbox_forbidden(call, c->window));
-        else if (WIFEXITED(status))
+        else
             snprintf(what, sizeof what, "ended by itself with status %d", WEXITSTATUS(status));
     }
     return fail_reader(c, path, what, err);
@@ -86,10 +84,10 @@ static int fail_death(struct sr_channel *c, const char *path, struct sr_error *e
 /* ---- waiting ---- */
 
 static double processor_seconds(const struct sr_channel *c) {
-    struct timespec t;
+    struct timespec t = {0};
     clockid_t clock;
-    if (c->reader <= 0 || clock_getcpuclockid(c->reader, &clock) != 0 || clock_gettime(clock, &t) < 0)
-        return 0;
+    if (c->reader > 0 && clock_getcpuclockid(c->reader, &clock) == 0)
+        clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -152,9 +150,7 @@ static int send_request(struct sr_channel *c, const struct sr_isolate_request *q
         control.header.cmsg_len = CMSG_LEN(sizeof file);
         memcpy(CMSG_DATA(&control.header), &file, sizeof file);
     }
-    ssize_t n;
-    while ((n = sendmsg(c->socket, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
-    }
+    const ssize_t n = TEMP_FAILURE_RETRY(sendmsg(c->socket, &message, MSG_NOSIGNAL));
     return n == (ssize_t)sizeof *q ? 0 : fail_death(c, path, err);
 }
 
@@ -175,15 +171,11 @@ static int check_answer(struct sr_channel *c, const struct sr_isolate_answer *a,
 
 static int receive(struct sr_channel *c, struct sr_isolate_answer *a, const char *path,
                    struct sr_error *err) {
-    ssize_t n;
-    int status = wait_for(c, path, err);
+    const int status = wait_for(c, path, err);
     if (status < 0)
         return status;
-    while ((n = recv(c->socket, a, sizeof *a, MSG_TRUNC)) < 0 && errno == EINTR) {
-    }
-    if (n <= 0)
-        return fail_death(c, path, err);
-    return check_answer(c, a, n, path, err);
+    const ssize_t n = TEMP_FAILURE_RETRY(recv(c->socket, a, sizeof *a, MSG_TRUNC));
+    return n <= 0 ? fail_death(c, path, err) : check_answer(c, a, n, path, err);
 }
 
 /* An error of the reader's as it is, but for what it cannot know: that its memory is limited for its file's

@@ -42,11 +42,8 @@ static int receive(const struct reader *r, struct sr_isolate_request *q, int *fi
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
-    ssize_t n;
     *file = -1;
-    while ((n = recvmsg(r->socket, &message, 0)) < 0 && errno == EINTR) {
-    }
-    if (n != (ssize_t)sizeof *q)
+    if (TEMP_FAILURE_RETRY(recvmsg(r->socket, &message, 0)) != (ssize_t)sizeof *q)
         return 0;
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_type == SCM_RIGHTS)
@@ -55,9 +52,7 @@ static int receive(const struct reader *r, struct sr_isolate_request *q, int *fi
 }
 
 static int send_answer(const struct reader *r, const struct sr_isolate_answer *a) {
-    ssize_t n;
-    while ((n = send(r->socket, a, sizeof *a, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
-    }
+    const ssize_t n = TEMP_FAILURE_RETRY(send(r->socket, a, sizeof *a, MSG_NOSIGNAL));
     return n == (ssize_t)sizeof *a ? 0 : SR_IO;
 }
 

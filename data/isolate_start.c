@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-static struct sr_channel channel = {.socket = -1, .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+static struct sr_channel channel;
 
 /* ---- what both have ---- */
 
@@ -97,39 +97,52 @@ static int spawn_reader(pid_t *reader, int socket, int window, char **environmen
     return reason;
 }
 
-static int start(int ends[2], int window, struct sr_error *err) {
+static int start(int socket, int window, struct sr_error *err) {
     char **environment = sr_isolate_environment(environ, err);
     if (!environment)
         return SR_NOMEM;
-    const int reason = spawn_reader(&channel.reader, ends[1], window, environment);
+    const int reason = spawn_reader(&channel.reader, socket, window, environment);
     sr_free(environment);
     if (reason)
         return sr_fail(err, SR_IO, "--isolate: the reading process cannot be started: %s", strerror(reason));
     return 0;
 }
 
+/* Both ends, -1 where there is none. False with errno. */
+static bool make_ends(int ends[2]) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return false;
+    ends[1] = move_up(ends[1]);
+    const int reason = errno;
+    ends[0] = move_up(ends[0]);
+    errno = ends[1] < 0 ? reason : errno;
+    return ends[0] >= 0 && ends[1] >= 0;
+}
+
 int sr_isolate_begin(struct sr_error *err) {
-    int ends[2] = {-1, -1}, status = 0;
+    int ends[2] = {-1, -1};
     const int memory = make_window();
-    const unsigned char *window = memory >= 0 ? map_window(memory, PROT_READ) : NULL;
-    if (!window || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return sr_fail(err, SR_IO, "--isolate: no channel to the reading process: %s", strerror(errno));
-    for (int i = 0; i < 2; i++)
-        if ((ends[i] = move_up(ends[i])) < 0)
-            status = sr_fail(err, SR_IO, "--isolate: no channel to the reading process: %s", strerror(errno));
-    if (status == 0)
-        status = start(ends, memory, err);
-    close(memory);
-    close(ends[1]);
+    channel = (struct sr_channel){.socket = -1,
+                                  .window = memory >= 0 ? map_window(memory, PROT_READ) : NULL,
+                                  .seconds = SECONDS,
+                                  .wait_seconds = WAIT_SECONDS,
+                                  .most = SR_SANDBOX_MEMORY,
+                                  .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+    int status =
+        channel.window && make_ends(ends)
+            ? start(ends[1], memory, err)
+            : sr_fail(err, SR_IO, "--isolate: no channel to the reading process: %s", strerror(errno));
+    if (memory >= 0)
+        close(memory);
+    if (ends[1] >= 0)
+        close(ends[1]);
     channel.socket = ends[0];
-    channel.window = window;
-    channel.seconds = SECONDS;
-    channel.wait_seconds = WAIT_SECONDS;
-    channel.most = SR_SANDBOX_MEMORY;
     if (status == 0)
         status = sr_channel_greet(&channel, err);
     if (status == 0)
         sr_isolate_use(&channel);
+    else
+        sr_channel_close(&channel);
     return status;
 }
 

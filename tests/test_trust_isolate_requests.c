@@ -5,62 +5,27 @@
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
-#include <pthread.h>
-#include <sys/socket.h>
 
-#include "data/isolate.h"
 #include "tests/dump_fixture.h"
+#include "tests/reader_thread.h"
 
-struct asked {
-    int socket, end;
-    unsigned char *window;
-    pthread_t thread;
-    struct sr_error err; /* of the reader, once it has ended */
-    int status;
-};
-
-static void *answer_all(void *user) {
-    struct asked *r = user;
-    r->status = sr_isolate_answer(r->end, r->window, &r->err);
-    close(r->end);
-    return NULL;
-}
-
-static void begin(struct asked *r) {
-    int ends[2];
-    *r = (struct asked){.window = sr_alloc(SR_ISOLATE_WINDOW, 1, NULL)};
-    cr_assert_not_null(r->window);
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-    r->socket = ends[0];
-    r->end = ends[1];
-    cr_assert_eq(pthread_create(&r->thread, NULL, answer_all, r), 0);
-}
-
-/* Ends the reader, by closing the channel. */
-static int end(struct asked *r) {
-    close(r->socket);
-    pthread_join(r->thread, NULL);
-    sr_free(r->window);
-    return r->status;
-}
-
-static void say(const struct asked *r, const struct sr_isolate_request *q) {
+static void say(const struct reader_thread *r, const struct sr_isolate_request *q) {
     cr_assert_eq(send(r->socket, q, sizeof *q, MSG_NOSIGNAL), (ssize_t)sizeof *q);
 }
 
-static struct sr_isolate_answer hear(const struct asked *r) {
+static struct sr_isolate_answer hear(const struct reader_thread *r) {
     struct sr_isolate_answer a = {.status = SR_BUG};
     cr_assert_eq(recv(r->socket, &a, sizeof a, 0), (ssize_t)sizeof a);
     return a;
 }
 
-static struct sr_isolate_answer ask(const struct asked *r, const struct sr_isolate_request *q) {
+static struct sr_isolate_answer ask(const struct reader_thread *r, const struct sr_isolate_request *q) {
     say(r, q);
     return hear(r);
 }
 
 /* The descriptor goes along; the file's number is the answer's. */
-static struct sr_isolate_answer ask_with(const struct asked *r, const char *path) {
+static struct sr_isolate_answer ask_with(const struct reader_thread *r, const char *path) {
     struct sr_isolate_request q = {.op = SR_ISOLATE_OPEN, .name = "a.h5"};
     union {
         struct cmsghdr header;
@@ -80,14 +45,15 @@ static struct sr_isolate_answer ask_with(const struct asked *r, const char *path
     return hear(r);
 }
 
-static uint32_t open_full(const struct asked *r) {
+static uint32_t open_full(const struct reader_thread *r) {
     char path[2048];
     const struct sr_isolate_answer a = ask_with(r, fixture_paths(path, "full"));
     cr_assert_eq(a.status, 0, "%s", a.text);
     return (uint32_t)a.number;
 }
 
-static void expect_no_request(const struct asked *r, const struct sr_isolate_request *q, const char *what) {
+static void expect_no_request(const struct reader_thread *r, const struct sr_isolate_request *q,
+                              const char *what) {
     const struct sr_isolate_answer a = ask(r, q);
     cr_expect_eq(a.status, SR_BUG, "%s: %d", what, a.status);
     cr_expect_str_eq(a.text, "not a request", "%s: %s", what, a.text);
@@ -95,8 +61,8 @@ static void expect_no_request(const struct asked *r, const struct sr_isolate_req
 }
 
 Test(isolate_requests, numbers_that_no_answer_had) {
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_full(&r);
     for (uint32_t op = SR_ISOLATE_CLOSE; op <= SR_ISOLATE_ENOUGH + 1; op++) {
         const struct sr_isolate_request beyond = {.op = op, .number = file + 1},
@@ -104,12 +70,12 @@ Test(isolate_requests, numbers_that_no_answer_had) {
         expect_no_request(&r, &beyond, "one behind");
         expect_no_request(&r, &far, "the last number that there is");
     }
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, what_is_closed) {
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_full(&r);
     const struct sr_isolate_request matrix = {
         .op = SR_ISOLATE_MATRIX_OPEN, .number = file, .type = SR_FEATURE_HALF, .name = "features"};
@@ -127,7 +93,7 @@ Test(isolate_requests, what_is_closed) {
         const struct sr_isolate_request q = {.op = op, .number = file, .name = "features"};
         expect_no_request(&r, &q, "a closed file");
     }
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, rows_that_a_column_has_not) {
@@ -142,15 +108,15 @@ Test(isolate_requests, rows_that_a_column_has_not) {
         {"more than memory", "gold", SR_ISOLATE_INTEGERS, UINT64_MAX},
         {"more than memory", "id", SR_ISOLATE_TEXTS, UINT64_MAX / 8 + 2},
     };
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_full(&r);
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
         struct sr_isolate_request q = {.op = cases[i].op, .number = file, .rows = cases[i].rows};
         snprintf(q.name, sizeof q.name, "%s", cases[i].name);
         expect_no_request(&r, &q, cases[i].what);
     }
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, features_that_are_not_there) {
@@ -165,8 +131,8 @@ Test(isolate_requests, features_that_are_not_there) {
         {"whose sum wraps", 8, UINT64_MAX - 4},
         {"more than the window", 0, SR_ISOLATE_WINDOW},
     };
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_full(&r);
     struct sr_isolate_request matrix = {
         .op = SR_ISOLATE_MATRIX_OPEN, .number = file, .type = SR_FEATURE_FLOAT + 1, .name = "features"};
@@ -187,13 +153,13 @@ Test(isolate_requests, features_that_are_not_there) {
     }
     const struct sr_isolate_request goes_on = {.op = SR_ISOLATE_GO_ON, .number = (uint32_t)a.number};
     expect_no_request(&r, &goes_on, "the next piece of nothing");
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, more_features_than_the_window_holds) {
     char path[64];
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const struct sr_isolate_answer opened = ask_with(&r, make_synth(path, 1200, 1024, 5));
     const struct sr_isolate_request matrix = {.op = SR_ISOLATE_MATRIX_OPEN,
                                               .number = (uint32_t)opened.number,
@@ -210,36 +176,36 @@ Test(isolate_requests, more_features_than_the_window_holds) {
     const struct sr_isolate_answer fits = ask(&r, &q);
     cr_expect_eq(fits.status, 0, "%s", fits.text);
     cr_expect_eq(fits.bytes, SR_ISOLATE_WINDOW);
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
     unlink(path);
 }
 
 Test(isolate_requests, a_file_that_does_not_come_along) {
     const struct sr_isolate_request q = {.op = SR_ISOLATE_OPEN, .name = "a.h5"};
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const struct sr_isolate_answer a = ask(&r, &q);
     cr_expect(a.status < 0 && strstr(a.text, "a.h5"), "%s", a.text);
     open_full(&r);
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 /* Which ends the reader: what else is on such a channel is not known. */
 Test(isolate_requests, half_a_request) {
     static const struct sr_isolate_request q = {.op = SR_ISOLATE_OPEN};
     struct sr_isolate_answer a;
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     cr_assert_eq(send(r.socket, &q, sizeof q / 2, MSG_NOSIGNAL), (ssize_t)sizeof q / 2);
     cr_expect_eq(recv(r.socket, &a, sizeof a, 0), 0);
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 /* ---- pieces ---- */
 
 enum { MANY = 600000 }; /* rows whose doubles are two windows */
 
-static uint32_t open_long(const struct asked *r) {
+static uint32_t open_long(const struct reader_thread *r) {
     static const char each[] = {'r', 'o', 'w', '_', 'o', 'f', '_', '8'};
     char path[64];
     struct sr_h5 *f;
@@ -273,8 +239,8 @@ static struct sr_isolate_request request_of(enum sr_isolate_op op, uint32_t file
 }
 
 Test(isolate_requests, pieces_come_to_all_there_is) {
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_long(&r);
     for (size_t i = 0; i < SR_COUNT(in_pieces); i++) {
         const struct sr_isolate_request q = request_of(in_pieces[i], file);
@@ -292,12 +258,12 @@ Test(isolate_requests, pieces_come_to_all_there_is) {
         cr_expect_eq(bytes, MANY * (in_pieces[i] == SR_ISOLATE_TEXTS ? sizeof "row_of_8" : sizeof(double)),
                      "%zu", i);
     }
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, who_has_enough_can_ask_for_more) {
-    struct asked r;
-    begin(&r);
+    struct reader_thread r;
+    reader_thread_begin(&r);
     const uint32_t file = open_long(&r);
     for (size_t i = 0; i < SR_COUNT(in_pieces); i++) {
         const struct sr_isolate_request q = request_of(in_pieces[i], file);
@@ -306,17 +272,17 @@ Test(isolate_requests, who_has_enough_can_ask_for_more) {
         a = ask(&r, &enough);
         cr_expect(a.status == 0 && !a.more && a.bytes == 0, "%zu: %s", i, a.text);
     }
-    cr_expect_eq(end(&r), 0, "%s", r.err.text);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
 Test(isolate_requests, who_goes_in_the_middle_ends_the_reader) {
     for (size_t i = 0; i < SR_COUNT(in_pieces); i++) {
-        struct asked r;
-        begin(&r);
+        struct reader_thread r;
+        reader_thread_begin(&r);
         const struct sr_isolate_request q = request_of(in_pieces[i], open_long(&r));
         const struct sr_isolate_answer a = ask(&r, &q);
         cr_expect(a.status == 0 && a.more, "%zu: %s", i, a.text);
-        cr_expect_eq(end(&r), SR_IO, "%zu", i);
+        cr_expect_eq(reader_thread_end(&r), SR_IO, "%zu", i);
         cr_expect(strstr(r.err.text, "channel is closed"), "%zu: %s", i, r.err.text);
     }
 }

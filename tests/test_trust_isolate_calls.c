@@ -1,0 +1,300 @@
+/* test_trust_isolate_calls.c: system calls of --isolate that fail: what a signal interrupts is made again,
+ * and of all else there is a reason, no reader is left and no descriptor but the channel's. Both ends run in
+ * this process, which has the calls' names from here.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <criterion/criterion.h> /* first, or the next takes its macros away */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/dump_fixture.h"
+#include "tests/reader_thread.h"
+
+/* ---- calls that fail ---- */
+
+static struct {
+    const char *call; /* NULL: none fails */
+    int reason;
+    atomic_int skipped, times; /* calls that pass before; that fail then */
+} failing;
+
+static void fail_call(const char *call, int skipped, int times, int reason) {
+    failing.call = call;
+    failing.reason = reason;
+    atomic_store(&failing.skipped, skipped);
+    atomic_store(&failing.times, times);
+}
+
+static bool fails(const char *call) {
+    if (!failing.call || strcmp(failing.call, call) != 0 || atomic_fetch_sub(&failing.skipped, 1) > 0 ||
+        atomic_fetch_sub(&failing.times, 1) <= 0)
+        return false;
+    errno = failing.reason;
+    return true;
+}
+
+/* The C library's function of that name. */
+static void *next(const char *call) {
+    void *found = dlsym(RTLD_NEXT, call);
+    if (!found)
+        abort();
+    return found;
+}
+
+#define CALL(type, name, ...) (((type)(uintptr_t)next(name))(__VA_ARGS__))
+
+ssize_t recv(int socket, void *bytes, size_t n, int flags) {
+    return fails("recv") ? -1 : CALL(ssize_t(*)(int, void *, size_t, int), "recv", socket, bytes, n, flags);
+}
+
+ssize_t send(int socket, const void *bytes, size_t n, int flags) {
+    return fails("send") ? -1
+                         : CALL(ssize_t(*)(int, const void *, size_t, int), "send", socket, bytes, n, flags);
+}
+
+ssize_t sendmsg(int socket, const struct msghdr *m, int flags) {
+    return fails("sendmsg") ? -1
+                            : CALL(ssize_t(*)(int, const struct msghdr *, int), "sendmsg", socket, m, flags);
+}
+
+ssize_t recvmsg(int socket, struct msghdr *m, int flags) {
+    return fails("recvmsg") ? -1 : CALL(ssize_t(*)(int, struct msghdr *, int), "recvmsg", socket, m, flags);
+}
+
+int poll(struct pollfd *p, nfds_t n, int timeout) {
+    return fails("poll") ? -1 : CALL(int (*)(struct pollfd *, nfds_t, int), "poll", p, n, timeout);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options) {
+    return fails("waitpid") ? -1 : CALL(pid_t(*)(pid_t, int *, int), "waitpid", pid, status, options);
+}
+
+int clock_getcpuclockid(pid_t pid, clockid_t *clock) {
+    return fails("clock_getcpuclockid")
+               ? failing.reason
+               : CALL(int (*)(pid_t, clockid_t *), "clock_getcpuclockid", pid, clock);
+}
+
+int memfd_create(const char *name, unsigned flags) {
+    return fails("memfd_create") ? -1 : CALL(int (*)(const char *, unsigned), "memfd_create", name, flags);
+}
+
+int ftruncate(int file, off_t bytes) {
+    return fails("ftruncate") ? -1 : CALL(int (*)(int, off_t), "ftruncate", file, bytes);
+}
+
+int fcntl(int file, int what, ...) {
+    va_list list;
+    va_start(list, what);
+    void *argument = va_arg(list, void *); /* an int comes in the same register */
+    va_end(list);
+    const bool here = what == F_ADD_SEALS || what == F_DUPFD_CLOEXEC;
+    return here && fails(what == F_ADD_SEALS ? "seal" : "move")
+               ? -1
+               : CALL(int (*)(int, int, void *), "fcntl", file, what, argument);
+}
+
+void *mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
+    return flags == MAP_SHARED && fails("mmap") ? MAP_FAILED
+                                                : CALL(void *(*)(void *, size_t, int, int, int, off_t),
+                                                       "mmap", at, bytes, protection, flags, file, offset);
+}
+
+int socketpair(int domain, int type, int protocol, int ends[2]) {
+    return fails("socketpair")
+               ? -1
+               : CALL(int (*)(int, int, int, int *), "socketpair", domain, type, protocol, ends);
+}
+
+/* The program, not this test, is what starts itself again. */
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {
+    return fails("posix_spawn")
+               ? failing.reason
+               : CALL(int (*)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                              const posix_spawnattr_t *, char *const[], char *const[]),
+                      "posix_spawn", pid, strcmp(path, "/proc/self/exe") == 0 ? SR_PROGRAM : path, actions,
+                      attributes, arguments, environment);
+}
+
+/* ---- a conversation ---- */
+
+struct talk {
+    struct reader_thread reader;
+    struct sr_channel channel;
+};
+
+static void talk_begin(struct talk *t) {
+    reader_thread_begin(&t->reader);
+    t->channel = (struct sr_channel){.socket = t->reader.socket,
+                                     .window = t->reader.window,
+                                     .seconds = 60,
+                                     .wait_seconds = 60,
+                                     .most = (uint64_t)1 << 24,
+                                     .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+    sr_isolate_use(&t->channel);
+}
+
+static void talk_end(struct talk *t) {
+    sr_isolate_use(NULL);
+    t->reader.socket = dup(t->channel.socket); /* the channel closes its own */
+    sr_channel_close(&t->channel);
+    reader_thread_end(&t->reader);
+}
+
+/* What a dump says. */
+static int converse(struct sr_error *err) {
+    char path[2048];
+    struct sr_data *d = NULL;
+    struct sr_data_options how = {.one_file = true};
+    const int status = sr_data_open(&d, fixture_paths(path, "full"), &how, err);
+    if (status == 0)
+        cr_expect_eq(d->rows, FIXTURE_ROWS);
+    sr_data_close(d);
+    return status;
+}
+
+Test(isolate_calls, what_a_signal_interrupts_is_made_again) {
+    static const char *const calls[] = {"recv", "send", "sendmsg", "recvmsg", "poll"};
+    for (size_t i = 0; i < SR_COUNT(calls); i++)
+        for (int nth = 0; nth < 40; nth += 3) {
+            struct sr_error err = {0};
+            struct talk t;
+            talk_begin(&t);
+            fail_call(calls[i], nth, 3, EINTR);
+            cr_expect_eq(converse(&err), 0, "%s %d: %s", calls[i], nth, err.text);
+            cr_expect_lt(atomic_load(&failing.times), 3, "%s %d: none was interrupted", calls[i], nth);
+            fail_call(NULL, 0, 0, 0);
+            talk_end(&t);
+        }
+}
+
+Test(isolate_calls, what_fails_is_told) {
+    static const struct {
+        const char *call, *word;
+    } cases[] = {{"recv", "closed its channel"},
+                 {"sendmsg", "closed its channel"},
+                 {"send", "closed its channel"},
+                 {"recvmsg", "closed its channel"},
+                 {"poll", "cannot be waited for"}};
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        struct sr_error err = {0}, again = {0};
+        struct talk t;
+        talk_begin(&t);
+        fail_call(cases[i].call, 6, 1, EIO);
+        cr_expect_eq(converse(&err), SR_DATA, "%s", cases[i].call);
+        cr_expect(strstr(err.text, cases[i].word), "%s: %s", cases[i].call, err.text);
+        fail_call(NULL, 0, 0, 0);
+        cr_expect_eq(converse(&again), SR_DATA);
+        cr_expect_str_eq(again.text, err.text);
+        talk_end(&t);
+    }
+}
+
+/* ---- starting ---- */
+
+static int descriptors(void) {
+    int n = 0;
+    for (int file = 0; file < 256; file++)
+        n += fcntl(file, F_GETFD) >= 0;
+    return n;
+}
+
+Test(isolate_calls, a_reader_is_started_and_ended) {
+    struct sr_error err = {0};
+    cr_assert_eq(sr_isolate_begin(&err), 0, "%s", err.text);
+    cr_expect(sr_isolate_running());
+    fail_call("clock_getcpuclockid", 0, 1000000, ESRCH);
+    cr_expect_eq(converse(&err), 0, "%s", err.text);
+    fail_call("waitpid", 0, 3, EINTR);
+    cr_expect_eq(sr_isolate_end(true, &err), 0, "%s", err.text);
+    cr_expect_lt(atomic_load(&failing.times), 1, "none was interrupted");
+    fail_call(NULL, 0, 0, 0);
+    cr_expect_not(sr_isolate_running());
+    cr_expect_eq(waitpid(-1, NULL, WNOHANG), -1, "a reader is left");
+    cr_expect_eq(sr_isolate_end(true, &err), 0, "%s", err.text);
+}
+
+Test(isolate_calls, what_a_reader_needs_to_be_started) {
+    static const struct {
+        const char *call, *word;
+        int skipped;
+    } cases[] = {
+        {"memfd_create", "no channel", 0},
+        {"move", "no channel", 0},
+        {"ftruncate", "no channel", 0},
+        {"seal", "no channel", 0},
+        {"mmap", "no channel", 0},
+        {"socketpair", "no channel", 0},
+        {"move", "no channel", 1},
+        {"move", "no channel", 2},
+        {"posix_spawn", "cannot be started", 0},
+        {"recv", "could not be closed off", 0},
+    };
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        struct sr_error err = {0};
+        const int before = descriptors();
+        fail_call(cases[i].call, cases[i].skipped, 1, EAGAIN);
+        cr_expect_eq(sr_isolate_begin(&err), SR_IO, "%s %d", cases[i].call, cases[i].skipped);
+        cr_expect_leq(atomic_load(&failing.times), 0, "%s %d was not called", cases[i].call,
+                      cases[i].skipped);
+        fail_call(NULL, 0, 0, 0);
+        cr_expect(strstr(err.text, "--isolate: ") && strstr(err.text, cases[i].word), "%s: %s", cases[i].call,
+                  err.text);
+        cr_expect_not(sr_isolate_running(), "%s", cases[i].call);
+        cr_expect_eq(descriptors(), before, "%s %d: descriptors are left", cases[i].call, cases[i].skipped);
+        cr_expect_eq(waitpid(-1, NULL, WNOHANG), -1, "%s: a reader is left", cases[i].call);
+    }
+}
+
+/* ---- the first words ---- */
+
+static void expect_greeting(const struct sr_isolate_answer *a, size_t bytes, int status, const char *word) {
+    static unsigned char window[64];
+    struct sr_error err = {0};
+    int ends[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    struct sr_channel c = {.socket = ends[0],
+                           .window = window,
+                           .seconds = 60,
+                           .wait_seconds = 60,
+                           .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
+    cr_assert_eq(send(ends[1], a, bytes, 0), (ssize_t)bytes);
+    close(ends[1]);
+    cr_expect_eq(sr_channel_greet(&c, &err), status, "%s", err.text);
+    cr_expect(strstr(err.text, word), "\"%s\" is not in: %s", word, err.text);
+    sr_channel_close(&c);
+}
+
+Test(isolate_calls, a_reader_that_is_not_closed_off_is_not_used) {
+    const struct sr_isolate_answer good = {.status = 0},
+                                   bad = {.status = SR_IO, .text = "seccomp: no such thing"};
+    expect_greeting(&good, sizeof good, 0, "");
+    expect_greeting(&bad, sizeof bad, SR_IO,
+                    "could not be closed off, so nothing was read: seccomp: no such thing");
+    expect_greeting(&good, 4, SR_IO, "answered what no reader answers");
+    expect_greeting(&good, 0, SR_IO, "closed its channel");
+}
+
+/* ---- by hand ---- */
+
+Test(isolate_calls, a_reader_without_a_window) {
+    struct sr_error err = {0};
+    fail_call("mmap", 0, 1, EBADF);
+    cr_expect_eq(sr_isolate_read(&err), SR_USAGE);
+    cr_expect(strstr(err.text, "not to be called by hand"), "%s", err.text);
+    char *by_hand[] = {(char[]){"saferoute"}, (char[]){"train"}, NULL};
+    cr_expect_not(sr_isolate_is_reader(2, by_hand));
+    cr_expect_not(sr_isolate_is_reader(1, by_hand));
+}
