@@ -224,6 +224,7 @@ struct sr_scan {
      * floor(i*rows/m) for i < m = min(rows, 1024) as float32; all little-endian. The form of the file does
      * not matter, nor does where features are kept. */
     char data_id[65];
+    char values_id[65]; /* SHA-256 over a hash of every row's features, as uint64 */
 };
 /* progress (may be NULL) is called now and then with the fraction done. The same bits for any thread
  * count. */

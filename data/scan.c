@@ -24,11 +24,12 @@ struct scanner {
     unsigned char *raw; /* [SCAN_ROWS] raw rows, where features are not kept */
     float *x;           /* [SCAN_ROWS, width] */
     uint8_t *good;      /* [SCAN_ROWS] */
+    uint64_t *bits;     /* [SCAN_ROWS], sr_row_bits of each, little-endian */
     float *reference;   /* [width] */
     uint64_t good_rows;
-    size_t bad_room; /* items scan->bad_row has room for */
-    struct sr_sha256 sha;
-    size_t sample, samples; /* next of the rows hashed, and how many */
+    size_t bad_room;           /* items scan->bad_row has room for */
+    struct sr_sha256 sha, all; /* of data_id, of values_id */
+    size_t sample, samples;    /* next of the rows hashed, and how many */
 };
 
 static void hash_number(struct sr_sha256 *sha, uint64_t value) {
@@ -38,6 +39,7 @@ static void hash_number(struct sr_sha256 *sha, uint64_t value) {
 
 static void begin_hash(struct scanner *s) {
     sr_sha256_begin(&s->sha);
+    sr_sha256_begin(&s->all);
     hash_number(&s->sha, s->d->rows);
     hash_number(&s->sha, s->d->width);
     if (s->d->label)
@@ -84,6 +86,7 @@ static int fetch(struct scanner *s, size_t first, size_t n, struct sr_error *err
         sr_feature_to_float(s->x + r * width, raw + r * in->row_bytes, width, in->type);
         s->good[r] = (uint8_t)sr_vec()->all_finite(s->x + r * width, width);
         s->scan->hash[first + r] = sr_row_hash(s->x + r * width, width);
+        s->bits[r] = htole64(sr_row_bits(s->x + r * width, width));
         s->scan->length[first + r] = s->good[r] ? length_of(s->x + r * width, width) : NAN;
     }
     return 0;
@@ -145,6 +148,7 @@ static void finish(struct scanner *s) {
         s->scan->deviation[k] = sqrt(variance < 0 ? 0 : variance);
     }
     sr_sha256_end(&s->sha, s->scan->data_id);
+    sr_sha256_end(&s->all, s->scan->values_id);
 }
 
 static int allocate(struct scanner *s, struct sr_error *err) {
@@ -156,9 +160,10 @@ static int allocate(struct scanner *s, struct sr_error *err) {
     s->raw = sr_alloc(s->d->in->kept ? 0 : SCAN_ROWS, s->d->in->row_bytes, err);
     s->x = sr_alloc(SCAN_ROWS * sizeof(float), width, err);
     s->good = sr_alloc(SCAN_ROWS, 1, err);
+    s->bits = sr_alloc(SCAN_ROWS, sizeof *s->bits, err);
     s->reference = sr_alloc(width, sizeof(float), err);
     bool results = s->scan->mean && s->scan->deviation && s->scan->hash && s->scan->length;
-    return results && s->raw && s->x && s->good && s->reference ? 0 : SR_NOMEM;
+    return results && s->raw && s->x && s->good && s->bits && s->reference ? 0 : SR_NOMEM;
 }
 
 static void show_rows(const struct scanner *s, size_t first, size_t n, const struct sr_scan_visitor *visitor,
@@ -183,6 +188,7 @@ int sr_scan_visit(struct sr_data *d, struct sr_scan *scan, const struct sr_scan_
             goto out;
         add_rows(&s, n);
         hash_rows(&s, first, n);
+        sr_sha256_add(&s.all, s.bits, n * sizeof *s.bits);
         show_rows(&s, first, n, visitor, visitors);
         if (progress)
             progress(user, (double)(first + n) / (double)d->rows);
@@ -192,6 +198,7 @@ out:
     sr_free(s.raw);
     sr_free(s.x);
     sr_free(s.good);
+    sr_free(s.bits);
     sr_free(s.reference);
     if (status < 0)
         sr_scan_free(scan);

@@ -50,18 +50,45 @@ static uint64_t finalise(uint64_t h) {
     return h ^ h >> 31;
 }
 
-uint64_t sr_row_hash(const float *x, size_t width) {
-    uint64_t lane[LANES] = {0}, hash = width;
-    uint16_t half[BLOCK];
-    for (size_t at = 0; at < width; at += BLOCK) {
-        const size_t n = width - at < BLOCK ? width - at : BLOCK, whole = (n + GROUP - 1) / GROUP * GROUP;
-        sr_vec()->float_to_half(half, x + at, n);
-        memset(half + n, 0, (whole - n) * sizeof *half);
-        groups_add(lane, half, whole);
-    }
+/* Adds n values of 16 bits; value has room for whole groups. */
+static void values_add(uint64_t lane[LANES], uint16_t *value, size_t n) {
+    const size_t whole = (n + GROUP - 1) / GROUP * GROUP;
+    memset(value + n, 0, (whole - n) * sizeof *value);
+    groups_add(lane, value, whole);
+}
+
+static uint64_t lanes_join(const uint64_t lane[LANES], size_t width) {
+    uint64_t hash = width;
     for (size_t l = 0; l < LANES; l++)
         hash = finalise(hash + lane[l]);
     return hash;
+}
+
+uint64_t sr_row_hash(const float *x, size_t width) {
+    uint64_t lane[LANES] = {0};
+    uint16_t half[BLOCK];
+    for (size_t at = 0; at < width; at += BLOCK) {
+        const size_t n = width - at < BLOCK ? width - at : BLOCK;
+        sr_vec()->float_to_half(half, x + at, n);
+        values_add(lane, half, n);
+    }
+    return lanes_join(lane, width);
+}
+
+uint64_t sr_row_bits(const float *x, size_t width) {
+    uint64_t lane[LANES] = {0};
+    uint16_t part[2 * BLOCK];
+    for (size_t at = 0; at < width; at += BLOCK) {
+        const size_t n = width - at < BLOCK ? width - at : BLOCK;
+        for (size_t i = 0; i < n; i++) {
+            uint32_t bits;
+            memcpy(&bits, x + at + i, sizeof bits);
+            part[2 * i] = (uint16_t)bits;
+            part[2 * i + 1] = (uint16_t)(bits >> 16);
+        }
+        values_add(lane, part, 2 * n);
+    }
+    return lanes_join(lane, width);
 }
 
 /* ---- sets of rows ---- */

@@ -22,6 +22,9 @@
  * 0 and -0 are one, and all NaN are). The same on every machine: it is stored. Any thread. */
 uint64_t sr_row_hash(const float *x, size_t width);
 
+/* Hash of a row's features as they are, each of their bits. The same on every machine. Any thread. */
+uint64_t sr_row_bits(const float *x, size_t width);
+
 struct sr_sketch {
     size_t n;                      /* hashes in it; less than SR_SKETCH_ROWS: all there are */
     uint64_t hash[SR_SKETCH_ROWS]; /* rising, distinct */

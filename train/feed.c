@@ -237,5 +237,7 @@ void sr_feed_rows_hash(const struct sr_feed *f, bool by_file, char hex[65]) {
     for (size_t i = 0; i < SR_COUNT(reported); i++)
         if (reported[i].column)
             sr_sha256_add(&s, reported[i].column, v->rows * reported[i].size);
+    sr_sha256_add(&s, f->train_scan.values_id, strlen(f->train_scan.values_id));
+    sr_sha256_add(&s, f->val_scan.values_id, strlen(f->val_scan.values_id)); /* "": they are training's */
     sr_sha256_end(&s, hex);
 }

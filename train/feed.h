@@ -23,7 +23,7 @@ struct sr_feed {
     struct sr_scan train_scan, val_scan; /* val_scan empty in that case */
     struct sr_part train, val;
     struct sr_overlap known; /* validation rows whose features are a training row's */
-    char warning[256]; /* "" if there is none */
+    char warning[256];       /* "" if there is none */
 };
 
 /* Opens, keeps in memory what fits, scans, checks and splits. Errors as in data.h; SR_DATA also for bad rows
@@ -36,9 +36,9 @@ void sr_feed_close(struct sr_feed *f);
 /* data_id of the validation set: its own, or the training set's when rows are held out of it. */
 const char *sr_feed_val_id(const struct sr_feed *f);
 
-/* Hash of everything a result depends on that the data_id does not say: which rows train and which validate,
- * the training rows' weights, by_file the files they are in, and the validation columns that a summary
- * reports on. */
+/* Hash of everything a result depends on that the data_id does not say: every feature, which rows train and
+ * which validate, the training rows' weights, by_file the files they are in, and the validation columns that
+ * a summary reports on. */
 void sr_feed_rows_hash(const struct sr_feed *f, bool by_file, char hex[65]);
 
 /* What data.json says: rows, bad rows, classes, data_id of both, mean and deviation of the features. The

@@ -14,8 +14,8 @@
     X(config, "the settings in config.yaml changed since this run began")                                    \
     X(train_id, "the training data is not the data this run began with")                                     \
     X(val_id, "the validation data is not the data this run began with")                                     \
-    X(rows, "other rows train and validate than when this run began, or their groups, weights or verdicts "  \
-            "changed")                                                                                       \
+    X(rows, "the features, groups, weights or verdicts changed since this run began, or other rows train "   \
+            "and validate")                                                                                  \
     X(parent, "the weights given as --init are not those this run began with")
 
 struct sr_identity {
