@@ -89,11 +89,52 @@ Test(temporary, what_is_not_ours_or_not_dead_stays) {
     const pid_t gone = dead();
     for (size_t i = 0; i < SR_COUNT(others); i++)
         close(make(others[i].name, gone, others[i].rest));
-    close(make(".out.h5.", getpid(), ".1.tmp"));
+    close(make(".out.h5.", getppid(), ".1.tmp"));
     cr_assert_eq(sr_atomic_file_write(target, "new", 3, &err), 0, "%s", err.text);
     for (size_t i = 0; i < SR_COUNT(others); i++)
         cr_expect(is_there(others[i].name, gone, others[i].rest), "%sPID%s", others[i].name, others[i].rest);
-    cr_expect(is_there(".out.h5.", getpid(), ".1.tmp"), "that of a living process");
+    cr_expect(is_there(".out.h5.", getppid(), ".1.tmp"), "that of a living process");
+}
+
+/* In a container the program that was killed had the number that this one has. */
+Test(temporary, those_of_one_with_this_number_are_swept) {
+    struct sr_atomic_file *f;
+    cr_assert_eq(sr_atomic_file_open(&f, target, &err), 0);
+    close(make(".out.h5.", getpid(), ".1.tmp"));
+    cr_assert_eq(sr_atomic_file_write(target, "new", 3, &err), 0, "%s", err.text);
+    cr_expect_not(is_there(".out.h5.", getpid(), ".1.tmp"));
+    cr_expect_eq(access(sr_atomic_file_path(f), F_OK), 0, "that of another thread");
+    cr_assert_eq(sr_atomic_file_commit(f, &err), 0, "%s", err.text);
+}
+
+/* Writers that see each other's numbers as gone, as from containers: each by a sweep of its own number. */
+static int write_often(void) {
+    const char *name = "out.h5";
+    int status = 0;
+    for (int i = 0; i < 300 && status == 0; i++) {
+        struct sr_atomic_file *f;
+        sr_temporary_sweep_names(folder, &name, 1);
+        status = sr_atomic_file_open(&f, target, &err);
+        if (status < 0)
+            return status;
+        sr_temporary_sweep_names(folder, &name, 1);
+        sr_atomic_file_seal(f, &err);
+        sr_temporary_sweep_names(folder, &name, 1);
+        status = sr_atomic_file_commit(f, &err);
+    }
+    return status;
+}
+
+Test(temporary, writers_in_containers_do_not_sweep_each_other) {
+    pid_t child[4];
+    for (size_t i = 0; i < SR_COUNT(child); i++)
+        if ((child[i] = fork()) == 0)
+            _exit(write_often() < 0 ? 1 : 0);
+    for (size_t i = 0; i < SR_COUNT(child); i++) {
+        int status;
+        waitpid(child[i], &status, 0);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+    }
 }
 
 /* A process of another container has a number that means nothing here; its lock says that it lives. */

@@ -27,6 +27,7 @@
 struct sr_atomic_file {
     FILE *stream;
     int descriptor, failed; /* the stream's; the errno of its first write that failed, or 0 */
+    int lock; /* the descriptor once more: the lock of the temporary file lasts until it has its name */
     bool sealed;
     char *target, *temporary;
 };
@@ -41,6 +42,8 @@ static void forget(struct sr_atomic_file *f) {
         fclose(f->stream);
     if (f->temporary)
         sr_temporary_forget(f->temporary);
+    if (f->lock >= 0)
+        close(f->lock);
     sr_free(f->target);
     sr_free(f->temporary);
     sr_free(f);
@@ -96,6 +99,7 @@ static int open_temporary(struct sr_atomic_file *f, const char *path, const char
     if (mode)
         fchmod(fd, mode);
     f->descriptor = fd;
+    f->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     f->stream = sr_stream_open(fd, "w", &f->failed);
     if (f->stream)
         return SR_OK;
@@ -112,6 +116,7 @@ int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, cons
     struct sr_atomic_file *f = sr_alloc(1, sizeof *f, err);
     if (!f)
         return SR_NOMEM;
+    f->lock = -1;
     f->target = resolve(path, &mode, err);
     const int status = f->target ? open_temporary(f, path, like, mode, err) : err ? err->status : SR_IO;
     if (status < 0)

@@ -27,6 +27,7 @@
 #include "nn/base/temporary.h"
 
 #define PLACES    32
+#define ATTEMPTS  100
 #define NAME_MOST 200 /* bytes of the target's name that go into the temporary one */
 
 enum { FREE, FILLING, OPEN };
@@ -103,56 +104,75 @@ static char *new_name(const char *target, struct sr_error *err) {
     return name;
 }
 
-/* A lock of this open file, not of the process: HDF5 opens and closes it by name meanwhile. It says that a
- * writer is alive, no more, so a file system without locks is no failure. */
-static bool lock(int fd) {
+/* A lock of this open file, not of the process: HDF5 opens and closes it by name meanwhile. A folder has one
+ * of another kind: this one needs what is open to write. */
+static bool lock(int fd, bool folder) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+    return folder ? flock(fd, LOCK_EX | LOCK_NB) == 0 : fcntl(fd, F_OFD_SETLK, &whole) == 0;
 }
 
-int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err) {
-    *fd = -1;
+/* Locks what was just made. False where a sweep came before that, which takes it for a dead writer's. The
+ * lock says that a writer is alive, no more, so a file system without locks is no failure. */
+static bool claim(int fd, bool folder) {
+    struct stat st;
+    const bool taken = !lock(fd, folder) && (errno == EAGAIN || errno == EACCES);
+    return !taken && (fstat(fd, &st) < 0 || st.st_nlink > 0);
+}
+
+/* A descriptor of the new file or folder, or -1 with errno: EEXIST, or ENOENT where it was swept, and another
+ * name is to be tried. */
+static int make(const char *name, unsigned mode, bool folder) {
+    if (folder && TEMP_FAILURE_RETRY(mkdir(name, (mode_t)mode)) < 0)
+        return -1;
+    const int fd = folder ? sr_stream_descriptor(name, O_RDONLY | O_DIRECTORY, 0)
+                          : sr_stream_descriptor(name, O_RDWR | O_CREAT | O_EXCL, (mode_t)mode);
+    if (fd < 0 && folder) {
+        const int why = errno;
+        rmdir(name);
+        errno = why;
+    }
+    if (fd < 0 || claim(fd, folder))
+        return fd;
+    close(fd);
+    errno = ENOENT;
+    return -1;
+}
+
+/* -1 with errno; then *name may be NULL. */
+static int create(char **name, const char *target, unsigned mode, bool folder, struct sr_error *err) {
+    int fd = -1, why = EEXIST;
     *name = NULL;
-    for (int attempt = 0; *fd < 0 && attempt < 100; attempt++) {
+    for (int attempt = 0; fd < 0 && (why == EEXIST || why == ENOENT) && attempt < ATTEMPTS; attempt++) {
         sr_free(*name);
         *name = new_name(target, err);
         if (!*name)
             return -1;
-        note(*name); /* before it is there: a signal may come right behind the open */
-        *fd = sr_stream_descriptor(*name, O_RDWR | O_CREAT | O_EXCL, (mode_t)mode);
-        const int why = errno;
-        if (*fd < 0)
+        note(*name); /* before it is there: a signal may come right behind it */
+        fd = make(*name, mode, folder);
+        why = errno;
+        if (fd < 0)
             sr_temporary_forget(*name);
-        errno = why;
-        if (*fd < 0 && why != EEXIST)
-            break;
     }
-    if (*fd < 0)
-        return -1;
-    lock(*fd);
-    return 0;
+    errno = why;
+    return fd;
+}
+
+int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err) {
+    *fd = create(name, target, mode, false, err);
+    return *fd < 0 ? -1 : 0;
 }
 
 int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err) {
-    *fd = -1;
     sr_temporary_sweep(target);
-    *name = new_name(target, err);
-    if (!*name)
-        return SR_NOMEM;
-    note(*name);
-    if (TEMP_FAILURE_RETRY(mkdir(*name, (mode_t)mode)) == 0)
-        *fd = sr_stream_descriptor(*name, O_RDONLY | O_DIRECTORY, 0);
-    if (*fd < 0) {
-        const int status = sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s", target,
-                                   *name, strerror(errno));
-        rmdir(*name);
-        sr_temporary_forget(*name);
-        sr_free(*name);
-        *name = NULL;
-        return status;
-    }
-    flock(*fd, LOCK_EX | LOCK_NB);
-    return SR_OK;
+    *fd = create(name, target, mode, true, err);
+    if (*fd >= 0)
+        return SR_OK;
+    const int status = *name ? sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s",
+                                       target, *name, strerror(errno))
+                             : SR_NOMEM;
+    sr_free(*name);
+    *name = NULL;
+    return status;
 }
 
 void sr_temporary_folder_end(char *name, int fd) {
@@ -166,7 +186,7 @@ void sr_temporary_folder_end(char *name, int fd) {
 
 /* ---- those of others ---- */
 
-/* The process that made the temporary file called entry for a target called name, or 0. */
+/* The number of the process that made the temporary file called entry for a target called name, or 0. */
 static pid_t maker(const char *entry, const char *name) {
     const size_t n = strnlen(name, NAME_MOST);
     char *end;
@@ -180,7 +200,20 @@ static pid_t maker(const char *entry, const char *name) {
     return digits > 0 && strcmp(end + 1 + digits, ".tmp") == 0 ? (pid_t)pid : 0;
 }
 
-/* A folder has a lock of another kind: a lock to write needs a file that is open to write. */
+static bool is_noted(const char *entry) {
+    for (size_t i = 0; i < PLACES; i++)
+        if (atomic_load(&place[i].state) == OPEN && strcmp(sr_path_name(place[i].path), entry) == 0)
+            return true;
+    return false;
+}
+
+/* In a container each program may have the number 1: what has this one's number and is not known here is of
+ * one before it. */
+static bool is_gone(pid_t pid, const char *entry) {
+    return pid == getpid() ? !is_noted(entry) : kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* What has a lock has a writer, in whatever container or machine. */
 static void remove_unlocked(int folder, const char *entry) {
     struct stat st;
     int fd = openat(folder, entry, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -189,21 +222,27 @@ static void remove_unlocked(int folder, const char *entry) {
         fd = openat(folder, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return;
-    if (is_folder ? flock(fd, LOCK_EX | LOCK_NB) == 0
-                  : fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock(fd))
+    if ((is_folder || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))) && lock(fd, is_folder))
         remove_whole(folder, entry);
     close(fd);
 }
 
-void sr_temporary_sweep_names(const char *folder, const char *const *names, size_t n) {
+/* any: whether a process of that number lives is no matter. */
+static void sweep(const char *folder, const char *const *names, size_t n, bool any) {
     DIR *d = opendir(folder);
     if (!d)
         return;
     for (const struct dirent *entry; (entry = readdir(d));)
-        for (size_t i = 0; i < n; i++)
-            if (maker(entry->d_name, names[i]) > 0)
+        for (size_t i = 0; i < n; i++) {
+            const pid_t pid = maker(entry->d_name, names[i]);
+            if (pid > 0 && (any || is_gone(pid, entry->d_name)))
                 remove_unlocked(dirfd(d), entry->d_name);
+        }
     closedir(d);
+}
+
+void sr_temporary_sweep_names(const char *folder, const char *const *names, size_t n) {
+    sweep(folder, names, n, true);
 }
 
 void sr_temporary_sweep(const char *target) {
@@ -213,13 +252,5 @@ void sr_temporary_sweep(const char *target) {
     if (length >= sizeof folder)
         return;
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? target : ".");
-    DIR *d = opendir(folder);
-    if (!d)
-        return;
-    for (const struct dirent *entry; (entry = readdir(d));) {
-        const pid_t pid = maker(entry->d_name, name);
-        if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
-            remove_unlocked(dirfd(d), entry->d_name);
-    }
-    closedir(d);
+    sweep(folder, &name, 1, false);
 }
