@@ -1,10 +1,9 @@
 /* test_train_run.c: `saferoute train` as a user runs it: what it leaves behind, what it refuses, and that
- * threads, memory, signals and SIGKILL at any moment never change a byte of the result.
+ * threads, memory and signals never change a byte of the result. SIGKILL at any moment: test_trust_kill.c.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <fcntl.h>
-#include <glob.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -169,57 +168,6 @@ static pid_t begin_or_resume(const char *folder, const char *run, const char *mo
         arguments[n++] = word;
     arguments[n] = NULL;
     return start(arguments);
-}
-
-static size_t temporary_files(const char *folder, const char *run) {
-    char pattern[256];
-    glob_t found;
-    snprintf(pattern, sizeof pattern, "%s/%s/.*.tmp", folder, run);
-    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
-    globfree(&found);
-    return n;
-}
-
-#define KILLS 12
-
-/* Kills the run up to KILLS times at random moments, then lets it finish. Returns how often it died with a
- * checkpoint. */
-static int run_with_kills(const char *folder, const char *run, uint64_t round) {
-    char checkpoint[256];
-    int raw = 0, hits = 0;
-    snprintf(checkpoint, sizeof checkpoint, "%s/%s/checkpoint.safetensors", folder, run);
-    for (uint64_t kills = 0; kills == 0 || WIFSIGNALED(raw); kills++) {
-        /* a checkpoint after every step, so that many kills fall into a save; or seldom; the last time never.
-         * Now and then streamed. */
-        const char *cadence = kills >= KILLS ? "1000" : round % 2 ? "0" : "0.02";
-        char more[64];
-        snprintf(more, sizeof more, "--checkpoint-seconds %s%s", cadence,
-                 kills % 3 == 1 ? " --memory 1M" : "");
-        const pid_t child = begin_or_resume(folder, run, more);
-        if (kills < KILLS) {
-            sleep_microseconds((long)sr_random_below(round, sr_stream(SR_STREAM_TEST, 0, 0), kills, 120000));
-            kill(child, SIGKILL);
-        }
-        cr_assert_eq(waitpid(child, &raw, 0), child);
-        hits += WIFSIGNALED(raw) && exists(checkpoint);
-    }
-    cr_assert(WIFEXITED(raw) && WEXITSTATUS(raw) == 0, "exit status %d", raw);
-    return hits;
-}
-
-Test(train_run, killed_at_random_moments_ends_in_the_same_bytes, .timeout = 300) {
-    char *folder = folder_begin(), run[16];
-    int hits = 0;
-    dumps_make(folder);
-    train_fine(folder, "whole", "");
-    for (uint64_t round = 0; round < 6; round++) {
-        snprintf(run, sizeof run, "cut%d", (int)round);
-        hits += run_with_kills(folder, run, round);
-        same_results(folder, "whole", run);
-        cr_expect_eq(temporary_files(folder, run), 0, "killed processes left temporary files behind");
-    }
-    cr_expect_geq(hits, 6, "only %d kills fell between a checkpoint and the end: nothing was tested", hits);
-    folder_end(folder);
 }
 
 Test(train_run, a_signal_leaves_a_checkpoint_and_status_75, .timeout = 120) {
