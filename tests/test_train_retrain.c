@@ -426,9 +426,15 @@ Test(retrain, finished_runs_need_nothing_but_themselves) {
     same_results(folder, "two/seed-1", "kept/seed-1");
     in_shell(folder, "grep -q '^seeds: 1 ' two/seed-1/config.yaml");
     const char *tuned = "--init @/live --train @/old.h5 --epochs 1 --batch 32 --threads 1 --resume auto";
+    const char *both =
+        "--init @/live --train @/old.h5 --epochs 1 --batch 32 --threads 1 --seeds 2 --resume auto";
     in_shell(folder, "cp base/best.safetensors live");
     train_fine(folder, "tuned", in_folder(line, folder, tuned));
-    in_shell(folder, "rm old.h5 live");
+    train_fine(folder, "both", in_folder(line, folder, both));
+    in_shell(folder, "rm live");
+    train_fine(folder, "both", in_folder(line, folder, both));
+    in_shell(folder, "rm old.h5");
+    train_fine(folder, "both", in_folder(line, folder, both));
     struct run r = train(folder, "two", in_folder(line, folder, settings));
     cr_expect_eq(r.status, 0, "%s", r.err);
     cr_expect(strstr(r.err, "its data is gone"), "%s", r.err);

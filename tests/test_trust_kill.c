@@ -170,6 +170,115 @@ Test(trust_kill, at_every_change_of_runs_of_other_kinds, .timeout = 1200) {
     folder_end(folder);
 }
 
+/* ---- between two seeds ---- */
+
+static void in_shell(const char *folder, const char *command) {
+    char line[512];
+    snprintf(line, sizeof line, "cd '%s' && %s", folder, command);
+    cr_assert_eq(system(line), 0, "%s", line);
+}
+
+/* The arguments of a run of two seeds that begins with the weights `live`; other weights and dumps lie beside
+ * it. */
+static const char *seeds_begin(const char *folder) {
+    static char more[512];
+    small_run_dumps(folder);
+    run_fine(folder, small_run_begin(folder, "parent", "--epochs 1 --seed 5"));
+    run_fine(folder, small_run_begin(folder, "other", "--epochs 1 --seed 6"));
+    in_shell(folder, "cp parent/best.safetensors live");
+    run_fine(folder, fault_text("data synth --out '%s/other.h5' --rows 400 --width 16 --seed 3", folder));
+    snprintf(more, sizeof more, "--epochs 1 --seeds 2 --init '%s/live' ", folder);
+    return more;
+}
+
+static void kill_between(const char *folder, const char *more) {
+    struct faulted f =
+        run_faulted(folder, "mkdir:1:kill:seed-1", "%s", small_run_begin(folder, "stopped", more));
+    cr_assert_eq(f.signal, SIGKILL, "%d %s", f.run.status, f.run.err);
+    faulted_end(&f);
+}
+
+/* The folder is changed so, and then the run is refused with that word and left as it is. */
+struct change {
+    const char *command, *word;
+    bool again; /* the command line that began it, with --resume auto */
+};
+
+static const struct change changes[] = {
+    {"cp other.h5 train.h5", "training data", false},
+    {"cp other.h5 val.h5", "validation data", false},
+    {"sed -i 's/^epochs: 1 /epochs: 2 /' stopped/config.yaml", "settings in config.yaml", false},
+    {"sed -i 's/^lr: 0.01 /lr: 0.02 /' stopped/config.yaml", "settings in config.yaml", false},
+    {"sed -i 's/^seed: 0 /seed: 7 /' stopped/config.yaml", "settings in config.yaml", false},
+    {"sed -i /^init:/d stopped/config.yaml", "weights given as --init", false},
+    {"cp other/best.safetensors stopped/parent.safetensors", "weights given as --init", false},
+    {"cp other.h5 train.h5", "training data", true},
+    {"cp other/best.safetensors live", "with other weights", true},
+};
+
+/* What holds where the folder has no copy of the weights. */
+static const struct change changes_without_copy[] = {
+    {"cp other.h5 train.h5", "training data", false},
+    {"cp other.h5 val.h5", "validation data", false},
+    {"sed -i 's/^lr: 0.01 /lr: 0.02 /' stopped/config.yaml", "settings in config.yaml", false},
+    {"cp other/best.safetensors live", "weights given as --init", false},
+    {"cp other/best.safetensors live", "weights given as --init", true},
+};
+
+static void expect_refused(const char *folder, const char *more, const struct change *c) {
+    char path[256];
+    struct snapshot *before = snapshot_take(folder);
+    in_shell(folder, c->command);
+    struct snapshot *changed = small_run_look(folder, "stopped");
+    struct run r = c->again
+                       ? run_program(folder, "%s --resume auto", small_run_begin(folder, "stopped", more))
+                       : run_program(folder, "train --resume '%s/stopped'", folder);
+    cr_expect(r.status == 2 && strstr(r.err, c->word), "%s: %d %s", c->command, r.status, r.err);
+    run_end(&r);
+    snapshot_expect(changed, fault_path(path, sizeof path, folder, "stopped"), NULL, c->command);
+    snapshot_restore(before, folder);
+    snapshot_free(changed);
+    snapshot_free(before);
+}
+
+Test(trust_kill, between_two_seeds_a_run_keeps_what_it_began_with, .timeout = 300) {
+    fault_need();
+    char *folder = folder_begin();
+    const char *more = seeds_begin(folder);
+    struct snapshot *whole = small_run_whole(folder, more);
+    cr_expect(snapshot_find(whole, "data.json") && snapshot_find(whole, "parent.safetensors"));
+    kill_between(folder, more);
+    for (size_t i = 0; i < SR_COUNT(changes); i++)
+        expect_refused(folder, more, &changes[i]);
+    in_shell(folder, "rm live"); /* the run has a copy */
+    finish(folder, more, whole, "killed between two seeds");
+    snapshot_free(whole);
+    folder_end(folder);
+}
+
+/* The folder of several seeds had only config.yaml before they were through; each seed's had all. */
+Test(trust_kill, between_two_seeds_of_an_earlier_version, .timeout = 300) {
+    fault_need();
+    char *folder = folder_begin();
+    const char *more = seeds_begin(folder);
+    struct snapshot *whole = small_run_whole(folder, more), *seeds[2];
+    seeds[0] = small_run_look(folder, "whole/seed-0");
+    seeds[1] = small_run_look(folder, "whole/seed-1");
+    kill_between(folder, more);
+    in_shell(folder, "rm stopped/data.json stopped/parent.safetensors");
+    for (size_t i = 0; i < SR_COUNT(changes_without_copy); i++)
+        expect_refused(folder, more, &changes_without_copy[i]);
+    small_run_end(folder, "stopped", more);
+    small_run_same(folder, "stopped/seed-0", seeds[0], "seed 0");
+    small_run_same(folder, "stopped/seed-1", seeds[1], "seed 1");
+    snapshot_free(seeds[0]);
+    snapshot_free(seeds[1]);
+    snapshot_free(whole);
+    folder_end(folder);
+}
+
+/* ---- what is left behind ---- */
+
 /* The number of a dead process may be a living one's by now; in a run folder, which is locked, that is no
  * matter. */
 Test(trust_kill, what_the_dead_have_left_goes_whatever_their_number) {

@@ -62,9 +62,11 @@ static const char notes[] =
     "summary.json,\n"
     "config.yaml, data.json, metrics.csv, metrics.jsonl, timing.csv and train.log; with --init "
     "parent.safetensors;\n"
-    "with --seeds one such folder a seed, seeds.json and the median run's best.safetensors. Ctrl-C and "
-    "SIGTERM write\n"
-    "a checkpoint first; --resume goes on from it and ends in the same bytes as a run never interrupted.\n"
+    "with --seeds one such folder a seed, seeds.json, the median run's best.safetensors, and what all seeds "
+    "begin\n"
+    "with: config.yaml, data.json, parent.safetensors. Ctrl-C and SIGTERM write a checkpoint first; --resume "
+    "goes on\n"
+    "from it and ends in the same bytes as a run never interrupted.\n"
     "\n"
     "exit status: 0 done, 2 wrong usage, 65 bad data, 66 no such file, 71 out of memory, 74 input/output "
     "error,\n"
@@ -84,34 +86,100 @@ static const char notes[] =
 struct job {
     struct sr_config *config;
     struct sr_options *options;
+    struct sr_run *run;   /* of the command; with several seeds of them all */
+    int64_t first, seeds; /* as the command has them: in `config` they become each seed's own */
     struct sr_feed feed;
-    bool feed_tried;
-    int feed_status; /* of opening it, once it was tried */
-    struct sr_error feed_error;
+    struct sr_identity identity; /* that the feed and the weights of --init give */
+    bool data_tried;
+    int data_status; /* of opening the feed, once it was tried */
+    struct sr_error data_error;
     struct sr_display display;
 };
 
-/* The data is looked through once, and before a new run's folder is made: what cannot be trained on leaves
- * nothing behind. */
-static int feed_need(struct job *job, struct sr_error *err) {
-    if (!job->feed_tried)
-        job->feed_status = sr_feed_open(&job->feed, job->config, sr_display_scan, NULL, &job->feed_error);
-    job->feed_tried = true; /* to be closed also after a failure */
-    if (job->feed_status < 0)
-        *err = job->feed_error;
-    return job->feed_status;
+static struct sr_identity identity_of(const struct job *job, int64_t seed) {
+    struct sr_identity id = job->identity;
+    sr_config_hash(job->options, seed, id.config);
+    return id;
+}
+
+/* The folder of one of several seeds. */
+static const char *seed_folder(const struct job *job, int64_t seed, char path[SR_RUN_PATH]) {
+    char name[32];
+    snprintf(name, sizeof name, "seed-%lld", (long long)seed);
+    return sr_run_file(job->run, name, path);
+}
+
+/* The command's run, and what there is of its seeds, must have begun with what there is now. Folders that
+ * earlier versions made for several seeds say so in those of the seeds alone. */
+static int run_agree(const struct job *job, struct sr_error *err) {
+    struct sr_identity id = identity_of(job, job->first);
+    int status = sr_identity_agree(&id, job->run, err);
+    for (int64_t i = 0; status == SR_OK && job->seeds > 1 && i < job->seeds; i++) {
+        struct sr_run seed = {.lock = -1};
+        seed_folder(job, job->first + i, seed.folder);
+        id = identity_of(job, job->first + i);
+        status = sr_identity_agree(&id, &seed, err);
+    }
+    return status;
+}
+
+static int data_open(struct job *job, struct sr_error *err) {
+    const char *init = job->config->init;
+    char path[SR_RUN_PATH], parent[65] = "";
+    int status = sr_feed_open(&job->feed, job->config, sr_display_scan, NULL, err);
+    if (status == SR_OK && init)
+        status = sr_parent_hash(parent, sr_parent_path(job->run, init, path), err);
+    if (status < 0)
+        return status;
+    sr_identity_make(&job->identity, &job->feed, job->config, parent);
+    return job->run->lock >= 0 ? run_agree(job, err) : SR_OK;
+}
+
+/* The data is looked through once, before anything is written: what cannot be trained on leaves nothing
+ * behind, and a run that began with something else stays as it is. */
+static int data_need(struct job *job, struct sr_error *err) {
+    if (!job->data_tried)
+        job->data_status = data_open(job, &job->data_error);
+    job->data_tried = true; /* to be closed also after a failure */
+    if (job->data_status < 0)
+        *err = job->data_error;
+    return job->data_status;
+}
+
+/* What a run begins with besides its settings, where it is not there yet. Of several seeds each begins with
+ * the copy of the weights that belongs to them all. */
+static int run_fill(const struct job *job, const struct sr_run *run, struct sr_error *err) {
+    const struct sr_identity id = identity_of(job, job->config->seed);
+    const char *init = job->config->init;
+    char path[SR_RUN_PATH];
+    const int status =
+        init ? sr_parent_keep(run, sr_parent_path(job->run, init, path), id.parent, err) : SR_OK;
+    return status == SR_OK ? sr_identity_keep(&id, &job->feed, run, err) : status;
+}
+
+struct beginning {
+    const struct job *job;
+    const char *settings;
+};
+
+static int run_begin(void *user, const struct sr_run *run, struct sr_error *err) {
+    const struct beginning *b = user;
+    const int status = sr_run_write(run, "config.yaml", b->settings, strlen(b->settings), err);
+    return status == SR_OK ? run_fill(b->job, run, err) : status;
 }
 
 static int run_create(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
-    int status = feed_need(job, err);
-    if (status == SR_OK && job->config->init)
-        status = sr_parent_fits(job->config->init, job->feed.train_data->width, err);
+    const char *init = job->config->init;
+    char path[SR_RUN_PATH];
+    int status = data_need(job, err);
+    if (status == SR_OK && init)
+        status = sr_parent_fits(sr_parent_path(job->run, init, path), job->feed.train_data->width, err);
     if (status == SR_OK)
         status = sr_config_fits(job->config, job->feed.train_data->width, err);
     char *text = status == SR_OK ? sr_settings_text(job->options, err) : NULL;
     if (status < 0 || !text)
         return status < 0 ? status : err->status;
-    status = sr_run_create(run, folder, text, err);
+    status = sr_run_create(run, folder, run_begin, &(struct beginning){job, text}, err);
     sr_free(text);
     return status;
 }
@@ -155,10 +223,9 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
     const struct sr_watch watch = {
         .user = d, .step = sr_display_step, .epoch = sr_display_epoch, .stop = watch_stop};
     const double began = sr_log_clock();
+    const struct sr_identity id = identity_of(job, job->config->seed);
     char time[24];
-    int status = job->config->init ? sr_parent_keep(run, job->config->init, err) : SR_OK;
-    if (status == SR_OK)
-        status = sr_trainer_open(&t, job->config, job->options, &job->feed, run, &watch, err);
+    int status = sr_trainer_open(&t, job->config, &job->feed, run, &id, &watch, err);
     if (status == SR_OK) {
         sr_display_plan(&t, job->options);
         sr_display_begin(d, &t);
@@ -205,30 +272,24 @@ static int run_finished(struct job *job, const struct sr_run *run, struct sr_err
     int status = result_look(run, err);
     if (status != 1 || !sr_settings_auto(job->config))
         return status;
-    const int opened = feed_need(job, err);
-    if (opened == SR_NOINPUT) {
+    status = data_need(job, err);
+    if (status == SR_NOINPUT)
         sr_log_warn("the run is finished and its data is gone, so it cannot be compared: %s", err->text);
-        return 1;
-    }
-    if (opened == SR_OK)
-        status = sr_trainer_agree(job->config, job->options, &job->feed, run, err);
-    return opened < 0 ? opened : status < 0 ? status : 1;
+    return status == SR_OK || status == SR_NOINPUT ? 1 : status;
 }
 
 /* Goes on with an open run, or makes the folder, and trains to the end. */
 static int run_one(struct job *job, struct sr_run *run, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const bool exists = run->lock >= 0;
-    int status = SR_OK;
-    if (exists && job->config->init && sr_settings_auto(job->config))
-        status = sr_parent_same(run, job->config->init, err);
-    if (status == SR_OK)
-        status = exists ? run_finished(job, run, err) : run_create(job, run, folder, err);
+    int status = exists ? run_finished(job, run, err) : run_create(job, run, folder, err);
     if (status == 1)
         sr_log_info("%s is finished: nothing is left to train, this is its result", run->folder);
     if (status == 1 || status < 0)
         return status < 0 ? status : SR_OK;
-    status = feed_need(job, err);
+    status = data_need(job, err);
+    if (status == SR_OK && exists)
+        status = run_fill(job, run, err);
     if (status == SR_OK)
         status = sr_log_file(sr_run_file(run, "train.log", path), err);
     if (status < 0)
@@ -240,14 +301,14 @@ static int run_one(struct job *job, struct sr_run *run, const char *folder, stru
 /* ---- several seeds ---- */
 
 /* The run of one seed, in its own folder; its best epoch's row into *best. */
-static int seed_run(struct job *job, const char *folder, int64_t seed, struct sr_epoch *best,
-                    struct sr_error *err) {
+static int seed_run(struct job *job, int64_t seed, struct sr_epoch *best, struct sr_error *err) {
+    const char *folder = job->run->folder;
     char number[32], path[SR_RUN_PATH];
     struct sr_run run = {.lock = -1};
     struct sr_position at = {0};
     struct sr_history history = {0};
     snprintf(number, sizeof number, "%lld", (long long)seed);
-    snprintf(path, sizeof path, "%.*s/seed-%s", SR_RUN_PATH - 64, folder, number);
+    seed_folder(job, seed, path);
     int status = sr_options_set(job->options, "seed", number, SR_ORIGIN_FLAG, err);
     if (status == SR_OK)
         status = sr_options_set(job->options, "seeds", "1", SR_ORIGIN_FLAG, err);
@@ -302,11 +363,10 @@ static int seeds_write(const struct sr_run *run, const struct sr_seeds *s, struc
 }
 
 static int seeds_train(struct job *job, const struct sr_run *run, struct sr_seeds *s, struct sr_error *err) {
-    const int64_t first = job->config->seed;
     int status = SR_OK;
     for (size_t i = 0; status == SR_OK && i < s->n; i++) {
-        s->seed[i] = first + (int64_t)i;
-        status = seed_run(job, run->folder, s->seed[i], &s->best[i], err);
+        s->seed[i] = job->first + (int64_t)i;
+        status = seed_run(job, s->seed[i], &s->best[i], err);
     }
     if (status < 0)
         return status;
@@ -320,7 +380,7 @@ static int seeds_train(struct job *job, const struct sr_run *run, struct sr_seed
 }
 
 static int run_seeds(struct job *job, struct sr_run *run, struct sr_error *err) {
-    struct sr_seeds s = {.n = (size_t)job->config->seeds};
+    struct sr_seeds s = {.n = (size_t)job->seeds};
     int status = run->lock >= 0 ? SR_OK : run_create(job, run, job->config->out, err);
     s.seed = sr_alloc(s.n, sizeof *s.seed, err);
     s.best = sr_alloc(s.n, sizeof *s.best, err);
@@ -335,11 +395,17 @@ static int run_seeds(struct job *job, struct sr_run *run, struct sr_error *err) 
 
 static int train(struct job *job, struct sr_run *run, struct sr_error *err) {
     const struct sr_config *c = job->config;
+    job->first = c->seed;
+    job->seeds = c->seeds;
     if (c->max_minutes > 0)
         job->display.deadline = sr_log_clock() + 60 * c->max_minutes;
     sr_display_machine(c);
-    int status = c->seeds > 1 ? run_seeds(job, run, err) : run_one(job, run, c->out, err);
-    if (job->feed_tried)
+    int status = SR_OK;
+    if (run->lock >= 0 && c->init && sr_settings_auto(c))
+        status = sr_parent_same(run, c->init, err);
+    if (status == SR_OK)
+        status = job->seeds > 1 ? run_seeds(job, run, err) : run_one(job, run, c->out, err);
+    if (job->data_tried)
         sr_feed_close(&job->feed);
     return status == SR_OK ? sr_display_summary(run, c, err) : status;
 }
@@ -353,7 +419,7 @@ int sr_cmd_train(int argc, char **argv) {
     struct sr_error err = {0};
     int status = sr_command_begin(&o, &command, &c, argc, argv, &err);
     if (status > 0) {
-        struct job job = {.config = &c, .options = &o};
+        struct job job = {.config = &c, .options = &o, .run = &run};
         signals_catch();
         sr_blas_begin();
         status = sr_settings_complete(&c, &o, &run, argc, argv, &err);

@@ -370,14 +370,16 @@ bool sr_config_line(char *line, char **value, char **origin) {
     return true;
 }
 
-void sr_config_hash(const struct sr_options *o, char hex[65]) {
+void sr_config_hash(const struct sr_options *o, int64_t seed, char hex[65]) {
     struct sr_sha256 s;
-    char buffer[SR_LIST_TEXT];
+    char buffer[SR_LIST_TEXT], number[32];
+    snprintf(number, sizeof number, "%lld", (long long)seed);
     sr_sha256_begin(&s);
     for (size_t i = 0; i < o->count; i++) {
         if (!decides_result(&o->table[i]))
             continue;
-        const char *value = value_text(o, i, buffer);
+        const char *value =
+            strcmp(o->table[i].key, "seed") == 0 ? number : value_text(o, i, buffer);
         sr_sha256_add(&s, o->table[i].key, strlen(o->table[i].key) + 1);
         sr_sha256_add(&s, value, strlen(value) + 1);
     }

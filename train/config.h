@@ -67,8 +67,9 @@ char *sr_config_text(const struct sr_options *o, struct sr_error *err);
 /* A line of that text, cut in place: "lr: 0.001  # flag" into "lr", "0.001" and "flag". False: it is none. */
 bool sr_config_line(char *line, char **value, char **origin);
 
-/* SHA-256 over the settings that decide the result (not paths, threads, memory, cadence). */
-void sr_config_hash(const struct sr_options *o, char hex[65]);
+/* SHA-256 over the settings that decide the result (not paths, threads, memory, cadence), with that seed in
+ * place of theirs. */
+void sr_config_hash(const struct sr_options *o, int64_t seed, char hex[65]);
 
 /* The pieces in the form their users take. */
 struct sr_model_spec sr_config_model(const struct sr_config *c, size_t width);

@@ -1,13 +1,16 @@
 /* identity.h: what makes two processes work on the same run.
  *
- * Written into data.json before the first step and into every checkpoint; whoever resumes the run must agree.
+ * Written into data.json when the run's folder is made, and into every checkpoint; whoever resumes the run must
+ * agree. With several seeds the folder of them all has the first one's, and each seed its own, in which the
+ * seed alone makes the difference.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef SR_IDENTITY_H
 #define SR_IDENTITY_H
 
-#include "nn/base/base.h"
+#include "train/feed.h"
+#include "train/run_folder.h"
 
 /* X(field and key, what to say when it differs); each is a SHA-256 in hex, or "" */
 #define SR_IDENTITY_LIST(X)                                                                                  \
@@ -24,6 +27,18 @@ struct sr_identity {
 #undef X
     char products[32]; /* sr_matmul_bits; only worth a warning */
 };
+
+/* All of it but `config`, which is left empty. parent: the hash of the weights of --init, or "". */
+void sr_identity_make(struct sr_identity *id, const struct sr_feed *feed, const struct sr_config *c,
+                      const char *parent);
+
+/* Writes data.json unless the run has one. */
+int sr_identity_keep(const struct sr_identity *id, const struct sr_feed *feed, const struct sr_run *run,
+                     struct sr_error *err);
+
+/* SR_USAGE if the run's data.json is of another identity, SR_DATA if it is damaged. Fine where it is missing,
+ * as in folders of earlier versions. */
+int sr_identity_agree(const struct sr_identity *now, const struct sr_run *run, struct sr_error *err);
 
 /* get(from, key) is what was written then, or NULL, which is SR_DATA. SR_USAGE with the complaint if it
  * differs; path is for the message. */

@@ -274,17 +274,6 @@ static void carve(struct sr_trainer *t) {
     t->decided = sr_arena_take(&t->arena, n, 1);
 }
 
-static void identity_set(struct sr_trainer *t, const struct sr_options *options,
-                         const struct sr_safetensors *parent) {
-    struct sr_identity *id = &t->identity;
-    sr_config_hash(options, id->config);
-    snprintf(id->train_id, sizeof id->train_id, "%s", t->feed->train_scan.data_id);
-    snprintf(id->val_id, sizeof id->val_id, "%s", sr_feed_val_id(t->feed));
-    sr_feed_rows_hash(t->feed, t->config->train_weight.n > 0, id->rows);
-    snprintf(id->parent, sizeof id->parent, "%s", parent ? sr_safetensors_hash(parent) : "");
-    snprintf(id->products, sizeof id->products, "%s", sr_matmul_bits());
-}
-
 static int state_load(struct sr_trainer *t, struct sr_error *err) {
     char path[SR_RUN_PATH];
     const int status = sr_checkpoint_load(sr_run_file(t->run, "checkpoint.safetensors", path), &t->state,
@@ -301,35 +290,6 @@ static int state_load(struct sr_trainer *t, struct sr_error *err) {
         return sr_fail(err, SR_DATA, "%s: it stands behind the end of an epoch", path);
     if (status == SR_OK && t->state.at.best > 0) /* of which epoch is asked at the end: it may be ahead */
         return sr_weights_need(sr_run_file(t->run, "best.safetensors", path), NULL, err);
-    return status;
-}
-
-static int data_json_write(struct sr_trainer *t, const char *path, struct sr_error *err) {
-    struct sr_json *o = sr_feed_json(t->feed), *identity = sr_json_object();
-#define X(field, complaint) sr_json_set(identity, #field, sr_json_string(t->identity.field));
-    SR_IDENTITY_LIST(X)
-#undef X
-    sr_json_set(o, "identity", identity);
-    char *text = sr_json_text(o, 1, err);
-    sr_json_free(o);
-    const int status = text ? sr_atomic_file_write(path, text, strlen(text), err) : SR_NOMEM;
-    sr_free(text);
-    return status;
-}
-
-/* data.json is there before the first step, so that a run without a checkpoint knows its data too. */
-static int data_json_agree(struct sr_trainer *t, struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    void *text;
-    size_t size;
-    int status = sr_file_read_regular(&text, &size, sr_run_file(t->run, "data.json", path),
-                                      "a run's data.json", 64 << 20, err);
-    if (status == SR_NOINPUT)
-        return data_json_write(t, path, err);
-    if (status < 0)
-        return status;
-    status = sr_identity_check_json(&t->identity, text, size, path, err);
-    sr_free(text);
     return status;
 }
 
@@ -369,7 +329,7 @@ static int model_begin(struct sr_trainer *t, const struct sr_safetensors *parent
     return status;
 }
 
-/* Everything that is planned and allocated, once the run's identity is known to agree. */
+/* Everything that is planned and allocated. */
 static int parts_create(struct sr_trainer *t, struct sr_error *err) {
     const size_t width = t->feed->train_data->width;
     const struct sr_model_spec spec = sr_config_model(t->config, width);
@@ -388,33 +348,18 @@ static int parts_create(struct sr_trainer *t, struct sr_error *err) {
     return loaders_create(t, err);
 }
 
-/* Sets the identity and holds it against the run's. *parent is opened where there is one. */
-static int identity_agree(struct sr_trainer *t, const struct sr_options *options,
-                          struct sr_safetensors **parent, struct sr_error *err) {
-    const int status = t->config->init ? sr_parent_open(parent, t->run, err) : SR_OK;
-    if (status < 0)
-        return status;
-    identity_set(t, options, *parent);
-    return data_json_agree(t, err);
-}
-
-int sr_trainer_agree(const struct sr_config *config, const struct sr_options *options, struct sr_feed *feed,
-                     const struct sr_run *run, struct sr_error *err) {
-    struct sr_trainer t = {.config = config, .run = run, .feed = feed};
-    struct sr_safetensors *parent = NULL;
-    const int status = identity_agree(&t, options, &parent, err);
-    sr_safetensors_close(parent);
-    return status;
-}
-
-int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_feed *feed, const struct sr_run *run, const struct sr_watch *watch,
-                    struct sr_error *err) {
+int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, struct sr_feed *feed,
+                    const struct sr_run *run, const struct sr_identity *identity,
+                    const struct sr_watch *watch, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_safetensors *parent = NULL;
-    *t = (struct sr_trainer){
-        .config = config, .run = run, .watch = *watch, .feed = feed, .loss = sr_config_loss(config)};
-    int status = identity_agree(t, options, &parent, err);
+    *t = (struct sr_trainer){.config = config,
+                             .run = run,
+                             .watch = *watch,
+                             .feed = feed,
+                             .identity = *identity,
+                             .loss = sr_config_loss(config)};
+    int status = config->init ? sr_parent_open(&parent, run, err) : SR_OK;
     if (status == SR_OK)
         status = sr_provenance_make(&t->provenance, feed, config, parent,
                                     sr_run_file(run, SR_PARENT_FILE, path), err);

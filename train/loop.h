@@ -1,7 +1,7 @@
 /* loop.h: the training loop.
  *
  *     sr_feed_open(&feed, &config, ...);
- *     sr_trainer_open(&t, &config, &options, &feed, &run, &watch, err);
+ *     sr_trainer_open(&t, &config, &feed, &run, &identity, &watch, err);
  *     sr_train(&t, err);                       // to the end, or SR_STOPPED with a checkpoint
  *     sr_trainer_close(&t);
  *
@@ -62,15 +62,12 @@ struct sr_trainer {
 };
 
 /* Makes the model and its optimiser, or takes them from the run's checkpoint if it has one, else the weights
- * from its parent.safetensors if it has that; writes data.json if the run has none. Everything passed is
- * borrowed until the trainer is closed. SR_USAGE if the run began with other settings or data. Free with
- * sr_trainer_close, also after a failure. */
-int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, const struct sr_options *options,
-                    struct sr_feed *feed, const struct sr_run *run, const struct sr_watch *watch,
-                    struct sr_error *err);
-/* SR_USAGE if these are not the settings, data and weights that the run began with. */
-int sr_trainer_agree(const struct sr_config *config, const struct sr_options *options, struct sr_feed *feed,
-                     const struct sr_run *run, struct sr_error *err);
+ * from its parent.safetensors if it begins with given ones. Everything passed is borrowed until the trainer is
+ * closed. SR_USAGE if the checkpoint is of another identity. Free with sr_trainer_close, also after a
+ * failure. */
+int sr_trainer_open(struct sr_trainer *t, const struct sr_config *config, struct sr_feed *feed,
+                    const struct sr_run *run, const struct sr_identity *identity,
+                    const struct sr_watch *watch, struct sr_error *err);
 /* Frees the model, its moments and the batches, once training is over; position and history stay. */
 void sr_trainer_release(struct sr_trainer *t);
 void sr_trainer_close(struct sr_trainer *t);

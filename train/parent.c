@@ -60,32 +60,55 @@ int sr_parent_fits(const char *path, size_t width, struct sr_error *err) {
     return status;
 }
 
+int sr_parent_hash(char hex[65], const char *path, struct sr_error *err) {
+    struct sr_safetensors *file;
+    const int status = sr_safetensors_open(&file, path, err);
+    if (status < 0)
+        return status;
+    snprintf(hex, 65, "%s", sr_safetensors_hash(file));
+    sr_safetensors_close(file);
+    return SR_OK;
+}
+
 int sr_parent_same(const struct sr_run *run, const char *now, struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    struct sr_safetensors *kept, *given;
-    int status = SR_OK;
+    char path[SR_RUN_PATH], kept[65], given[65];
     if (access(now, F_OK) != 0 || access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) != 0)
         return SR_OK;
-    if ((status = sr_safetensors_open(&kept, path, err)) < 0)
-        return status;
-    if ((status = sr_safetensors_open(&given, now, err)) == SR_OK &&
-        strcmp(sr_safetensors_hash(kept), sr_safetensors_hash(given)) != 0)
+    int status = sr_parent_hash(kept, path, err);
+    if (status == SR_OK)
+        status = sr_parent_hash(given, now, err);
+    if (status == SR_OK && strcmp(kept, given) != 0)
         status =
             sr_fail(err, SR_USAGE,
                     "%s was begun with other weights than %s holds now: finish it with --resume %s, or give "
                     "another --out",
                     run->folder, now, run->folder);
-    if (status == SR_OK || status == SR_USAGE)
-        sr_safetensors_close(given);
-    sr_safetensors_close(kept);
     return status;
 }
 
-int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err) {
-    char path[SR_RUN_PATH];
-    if (access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) == 0)
-        return SR_OK;
-    return sr_file_copy(path, from, PARENT_BYTES, err);
+const char *sr_parent_path(const struct sr_run *run, const char *from, char path[SR_RUN_PATH]) {
+    if (run->lock < 0 || access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) != 0)
+        snprintf(path, SR_RUN_PATH, "%s", from);
+    return path;
+}
+
+int sr_parent_keep(const struct sr_run *run, const char *from, const char *hash, struct sr_error *err) {
+    char path[SR_RUN_PATH], kept[65];
+    const bool there = access(sr_run_file(run, SR_PARENT_FILE, path), F_OK) == 0;
+    int status = there ? SR_OK : sr_file_copy(path, from, PARENT_BYTES, err);
+    if (status < 0)
+        return status;
+    status = sr_parent_hash(kept, path, err);
+    const bool other = status == SR_OK && strcmp(kept, hash) != 0;
+    if (!there && (other || status == SR_DATA))
+        return sr_fail(
+            err, SR_DATA,
+            "%s changed while it was copied into the run folder: begin again once it stays as it is", from);
+    return other ? sr_fail(err, SR_USAGE,
+                           "%s: these are not the weights that this run began with: put them back, or start "
+                           "a new run with --out",
+                           path)
+                 : status;
 }
 
 int sr_parent_open(struct sr_safetensors **out, const struct sr_run *run, struct sr_error *err) {

@@ -24,8 +24,16 @@ int sr_parent_fits(const char *path, size_t width, struct sr_error *err);
  * weights that are not meant. Fine where either is missing. */
 int sr_parent_same(const struct sr_run *run, const char *now, struct sr_error *err);
 
-/* Copies the weights at `from` into the run folder unless it has them. */
-int sr_parent_keep(const struct sr_run *run, const char *from, struct sr_error *err);
+/* The weights an open run begins with, as `path`: its copy, or where it has none those at `from`; of a run
+ * that is not open, not made yet, too. Returns path. */
+const char *sr_parent_path(const struct sr_run *run, const char *from, char path[SR_RUN_PATH]);
+
+/* The hash of the weights at path. Errors as sr_safetensors_open. */
+int sr_parent_hash(char hex[65], const char *path, struct sr_error *err);
+
+/* Copies the weights at `from`, which have that hash, into the run folder unless it has a copy. SR_USAGE if
+ * that is of other weights, SR_DATA if those at `from` have changed. */
+int sr_parent_keep(const struct sr_run *run, const char *from, const char *hash, struct sr_error *err);
 
 /* Opens the copy. Close with sr_safetensors_close. */
 int sr_parent_open(struct sr_safetensors **out, const struct sr_run *run, struct sr_error *err);

@@ -1,7 +1,7 @@
 /* run_folder.c: a run's folder: made at once, locked, its files named.
  *
  * The folder is prepared under a temporary name beside its place and renamed, so that whoever finds it finds
- * config.yaml in it: a run killed at any moment can either be resumed or never began.
+ * what the run began with in it: a run killed at any moment can either be resumed or never began.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,8 +17,9 @@
 
 #include "train/run_folder.h"
 
-#define LOCK_TRIES 30
-#define LOCK_PAUSE 100000000 /* ns between two */
+#define FOLDER_MOST (SR_RUN_PATH - 128) /* bytes: a temporary name, and a file's name behind it, fit too */
+#define LOCK_TRIES  30
+#define LOCK_PAUSE  100000000 /* ns between two */
 
 static int parents_make(const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -65,9 +66,9 @@ static int folder_set(struct sr_run *run, const char *folder, struct sr_error *e
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/')
         length--;
-    if (length == 0 || length > SR_RUN_PATH - 64)
+    if (length == 0 || length > FOLDER_MOST)
         return sr_fail(err, SR_USAGE, "a run folder's name cannot be empty or longer than %d bytes",
-                       SR_RUN_PATH - 64);
+                       FOLDER_MOST);
     snprintf(run->folder, sizeof run->folder, "%.*s", (int)length, folder);
     return SR_OK;
 }
@@ -82,46 +83,43 @@ static int exists_fail(const char *folder, struct sr_error *err) {
                    folder);
 }
 
-static int folder_fill(const char *temporary, const char *folder, const char *config_text,
-                       struct sr_error *err) {
-    char config[SR_RUN_PATH + 128];
-    snprintf(config, sizeof config, "%s/config.yaml", temporary);
-    const int status = sr_atomic_file_write(config, config_text, strlen(config_text), err);
-    if (status < 0 || TEMP_FAILURE_RETRY(rename(temporary, folder)) == 0)
-        return status;
+static int folder_place(const char *temporary, const char *folder, struct sr_error *err) {
+    if (TEMP_FAILURE_RETRY(rename(temporary, folder)) == 0)
+        return SR_OK;
     return errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR
                ? exists_fail(folder, err)
                : sr_fail(err, SR_IO, "cannot make the folder %s: %s", folder, strerror(errno));
-}
-
-/* The temporary folder with config.yaml in it, moved into place. Its lock becomes the run's. */
-static int folder_make(struct sr_run *run, const char *config_text, struct sr_error *err) {
-    char *temporary;
-    int status = sr_temporary_folder(&temporary, &run->lock, run->folder, 0777, err);
-    if (status < 0)
-        return status;
-    status = folder_fill(temporary, run->folder, config_text, err);
-    if (status < 0) {
-        sr_temporary_folder_end(temporary, run->lock);
-        run->lock = -1;
-        return status;
-    }
-    sr_temporary_forget(temporary);
-    sr_free(temporary);
-    return sr_rename_sync(run->folder, err);
 }
 
 int sr_run_absent(const char *folder, struct sr_error *err) {
     return access(folder, F_OK) == 0 ? exists_fail(folder, err) : SR_OK;
 }
 
-int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err) {
+/* The temporary folder's lock becomes the run's. */
+int sr_run_create(struct sr_run *run, const char *folder,
+                  int (*fill)(void *user, const struct sr_run *run, struct sr_error *err), void *user,
+                  struct sr_error *err) {
+    struct sr_run made = {.lock = -1};
+    char *temporary = NULL;
     int status = folder_set(run, folder, err);
     if (status == SR_OK)
         status = parents_make(run->folder, err);
     if (status == SR_OK)
-        status = folder_make(run, config_text, err);
-    return status;
+        status = sr_temporary_folder(&temporary, &made.lock, run->folder, 0777, err);
+    if (status < 0)
+        return status;
+    snprintf(made.folder, sizeof made.folder, "%s", temporary);
+    status = fill(user, &made, err);
+    if (status == SR_OK)
+        status = folder_place(temporary, run->folder, err);
+    if (status < 0) {
+        sr_temporary_folder_end(temporary, made.lock);
+        return status;
+    }
+    sr_temporary_forget(temporary);
+    sr_free(temporary);
+    run->lock = made.lock;
+    return sr_rename_sync(run->folder, err);
 }
 
 /* What a run writes under a temporary name first. */

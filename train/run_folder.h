@@ -1,6 +1,7 @@
 /* run_folder.h: the folder of a run.
  *
- * It appears whole, with config.yaml in it, or not at all, and is locked while a process works on it.
+ * It appears whole, with the settings, data and weights it begins with said in it, or not at all, and is
+ * locked while a process works on it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,8 +23,11 @@ struct sr_run {
 /* SR_USAGE if there is something at that path already: asked early, before a long look through the data. */
 int sr_run_absent(const char *folder, struct sr_error *err);
 
-/* Makes the folder (and its parents) with config.yaml. SR_USAGE if it exists already. */
-int sr_run_create(struct sr_run *run, const char *folder, const char *config_text, struct sr_error *err);
+/* Makes the folder (and its parents) with what fill(user, run, err) puts into it, which is config.yaml at
+ * least; meanwhile run->folder has a temporary name. SR_USAGE if it exists already. */
+int sr_run_create(struct sr_run *run, const char *folder,
+                  int (*fill)(void *user, const struct sr_run *run, struct sr_error *err), void *user,
+                  struct sr_error *err);
 
 /* Opens an existing one and removes temporary files of a killed process. SR_NOINPUT: no such run. SR_USAGE:
  * another process works on it. */
