@@ -9,6 +9,7 @@ others adds nothing to their peak memory, which the system hands on from parent 
 
 SPDX-License-Identifier: MIT
 """
+import contextlib
 import dataclasses
 import json
 import os
@@ -136,25 +137,44 @@ def by_turns(contestants, rounds):
                     work.missing[who] = str(why)
 
 
+@contextlib.contextmanager
+def interrupted_later():
+    """A Ctrl-C that comes within has its effect at the end, so that what is begun within is known to who ends it. One that
+    is ignored stays so, for the process that is started, too."""
+    came, handler = [], signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        signal.signal(signal.SIGINT, lambda *what: came.append(what))
+    try:
+        yield
+    finally:
+        if callable(handler):
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(*came[0])
+
+
 def run(*command):
     """A whole process: when it began (time.time), seconds, peak memory in bytes, stdout. RuntimeError with its stderr
     where it fails."""
     with tempfile.TemporaryFile("w+") as out:
         began_at, began = time.time(), time.perf_counter()
-        process = subprocess.Popen(
-            list(map(str, command)),
-            stdout=out,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            env=environment(),
-            text=True,
-        )
+        process = None
         try:
+            with interrupted_later():
+                process = subprocess.Popen(
+                    list(map(str, command)),
+                    stdout=out,
+                    stderr=subprocess.PIPE,
+                    stdin=subprocess.DEVNULL,
+                    env=environment(),
+                    text=True,
+                )
             lines = [(time.perf_counter() - began, line) for line in process.stderr]  # with the time each came
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:  # who is interrupted leaves nobody behind
-            process.kill()
-            process.wait()
+            if process:
+                process.kill()
+                process.wait()
             raise
         seconds = time.perf_counter() - began
         out.seek(0)

@@ -162,21 +162,35 @@ def test_first_step_of_pytorch_is_not_charged_with_its_end(monkeypatch):
     assert works[0].figures == {"PyTorch fused": [60.0]} and works[1].figures == {"PyTorch fused": [3.0]}
 
 
-def test_who_is_interrupted_leaves_nobody_behind(tmp_path):
+@pytest.mark.parametrize("moment", ["as it starts", "as it runs"])
+def test_who_is_interrupted_leaves_nobody_behind(tmp_path, monkeypatch, moment):
     from bench import turns
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without one
     ready = tmp_path / "pid"
+    started = threading.Event()
 
     def interrupt():
         while not ready.exists():
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        turns.run("sh", "-c", f"echo $$ >{ready}.new; mv {ready}.new {ready}; exec sleep 600")
-    signal.signal(signal.SIGINT, before)
+    class Popen(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            if moment == "as it starts":
+                interrupt()
+            started.set()
+
+    monkeypatch.setattr(turns.subprocess, "Popen", Popen)
+    if moment == "as it runs":
+        threading.Thread(target=lambda: started.wait() and interrupt(), daemon=True).start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins without one
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            turns.run("sh", "-c", f"echo $$ >{ready}.new; mv {ready}.new {ready}; exec sleep 600")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert state(int(ready.read_text())) is None
 
 
