@@ -7,11 +7,13 @@
 
 #include <math.h>
 
+#include "data/tensors.h"
 #include "nn/nn.h"
 
 #define VECTORS SR_SOURCE_DIR "/tests/vectors"
 #define WEIGHTS VECTORS "/router_weights.safetensors"
 #define GUARDS  VECTORS "/eval_guards.h5"
+#define HOSTILE SR_SOURCE_DIR "/tests/hostile"
 
 /* What inspect prints of these arguments; free with sr_free. */
 static char *inspect(const char *folder, const char *arguments) {
@@ -347,10 +349,6 @@ Test(inspect, files_of_other_formats_are_named) {
         size_t n;
         const char *title;
     } files[] = {
-        {"m.pt", BYTES("PK\3\4________________archive/data.pkl"), "PyTorch file (zip with a pickle)"},
-        {"m.npz", BYTES("PK\3\4________________x.npy"), "NumPy archive (.npz)"},
-        {"m.npy", BYTES("\x93NUMPY\1\0v\0{'descr': '<f8'}"), "NumPy array (.npy)"},
-        {"old.pt", BYTES("\x80\2\x8a\nl\xfc\x9c"), "Python pickle (torch.save before 1.6, or anything else)"},
         {"m.onnx", BYTES("\x08\x08\x12\x07pytorch\x1a\x01\x31:\x02__"), "ONNX model"},
         {"e.json", BYTES("{\"schema_version\": 2, \"auprc\": 0.5}"), "JSON of this program"},
         {"m.jsonl", BYTES("{\"schema_version\":1}\n{\"schema_version\":1}\n"), "JSON lines of this program"},
@@ -366,6 +364,55 @@ Test(inspect, files_of_other_formats_are_named) {
     out = inspect(folder, path_in(path, folder, "e.json"));
     expect_in(out, "\nauprc              0.5\n");
     sr_free(out);
+    struct sr_json *o = inspect_json(folder, path_in(path, folder, "m.onnx"));
+    cr_expect_str_eq(sr_json_as_string(sr_json_get(o, "file")), path);
+    cr_expect_eq(number(sr_json_get(o, "content"), "bytes"), 18);
+    sr_json_free(o);
+    folder_end(folder);
+}
+
+Test(inspect, tensors_of_pytorch_and_numpy_are_listed) {
+    static float values[6] = {1, 2, 3, 4, 5, 6};
+    static const struct sr_pair layer = {"layer_idx", "23"};
+    const struct sr_tensor tensors[] = {
+        {.name = "a.weight", .dtype = SR_F32, .rank = 2, .shape = {2, 3}, .data = values},
+        {.name = "a.bias", .dtype = SR_F32, .rank = 1, .shape = {2}, .data = values}};
+    char *folder = folder_begin(), path[256];
+    cr_assert_eq(sr_tensors_write_pt(path_in(path, folder, "m.pt"), tensors, 2, &layer, 1, NULL), 0);
+    expect_title(folder, "m.pt", "PyTorch file (torch.save)");
+    char *out = inspect(folder, path);
+    expect_in(out, "\ntensors            2\n");
+    expect_in(out, "\nlayer_idx          23\n");
+    expect_in(out, "state_dict.a.weight");
+    expect_in(out, " F32 [2, 3]\n");
+    expect_in(out, "state_dict.a.bias");
+    expect_in(out, " F32 [2]\n");
+    sr_free(out);
+    snprintf(path, sizeof path, "%s", HOSTILE "/npy/good.npy");
+    out = inspect(folder, path);
+    expect_in(out, ": NumPy array (.npy)\n\nbytes ");
+    expect_in(out, "\n(no name)          F32 [2]\n");
+    sr_free(out);
+    folder_end(folder);
+}
+
+/* With the reason of the reader that import has, and never a way to load them all the same. */
+Test(inspect, tensors_that_the_reader_refuses_are_refused) {
+    static const struct {
+        const char *file, *reason;
+    } refused[] = {
+        {"pt/cve_2025_32434_script.pt", "is a TorchScript program (torch.jit.save)"},
+        {"pt/npz.pt", "is a NumPy archive (.npz)"},
+        {"pt/bomb.pt", "is compressed, which torch.save never does"},
+        {"npy/fortran_order.npy", "lies column by column"},
+        {"pickle/os_system.pkl", "is a bare pickle"},
+    };
+    char *folder = folder_begin();
+    for (size_t i = 0; i < SR_COUNT(refused); i++) {
+        struct run r = run_program(folder, "inspect " HOSTILE "/%s", refused[i].file);
+        cr_expect_null(strstr(r.err, "torch.load"), "%s", r.err);
+        expect_failure(r, 65, refused[i].reason);
+    }
     folder_end(folder);
 }
 

@@ -38,7 +38,7 @@ static const struct sr_command command = {
         "\n"
         "HDF5 files are feature dumps, or scores of infer as are tables with a column prob. Files of "
         "other formats\n"
-        "(PyTorch, ONNX, NumPy, JSON of this program, model cards) are named, with what reads them.\n"
+        "(ONNX, JSON of this program, model cards) are named, with what reads them.\n"
         "\n"
         "examples:\n"
         "  saferoute inspect router.safetensors\n"

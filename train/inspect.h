@@ -22,6 +22,7 @@
     X(checkpoint, "checkpoint of a run", TENSORS)                                                            \
     X(weights, "weights of a router", TENSORS)                                                               \
     X(tensors, "safetensors of another program", TENSORS)                                                    \
+    X(arrays, "tensors that PyTorch or NumPy saved", FOREIGN)                                                \
     X(hdf5, "HDF5 file", ROWS)                                                                               \
     X(scores, "scores of infer", ROWS)                                                                       \
     X(foreign, "file of another format", FOREIGN)

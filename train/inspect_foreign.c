@@ -1,7 +1,7 @@
 /* inspect_foreign.c: files that other programs read or wrote, by their first bytes, and which command takes
  * them; see inspect.h.
  *
- * They are named, not opened: a pickle or a graph is for its reader to judge.
+ * They are named, not opened: a graph is for its reader to judge.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,23 +19,6 @@ static bool begins(const struct sr_peek *p, const char *bytes, size_t n) {
 
 static bool has(const struct sr_peek *p, const char *word) {
     return memmem(p->head, p->n, word, strlen(word)) != NULL;
-}
-
-static bool is_torch(const struct sr_peek *p) {
-    return begins(p, "PK\3\4", 4) && has(p, "data.pkl");
-}
-
-static bool is_npz(const struct sr_peek *p) {
-    return begins(p, "PK\3\4", 4) && has(p, ".npy");
-}
-
-static bool is_npy(const struct sr_peek *p) {
-    return begins(p, "\x93NUMPY", 6);
-}
-
-/* A pickle of protocol 2 to 5. */
-static bool is_pickle(const struct sr_peek *p) {
-    return p->n > 2 && (unsigned char)p->head[0] == 0x80 && p->head[1] >= 2 && p->head[1] <= 5;
 }
 
 /* A ModelProto: ir_version, then the producer's name or the next field. */
@@ -120,15 +103,6 @@ static const struct {
     bool (*is)(const struct sr_peek *p);
     const char *title, *read_by;
 } formats[] = {
-    {is_torch, "PyTorch file (zip with a pickle)",
-     "saferoute import, if it is a router's state dict; saferoute data convert, if it is a tensor of "
-     "features; "
-     "torch.load(weights_only=True)"},
-    {is_npz, "NumPy archive (.npz)", "numpy.load; saved as .npy, saferoute data convert reads its arrays"},
-    {is_npy, "NumPy array (.npy)", "saferoute data convert"},
-    {is_pickle, "Python pickle (torch.save before 1.6, or anything else)",
-     "nothing here: a pickle runs what it says. Where you trust it, load it and save its tensors as "
-     "safetensors"},
     {is_onnx, "ONNX model", "onnxruntime. eval, sweep and infer take the weights that it was exported from"},
     {is_json_lines, "JSON lines of this program", "programs: one object a line"},
     {is_json, "JSON of this program", "programs; saferoute export --eval, if eval --json wrote it"},
@@ -149,7 +123,7 @@ int sr_inspect_foreign_look(struct sr_facts *f, const struct sr_peek *p, const c
     while (!formats[i].is(p))
         i++;
     *title = formats[i].title;
-    sr_facts_section(f, "file");
+    sr_facts_section(f, "content");
     sr_facts_count(f, "bytes", p->size);
     sr_facts_add(f, "read_by", sr_json_string(formats[i].read_by), "%s", formats[i].read_by);
     if (formats[i].is == is_onnx)

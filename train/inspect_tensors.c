@@ -68,7 +68,7 @@ int sr_inspect_tensors_look(struct sr_facts *f, const struct sr_peek *p, const c
     const size_t tensors = sr_json_size(p->header.json) - (metadata != NULL);
     (void)title;
     (void)err;
-    sr_facts_section(f, "file");
+    sr_facts_section(f, "content");
     sr_facts_count(f, "bytes", p->size);
     sr_facts_add(f, "tensors", sr_json_integer((int64_t)tensors), "%zu%s", tensors,
                  tensors > LISTED ? ", the first thousand below" : "");
