@@ -139,14 +139,26 @@ static int verify(const struct sr_sweep_result *r, const char *path, struct sr_e
     return same ? 0 : sr_fail(err, SR_BUG, "%s: the threshold written is not the one chosen", path);
 }
 
-/* The weights may have been replaced under their name since they were scored with. */
-static int unchanged(const struct sr_sweep_result *r, const struct sr_safetensors *from,
-                     struct sr_error *err) {
-    const char *then = sr_router_metadata(r->scoring->router, "sha256");
-    if (!then || strcmp(then, sr_safetensors_hash(from)) == 0)
-        return 0;
-    return sr_fail(err, SR_DATA, "%s was replaced while its scores were looked at; run this again",
-                   r->options->score.model);
+/* The file that the scores are of: it may have been replaced under its name since. */
+static int open_scored(struct sr_safetensors **from, const struct sr_sweep_result *r, struct sr_error *err) {
+    const char *path = r->options->score.model;
+    struct sr_sha256 hash;
+    char artefact[65];
+    void *bytes;
+    size_t size;
+    int status = sr_safetensors_bytes(&bytes, &size, path, err);
+    if (status < 0)
+        return status;
+    sr_sha256_begin(&hash);
+    sr_sha256_add(&hash, bytes, size);
+    sr_sha256_end(&hash, artefact);
+    if (strcmp(artefact, sr_router_artefact(r->scoring->router)) == 0)
+        status = sr_safetensors_open_memory(from, bytes, size, path, err);
+    else
+        status =
+            sr_fail(err, SR_DATA, "%s was replaced while its scores were looked at; run this again", path);
+    sr_free(bytes);
+    return status;
 }
 
 static int router_write(const struct sr_sweep_result *r, const struct sr_safetensors *from,
@@ -170,9 +182,7 @@ int sr_sweep_router_write(const struct sr_sweep_result *r, struct sr_error *err)
     struct texts t = {0};
     int status = texts_make(&t, r, err);
     if (status == 0)
-        status = sr_safetensors_open(&from, o->score.model, err);
-    if (status == 0)
-        status = unchanged(r, from, err);
+        status = open_scored(&from, r, err);
     if (status == 0)
         status = router_write(r, from, &t, err);
     if (status == 0)

@@ -59,6 +59,9 @@ bool sr_router_threshold(const struct sr_router *r, float *threshold);
 /* A metadata value of the file (threshold_rule, feature_model, ...) or NULL. */
 const char *sr_router_metadata(const struct sr_router *r, const char *key);
 
+/* SHA-256 of the router's whole file, in hex. */
+const char *sr_router_artefact(const struct sr_router *r);
+
 /* logit[i] for x[i, 0..width). */
 void sr_router_logits(const struct sr_router *r, float *logit, const float *x, size_t rows);
 

@@ -146,7 +146,7 @@ float saferoute_threshold(const struct saferoute_router *router) {
 }
 
 const char *saferoute_artefact(const struct saferoute_router *router) {
-    return router ? sr_router_of(router)->artefact_text : "";
+    return router ? sr_router_artefact(sr_router_of(router)) : "";
 }
 
 const char *saferoute_metadata(const struct saferoute_router *router, const char *key) {

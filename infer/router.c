@@ -441,3 +441,7 @@ const char *sr_router_metadata(const struct sr_router *r, const char *key) {
             return r->metadata[i].value;
     return NULL;
 }
+
+const char *sr_router_artefact(const struct sr_router *r) {
+    return r->artefact_text;
+}

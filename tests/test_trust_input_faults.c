@@ -49,6 +49,8 @@ static const struct reading {
     {"inspect, weights", "in/w.safetensors", "in/w2.safetensors", "inspect in/w.safetensors --json"},
     {"sweep, weights", "in/w.safetensors", "in/w2.safetensors",
      "sweep " W "--data in/a.h5 --rule f1 --out out/w.safetensors"},
+    {"sweep, weights of another program", "in/f.safetensors", "in/f2.safetensors",
+     "sweep --model in/f.safetensors --data in/a.h5 --rule f1 --out out/w.safetensors"},
     {"export, weights", "in/w.safetensors", "in/w2.safetensors", "export " W "--to onnx --out out/w.onnx"},
     {"export card, weights", "in/w.safetensors", "in/w2.safetensors", "export " W "--to card --out out/w.md"},
     {"export card, evaluation", "in/eval.json", "in/eval2.json",
@@ -219,6 +221,21 @@ static void each_fault(struct trial *t, size_t salt) {
     }
 }
 
+/* Weights without metadata, as other programs write them. */
+static void copy_bare(const char *to, const char *from) {
+    void *bytes;
+    size_t size;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_file_read(&bytes, &size, from, (size_t)1 << 26, &err), 0, "%s", err.text);
+    char *begin = memmem(bytes, size, "\"__metadata__\"", 14);
+    cr_assert_not_null(begin);
+    char *end = memmem(begin, size - (size_t)(begin - (char *)bytes), "},\"cls.", 7);
+    cr_assert_not_null(end, "%.300s", begin);
+    memset(begin, ' ', (size_t)(end + 2 - begin));
+    trust_text(to, bytes, size);
+    sr_free(bytes);
+}
+
 /* The other files, and a run that was stopped after its first epoch. */
 static void more_inputs(const char *folder) {
     static const char *const copies[][2] = {
@@ -238,6 +255,8 @@ static void more_inputs(const char *folder) {
     cr_assert_eq(mkdir("in/two", 0777), 0);
     run_fine(folder, "export --model in/w2.safetensors --to pt --out in/two/w.pt");
     copy("in/w2.pt", "in/two/w.pt");
+    copy_bare("in/f.safetensors", "in/w.safetensors");
+    copy_bare("in/f2.safetensors", "in/w2.safetensors");
     run_fine(folder, "infer --model in/w2.safetensors --data in/a.h5 --out in/s2.csv");
     run_fine(folder, "infer --model in/w2.safetensors --data in/a.h5 --out in/s2.h5");
 #define TEXT(path, text) trust_text(path, text, strlen(text))
