@@ -9,7 +9,7 @@
 #                            errors; all tests under the address and undefined-behaviour sanitizers of gcc, and those of
 #                            what reads files under clang's; and scripts/analyse.sh: clang-tidy, cppcheck, gcc
 #                            -fanalyzer, ThreadSanitizer, valgrind
-#   scripts/test.sh --long   as without, but what tries many moments, faults or bits tries all of them
+#   scripts/test.sh --long   as without, but what tries many moments, faults or bits tries more: SECURITY.md says how many
 #
 # tests/consumers are PyTorch, onnxruntime and the like reading what we write, and the Python wrapper (pytest). Without --ci
 # they run if build/venv is there or python3 has pytest.

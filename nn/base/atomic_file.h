@@ -49,7 +49,8 @@ int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err);
 int sr_atomic_file_seal(struct sr_atomic_file *f, struct sr_error *err);
 
 /* Commits several, NULLs among them left out: all targets are new, or after a failure all as they were, where
- * the file system can exchange two files at once (RENAME_EXCHANGE; nearly all of Linux). Frees all. */
+ * the file system can exchange two files at once (RENAME_EXCHANGE; nearly all of Linux), but for a failure to
+ * sync their folder, behind which all are new. Frees all. */
 int sr_atomic_file_commit_all(struct sr_atomic_file **f, size_t n, struct sr_error *err);
 
 /* Makes a rename to path last, as commit does for its own. SR_IO as there. */
