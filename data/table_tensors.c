@@ -57,13 +57,12 @@ static const char *misfit(const struct sr_field *f, const struct sr_tensor_info 
     return is_column(x) ? NULL : "a column has one value a row: [rows] or [rows, 1]";
 }
 
-static void shape_text(char text[128], const struct sr_tensor_info *x) {
-    size_t used = 0;
-    used += (size_t)snprintf(text, 128, "[");
-    for (int i = 0; i < x->rank && used < 100; i++)
-        used += (size_t)snprintf(text + used, 128 - used, "%s%llu", i ? ", " : "",
-                                 (unsigned long long)x->shape[i]);
-    snprintf(text + used, 128 - used, "] %s", sr_dtype_name(x->dtype));
+#define FORM_TEXT (SR_SHAPE_TEXT + 16)
+
+static const char *form_text(char text[FORM_TEXT], const struct sr_tensor_info *x) {
+    char shape[SR_SHAPE_TEXT];
+    snprintf(text, FORM_TEXT, "%s %s", sr_tensor_info_shape(x, shape), sr_dtype_name(x->dtype));
+    return text;
 }
 
 /* "features [12, 8] F16, label [12] I64", cut; all, or those that are not `taken`. */
@@ -74,12 +73,11 @@ static const char *list(char text[LISTED], const struct tensors_table *s,
     text[0] = '\0';
     for (size_t i = 0; i < sr_tensors_count(s->in) && used < most; i++) {
         const struct sr_tensor_info *x = sr_tensors_at(s->in, i);
-        char shape[128];
+        char form[FORM_TEXT];
         if (taken && taken(&s->t, i))
             continue;
-        shape_text(shape, x);
-        used +=
-            (size_t)snprintf(text + used, LISTED - used, "%s%.40s %.60s", used ? ", " : "", x->name, shape);
+        used += (size_t)snprintf(text + used, LISTED - used, "%s%.40s %.60s", used ? ", " : "", x->name,
+                                 form_text(form, x));
     }
     if (used >= most)
         snprintf(text + most, 80, " ...");
@@ -127,9 +125,9 @@ static int choose(const struct tensors_table *s, struct sr_field *f, struct sr_e
 
 static int find_layer(uint64_t *layer, const struct tensors_table *s, const struct sr_field *f,
                       const struct sr_tensor_info *x, struct sr_error *err) {
-    char shape[128], what[256];
-    shape_text(shape, x);
-    snprintf(what, sizeof what, "%.60s is %s: three axes, but features have two", f->name, shape);
+    char form[FORM_TEXT], what[FORM_TEXT + 128];
+    snprintf(what, sizeof what, "%.60s is %s: three axes, but features have two", f->name,
+             form_text(form, x));
     return sr_table_layer(layer, s->t.how, x->shape[1], s->t.path, what, err);
 }
 
@@ -146,15 +144,14 @@ static int take_rows(struct tensors_table *s, const struct sr_field *f, const st
 static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
     struct tensors_table *s = OWN(t);
     uint64_t layer;
-    char shape[128];
+    char form[FORM_TEXT];
     int status = choose(s, f, err);
     if (status < 0 || !f->name)
         return status;
     const struct sr_tensor_info *x = sr_tensors_at(s->in, f->at);
     const char *why = misfit(f, x);
-    shape_text(shape, x);
     if (why)
-        return sr_fail(err, SR_DATA, "%s: %s is %s, but %s", t->path, f->name, shape, why);
+        return sr_fail(err, SR_DATA, "%s: %s is %s, but %s", t->path, f->name, form_text(form, x), why);
     f->dtype = x->dtype;
     if (sr_field_form(f) == SR_FORM_MATRIX) {
         if (x->rank == 3 && (status = find_layer(&layer, s, f, x, err)) < 0)

@@ -118,6 +118,15 @@ uint64_t sr_tensor_info_items(const struct sr_tensor_info *info) {
     return items;
 }
 
+const char *sr_tensor_info_shape(const struct sr_tensor_info *info, char text[SR_SHAPE_TEXT]) {
+    size_t used = (size_t)snprintf(text, SR_SHAPE_TEXT, "[");
+    for (int i = 0; i < info->rank; i++)
+        used += (size_t)snprintf(text + used, SR_SHAPE_TEXT - used, "%s%llu", i ? ", " : "",
+                                 (unsigned long long)info->shape[i]);
+    snprintf(text + used, SR_SHAPE_TEXT - used, "]");
+    return text;
+}
+
 /* NumPy and torch take any byte but 0 for true; what writes booleans writes 1, and as a number another is
  * none. */
 static int check_bools(const struct sr_tensors *t, size_t i, uint64_t first, const unsigned char *value,

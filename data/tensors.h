@@ -56,6 +56,11 @@ size_t sr_tensors_find(const struct sr_tensors *t, const char *name);
 /* Items of a tensor: the product of its shape, 1 for a scalar. */
 uint64_t sr_tensor_info_items(const struct sr_tensor_info *info);
 
+#define SR_SHAPE_TEXT (2 + 22 * SR_TENSOR_RANK + 1)
+
+/* Its shape as "[2, 3]". Returns text. */
+const char *sr_tensor_info_shape(const struct sr_tensor_info *info, char text[SR_SHAPE_TEXT]);
+
 /* Items [first, first + n) of tensor i, row-major, as raw little-endian values of its dtype, into out. Any
  * order, but ascending bands are what it is made for. Of a torch.save file the first read of a record
  * compares its checksum. SR_IO. SR_DATA: the file is damaged or became shorter, or has a boolean that is

@@ -142,16 +142,13 @@ static int verify(const struct sr_sweep_result *r, const char *path, struct sr_e
 /* The file that the scores are of: it may have been replaced under its name since. */
 static int open_scored(struct sr_safetensors **from, const struct sr_sweep_result *r, struct sr_error *err) {
     const char *path = r->options->score.model;
-    struct sr_sha256 hash;
     char artefact[65];
     void *bytes;
     size_t size;
     int status = sr_safetensors_bytes(&bytes, &size, path, err);
     if (status < 0)
         return status;
-    sr_sha256_begin(&hash);
-    sr_sha256_add(&hash, bytes, size);
-    sr_sha256_end(&hash, artefact);
+    sr_sha256(bytes, size, artefact);
     if (strcmp(artefact, sr_router_artefact(r->scoring->router)) == 0)
         status = sr_safetensors_open_memory(from, bytes, size, path, err);
     else

@@ -53,13 +53,10 @@ static void print_sources(FILE *to, const char *directive, const char *ending) {
     fputs(directive, to);
     for (const struct sr_report_asset *a = sr_report_assets; a->name; a++) {
         const size_t length = strlen(a->name), n = strlen(ending);
-        struct sr_sha256 s;
         char hex[65];
         if (length < n || strcmp(a->name + length - n, ending) != 0)
             continue;
-        sr_sha256_begin(&s);
-        sr_sha256_add(&s, a->bytes, a->size);
-        sr_sha256_end(&s, hex);
+        sr_sha256(a->bytes, a->size, hex);
         fputs(" 'sha256-", to);
         print_base64(to, hex);
         fputc('\'', to);

@@ -216,12 +216,9 @@ static struct group next_group(const struct finder *f, size_t *i) {
 
 static int fail_tensor(const struct finder *f, size_t tensor, struct sr_error *err, const char *what) {
     const struct sr_tensor_info *info = info_of(f, tensor);
-    char shape[SR_TENSOR_RANK * 22 + 1] = "";
-    size_t at = 0;
-    for (int i = 0; i < info->rank; i++)
-        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%" PRIu64, i ? ", " : "", info->shape[i]);
-    return sr_fail(err, SR_DATA, "%s: tensor '%s', %s [%s], %s", f->path, info->name,
-                   sr_dtype_name(info->dtype), shape, what);
+    char shape[SR_SHAPE_TEXT];
+    return sr_fail(err, SR_DATA, "%s: tensor '%s', %s %s, %s", f->path, info->name,
+                   sr_dtype_name(info->dtype), sr_tensor_info_shape(info, shape), what);
 }
 
 static int fail_module(const struct finder *f, const struct module *m, struct sr_error *err,

@@ -349,10 +349,7 @@ static int set_precision(struct sr_router *r, const struct parts *p, struct sr_e
 }
 
 static void set_artefact(struct sr_router *r, const void *bytes, size_t size) {
-    struct sr_sha256 hash;
-    sr_sha256_begin(&hash);
-    sr_sha256_add(&hash, bytes, size);
-    sr_sha256_end(&hash, r->artefact_text);
+    sr_sha256(bytes, size, r->artefact_text);
     for (size_t i = 0; i < sizeof r->artefact; i++) {
         const char digits[3] = {r->artefact_text[2 * i], r->artefact_text[2 * i + 1]};
         r->artefact[i] = (unsigned char)strtoul(digits, NULL, 16);

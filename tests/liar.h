@@ -14,14 +14,16 @@
 
 #include "data/isolate.h"
 #include "nn/base/base.h"
+#include "tests/reader_thread.h"
 
 struct liar {
     uint64_t seed, index; /* of the random numbers */
     unsigned often;       /* one answer in so many is a lie; 0: none */
     size_t lies;
-    int ask[2], read[2]; /* sockets: asker and liar, liar and reader */
-    unsigned char *window[2];
-    pthread_t between, reader;
+    int ask[2]; /* sockets of asker and liar */
+    unsigned char *window;
+    pthread_t between;
+    struct reader_thread reader;
     struct sr_channel channel; /* the asker's */
 };
 
@@ -61,7 +63,7 @@ static inline void liar_flip(struct liar *l, unsigned char *bytes, size_t n) {
 static inline void liar_put(struct liar *l, size_t n) {
     const uint64_t number = liar_number(l);
     if (n >= sizeof number)
-        memcpy(l->window[0] + liar_random(l) % (n / sizeof number) * sizeof number, &number, sizeof number);
+        memcpy(l->window + liar_random(l) % (n / sizeof number) * sizeof number, &number, sizeof number);
 }
 
 /* Changes an answer of *size bytes. False: the channel is to be closed instead. */
@@ -99,11 +101,11 @@ static inline bool liar_change(struct liar *l, struct sr_isolate_answer *a, size
         return false;
     case 9:
         for (size_t i = 0; i < n; i++)
-            l->window[0][i] = (unsigned char)liar_random(l);
+            l->window[i] = (unsigned char)liar_random(l);
         break;
     case 10:
         for (int i = 0; i < 4; i++)
-            liar_flip(l, l->window[0], n);
+            liar_flip(l, l->window, n);
         break;
     default:
         liar_put(l, n);
@@ -140,22 +142,17 @@ static inline bool liar_pass(int from, int to) {
 static inline void *liar_between(void *user) {
     struct liar *l = user;
     struct sr_isolate_answer a;
-    while (liar_pass(l->ask[1], l->read[0]) && recv(l->read[0], &a, sizeof a, 0) == (ssize_t)sizeof a) {
+    while (liar_pass(l->ask[1], l->reader.socket) &&
+           recv(l->reader.socket, &a, sizeof a, 0) == (ssize_t)sizeof a) {
         size_t size = sizeof a;
-        memcpy(l->window[0], l->window[1], (size_t)a.bytes);
+        memcpy(l->window, l->reader.window, (size_t)a.bytes);
         if (l->often && liar_random(l) % l->often == 0 && !liar_change(l, &a, &size))
             break;
         if (send(l->ask[1], &a, size, MSG_NOSIGNAL) < 0)
             break;
     }
     shutdown(l->ask[1], SHUT_RDWR);
-    shutdown(l->read[0], SHUT_RDWR);
-    return NULL;
-}
-
-static inline void *liar_reader(void *user) {
-    struct liar *l = user;
-    sr_isolate_answer(l->read[1], l->window[1], NULL);
+    shutdown(l->reader.socket, SHUT_RDWR);
     return NULL;
 }
 
@@ -163,16 +160,14 @@ static inline void *liar_reader(void *user) {
 static inline void liar_begin(struct liar *l, uint64_t seed, unsigned often) {
     *l = (struct liar){.seed = seed, .often = often};
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, l->ask), 0);
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, l->read), 0);
-    for (int i = 0; i < 2; i++)
-        l->window[i] = sr_alloc(SR_ISOLATE_WINDOW, 1, NULL);
+    l->window = sr_alloc(SR_ISOLATE_WINDOW, 1, NULL);
+    reader_thread_begin(&l->reader);
     l->channel = (struct sr_channel){.socket = l->ask[0],
-                                     .window = l->window[0],
+                                     .window = l->window,
                                      .seconds = 60,
                                      .wait_seconds = 60,
                                      .most = (uint64_t)1 << 24,
                                      .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
-    cr_assert_eq(pthread_create(&l->reader, NULL, liar_reader, l), 0);
     cr_assert_eq(pthread_create(&l->between, NULL, liar_between, l), 0);
     sr_isolate_use(&l->channel);
 }
@@ -181,12 +176,9 @@ static inline void liar_end(struct liar *l) {
     sr_isolate_use(NULL);
     sr_channel_close(&l->channel);
     pthread_join(l->between, NULL);
-    pthread_join(l->reader, NULL);
+    reader_thread_end(&l->reader);
     close(l->ask[1]);
-    close(l->read[0]);
-    close(l->read[1]);
-    sr_free(l->window[0]);
-    sr_free(l->window[1]);
+    sr_free(l->window);
 }
 
 #endif

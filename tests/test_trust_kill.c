@@ -256,8 +256,8 @@ Test(trust_kill, between_two_seeds_a_run_keeps_what_it_began_with, .timeout = 30
     folder_end(folder);
 }
 
-/* The folder of several seeds had only config.yaml before they were through; each seed's had all. */
-Test(trust_kill, between_two_seeds_of_an_earlier_version, .timeout = 300) {
+/* Where the folder of them all has lost what it said, each seed's says it. */
+Test(trust_kill, between_two_seeds_what_is_lost_is_in_each, .timeout = 300) {
     fault_need();
     char *folder = folder_begin();
     const char *more = seeds_begin(folder);

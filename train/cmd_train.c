@@ -109,8 +109,8 @@ static const char *seed_folder(const struct job *job, int64_t seed, char path[SR
     return sr_run_file(job->run, name, path);
 }
 
-/* The command's run, and what there is of its seeds, must have begun with what there is now. Folders that
- * earlier versions made for several seeds say so in those of the seeds alone. */
+/* The command's run, and what there is of its seeds, must have begun with what there is now: where the run's
+ * own data.json is lost, its seeds say so. */
 static int run_agree(const struct job *job, struct sr_error *err) {
     struct sr_identity id = identity_of(job, job->first);
     int status = sr_identity_agree(&id, job->run, err);

@@ -1,8 +1,8 @@
 /* identity.h: what makes two processes work on the same run.
  *
- * Written into data.json when the run's folder is made, and into every checkpoint; whoever resumes the run must
- * agree. With several seeds the folder of them all has the first one's, and each seed its own, in which the
- * seed alone makes the difference.
+ * Written into data.json when the run's folder is made, and into every checkpoint; whoever resumes the run
+ * must agree. With several seeds the folder of them all has the first one's, and each seed its own, in which
+ * the seed alone makes the difference.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,8 +36,8 @@ void sr_identity_make(struct sr_identity *id, const struct sr_feed *feed, const 
 int sr_identity_keep(const struct sr_identity *id, const struct sr_feed *feed, const struct sr_run *run,
                      struct sr_error *err);
 
-/* SR_USAGE if the run's data.json is of another identity, SR_DATA if it is damaged. Fine where it is missing,
- * as in folders of earlier versions. */
+/* SR_USAGE if the run's data.json is of another identity, SR_DATA if it is damaged. Fine where it is missing.
+ */
 int sr_identity_agree(const struct sr_identity *now, const struct sr_run *run, struct sr_error *err);
 
 /* get(from, key) is what was written then, or NULL, which is SR_DATA. SR_USAGE with the complaint if it

@@ -56,10 +56,15 @@ static int read_head(struct sr_peek *p, struct sr_error *err) {
 }
 
 static int peek(struct sr_peek *p, const char *path, struct sr_error *err) {
-    struct stat st;
     *p = (struct sr_peek){.path = path};
-    p->is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    p->is_folder = stat(path, &p->then) == 0 && S_ISDIR(p->then.st_mode);
     return p->is_folder ? 0 : read_head(p, err);
+}
+
+/* A file is opened more than once, by its name. */
+static bool was_replaced(const struct sr_peek *p) {
+    struct stat now;
+    return stat(p->path, &now) == 0 && (now.st_dev != p->then.st_dev || now.st_ino != p->then.st_ino);
 }
 
 /* ---- of no kind ---- */
@@ -122,6 +127,8 @@ int sr_inspect(struct sr_inspection *out, const char *path, const struct sr_data
         out->title = out->kind->title;
         status = out->kind->look(&out->facts, p, &out->title, err);
     }
+    if ((status == 0 || status == SR_DATA) && was_replaced(p))
+        status = sr_fail(err, SR_DATA, "%s was replaced while it was looked at; run this again", path);
     if (status == 0 && out->facts.status < 0)
         status = sr_fail(err, SR_NOMEM, "out of memory for what is known of %s", path);
     sr_safetensors_header_free(&p->header);

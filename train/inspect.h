@@ -9,6 +9,8 @@
 #ifndef SR_INSPECT_H
 #define SR_INSPECT_H
 
+#include <sys/stat.h>
+
 #include <stdbool.h>
 
 #include "data/data.h"
@@ -35,6 +37,7 @@ enum sr_family { SR_FAMILY_RUN, SR_FAMILY_UPLOAD, SR_FAMILY_TENSORS, SR_FAMILY_R
 struct sr_peek {
     const char *path;
     bool is_folder;
+    struct stat then; /* before it was opened */
     uint64_t size;
     size_t n; /* bytes of head, behind which there is a NUL */
     char head[SR_PEEK + 1];

@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "train/inspect.h"
@@ -21,12 +20,9 @@ bool sr_inspect_arrays_recognise(const struct sr_peek *p) {
 }
 
 static void add_tensor(struct sr_facts *f, const struct sr_tensor_info *t) {
-    char shape[8 + 24 * SR_TENSOR_RANK];
+    char shape[SR_SHAPE_TEXT];
     struct sr_json *value = sr_json_object();
-    size_t used = (size_t)snprintf(shape, sizeof shape, "[");
-    for (int i = 0; i < t->rank; i++)
-        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%" PRIu64, i ? ", " : "", t->shape[i]);
-    snprintf(shape + used, sizeof shape - used, "]");
+    sr_tensor_info_shape(t, shape);
     sr_json_set(value, "dtype", sr_json_string(sr_dtype_name(t->dtype)));
     sr_json_set(value, "shape", sr_json_string(shape));
     sr_facts_add(f, t->name[0] ? t->name : "(no name)", value, "%s %s", sr_dtype_name(t->dtype), shape);

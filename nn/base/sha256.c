@@ -159,3 +159,10 @@ void sr_sha256_end(struct sr_sha256 *s, char hex[65]) {
     hex[64] = '\0';
 }
 /* NOLINTEND(bugprone-implicit-widening-of-multiplication-result) */
+
+void sr_sha256(const void *bytes, size_t size, char hex[65]) {
+    struct sr_sha256 s;
+    sr_sha256_begin(&s);
+    sr_sha256_add(&s, bytes, size);
+    sr_sha256_end(&s, hex);
+}

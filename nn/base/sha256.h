@@ -16,6 +16,7 @@ struct sr_sha256 {
 
 void sr_sha256_begin(struct sr_sha256 *s);
 void sr_sha256_add(struct sr_sha256 *s, const void *bytes, size_t size);
-void sr_sha256_end(struct sr_sha256 *s, char hex[65]); /* 64 lower-case digits and NUL */
+void sr_sha256_end(struct sr_sha256 *s, char hex[65]);        /* 64 lower-case digits and NUL */
+void sr_sha256(const void *bytes, size_t size, char hex[65]); /* all three, of one block */
 
 #endif
