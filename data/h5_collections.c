@@ -143,7 +143,7 @@ static const unsigned char *look(struct sr_h5_collections *c, uint64_t at, uint6
         c->window_bytes = 0;
         const int why = sr_stream_get(c->file, c->window, n, at);
         if (why) {
-            *status = sr_fail(err, why == ENODATA ? SR_DATA : SR_IO, "its values cannot be read: %s",
+            *status = sr_fail(err, why == ENODATA ? SR_DATA : SR_IO, "the heap they lie in: %s",
                               why == ENODATA ? "the file became shorter" : strerror(why));
             return NULL;
         }

@@ -29,6 +29,15 @@ static uint64_t rows_at_once(const struct rows *r) {
     return sr_size_times(chunk[0], strip < SR_H5_STRIP_CHUNKS ? SR_H5_STRIP_CHUNKS / strip : 1);
 }
 
+/* HDF5 forgets why it has not read as soon as it is asked for something else. */
+static bool close_space(hid_t space, bool read) {
+    const hid_t why = read ? H5I_INVALID_HID : H5Eget_current_stack();
+    H5Sclose(space);
+    if (!read)
+        H5Eset_current_stack(why); /* and closes it */
+    return read;
+}
+
 /* One selection. */
 static bool read_some(const struct rows *r, void *out, uint64_t first, uint64_t n) {
     hsize_t start[H5S_MAX_RANK] = {first}, count[H5S_MAX_RANK];
@@ -37,8 +46,7 @@ static bool read_some(const struct rows *r, void *out, uint64_t first, uint64_t 
     const hid_t memory = H5Screate_simple(r->rank, count, NULL);
     const bool read = H5Sselect_hyperslab(r->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
                       H5Dread(r->dataset, r->type, memory, r->space, r->transfer, out) >= 0;
-    H5Sclose(memory);
-    return read;
+    return close_space(memory, read);
 }
 
 static bool read_all(struct rows *r, unsigned char *out, uint64_t first, uint64_t n) {
@@ -62,6 +70,5 @@ bool sr_h5_read_rows(int64_t dataset, int64_t type, int64_t transfer, void *out,
     struct rows r = {.dataset = dataset, .space = H5Dget_space(dataset), .type = type, .transfer = transfer};
     r.rank = H5Sget_simple_extent_dims(r.space, r.shape, NULL);
     const bool read = r.rank >= 0 && read_all(&r, out, first, n);
-    H5Sclose(r.space);
-    return read;
+    return close_space(r.space, read);
 }

@@ -52,3 +52,23 @@ Test(trust_changing, texts_that_have_grown_since_they_were_measured) {
     sr_h5_close(f, NULL);
     folder_end(folder);
 }
+
+/* HDF5 forgets its reasons easily, and by them an error is one of the disk or of the data. */
+Test(trust_changing, a_column_that_is_cut_off_says_so) {
+    static double item[ROWS];
+    char path[300], *folder = folder_begin();
+    struct sr_error err = {0};
+    struct sr_h5 *f = NULL;
+    reads = -1;
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "small_prob", SR_H5_WRITE_F64, item, ROWS, &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(truncate(path, 4096), 0);
+    cr_expect_eq(sr_h5_read_doubles(f, "small_prob", item, ROWS, &err), SR_IO);
+    cr_expect(strstr(err.text, "/small_prob cannot be read (HDF5: it became shorter while it was open)"),
+              "%s", err.text);
+    sr_h5_close(f, NULL);
+    folder_end(folder);
+}
