@@ -1,8 +1,8 @@
 /* slot.c: the router in use, replaced while others decide.
  *
- * A router counts its users. The lock is held for as long as it takes to read a pointer and add one, never
- * while somebody decides; opening and testing the new router happen outside it, so readers do not wait for
- * that either.
+ * A router counts its users. The lock is held while a pointer is read and one added, or the new router is
+ * held against the one in use, never while somebody decides; opening and testing the new router happen
+ * outside it, so readers do not wait for that either.
  *
  * SPDX-License-Identifier: MIT
  */

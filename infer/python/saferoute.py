@@ -343,6 +343,24 @@ def _open_path(path, options):
     return _open(_library.saferoute_open, [path], options)
 
 
+def _refuse_other_vectors(path, now, new):
+    """As saferoute_reload refuses them; the handle of no router fits every other."""
+    was, reads = (_library.saferoute_width(handle.pointer) for handle in (now, new))
+    if was and reads != was:
+        raise SaferouteError("DATA", f"{path}: reads {reads} features a row, the router in use {was}: a router of "
+                                     "another model? (other_model=True takes it)")
+    for key in ("feature_layer", "feature_norm", "feature_pooling"):
+        was, reads = (_metadata(handle, key) for handle in (now, new))
+        if None not in (was, reads) and reads != was:
+            raise SaferouteError("DATA", f'{path}: {key} is "{reads}", in the router in use "{was}": it reads other '
+                                         "vectors (other_model=True takes it)")
+
+
+def _metadata(handle, key):
+    value = _library.saferoute_metadata(handle.pointer, key.encode())
+    return None if value is None else value.decode()
+
+
 class Router:
     """A router, shared by any number of threads. Router.open and Router.from_bytes make one."""
 
@@ -387,15 +405,14 @@ class Router:
             self.error = why
         return self
 
-    def reload(self, path, any_width=False):
+    def reload(self, path, other_model=False):
         """Opens path with the options of this router and puts it in its place; calls under way end with the old one. If
-        that fails, SaferouteError is raised and the old router stays. One of another width is refused (any_width)."""
+        that fails, SaferouteError is raised and the old router stays. So it does where the new one reads other vectors
+        (another width, feature_layer, feature_norm or feature_pooling), unless other_model says that they come."""
         with self._reloading:
-            new, old_width = _open_path(path, self._options), self.width
-            new_width = _library.saferoute_width(new.pointer)
-            if old_width and new_width != old_width and not any_width:
-                raise SaferouteError("DATA", f"{os.fspath(path)}: reads {new_width} features a row, the router in use "
-                                             f"{old_width}: a router of another model? (any_width=True takes it)")
+            new = _open_path(path, self._options)
+            if not other_model:
+                _refuse_other_vectors(os.fspath(path), self._handle, new)
             self._handle, self.error = new, None
 
     def close(self):
@@ -437,9 +454,7 @@ class Router:
 
     def metadata(self, key):
         """A value of the file's metadata ("feature_norm", "threshold_rule", ...); None where it says nothing of it."""
-        handle = self._handle
-        value = _library.saferoute_metadata(handle.pointer, key.encode())
-        return None if value is None else value.decode()
+        return _metadata(self._handle, key)
 
     def route(self, x, keys=None, ids=None):
         """Decisions about the rows of x: [n, width], or [width] for one. Counted in `stats`.

@@ -269,8 +269,26 @@ def test_a_reload_that_fails_changes_nothing(wrapper, router, saferoute, tmp_pat
                 r.reload(path)
             assert why.value.status == status
             assert r.route(router.x).tobytes() == wanted
-        r.reload(narrow, any_width=True)
+        r.reload(narrow, other_model=True)
         assert r.width == 5
+
+
+@pytest.mark.parametrize("key", ["feature_layer", "feature_norm", "feature_pooling"])
+def test_a_router_that_reads_other_vectors_is_not_loaded(wrapper, router, tmp_path, key):
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(router.weights)
+    for name, metadata in (("one", {key: "a"}), ("two", {key: "b"}), ("silent", None)):
+        save_file(tensors, tmp_path / name, metadata)
+    with wrapper.Router.open(tmp_path / "one", threshold=0.5) as r:
+        with pytest.raises(wrapper.SaferouteError, match=f'two: {key} is "b", in the router in use "a"') as why:
+            r.reload(tmp_path / "two")
+        assert why.value.status == "DATA" and r.metadata(key) == "a"
+        r.reload(tmp_path / "two", other_model=True)
+        assert r.metadata(key) == "b"
+        r.reload(tmp_path / "silent")
+        r.reload(tmp_path / "one")
+        assert r.metadata(key) == "a"
 
 
 def test_no_router_can_be_opened(wrapper, router, tmp_path):
