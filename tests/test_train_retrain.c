@@ -459,6 +459,9 @@ Test(retrain, several_seeds_deliver_the_median_run) {
     struct sr_json *o = run_json(folder, "many", "seeds.json");
     const struct sr_json *runs = sr_json_get(o, "runs");
     cr_assert_eq(sr_json_size(runs), 3);
+    char *steps = sr_json_text(sr_json_get(sr_json_at(runs, 0), "step"), 0, NULL);
+    cr_expect(steps && steps[strspn(steps, "0123456789")] == '\0', "steps are whole: %s", steps);
+    sr_free(steps);
     double auprc[3], sum = 0, squares = 0;
     for (size_t i = 0; i < 3; i++)
         sum += auprc[i] = json_number(sr_json_at(runs, i), "val/auprc");

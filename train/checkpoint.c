@@ -128,11 +128,10 @@ static int tensors_copy(const struct sr_safetensors *file, struct sr_state *s, s
 /* Nothing of a file is believed before it is checked: the sum only tells that it is whole. Numbers of steps
  * and epochs become integers again, which no double beyond 2^53 and no NaN does. */
 static bool epoch_is_sound(const struct sr_epoch *e) {
-#define X(field, key, whole)                                                                                 \
-    if ((whole) && !(e->field >= 0 && e->field <= 0x1p53 && e->field == floor(e->field)))                    \
-        return false;
-    SR_EPOCH_LIST(X)
-#undef X
+    const double *value = (const double *)e;
+    for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++)
+        if (sr_epoch_column[c].whole && !(value[c] >= 0 && value[c] <= 0x1p53 && value[c] == floor(value[c])))
+            return false;
     return true;
 }
 
@@ -203,11 +202,7 @@ int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_h
 }
 
 static char *metrics_text(const struct sr_epoch *e, struct sr_error *err) {
-    struct sr_json *o = sr_json_object();
-#define X(field, key, whole)                                                                                 \
-    sr_json_set(o, key, (whole) ? sr_json_integer((int64_t)e->field) : sr_json_number(e->field));
-    SR_EPOCH_LIST(X)
-#undef X
+    struct sr_json *o = sr_epoch_json(e);
     char *text = sr_json_text(o, 0, err);
     sr_json_free(o);
     return text;

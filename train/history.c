@@ -8,14 +8,20 @@
 
 #include "train/history.h"
 
-static const struct column {
-    const char *key;
-    int whole;
-} columns[] = {
+const struct sr_epoch_column sr_epoch_column[SR_EPOCH_COLUMNS] = {
 #define X(field, key, whole) {key, whole},
     SR_EPOCH_LIST(X)
 #undef X
 };
+
+struct sr_json *sr_epoch_json(const struct sr_epoch *epoch) {
+    const double *value = (const double *)epoch;
+    struct sr_json *o = sr_json_object();
+    for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++)
+        sr_json_set(o, sr_epoch_column[c].key,
+                    sr_epoch_column[c].whole ? sr_json_integer((int64_t)value[c]) : sr_json_number(value[c]));
+    return o;
+}
 
 int sr_history_append(struct sr_history *h, const struct sr_epoch *epoch, struct sr_error *err) {
     if (h->n == h->room) {
@@ -40,12 +46,12 @@ static void number_print(FILE *to, size_t column, double value, const char *unde
     if (isnan(value))
         fputs(undefined, to);
     else
-        fprintf(to, columns[column].whole ? "%.0f" : "%.9g", value);
+        fprintf(to, sr_epoch_column[column].whole ? "%.0f" : "%.9g", value);
 }
 
 static void csv_print(FILE *to, const struct sr_history *h) {
     for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++)
-        fprintf(to, "%s%s", c ? "," : "", columns[c].key);
+        fprintf(to, "%s%s", c ? "," : "", sr_epoch_column[c].key);
     putc('\n', to);
     for (size_t i = 0; i < h->n; i++) {
         const double *value = (const double *)&h->epoch[i];
@@ -63,7 +69,7 @@ static void jsonl_print(FILE *to, const struct sr_history *h) {
         const double *value = (const double *)&h->epoch[i];
         fprintf(to, "{\"schema_version\": %d", SR_METRICS_SCHEMA);
         for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
-            fprintf(to, ", \"%s\": ", columns[c].key);
+            fprintf(to, ", \"%s\": ", sr_epoch_column[c].key);
             number_print(to, c, value[c], "null");
         }
         fputs("}\n", to);

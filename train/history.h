@@ -8,9 +8,11 @@
 #ifndef SR_HISTORY_H
 #define SR_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "nn/base/base.h"
+#include "nn/base/json.h"
 #include "train/run_folder.h"
 
 #define SR_METRICS_SCHEMA                                                                                    \
@@ -39,6 +41,16 @@ struct sr_epoch {
 };
 
 #define SR_EPOCH_COLUMNS (sizeof(struct sr_epoch) / sizeof(double))
+
+/* The same as an array of doubles has them: what each is called, and whether it is a whole number. */
+struct sr_epoch_column {
+    const char *key;
+    bool whole;
+};
+extern const struct sr_epoch_column sr_epoch_column[SR_EPOCH_COLUMNS];
+
+/* An object with a member for each column, null where it is undefined; free it by sr_json_free. */
+struct sr_json *sr_epoch_json(const struct sr_epoch *epoch);
 
 struct sr_history {
     struct sr_epoch *epoch; /* [n] */

@@ -111,15 +111,6 @@ static int add_data(struct sr_facts *f, const char *folder, struct sr_error *err
 
 /* ---- how far ---- */
 
-static void add_epoch(struct sr_facts *f, const char *key, const struct sr_epoch *e) {
-    struct sr_json *o = sr_json_object();
-#define X(field, name, whole)                                                                                \
-    sr_json_set(o, name, (whole) ? sr_json_integer((int64_t)e->field) : sr_json_number(e->field));
-    SR_EPOCH_LIST(X)
-#undef X
-    sr_facts_of_metrics(f, key, o);
-}
-
 static int add_progress(struct sr_facts *f, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
     struct sr_position at = {0};
@@ -136,9 +127,9 @@ static int add_progress(struct sr_facts *f, const char *folder, struct sr_error 
         sr_facts_count(f, "epochs", (uint64_t)at.epoch);
         sr_facts_count(f, "steps", (uint64_t)at.step);
         if (at.best > 0)
-            add_epoch(f, "best", &h.epoch[at.best - 1]);
+            sr_facts_of_metrics(f, "best", sr_epoch_json(&h.epoch[at.best - 1]));
         if (h.n > 0)
-            add_epoch(f, "last", &h.epoch[h.n - 1]);
+            sr_facts_of_metrics(f, "last", sr_epoch_json(&h.epoch[h.n - 1]));
     }
     sr_history_free(&h);
     return finished < 0 ? finished : 0;

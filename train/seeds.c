@@ -8,12 +8,6 @@
 
 #include "train/seeds.h"
 
-static const char *const keys[] = {
-#define X(field, key, whole) key,
-    SR_EPOCH_LIST(X)
-#undef X
-};
-
 /* Runs with a lower AUPRC, or the same and a lower number: the rank of a run. */
 static size_t rank(const struct sr_seeds *s, size_t run) {
     size_t below = 0;
@@ -56,7 +50,7 @@ void sr_seeds_print(FILE *to, const struct sr_seeds *s) {
     fprintf(to, "%-18s %10s %10s %10s   at the best epoch of %zu runs\n", "", "mean", "deviation",
             "delivered", s->n);
     for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
-        fprintf(to, "%-18s", keys[c]);
+        fprintf(to, "%-18s", sr_epoch_column[c].key);
         number_print(to, ((const double *)&s->mean)[c]);
         number_print(to, ((const double *)&s->deviation)[c]);
         number_print(to, ((const double *)&s->best[s->median])[c]);
@@ -69,24 +63,25 @@ void sr_seeds_print(FILE *to, const struct sr_seeds *s) {
             (long long)s->seed[s->median]);
 }
 
-static struct sr_json *row_json(const struct sr_epoch *row) {
+/* A mean or a deviation: no column is a whole number. */
+static struct sr_json *measure_json(const struct sr_epoch *row) {
     struct sr_json *o = sr_json_object();
     for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++)
-        sr_json_set(o, keys[c], sr_json_number(((const double *)row)[c]));
+        sr_json_set(o, sr_epoch_column[c].key, sr_json_number(((const double *)row)[c]));
     return o;
 }
 
 struct sr_json *sr_seeds_json(const struct sr_seeds *s) {
     struct sr_json *o = sr_json_object(), *runs = sr_json_array();
     for (size_t i = 0; i < s->n; i++) {
-        struct sr_json *run = row_json(&s->best[i]);
+        struct sr_json *run = sr_epoch_json(&s->best[i]);
         sr_json_set(run, "seed", sr_json_integer(s->seed[i]));
         sr_json_append(runs, run);
     }
     sr_json_set(o, "schema_version", sr_json_integer(1));
     sr_json_set(o, "delivered_seed", sr_json_integer(s->seed[s->median]));
-    sr_json_set(o, "mean", row_json(&s->mean));
-    sr_json_set(o, "deviation", row_json(&s->deviation));
+    sr_json_set(o, "mean", measure_json(&s->mean));
+    sr_json_set(o, "deviation", measure_json(&s->deviation));
     sr_json_set(o, "runs", runs);
     return o;
 }

@@ -124,17 +124,18 @@ static void text_print(FILE *to, const struct report *r) {
     if (r->has_parent)
         fputs(&SR_SUMMARY_MORE[1], to); /* what is before it ended its line */
     fputs("\nbest epoch\n", to);
-#define X(field, key, whole)                                                                                 \
-    if (isnan(r->best->field))                                                                               \
-        fprintf(to, "%-18s %12s\n", key, "undefined");                                                       \
-    else                                                                                                     \
-        fprintf(to, (whole) ? "%-18s %12.0f\n" : "%-18s %12.6g\n", key, r->best->field);
-    SR_EPOCH_LIST(X)
-#undef X
+    const double *value = (const double *)r->best;
+    for (size_t c = 0; c < SR_EPOCH_COLUMNS; c++) {
+        fprintf(to, "%-18s ", sr_epoch_column[c].key);
+        if (isnan(value[c]))
+            fprintf(to, "%12s\n", "undefined");
+        else
+            fprintf(to, sr_epoch_column[c].whole ? "%12.0f\n" : "%12.6g\n", value[c]);
+    }
 }
 
 static struct sr_json *report_json(const struct report *r) {
-    struct sr_json *o = sr_json_object(), *metrics = sr_json_object();
+    struct sr_json *o = sr_json_object();
     sr_json_set(o, "schema_version", sr_json_integer(2));
     sr_evaluation_json(o, &r->evaluation);
     sr_json_set(o, "threshold_origin", sr_json_string(r->words.threshold_origin));
@@ -144,12 +145,7 @@ static struct sr_json *report_json(const struct report *r) {
     sr_comparison_json(o, r->has_parent ? &r->comparison : NULL);
     for (size_t i = 0; i < SR_COUNT(r->slices); i++)
         sr_json_set(o, r->slices[i].heading, sr_slices_json(r->slices[i].slice, r->slices[i].n));
-#define X(field, key, whole)                                                                                 \
-    sr_json_set(metrics, key,                                                                                \
-                (whole) ? sr_json_integer((int64_t)r->best->field) : sr_json_number(r->best->field));
-    SR_EPOCH_LIST(X)
-#undef X
-    sr_json_set(o, "metrics", metrics);
+    sr_json_set(o, "metrics", sr_epoch_json(r->best));
     return o;
 }
 
