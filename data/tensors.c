@@ -50,8 +50,7 @@ static int open_format(struct sr_tensors *t, struct sr_error *err) {
     unsigned char head[SR_TENSORS_HEAD] = {0};
     int status = sr_file_open_descriptor(&t->descriptor, &t->file_bytes, t->path, "a file of tensors", err);
     if (status == SR_OK && !(t->from = sr_stream_open(t->descriptor, "r", NULL))) {
-        status =
-            sr_fail(err, sr_errno_status(errno, SR_IO), "cannot read %s: %s", t->path, sr_errno_text(errno));
+        status = sr_fail_io(err, "read", t->path);
         close(t->descriptor);
     }
     if (status == SR_OK)

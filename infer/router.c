@@ -44,12 +44,6 @@ static bool parse_key(const char *key, size_t *index, const char **what) {
     return true;
 }
 
-static bool is_one_of(const char *word, const char *const *list) {
-    while (*list && strcmp(word, *list) != 0)
-        list++;
-    return *list != NULL;
-}
-
 /* True if a router of enough layers has a tensor of this name. */
 static bool belongs(const char *key) {
     static const char *const linear[] = {"weight", "bias", NULL};
@@ -60,7 +54,7 @@ static bool belongs(const char *key) {
     const char *what;
     if (!parse_key(key, &index, &what) || strcmp(key_of(canonical, index, what), key) != 0)
         return false;
-    return (index % 4 == 0 && is_one_of(what, linear)) || (index % 4 == 1 && is_one_of(what, norm));
+    return (index % 4 == 0 && sr_is_listed(what, linear)) || (index % 4 == 1 && sr_is_listed(what, norm));
 }
 
 /* Weights of our own say which version of the format they are; state dicts from elsewhere say nothing. */

@@ -22,20 +22,13 @@ struct source {
     bool program; /* part of the program, not of a library: may print and may join the libraries */
 };
 
-static bool in_list(const char *word, const char *const *list) {
-    for (; *list; list++)
-        if (strcmp(word, *list) == 0)
-            return true;
-    return false;
-}
-
 static void source_describe(struct source *s) {
     static const char *const joints[] = {"score.c", "stats.c", "saferoute.c", NULL};
     const char *slash = strrchr(s->path, '/');
     snprintf(s->folder, sizeof s->folder, "%.*s", slash ? (int)(slash - s->path) : 0, s->path);
     s->name = slash ? slash + 1 : s->path;
     s->program = strncmp(s->name, "cmd_", 4) == 0 || strncmp(s->name, "export", 6) == 0 ||
-                 strncmp(s->name, "import", 6) == 0 || in_list(s->name, joints) ||
+                 strncmp(s->name, "import", 6) == 0 || sr_is_listed(s->name, joints) ||
                  strcmp(s->folder, "train") == 0;
 }
 
@@ -112,7 +105,7 @@ static void folder_of(char folder[64], const char *include) {
 static bool is_door(const char *include) {
     static const char *const doors[] = {"nn/nn.h",       "data/data.h",   "eval/eval.h",
                                         "infer/infer.h", "train/train.h", NULL};
-    return in_list(include, doors);
+    return sr_is_listed(include, doors);
 }
 
 /* NULL, or which rule a file of `folder` breaks by including it. */
@@ -128,7 +121,7 @@ static const char *include_breaks(const struct source *s, const char *include) {
         return NULL;
     if (!is_door(include))
         return "across folders only a folder's door is included";
-    if (in_list(s->folder, siblings) && !s->program)
+    if (sr_is_listed(s->folder, siblings) && !s->program)
         return "nn, data, eval and infer are siblings and meet only in the program";
     if (strcmp(to, "train") == 0)
         return "nothing lies above train but the front door";
@@ -234,7 +227,7 @@ static const char *find_word(const char *text, const char *word) {
 
 static void check_calls(const struct source *s) {
     static const char *const may_print[] = {"saferoute.c", "log.c", "log.h", "command.c", "command.h", NULL};
-    if (starts_with(s->name, "cmd_") || in_list(s->name, may_print))
+    if (starts_with(s->name, "cmd_") || sr_is_listed(s->name, may_print))
         return;
     for (size_t i = 0; i < SR_COUNT(calls); i++) {
         const char *at = find_word(s->text, calls[i]);

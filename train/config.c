@@ -115,12 +115,6 @@ static const char *value_text(const struct sr_options *o, size_t i, char buffer[
     return text ? text : "";
 }
 
-static bool in_list(const char *key, const char *const *list) {
-    while (*list && strcmp(*list, key) != 0)
-        list++;
-    return *list;
-}
-
 /* Where things are: what lies there is known by its hash, not by its name. recipe speaks through its keys,
  * and each of several seeds is a run of its own. */
 static const char *const names_data[] = {"train", "val", "init", "seeds", NULL};
@@ -128,14 +122,14 @@ static const char *const never_decides[] = {"recipe",      "memory", "threads", 
                                             "max_minutes", NULL};
 
 static bool decides_result(const struct sr_option *row) {
-    return !row->flag_only && !in_list(row->key, names_data) && !in_list(row->key, never_decides);
+    return !row->flag_only && !sr_is_listed(row->key, names_data) && !sr_is_listed(row->key, never_decides);
 }
 
 size_t sr_config_differs(const struct sr_options *a, const struct sr_options *b) {
     char of_a[SR_LIST_TEXT], of_b[SR_LIST_TEXT];
     size_t i = 0;
     for (; i < a->count; i++) {
-        if (!decides_result(&a->table[i]) && !in_list(a->table[i].key, names_data))
+        if (!decides_result(&a->table[i]) && !sr_is_listed(a->table[i].key, names_data))
             continue;
         const char *x = value_text(a, i, of_a), *y = value_text(b, i, of_b);
         if (strcmp(x, y) != 0)
@@ -378,8 +372,7 @@ void sr_config_hash(const struct sr_options *o, int64_t seed, char hex[65]) {
     for (size_t i = 0; i < o->count; i++) {
         if (!decides_result(&o->table[i]))
             continue;
-        const char *value =
-            strcmp(o->table[i].key, "seed") == 0 ? number : value_text(o, i, buffer);
+        const char *value = strcmp(o->table[i].key, "seed") == 0 ? number : value_text(o, i, buffer);
         sr_sha256_add(&s, o->table[i].key, strlen(o->table[i].key) + 1);
         sr_sha256_add(&s, value, strlen(value) + 1);
     }

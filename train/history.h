@@ -12,7 +12,6 @@
 #include <stddef.h>
 
 #include "nn/base/base.h"
-#include "nn/base/json.h"
 #include "train/run_folder.h"
 
 #define SR_METRICS_SCHEMA                                                                                    \

@@ -32,11 +32,6 @@ struct sr_atomic_file {
     char *target, *temporary;
 };
 
-static int fail_io(struct sr_error *err, const char *what, const char *path) {
-    return sr_fail(err, sr_errno_status(errno, SR_IO), "cannot %s %s: %s", what, path,
-                   errno ? sr_errno_text(errno) : "an earlier write failed; is the disk full?");
-}
-
 static void forget(struct sr_atomic_file *f) {
     if (f->stream)
         fclose(f->stream);
@@ -49,39 +44,34 @@ static void forget(struct sr_atomic_file *f) {
     sr_free(f);
 }
 
-/* Where the bytes shall end up: behind a symbolic link, and nowhere but in a regular file. */
-static char *resolve(const char *path, mode_t *mode, struct sr_error *err) {
+/* *real: where the bytes shall end up, behind a symbolic link, and nowhere but in a regular file. */
+static int resolve(char **real, const char *path, mode_t *mode, struct sr_error *err) {
     struct stat st;
     *mode = 0;
     if (stat(path, &st) < 0) {
         const int why = errno;
-        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode)) {
-            if (why == ENOENT)
-                return sr_strdup(path, err);
-            errno = why; /* a name too long, a folder closed to us: now, not when all the work is done */
-            fail_io(err, "write", path);
-            return NULL;
-        }
-        sr_fail(err, SR_IO,
-                "cannot write %s: it is a symbolic link that leads nowhere (%s); remove it or make its "
-                "destination",
+        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+            return sr_fail(
+                err, SR_IO,
+                "cannot write %s: it is a symbolic link that leads nowhere (%s); remove it or make "
+                "its destination",
                 path, strerror(why));
-        return NULL;
+        errno = why; /* a name too long, a folder closed to us: now, not when all the work is done */
+        if (why != ENOENT)
+            return sr_fail_io(err, "write", path);
+        *real = sr_strdup(path, err);
+        return *real ? SR_OK : SR_NOMEM;
     }
-    if (!S_ISREG(st.st_mode)) {
-        sr_fail(err, SR_IO, "cannot write %s: it is %s, and only a regular file can be replaced", path,
-                S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
-        return NULL;
-    }
+    if (!S_ISREG(st.st_mode))
+        return sr_fail(err, SR_IO, "cannot write %s: it is %s, and only a regular file can be replaced", path,
+                       S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
     *mode = st.st_mode & 07777;
-    char *real = realpath(path, NULL);
-    if (!real && errno == ENOMEM) { /* else a link would be replaced instead of what it points to */
-        fail_io(err, "write", path);
-        return NULL;
-    }
-    char *copy = sr_strdup(real ? real : path, err);
-    free(real);
-    return copy;
+    char *behind = realpath(path, NULL);
+    if (!behind && errno == ENOMEM) /* else a link would be replaced instead of what it points to */
+        return sr_fail_io(err, "write", path);
+    *real = sr_strdup(behind ? behind : path, err);
+    free(behind);
+    return *real ? SR_OK : SR_NOMEM;
 }
 
 /* What others may do with a new file: no more than with `like`. */
@@ -95,7 +85,7 @@ static int open_temporary(struct sr_atomic_file *f, const char *path, const char
     int fd;
     sr_temporary_sweep(f->target);
     if (sr_temporary_create(&f->temporary, &fd, f->target, mode ? 0600 : mode_like(like), err) < 0)
-        return f->temporary ? fail_io(err, "create", path) : SR_NOMEM;
+        return f->temporary ? sr_fail_io(err, "create", path) : SR_NOMEM;
     if (mode)
         fchmod(fd, mode);
     f->descriptor = fd;
@@ -103,7 +93,7 @@ static int open_temporary(struct sr_atomic_file *f, const char *path, const char
     f->stream = sr_stream_open(fd, "w", &f->failed);
     if (f->stream)
         return SR_OK;
-    const int status = fail_io(err, "write", path);
+    const int status = sr_fail_io(err, "write", path);
     close(fd);
     unlink(f->temporary);
     return status;
@@ -117,8 +107,9 @@ int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, cons
     if (!f)
         return SR_NOMEM;
     f->lock = -1;
-    f->target = resolve(path, &mode, err);
-    const int status = f->target ? open_temporary(f, path, like, mode, err) : err ? err->status : SR_IO;
+    int status = resolve(&f->target, path, &mode, err);
+    if (status == SR_OK)
+        status = open_temporary(f, path, like, mode, err);
     if (status < 0)
         forget(f);
     else
@@ -183,7 +174,7 @@ static int sync_folder(const char *path) {
 
 int sr_rename_sync(const char *path, struct sr_error *err) {
     return sync_folder(path) < 0
-               ? fail_io(err, "make permanent (it is written, but the folder does not sync)", path)
+               ? sr_fail_io(err, "make permanent (it is written, but the folder does not sync)", path)
                : SR_OK;
 }
 
@@ -219,7 +210,7 @@ static bool flush_and_close(struct sr_atomic_file *f) {
 
 int sr_atomic_file_seal(struct sr_atomic_file *f, struct sr_error *err) {
     if (!f->sealed && !flush_and_close(f))
-        return fail_io(err, "write", f->target);
+        return sr_fail_io(err, "write", f->target);
     f->sealed = true;
     return SR_OK;
 }
@@ -227,7 +218,7 @@ int sr_atomic_file_seal(struct sr_atomic_file *f, struct sr_error *err) {
 int sr_atomic_file_commit(struct sr_atomic_file *f, struct sr_error *err) {
     int status = sr_atomic_file_seal(f, err);
     if (status == SR_OK && TEMP_FAILURE_RETRY(rename(f->temporary, f->target)) < 0)
-        status = fail_io(err, "replace", f->target);
+        status = sr_fail_io(err, "replace", f->target);
     if (status < 0)
         (void)TEMP_FAILURE_RETRY(unlink(f->temporary));
     else
@@ -267,157 +258,4 @@ int sr_atomic_file_write(const char *path, const void *bytes, size_t size, struc
         return status;
     fwrite(bytes, 1, size, f->stream);
     return sr_atomic_file_commit(f, err);
-}
-
-/* ---- reading ---- */
-
-/* The rest of a stream, which may be a pipe, into a growing block. */
-static int read_all(void **bytes, size_t *size, FILE *from, const char *path, size_t limit, size_t room,
-                    struct sr_error *err) {
-    char *block = sr_alloc(room, 1, err);
-    size_t used = 0, got;
-    if (!block)
-        return SR_NOMEM;
-    while ((got = fread(block + used, 1, room - 1 - used, from)) > 0) {
-        used += got;
-        if (used > limit) {
-            sr_free(block);
-            return sr_fail(err, SR_DATA, "%s is larger than %zu bytes, the most that is read here", path,
-                           limit);
-        }
-        if (used < room - 1)
-            continue;
-        char *grown = room <= SIZE_MAX / 2 ? sr_realloc(block, used, 2 * room, err) : NULL;
-        if (!grown) {
-            sr_free(block);
-            return sr_fail(err, SR_NOMEM, "out of memory while reading %s", path);
-        }
-        block = grown;
-        room *= 2;
-    }
-    if (ferror(from)) {
-        sr_free(block);
-        return fail_io(err, "read", path);
-    }
-    block[used] = '\0';
-    *bytes = block;
-    *size = used;
-    return SR_OK;
-}
-
-/* *fd is -1 after a failure. */
-static int open_any(int *fd, struct stat *st, const char *path, int flags, struct sr_error *err) {
-    *fd = sr_stream_descriptor(path, O_RDONLY | flags, 0);
-    if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return sr_fail(err, SR_NOINPUT, "%s: no such file", path);
-    if (*fd >= 0 && fstat(*fd, st) == 0)
-        return SR_OK;
-    const int status = fail_io(err, "read", path);
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-    return status;
-}
-
-/* The descriptor belongs to *out, or is closed. */
-static int stream(FILE **out, int fd, const char *path, struct sr_error *err) {
-    *out = sr_stream_open(fd, "r", NULL);
-    if (*out)
-        return SR_OK;
-    const int status = fail_io(err, "read", path);
-    close(fd);
-    return status;
-}
-
-static int open_stream(FILE **out, struct stat *st, const char *path, int flags, struct sr_error *err) {
-    int fd;
-    *out = NULL;
-    const int status = open_any(&fd, st, path, flags, err);
-    return status < 0 ? status : stream(out, fd, path, err);
-}
-
-int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_error *err) {
-    struct stat st;
-    const int status = open_stream(out, &st, path, 0, err);
-    *bytes = status == SR_OK && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
-    return status;
-}
-
-int sr_file_open_descriptor(int *fd, uint64_t *bytes, const char *path, const char *wanted,
-                            struct sr_error *err) {
-    struct stat st = {0};
-    const int status = open_any(fd, &st, path, O_NONBLOCK, err);
-    if (status < 0)
-        return status;
-    *bytes = (uint64_t)st.st_size;
-    if (S_ISREG(st.st_mode))
-        return SR_OK;
-    close(*fd);
-    *fd = -1;
-    return S_ISDIR(st.st_mode) ? sr_fail(err, SR_NOINPUT, "%s is a folder, not %s", path, wanted)
-                               : sr_fail(err, SR_NOINPUT, "%s is not a regular file", path);
-}
-
-int sr_file_open(FILE **out, uint64_t *bytes, const char *path, const char *wanted, struct sr_error *err) {
-    int fd;
-    *out = NULL;
-    const int status = sr_file_open_descriptor(&fd, bytes, path, wanted, err);
-    return status < 0 ? status : stream(out, fd, path, err);
-}
-
-int sr_file_read_at(int fd, uint64_t at, void *out, size_t bytes, const char *path, struct sr_error *err) {
-    const int why = sr_stream_get(fd, out, bytes, at);
-    if (why == ENODATA)
-        return sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
-    return why ? sr_fail(err, SR_IO, "cannot read %s: %s", path, strerror(why)) : SR_OK;
-}
-
-/* Closes the stream; known: its bytes, 0 where nobody knows. */
-static int read_stream(void **bytes, size_t *size, FILE *from, size_t known, const char *path, size_t limit,
-                       struct sr_error *err) {
-    int status = known > limit ? sr_fail(err, SR_DATA, "%s has %zu bytes; at most %zu are read here", path,
-                                         known, limit)
-                               : read_all(bytes, size, from, path, limit, known + 4096, err);
-    fclose(from);
-    if (status == SR_OK && *size < known) {
-        sr_free(*bytes);
-        *bytes = NULL;
-        status = sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
-    }
-    return status;
-}
-
-int sr_file_read(void **bytes, size_t *size, const char *path, size_t limit, struct sr_error *err) {
-    struct stat st = {0};
-    FILE *from;
-    *bytes = NULL;
-    *size = 0;
-    const int status = open_stream(&from, &st, path, 0, err);
-    if (status < 0)
-        return status;
-    if (!S_ISDIR(st.st_mode))
-        return read_stream(bytes, size, from, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, path, limit, err);
-    fclose(from);
-    return sr_fail(err, SR_NOINPUT, "%s is a folder, not a file", path);
-}
-
-int sr_file_read_regular(void **bytes, size_t *size, const char *path, const char *wanted, size_t limit,
-                         struct sr_error *err) {
-    uint64_t known;
-    FILE *from;
-    *bytes = NULL;
-    *size = 0;
-    const int status = sr_file_open(&from, &known, path, wanted, err);
-    return status < 0 ? status : read_stream(bytes, size, from, (size_t)known, path, limit, err);
-}
-
-int sr_file_copy(const char *to, const char *from, size_t limit, struct sr_error *err) {
-    void *bytes;
-    size_t size;
-    int status = sr_file_read(&bytes, &size, from, limit, err);
-    if (status < 0)
-        return status;
-    status = sr_atomic_file_write(to, bytes, size, err);
-    sr_free(bytes);
-    return status;
 }

@@ -14,6 +14,7 @@
 #include "nn/base/ending.h"
 #include "nn/base/error.h"
 #include "nn/base/facts.h"
+#include "nn/base/file.h"
 #include "nn/base/json.h"
 #include "nn/base/log.h"
 #include "nn/base/option.h"
@@ -31,5 +32,6 @@
 #include "nn/base/text_stream.h"
 #include "nn/base/utf8.h"
 #include "nn/base/vec.h"
+#include "nn/base/words.h"
 
 #endif

@@ -15,6 +15,7 @@
 #include "nn/base/calibrator.h"
 #include "nn/base/json.h"
 #include "nn/base/option.h"
+#include "nn/base/words.h"
 
 #define METHOD      "method"
 #define TEMPERATURE "temperature"
@@ -192,13 +193,6 @@ static int kind_of(const char *word) {
     return -1;
 }
 
-static bool is_listed(const char *word, const char *const *list) {
-    for (; *list; list++)
-        if (strcmp(word, *list) == 0)
-            return true;
-    return false;
-}
-
 static int check_members(const struct sr_json *object, const struct type *type, struct sr_error *err) {
     const struct sr_json *value;
     const char *key;
@@ -206,7 +200,7 @@ static int check_members(const struct sr_json *object, const struct type *type, 
         if (!sr_json_get(object, *member))
             return sr_fail(err, SR_DATA, "no \"%s\"", *member);
     for (void *iter = NULL; (key = sr_json_next(object, &iter, &value));)
-        if (strcmp(key, METHOD) != 0 && !is_listed(key, type->members))
+        if (strcmp(key, METHOD) != 0 && !sr_is_listed(key, type->members))
             return sr_fail(err, SR_DATA, "\"%.40s\" does not belong to this method", key);
     return 0;
 }

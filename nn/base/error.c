@@ -64,6 +64,11 @@ const char *sr_errno_text(int why) {
     return why == ENOMEM ? "out of memory" : strerror(why);
 }
 
+int sr_fail_io(struct sr_error *err, const char *what, const char *path) {
+    return sr_fail(err, sr_errno_status(errno, SR_IO), "cannot %s %s: %s", what, path,
+                   errno ? sr_errno_text(errno) : "an earlier read or write failed; is the disk full?");
+}
+
 int sr_status_exit(int status) {
     switch (status) {
 #define X(name, value, exit_status, meaning)                                                                 \

@@ -69,6 +69,10 @@ const char *sr_error_noted(void);
 int sr_errno_status(int why, int otherwise);
 const char *sr_errno_text(int why);
 
+/* "cannot WHAT PATH: " and what errno says; SR_IO or SR_NOMEM. An errno of 0 is a failure of a stream before.
+ */
+int sr_fail_io(struct sr_error *err, const char *what, const char *path);
+
 /* The program's exit status (0, 1, 2, 65, ...) for a returned status; 70 for one that is not in the list. */
 int sr_status_exit(int status);
 

@@ -15,6 +15,7 @@
 #include "nn/base/alloc.h"
 #include "nn/base/decimal.h"
 #include "nn/base/option.h"
+#include "nn/base/words.h"
 
 /* ---- one value from text: whether it is one, or, where memory is needed for it, a status ---- */
 

@@ -121,7 +121,4 @@ void sr_options_help(const struct sr_option *table, size_t count, FILE *to);
 const char *
 sr_origin_name(enum sr_origin origin); /* "default", "recipe", "weights", "file", "--set", "flag" */
 
-/* The word of a NULL-terminated list nearest to word by edit distance, or NULL if none is near. */
-const char *sr_nearest(const char *word, const char *const *list);
-
 #endif

@@ -12,7 +12,7 @@
 #include <yaml.h>
 
 #include "nn/base/alloc.h"
-#include "nn/base/atomic_file.h"
+#include "nn/base/file.h"
 #include "nn/base/option_file.h"
 #include "nn/base/sizes.h"
 

@@ -15,6 +15,7 @@
 
 #include "nn/base/alloc.h"
 #include "nn/base/atomic_file.h"
+#include "nn/base/file.h"
 #include "nn/base/json.h"
 #include "nn/base/safetensors.h"
 #include "nn/base/safetensors_header.h"

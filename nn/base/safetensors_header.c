@@ -42,8 +42,7 @@ int sr_safetensors_next_bytes(void *to, uint64_t bytes, FILE *from, const char *
     if (fread(to, 1, bytes, from) == bytes)
         return SR_OK;
     if (ferror(from))
-        return sr_fail(err, sr_errno_status(errno, SR_IO), "cannot read %s: %s", path,
-                       sr_errno_text(errno ? errno : EIO));
+        return sr_fail_io(err, "read", path);
     return sr_fail(err, SR_DATA, "%s became shorter while it was read", path);
 }
 

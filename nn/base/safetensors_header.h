@@ -15,8 +15,8 @@
 
 #define SR_SAFETENSORS_METADATA "__metadata__" /* the header's one key that is no tensor */
 
-/* Bytes of a header. The format allows ten times as many, which hold a tree of 2.4 GB that takes 10 s to make;
- * this is room for 100,000 tensors. */
+/* Bytes of a header. The format allows ten times as many, which hold a tree of 2.4 GB that takes 10 s to
+ * make; this is room for 100,000 tensors. */
 #define SR_SAFETENSORS_HEADER_MAX 10000000u
 
 /* The metadata's checksum of the header itself: "sha256" is one of the data, and a flipped bit of a threshold

@@ -1,10 +1,12 @@
-/* nearest.c: "did you mean": the word of a list with the smallest edit distance (Levenshtein, two-row form).
+/* words.c: lists of words; see words.h. The edit distance is Levenshtein's, in the form of two rows.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "nn/base/option.h"
+#include "nn/base/words.h"
 
 #define WORD 64 /* longest word compared */
 
@@ -39,4 +41,10 @@ const char *sr_nearest(const char *word, const char *const *list) {
         }
     }
     return best;
+}
+
+bool sr_is_listed(const char *word, const char *const *list) {
+    while (*list && strcmp(word, *list) != 0)
+        list++;
+    return *list != NULL;
 }
