@@ -15,17 +15,6 @@ static bool is_pattern(const char *path) {
     return strpbrk(path, "*?[") != NULL;
 }
 
-static bool is_hdf5(const char *path) {
-    char head[sizeof SR_HDF5_MAGIC - 1] = "";
-    struct stat st;
-    FILE *file = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rbe") : NULL;
-    const bool read = file && fread(head, 1, sizeof head, file) == sizeof head;
-    if (file)
-        fclose(file);
-    return sr_ends_in(path, ".h5") || sr_ends_in(path, ".hdf5") ||
-           (read && memcmp(head, SR_HDF5_MAGIC, sizeof head) == 0);
-}
-
 static int open_format(struct sr_table **out, const char *path, struct sr_error *err) {
     if (is_pattern(path))
         return sr_hidden_table_open(out, path, err);
@@ -35,7 +24,10 @@ static int open_format(struct sr_table **out, const char *path, struct sr_error 
         return sr_jsonl_table_open(out, path, err);
     if (sr_ends_in(path, ".txt"))
         return sr_lines_table_open(out, path, err);
-    return is_hdf5(path) ? sr_dump_table_open(out, path, err) : sr_tensors_table_open(out, path, err);
+    const int dump = sr_ends_in(path, ".h5") || sr_ends_in(path, ".hdf5") ? 1 : sr_is_hdf5(path, err);
+    if (dump < 0)
+        return dump;
+    return dump ? sr_dump_table_open(out, path, err) : sr_tensors_table_open(out, path, err);
 }
 
 int sr_table_open(struct sr_table **out, const char *path, const struct sr_table_how *how,

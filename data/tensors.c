@@ -37,6 +37,19 @@ static const struct {
     {0, 2, "\x80\x05", "is a bare pickle, as Python's pickle.dump writes; torch.save its tensors instead"},
 };
 
+int sr_is_hdf5(const char *path, struct sr_error *err) {
+    char head[sizeof SR_HDF5_MAGIC - 1];
+    uint64_t bytes;
+    FILE *f;
+    const int status = sr_file_open(&f, &bytes, path, "a file of features", err);
+    if (status < 0)
+        return status;
+    const bool is =
+        fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, SR_HDF5_MAGIC, sizeof head) == 0;
+    fclose(f);
+    return is;
+}
+
 static int refuse(const struct sr_tensors *t, const unsigned char *head, struct sr_error *err) {
     for (size_t i = 0; i < SR_COUNT(strangers); i++)
         if (memcmp(head + strangers[i].at, strangers[i].bytes, strangers[i].length) == 0)

@@ -24,6 +24,10 @@
 
 #define SR_HDF5_MAGIC "\x89HDF\r\n\x1a\n" /* the first 8 bytes of an HDF5 file */
 
+/* 1 where a file begins as HDF5 does, else 0. SR_NOINPUT: no such file, or no regular one. SR_IO, SR_NOMEM.
+ */
+int sr_is_hdf5(const char *path, struct sr_error *err);
+
 struct sr_tensors; /* open for reading; belongs to one thread */
 
 /* One tensor. Its number of items, and of bytes, is known to fit into 64 bits. */

@@ -69,19 +69,6 @@ static int line_read(struct sr_explain_line *l, const char *option, struct sr_er
 
 /* ---- the features ---- */
 
-/* 1: HDF5, a dump; 0: another file; or a status. */
-static int is_hdf5(const char *path, struct sr_error *err) {
-    char head[8] = {0};
-    FILE *f;
-    uint64_t bytes;
-    const int status = sr_file_open(&f, &bytes, path, "a file of features", err);
-    if (status < 0)
-        return status;
-    const bool read = fread(head, 1, sizeof head, f) == sizeof head;
-    fclose(f);
-    return read && memcmp(head, SR_HDF5_MAGIC, sizeof head) == 0;
-}
-
 static int need_row(const struct explain_options *o, uint64_t rows, struct sr_error *err) {
     return sr_fail(err, SR_USAGE, "%s has %llu rows; --row N says which one the line is of", o->features,
                    (unsigned long long)rows);
@@ -174,19 +161,21 @@ static bool same_number(float a, float b) {
     return a == b || (!isfinite(a) && !isfinite(b)); /* both null in the line */
 }
 
-static void print_number(const char *name, float then, float now) {
-    char a[SR_DECIMAL_TEXT], b[SR_DECIMAL_TEXT];
-    if (same_number(then, now))
-        printf("%-12s %s\n", name, sr_decimal_float(b, now));
-    else
-        printf("%-12s %s, in the line %s\n", name, sr_decimal_float(b, now), sr_decimal_float(a, then));
-}
-
 static void print_word(const char *name, const char *then, const char *now) {
     if (strcmp(then, now) == 0)
         printf("%-12s %s\n", name, now);
     else
         printf("%-12s %s, in the line %s\n", name, now, then);
+}
+
+/* As the line has it. */
+static const char *number_text(char text[SR_DECIMAL_TEXT], float value) {
+    return isfinite(value) ? sr_decimal_float(text, value) : "null";
+}
+
+static void print_number(const char *name, float then, float now) {
+    char a[SR_DECIMAL_TEXT], b[SR_DECIMAL_TEXT];
+    print_word(name, number_text(a, then), number_text(b, now));
 }
 
 /* EXPLORE and OVERLOAD are made of what a serving process knew besides the row. */
@@ -266,7 +255,7 @@ static int run(const struct explain_options *o, bool row_given, struct sr_error 
                        : !o->decision ? "decision"
                                       : "features");
     int status = line_read(&l, o->decision, err);
-    if (status == 0 && (status = is_hdf5(o->features, err)) >= 0)
+    if (status == 0 && (status = sr_is_hdf5(o->features, err)) >= 0)
         status = status ? dump_row(&x, &width, o, row_given, &l, err)
                         : tensor_row(&x, &width, &dtype, o, row_given, err);
     const struct saferoute_options options = options_of(&l);

@@ -151,16 +151,12 @@ static int add_weights(struct sr_facts *f, const char *folder, const char *name,
 }
 
 static void add_files(struct sr_facts *f, const char *folder) {
-    static const char *const names[] = {"best.safetensors",   "last.safetensors", "checkpoint.safetensors",
-                                        "parent.safetensors", "config.yaml",      "data.json",
-                                        "metrics.csv",        "metrics.jsonl",    "timing.csv",
-                                        "summary.txt",        "summary.json",     "train.log",
-                                        SR_SEEDS_JSON};
     char text[512] = "", path[SR_RUN_PATH];
     size_t used = 0;
-    for (size_t i = 0; i < SR_COUNT(names); i++)
-        if (file_in(path, folder, names[i]))
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", names[i]);
+    for (size_t i = 0; i < SR_RUN_FILES; i++)
+        if (file_in(path, folder, sr_run_files[i]))
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", sr_run_files[i]);
     sr_facts_add(f, "files", sr_json_string(text), "%s", text);
 }
 

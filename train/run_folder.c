@@ -122,11 +122,12 @@ int sr_run_create(struct sr_run *run, const char *folder,
     return sr_rename_sync(run->folder, err);
 }
 
-/* What a run writes under a temporary name first. */
-static const char *const written[] = {"best.safetensors",   "last.safetensors", "checkpoint.safetensors",
-                                      "parent.safetensors", "config.yaml",      "data.json",
-                                      "metrics.csv",        "metrics.jsonl",    "summary.txt",
-                                      "summary.json",       "seeds.json"};
+const char *const sr_run_files[SR_RUN_FILES] = {
+    "best.safetensors",   "last.safetensors", "checkpoint.safetensors",
+    "parent.safetensors", "config.yaml",      "data.json",
+    "metrics.csv",        "metrics.jsonl",    "timing.csv",
+    "summary.txt",        "summary.json",     "train.log",
+    "seeds.json"};
 
 int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
     char path[SR_RUN_PATH];
@@ -138,7 +139,7 @@ int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err) {
         sr_run_close(run);
     }
     if (status == SR_OK)
-        sr_temporary_sweep_names(run->folder, written, SR_COUNT(written));
+        sr_temporary_sweep_names(run->folder, sr_run_files, SR_RUN_FILES);
     return status;
 }
 

@@ -34,6 +34,10 @@ int sr_run_create(struct sr_run *run, const char *folder,
 int sr_run_open(struct sr_run *run, const char *folder, struct sr_error *err);
 void sr_run_close(struct sr_run *run);
 
+/* The files of a run, and of the folder above the runs of several seeds. */
+#define SR_RUN_FILES 13
+extern const char *const sr_run_files[SR_RUN_FILES];
+
 /* FOLDER/name into path. Returns path. */
 const char *sr_run_file(const struct sr_run *run, const char *name, char path[SR_RUN_PATH]);
 
