@@ -91,7 +91,8 @@ struct sr_channel {
     pid_t reader; /* 0: none to end or to ask how it ended */
     const unsigned char *window;
     double seconds; /* of processor time that a request may take, and SR_ISOLATE_RATE bytes of files more */
-    double wait_seconds; /* of waiting for all answers, whatever the reader does, and SR_ISOLATE_SLOW more */
+    double wait_seconds; /* of waiting for an answer, whatever the reader does, and SR_ISOLATE_RATE more; and
+                            for all of them, and SR_ISOLATE_SLOW more */
     double used, waited; /* processor seconds at the last answer's end; seconds waited in all */
     double answered;     /* bytes in all */
     uint64_t most;       /* bytes of any answer whose size is not known before */

@@ -47,7 +47,7 @@ static int repeat_failure(struct sr_channel *c, struct sr_error *err) {
 
 static int fail_reader(struct sr_channel *c, const char *path, const char *what, struct sr_error *err) {
     end_reader(c);
-    sr_fail(&c->why, SR_DATA, "%s: its reader (--isolate) %s: the file is damaged or hostile; " ADVICE, path,
+    sr_fail(&c->why, SR_DATA, "%s: its reader (--isolate) %s the file is damaged or hostile; " ADVICE, path,
             what);
     return repeat_failure(c, err);
 }
@@ -55,14 +55,14 @@ static int fail_reader(struct sr_channel *c, const char *path, const char *what,
 int sr_channel_nonsense(struct sr_channel *c, const char *path, struct sr_error *err) {
     pthread_mutex_lock(&c->mutex);
     const int status =
-        c->failed ? repeat_failure(c, err) : fail_reader(c, path, "answered what no reader answers", err);
+        c->failed ? repeat_failure(c, err) : fail_reader(c, path, "answered what no reader answers:", err);
     pthread_mutex_unlock(&c->mutex);
     return status;
 }
 
 /* The channel is closed at the other end: says why. */
 static int fail_death(struct sr_channel *c, const char *path, struct sr_error *err) {
-    char what[160] = "closed its channel", call[64];
+    char what[200] = "closed its channel:", call[64];
     int status = 0;
     if (c->reader > 0) {
         kill(c->reader, SIGKILL); /* does nothing to one that has died of something else */
@@ -71,12 +71,14 @@ static int fail_death(struct sr_channel *c, const char *path, struct sr_error *e
         if (WIFSIGNALED(status))
             snprintf(what, sizeof what, "died of signal %d (%s)%s", WTERMSIG(status),
                      strsignal(WTERMSIG(status)),
-                     WTERMSIG(status) == SIGKILL ? ", as when the machine's memory runs out" : "");
+                     WTERMSIG(status) == SIGKILL
+                         ? ", as when the machine's memory runs out or somebody kills it; if it was neither,"
+                         : ":");
         else if (WEXITSTATUS(status) == SR_SANDBOX_FORBIDDEN)
-            snprintf(what, sizeof what, "was stopped, for it made the system call %s, which it may not",
+            snprintf(what, sizeof what, "was stopped, for it made the system call %s, which it may not:",
                      sr_sandbox_forbidden(call, c->window));
         else
-            snprintf(what, sizeof what, "ended by itself with status %d", WEXITSTATUS(status));
+            snprintf(what, sizeof what, "ended by itself with status %d:", WEXITSTATUS(status));
     }
     return fail_reader(c, path, what, err);
 }
@@ -94,7 +96,7 @@ static double processor_seconds(const struct sr_channel *c) {
 static int fail_slow(struct sr_channel *c, const char *path, const char *of, double seconds,
                      struct sr_error *err) {
     char what[160];
-    snprintf(what, sizeof what, "took more than %.1f seconds%s and was stopped", seconds, of);
+    snprintf(what, sizeof what, "took more than %.1f seconds%s and was stopped:", seconds, of);
     return fail_reader(c, path, what, err);
 }
 
@@ -116,15 +118,17 @@ static int wait_tick(struct sr_channel *c) {
 /* Until there is something to read. */
 static int wait_for(struct sr_channel *c, const char *path, struct sr_error *err) {
     const double more = (double)c->files / SR_ISOLATE_RATE, most = c->seconds + more;
+    const double began = c->waited, one = c->wait_seconds + more, all = one + c->answered / SR_ISOLATE_SLOW;
     for (;;) {
         const int ready = wait_tick(c);
         if (ready < 0 && errno != EINTR)
-            return fail_reader(c, path, "cannot be waited for", err);
+            return fail_reader(c, path, "cannot be waited for:", err);
         if (processor_seconds(c) - c->used > most)
             return fail_slow(c, path, " of processor time for one answer", most, err);
-        const double wait = c->wait_seconds + more + c->answered / SR_ISOLATE_SLOW;
-        if (c->waited > wait)
-            return fail_slow(c, path, " for its answers", wait, err);
+        if (c->waited > all)
+            return fail_slow(c, path, " for its answers", all, err);
+        if (c->waited - began > one)
+            return fail_slow(c, path, " for one answer", one, err);
         if (ready > 0)
             return 0;
     }

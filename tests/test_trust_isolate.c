@@ -153,7 +153,8 @@ static void sleep_on(void) {
 Test(trust_isolate, the_end_of_a_reader_is_told) {
     expect_end(die_of_segv, 60, 60, "died of signal 11 (Segmentation fault)");
     expect_end(die_of_abort, 60, 60, "died of signal 6 (Aborted)");
-    expect_end(die_of_kill, 60, 60, "died of signal 9 (Killed), as when the machine's memory runs out");
+    expect_end(die_of_kill, 60, 60,
+               "died of signal 9 (Killed), as when the machine's memory runs out or somebody kills it; if");
     expect_end(leave, 60, 60, "ended by itself with status 3");
     expect_end(be_stopped, 60, 60, "made the system call");
     expect_end(spin, .2, 600, "seconds of processor time for one answer");
@@ -186,6 +187,25 @@ static void ask_often(struct sr_channel *c, struct sr_error *err) {
 
 Test(trust_isolate, all_answers_together_take_no_longer) {
     expect_end_of(ask_often, doze_each_time, 60, .3, "seconds for its answers");
+}
+
+/* Two seconds' worth of bytes at SR_ISOLATE_SLOW, and then nothing more. */
+static void sleep_after_bytes(void) {
+    const struct sr_isolate_answer a = {.bytes = 500000};
+    send(child_socket, &a, sizeof a, MSG_NOSIGNAL);
+    sleep_on();
+}
+
+static void ask_twice(struct sr_channel *c, struct sr_error *err) {
+    const struct sr_isolate_request q = {.op = SR_ISOLATE_TEXTS};
+    if (!c->failed)
+        cr_expect_eq(sr_channel_ask(c, &q, "full.h5", -1, take_any, NULL, NULL, err), 0);
+    take_from(c, err);
+}
+
+/* What was answered before makes no single answer later. */
+Test(trust_isolate, one_answer_has_a_limit_of_its_own) {
+    expect_end_of(ask_twice, sleep_after_bytes, 60, .2, "took more than 0.2 seconds for one answer");
 }
 
 static bool has_text(char *const *list, const char *text) {
