@@ -37,12 +37,13 @@ if [ -z "${SAFEROUTE_DATA-}" ] && [ -f ../shared/data/guard-train.h5 ]; then
     export SAFEROUTE_DATA
 fi
 
-passed=0 failed=0 skipped=()
+passed=0 failed=0 skipped=() red=() # red: programs, builds and tools, each of which may hold several failures
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
 say() { printf '\n== %s\n' "$1"; }
 skip() { skipped+=("$1"); }
+fail() { red+=("$1") && failed=$((failed + ${2:-1})); }
 
 # build NAME [CMAKE OPTIONS]: into build/test-NAME. A failed build counts as one failure.
 build() {
@@ -55,8 +56,7 @@ build() {
     elif cmake --build "$dir" --parallel "$(nproc)"; then
         return 0
     fi
-    echo "FAILED: build $name"
-    failed=$((failed + 1))
+    fail "build: $name"
     return 1
 }
 
@@ -66,7 +66,7 @@ count() {
     while read -r line; do
         if [[ $line =~ $numbers ]]; then
             passed=$((passed + BASH_REMATCH[1]))
-            failed=$((failed + BASH_REMATCH[2] + BASH_REMATCH[3]))
+            failed=$((failed + BASH_REMATCH[2] + BASH_REMATCH[3])) # their program is in red
         fi
     done < <(grep -a 'Synthesis: Tested:' "$log" || true)
     while read -r line; do
@@ -76,13 +76,18 @@ count() {
 
 # tests NAME BUILD [CTEST OPTIONS]: runs and counts.
 tests() {
-    local name=$1 dir=build/test-$2 before=$failed status=0
+    local name=$1 dir=build/test-$2 before=$failed status=0 program
     shift 2
     say "Tests: $name"
+    rm -f "$dir/Testing/Temporary/LastTestsFailed.log"
     ctest --test-dir "$dir" --output-on-failure --parallel "$(nproc)" "$@" || status=$?
     cp "$dir/Testing/Temporary/LastTest.log" "$logs/$name"
     count "$name" "$logs/$name"
-    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
+    if [ "$status" -eq 0 ]; then return 0; fi
+    while IFS=: read -r _ program; do
+        fail "$name: $program" 0
+    done < <(sort -u "$dir/Testing/Temporary/LastTestsFailed.log" 2>/dev/null || echo ":ctest ended with status $status")
+    if [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
 }
 
 # pytest's last line: "3 failed, 20 passed, 1 skipped, 1 error in 12.34s". Prints the number before the word, or 0.
@@ -109,14 +114,16 @@ consumers() {
     say "Tests: consumers"
     if "$1" -c 'import xdist' 2>/dev/null; then parallel=(--numprocesses "$(nproc)" --dist loadfile); fi
     SAFEROUTE_PROGRAM=$PWD/build/test-gcc/saferoute SAFEROUTE_LIBRARY=$PWD/build/test-gcc/libsaferoute.so \
-        "$1" -m pytest -q -rs --color=no -p no:cacheprovider "${parallel[@]}" tests/consumers 2>&1 | tee "$log" || status=$?
+        "$1" -m pytest -q -rsfE --color=no -p no:cacheprovider "${parallel[@]}" tests/consumers 2>&1 | tee "$log" || status=$?
     passed=$((passed + $(summary "$log" passed)))
-    failed=$((failed + $(summary "$log" failed) + $(summary "$log" error)))
+    while read -r line; do
+        fail "consumers: $line"
+    done < <(sed -nE 's/^(FAILED|ERROR) (.*)/\2/p' "$log")
     while read -r line; do
         skip "consumers: $line"
-        if $ci; then failed=$((failed + 1)); fi
+        if $ci; then fail "consumers: skipped: $line"; fi
     done < <(unfold_skips "$log")
-    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then failed=$((failed + 1)); fi
+    if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then fail "consumers: pytest ended with status $status"; fi
 }
 
 # scripts/arm64.sh, counted. Where it cannot run, that is a failure with --ci and a skip without.
@@ -130,8 +137,8 @@ arm64() {
     done
     if [ "$status" -eq 2 ] && ! $ci; then
         skip "arm64: $(sed -n 's/^arm64.sh: //p' "$log")"
-    elif [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then
-        failed=$((failed + 1))
+    elif [ "$status" -ne 0 ]; then
+        fail "arm64 (status $status)" $((failed == before))
     fi
 }
 
@@ -140,7 +147,7 @@ analyse() {
     local part
     for part in "$@"; do
         say "Analysis: $part"
-        if scripts/analyse.sh "$part"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        if scripts/analyse.sh "$part"; then passed=$((passed + 1)); else fail "analysis: $part"; fi
     done
 }
 
@@ -169,8 +176,7 @@ if build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release; then
     done
     if $first; then tests default gcc; fi
     if $ci && ! make_venv; then
-        echo "FAILED: build/venv could not be made"
-        failed=$((failed + 1))
+        fail "consumers: build/venv could not be made"
     elif [ -f build/venv/requirements.txt ]; then
         consumers build/venv/bin/python
     elif python3 -c 'import pytest' 2>/dev/null; then
@@ -204,6 +210,10 @@ if [ ${#skipped[@]} -eq 0 ]; then
 else
     echo "Skipped:"
     printf '  %s\n' "${skipped[@]}"
+fi
+if [ ${#red[@]} -gt 0 ]; then
+    echo "Failed:"
+    printf '  %s\n' "${red[@]}"
 fi
 echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
 [ "$failed" -eq 0 ]
