@@ -47,6 +47,25 @@ Test(inspect, files_of_other_formats_are_named) {
     folder_end(folder);
 }
 
+#define CARD "---\nlicense: mit\nsaferoute_sha256: 0a\n"
+
+/* Of a card that others went on with, too: what is nested has no place of its own. */
+Test(inspect, a_card_says_what_its_front_matter_says) {
+    static const char nested[] =
+        CARD "model-index:\n- name: a\n  results:\n  - type: b\n  - type: c\n---\ntype: d\n";
+    static const char twice[] = CARD "license: gpl\n---\n";
+    char *folder = folder_begin(), path[256];
+    write_bytes(folder, "card.md", BYTES(nested));
+    char *out = inspect(folder, path_in(path, folder, "card.md"));
+    expect_in(out, "\nlicense            mit\nsaferoute_sha256   0a\n");
+    cr_expect(!strstr(out, "type"), "%s", out);
+    sr_free(out);
+    write_bytes(folder, "twice.md", BYTES(twice));
+    expect_failure(run_program(folder, "inspect %s/twice.md", folder), 65,
+                   "license comes twice in its front matter");
+    folder_end(folder);
+}
+
 Test(inspect, tensors_of_pytorch_and_numpy_are_listed) {
     static float values[6] = {1, 2, 3, 4, 5, 6};
     static const struct sr_pair layer = {"layer_idx", "23"};

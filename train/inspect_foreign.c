@@ -10,6 +10,7 @@
 #include "train/inspect.h"
 
 #define JSON_MAX ((size_t)64 << 20) /* bytes of JSON that is read */
+#define WORD     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 /* ---- by bytes ---- */
 
@@ -84,19 +85,29 @@ static int add_json(struct sr_facts *f, const struct sr_peek *p, struct sr_error
     return 0;
 }
 
-/* The lines of its front matter. */
-static void add_front_matter(struct sr_facts *f, const struct sr_peek *p) {
+static bool has_fact(const struct sr_facts *f, const char *section, const char *key) {
+    for (size_t i = 0; i < f->n; i++)
+        if (strcmp(f->fact[i].section, section) == 0 && strcmp(f->fact[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* The lines of its front matter that are a word with a value; others belong to what is nested. */
+static int add_front_matter(struct sr_facts *f, const struct sr_peek *p, struct sr_error *err) {
     char text[SR_PEEK + 1], *rest = text, *line;
     memcpy(text, p->head, sizeof text);
     strsep(&rest, "\n");
     sr_facts_section(f, "card");
     while ((line = strsep(&rest, "\n")) && strcmp(line, "---") != 0) {
         char *value = strstr(line, ": ");
-        if (!value)
+        if (!value || line + strspn(line, WORD) != value)
             continue;
         *value = '\0';
+        if (has_fact(f, "card", line))
+            return sr_fail(err, SR_DATA, "%s: %.100s comes twice in its front matter", p->path, line);
         sr_facts_text(f, line, value + 2);
     }
+    return 0;
 }
 
 static const struct {
@@ -129,6 +140,6 @@ int sr_inspect_foreign_look(struct sr_facts *f, const struct sr_peek *p, const c
     if (formats[i].is == is_onnx)
         add_producer(f, p);
     if (formats[i].is == is_card)
-        add_front_matter(f, p);
+        return add_front_matter(f, p, err);
     return formats[i].is == is_json ? add_json(f, p, err) : 0;
 }
