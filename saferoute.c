@@ -77,7 +77,7 @@ static int run_command(const char *name, int argc, char **argv) {
 static int help(int argc, char **argv, struct sr_error *err) {
     char option[] = "--help", *arguments[3];
     int n = 0;
-    if (argc == 0 || strcmp(argv[0], "help") == 0)
+    if (argc == 0 || strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0)
         return print_commands();
     for (int i = 1; i < argc && n < 2; i++)
         arguments[n++] = argv[i];

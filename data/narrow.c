@@ -105,10 +105,12 @@ static const char *advice(const struct sr_narrow *n) {
 
 static int check_features(const struct sr_narrow *n, const char *from, struct sr_error *err) {
     if (n->vanished_rows > 0)
-        return sr_fail(err, SR_DATA,
-                       "%s: %zu rows would have no feature but 0, since %s holds none of their values, first "
-                       "row %zu%s",
-                       from, n->vanished_rows, sr_feature_name(n->type), n->first_vanished, advice(n));
+        return sr_fail(
+            err, SR_DATA,
+            "%s: %zu row%s would have no feature but 0, since %s holds none of the values, first row "
+            "%zu%s",
+            from, n->vanished_rows, n->vanished_rows == 1 ? "" : "s", sr_feature_name(n->type),
+            n->first_vanished, advice(n));
     if (n->bad_rows == n->rows)
         return sr_fail(err, SR_DATA, "%s: every row has a NaN or an infinity among its features", from);
     return 0;
@@ -119,10 +121,11 @@ int sr_narrow_end(const struct sr_narrow *n, bool features, const char *from, st
     if (n->rows == 0)
         return sr_fail(err, SR_DATA, "%s has no rows", from);
     if (n->overflows > 0)
-        return sr_fail(
-            err, SR_DATA, "%s: %zu feature values are beyond what %s holds, first %s in row %zu%s", from,
-            n->overflows, sr_feature_name(n->type), sr_decimal(text, n->overflow), n->overflow_row,
-            n->float_overflows && n->type != SR_FEATURE_FLOAT ? "; float32 does not hold all of them either"
-                                                              : advice(n));
+        return sr_fail(err, SR_DATA, "%s: %zu feature value%s beyond what %s holds, first %s in row %zu%s",
+                       from, n->overflows, n->overflows == 1 ? " is" : "s are", sr_feature_name(n->type),
+                       sr_decimal(text, n->overflow), n->overflow_row,
+                       n->float_overflows && n->type != SR_FEATURE_FLOAT
+                           ? "; float32 does not hold all of them either"
+                           : advice(n));
     return features ? check_features(n, from, err) : 0;
 }

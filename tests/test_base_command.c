@@ -40,6 +40,7 @@ Test(front_door, help_lists_every_command) {
 #undef X
     expect_output("help data synth", "saferoute data synth");
     expect_output("help help", "usage: saferoute COMMAND");
+    expect_output("help --help", "usage: saferoute COMMAND");
 }
 
 Test(front_door, doctor_says_where_its_limits_come_from) {

@@ -297,6 +297,21 @@ Test(safetensors, header_order_need_not_be_file_order) {
     sr_safetensors_close(s);
 }
 
+/* Dumps and checkpoints of PyTorch, given for weights. */
+Test(safetensors, other_kinds_of_files_are_named) {
+    static const struct {
+        uint64_t begins;
+        const char *what;
+    } kind[] = {{0x0a1a0a0d46444889, "is no safetensors file but HDF5, as feature dumps are"},
+                {0x0000000804034b50, "as torch.save writes; saferoute import makes weights of it"}};
+    struct sr_safetensors *s;
+    for (size_t i = 0; i < SR_COUNT(kind); i++) {
+        write_raw(kind[i].begins, "", 8);
+        cr_expect_eq(sr_safetensors_open(&s, path, &err), SR_DATA);
+        cr_expect(strstr(err.text, kind[i].what) && strstr(err.text, path), "%s", err.text);
+    }
+}
+
 Test(safetensors, every_dtype_has_its_size) {
     char header[200];
     for (int d = 0; d < SR_DTYPE_COUNT; d++) {

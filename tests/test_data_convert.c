@@ -195,7 +195,7 @@ Test(convert, what_float16_makes_zero_is_counted) {
     const float gone[6] = {1, 2, 3, 1e-9f, 0, -1e-9f};
     write_npy("y.npy", "<f4", "(2, 3)", gone, sizeof gone);
     convert_refuses(65,
-                    "y.npy: 1 rows would have no feature but 0, since float16 holds none of their values, "
+                    "y.npy: 1 row would have no feature but 0, since float16 holds none of the values, "
                     "first row 1; use --dtype float32",
                     "--features y.npy");
 }
@@ -215,7 +215,7 @@ Test(convert, what_float16_cannot_hold_is_counted_and_refused) {
     }
     const double large[2] = {1e39, 1};
     write_npy("y.npy", "<f8", "(1, 2)", large, sizeof large);
-    convert_refuses(65, "1 feature values are beyond what float32 holds, first 1e+39",
+    convert_refuses(65, "1 feature value is beyond what float32 holds, first 1e+39",
                     "--features y.npy --dtype float32");
     const double both[2] = {70000, 1e300};
     write_npy("z.npy", "<f8", "(1, 2)", both, sizeof both);

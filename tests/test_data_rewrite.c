@@ -62,7 +62,7 @@ Test(rewrite, repack_refuses_what_float16_does_not_hold) {
     write_text("old.h5", "old");
     expect_failure(
         run_program(".", "data repack big.h5 --out old.h5 --dtype float16"), 65,
-        "big.h5: 1 feature values are beyond what float16 holds, first 65520 in row 2; use --dtype float32");
+        "big.h5: 1 feature value is beyond what float16 holds, first 65520 in row 2; use --dtype float32");
     char *old = slurp("old.h5");
     cr_expect_str_eq(old, "old");
     sr_free(old);

@@ -32,7 +32,7 @@ const struct sr_option sr_config_table[] = {
     {"out", SR_OPTION_TEXT, AT(out), .metavar = "RUN", .flag_only = true, .help = "run folder to make"},
     {"resume", SR_OPTION_TEXT, AT(resume), .metavar = "RUN|auto", .flag_only = true,
      .help = "continue the run in this folder, bit for bit; auto: the run in --out if there is one, else a "
-             "new one"},
+             "new one. --isolate is to be given again"},
     {"config", SR_OPTION_TEXT, AT(config), .metavar = "FILE", .flag_only = true,
      .help = "YAML or JSON file of settings, one flat mapping"},
 

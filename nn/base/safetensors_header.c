@@ -82,6 +82,23 @@ static bool has_minus(const char *text, size_t length) {
     return false;
 }
 
+/* What is given for weights by mistake begins with no length of a header. */
+static int fail_kind(const struct reader *r, const unsigned char prefix[8], uint64_t length,
+                     struct sr_error *err) {
+    if (memcmp(prefix, "\x89HDF\r\n\x1a\n", 8) == 0)
+        return sr_fail(err, SR_DATA, "%s is no safetensors file but HDF5, as feature dumps are", r->path);
+    if (memcmp(prefix, "PK\3\4", 4) == 0)
+        return sr_fail(
+            err, SR_DATA,
+            "%s is no safetensors file but an archive, as torch.save writes; saferoute import makes weights "
+            "of it",
+            r->path);
+    return sr_fail(err, SR_DATA,
+                   "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64
+                   " bytes, but the file has %" PRIu64 " (and %u is the limit)",
+                   r->path, length, r->file_bytes, SR_SAFETENSORS_HEADER_MAX);
+}
+
 /* Length, text and syntax of the header; leaves the stream at the data section. */
 static int read_header(struct reader *r, struct sr_error *err) {
     unsigned char prefix[8];
@@ -96,10 +113,7 @@ static int read_header(struct reader *r, struct sr_error *err) {
         return status;
     const uint64_t length = sr_little_endian(prefix, 8);
     if (length > SR_SAFETENSORS_HEADER_MAX || !sr_size_within(8, length, file_bytes))
-        return sr_fail(err, SR_DATA,
-                       "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64
-                       " bytes, but the file has %" PRIu64 " (and %u is the limit)",
-                       r->path, length, file_bytes, SR_SAFETENSORS_HEADER_MAX);
+        return fail_kind(r, prefix, length, err);
     r->h->data_at = sr_size_sum(8, length);
     r->h->data_bytes = file_bytes - r->h->data_at;
     char *text = sr_alloc(sr_size_sum(length, 1), 1, err);

@@ -81,7 +81,7 @@ def test_values_too_small_for_float16(saferoute, program, tmp_path):
         f["features"][11] = 1e-9
         f["features"][12] = 0  # is what it was
     text = saferoute("data", "repack", old, "--out", new, "--dtype", "float16", status=65)
-    assert "1 rows would have no feature but 0" in text and "first row 11; use --dtype float32" in text
+    assert "1 row would have no feature but 0" in text and "first row 11; use --dtype float32" in text
     assert "made them 0" not in warnings(*repack, "bfloat16")
 
 
