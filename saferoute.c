@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "data/data.h"
 #include "nn/base/base.h"
@@ -113,6 +116,14 @@ static void set_standard(void) {
     stdout = patient;
 }
 
+/* glibc lets blocks share pages up to the size of the largest one that was freed so far, and such pages stay:
+ * a run would take a third more memory than it needs, or not, as its threads happen to meet. */
+static void set_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
+}
+
 static void on_signal(int number) {
     sr_temporary_remove_all();
     raise(number); /* with its default again, once this returns */
@@ -180,6 +191,7 @@ int main(int argc, char **argv) {
         struct sr_error err = {0};
         _exit(sr_command_end(&none, sr_isolate_read(&err), &err));
     }
+    set_memory();
     set_standard();
     set_signals();
     const int exit_status = run(argc, argv);

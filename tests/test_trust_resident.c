@@ -27,7 +27,8 @@ static const struct {
     const char *words;
     size_t bytes;
 } documented[] = {
-    {"Memory above that of the features is about 90 MB with the published network", 90 * MB},
+    {"Memory above that of the features is about 90 MB with the published network, with and without `--init`",
+     90 * MB},
     {"105 MB where they are streamed", 105 * MB},
     {"`eval`, `sweep`, `infer`, `import` and `export` take about 100 MB with it", 100 * MB},
     {"the commands of `data` that write a dump 120 MB, whatever its size", 120 * MB},
@@ -138,6 +139,8 @@ static size_t training(bool streams) {
 Test(trust_resident, training_within_110_percent, .init = begin, .fini = end) {
     expect_within(TRAIN "--out run", training(false));
     expect_within(TRAIN STREAM "--out streamed", training(true));
+    expect_within(TRAIN "--init run/best.safetensors --out tuned", training(false));
+    expect_within(TRAIN STREAM "--init run/best.safetensors --out tuned_streamed", training(true));
 }
 
 Test(trust_resident, scoring_and_copying_within_110_percent, .init = begin, .fini = end) {
