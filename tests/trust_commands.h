@@ -117,8 +117,8 @@ static inline bool trust_chosen(const char *name) {
     return !only || strstr(name, only);
 }
 
-/* Where it is not the bytes that count: they hold times, and where a setting came from. */
-static const char *const trust_clocks[] = {"timing.csv", "train.log", "config.yaml", NULL};
+/* Where it is not the bytes that count: they hold times. */
+static const char *const trust_clocks[] = {"timing.csv", "train.log", NULL};
 
 static inline void trust_text(const char *path, const char *text, size_t size) {
     struct sr_error err = {0};
