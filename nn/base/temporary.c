@@ -167,9 +167,8 @@ int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode,
     *fd = create(name, target, mode, true, err);
     if (*fd >= 0)
         return SR_OK;
-    const int status = *name ? sr_fail(err, SR_IO, "cannot make %s: its folder takes no new one (%s): %s",
-                                       target, *name, strerror(errno))
-                             : SR_NOMEM;
+    const int status =
+        *name ? sr_fail(err, SR_IO, "cannot make %s in its folder: %s", target, strerror(errno)) : SR_NOMEM;
     sr_free(*name);
     *name = NULL;
     return status;
