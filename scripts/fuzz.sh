@@ -66,7 +66,8 @@ dictionary() {
 
 # The first frame of a crash's stack that is neither a sanitizer's nor the C library's.
 innermost() {
-  grep -E '^ *#[0-9]+ 0x' "$1" | grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise| in (m|c|re)alloc ' | head -1
+  grep -E '^ *#[0-9]+ 0x' "$1" |
+    grep -vE 'sanitizer|fuzzer|__interceptor|__asan|__ubsan|libc\.so|abort|raise| in ((m|c|re)alloc|free|str\w+|_*mem\w+) |sysdeps/' | head -1
 }
 
 # One target until its time is over, going on behind whatever it finds.
