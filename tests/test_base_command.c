@@ -2,6 +2,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <signal.h>
+#include <sys/stat.h>
+
 #include "tests/run_program.h"
 
 static char *folder;
@@ -74,6 +77,34 @@ Test(front_door, output_that_cannot_be_written_is_status_74) {
         snprintf(path, sizeof path, "%s/err", folder);
         char *text = slurp(path);
         cr_expect(strstr(text, "cannot write to standard output"), "%s", text);
+        sr_free(text);
+    }
+}
+
+/* What stderr says once the signal has ended a program that waits for whoever writes its settings. */
+static char *end_waiting(int number) {
+    char command[512];
+    snprintf(command, sizeof command,
+             "timeout -k 1 60 sh -c \"ulimit -c 0; '%s' train --config settings --out run 2> err & "
+             "exec 3> settings; kill -%d \\$!; wait \\$!\"",
+             SR_PROGRAM, number);
+    const int raw = system(command);
+    cr_expect(WIFEXITED(raw) && WEXITSTATUS(raw) == 128 + number, "%s: %d", command, WEXITSTATUS(raw));
+    return slurp("err");
+}
+
+Test(front_door, signals_end_a_program_that_waits) {
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT};
+    cr_assert_eq(chdir(folder), 0);
+    cr_assert_eq(mkfifo("settings", 0600), 0);
+    char *text = end_waiting(SIGTERM);
+    cr_expect_str_empty(text);
+    sr_free(text);
+    if (*SR_SANITIZE)
+        cr_skip_test("a sanitizer tells crashes itself");
+    for (size_t i = 0; i < SR_COUNT(crashes); i++) {
+        text = end_waiting(crashes[i]);
+        cr_expect(strstr(text, "error: crashed") && strstr(text, "--isolate"), "%s", text);
         sr_free(text);
     }
 }

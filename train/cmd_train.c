@@ -420,11 +420,12 @@ int sr_cmd_train(int argc, char **argv) {
     int status = sr_command_begin(&o, &command, &c, argc, argv, &err);
     if (status > 0) {
         struct job job = {.config = &c, .options = &o, .run = &run};
-        signals_catch();
         sr_blas_begin();
         status = sr_settings_complete(&c, &o, &run, argc, argv, &err);
-        if (status == SR_OK)
+        if (status == SR_OK) {
+            signals_catch(); /* before, there is nothing to be saved */
             status = train(&job, &run, &err);
+        }
     }
     status = sr_command_end(&o, status, &err);
     if (sr_log_end(&err) < 0) { /* after the last word */
