@@ -126,9 +126,7 @@ static int open_attribute(struct attribute *a, const struct sr_h5 *f, const char
     *a = (struct attribute){-1, f, object, name};
     const hid_t id = sr_h5_open_object(f, object, NULL);
     const htri_t there = id >= 0 ? H5Aexists(id, name) : 0;
-    if (there > 0)
-        a->id = H5Aopen(id, name, H5P_DEFAULT);
-    if (there < 0 || (there > 0 && a->id < 0))
+    if (there != 0 && (a->id = H5Aopen(id, name, H5P_DEFAULT)) < 0)
         status = fail_read(a, err);
     if (id >= 0)
         H5Oclose(id);

@@ -61,7 +61,7 @@ struct job {
 static bool filters_are_ours(const struct sr_h5_pipeline *p, size_t value_size) {
     const uint32_t shuffle = p->bit[SR_CHUNK_SHUFFLE], gzip = p->bit[SR_CHUNK_GZIP],
                    fletcher = p->bit[SR_CHUNK_FLETCHER];
-    const bool ordered = (!gzip || shuffle < gzip) && (!fletcher || (shuffle | gzip) < fletcher);
+    const bool ordered = !fletcher || (shuffle | gzip) < fletcher; /* no shuffle behind gzip: h5_open.c */
     const struct sr_h5_filter *first = p->filter;
     return !p->foreign && ordered && (!shuffle || (first->values == 1 && first->value == value_size));
 }
@@ -77,15 +77,14 @@ static bool all_are_written(const struct sr_h5_chunks *c, hid_t space) {
            written == sr_size_times(sr_size_pieces(c->rows, c->form.rows), c->across);
 }
 
-static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
-    hsize_t chunk[2] = {0}, shape[2] = {0};
-    hid_t space = H5Dget_space(c->dataset), type = H5Dget_type(c->dataset);
-    const size_t size = H5Tget_size(type);
+static bool look_at_form(struct sr_h5_chunks *c, hid_t create, size_t size) {
+    hsize_t chunk[2] = {0}, shape[H5S_MAX_RANK] = {0};
+    hid_t space = H5Dget_space(c->dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    const bool chunked = p.chunked && H5Pget_chunk(create, 2, chunk) == 2 &&
-                         H5Sget_simple_extent_dims(space, shape, NULL) == 2;
-    bool ours = chunked && (size == 2 || size == SR_CHUNK_VALUE_MAX) && chunk[0] > 0 && chunk[1] > 0;
+    bool ours = p.chunked;
     if (ours) {
+        H5Pget_chunk(create, 2, chunk);
+        H5Sget_simple_extent_dims(space, shape, NULL);
         c->across = sr_size_pieces(shape[1], chunk[1]);
         c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
         c->rows = shape[0];
@@ -98,7 +97,6 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create) {
         c->plain = c->form.width == c->width && p.n == 0;
     }
     ours = ours && all_are_written(c, space);
-    H5Tclose(type);
     H5Sclose(space);
     return ours;
 }
@@ -108,8 +106,8 @@ static bool has_filters(const struct sr_h5_chunks *c) {
 }
 
 /* False where HDF5 has to read. */
-static bool find_way(struct sr_h5_chunks *c, hid_t create, struct sr_error *err) {
-    if (!look_at_form(c, create))
+static bool find_way(struct sr_h5_chunks *c, hid_t create, size_t size, struct sr_error *err) {
+    if (!look_at_form(c, create, size))
         return false;
     if (has_filters(c))
         return true;
@@ -119,7 +117,7 @@ static bool find_way(struct sr_h5_chunks *c, hid_t create, struct sr_error *err)
     return c->place != NULL;
 }
 
-int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, int file, struct sr_error *err) {
+int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, size_t size, int file, struct sr_error *err) {
     *out = NULL;
     struct sr_h5_chunks *c = sr_alloc(1, sizeof *c, err);
     if (!c)
@@ -129,7 +127,7 @@ int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, int file, struct
     c->file = file;
     c->kept = NO_STRIP;
     hid_t create = H5Dget_create_plist(dataset);
-    if (find_way(c, create, &none))
+    if (find_way(c, create, size, &none))
         *out = c;
     else
         sr_h5_chunks_close(c);
@@ -181,12 +179,12 @@ static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, cons
     if (*place)
         return NULL;
     sr_h5_lock();
-    const bool found = H5Dget_chunk_info_by_coord(c->dataset, offset, NULL, place, &bytes) >= 0;
+    H5Dget_chunk_info_by_coord(c->dataset, offset, NULL, place, &bytes); /* 0 where there is none */
     sr_h5_unlock();
-    if (found && *place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
+    if (*place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
         return NULL;
     *place = 0;
-    return found ? "a chunk has another size than its rows" : "a chunk is not found";
+    return bytes > 0 ? "a chunk has another size than its rows" : "a chunk is not found";
 }
 
 /* *status becomes SR_IO where it was the system that failed. */
@@ -301,9 +299,7 @@ static int run_job(struct job *j, struct sr_error *err) {
         for (size_t w = 0; w < n; w++)
             work(j, d[w]);
         pthread_mutex_destroy(&j->mutex);
-        status = j->status;
-        if (status < 0 && err)
-            *err = j->err;
+        status = j->status < 0 ? sr_fail(err, j->status, "%s", j->err.text) : 0;
     }
     for (size_t w = 0; w < n; w++)
         sr_chunk_decoder_free(d[w]);

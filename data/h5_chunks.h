@@ -16,11 +16,11 @@
 
 struct sr_h5_chunks;
 
-/* Of a dataset of rank 2, borrowed, whose values are read as they are. file: HDF5's descriptor of the file,
- * or -1 where there is none or a user block moves what is in it. *out is NULL where only HDF5 can read it: no
- * chunks, chunks nobody wrote, filters other than shuffle, gzip and fletcher32 in this order, strips beyond
- * 64 MB, many chunks without filters. Under the lock. */
-int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, int file, struct sr_error *err);
+/* Of a dataset of rank 2, borrowed, whose values, of `size` bytes, 2 or 4, are read as they are. file: HDF5's
+ * descriptor of the file, or -1 where there is none or a user block moves what is in it. *out is NULL where
+ * only HDF5 can read it: no chunks, chunks nobody wrote, filters other than shuffle, gzip and fletcher32 in
+ * this order, strips beyond 64 MB, many chunks without filters. Under the lock. */
+int sr_h5_chunks_open(struct sr_h5_chunks **out, hid_t dataset, size_t size, int file, struct sr_error *err);
 void sr_h5_chunks_close(struct sr_h5_chunks *c); /* NULL is fine */
 
 /* Gives back the memory that reading on would save time with: a strip. */

@@ -52,10 +52,11 @@ struct reason {
  * another one's message would be another. */
 static void cut_addresses(char *text) {
     char *at = strstr(text, "0x");
-    while (at && at > text && *at != ':')
+    if (!at)
+        return;
+    while (at > text && *at != ':')
         at--;
-    if (at)
-        *at = '\0';
+    *at = '\0';
 }
 
 /* HDF5 wraps what the system said into times, addresses and a path: "..., filename = 'x', ..., errno = 5,
@@ -129,18 +130,32 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
+/* Nothing here looks at numbers of more than 8 bytes (h5_header.c, h5_collections.c). */
+static bool is_wide(hid_t file) {
+    size_t place_bytes = 0, size_bytes = 0;
+    const hid_t create = H5Fget_create_plist(file);
+    H5Pget_sizes(create, &place_bytes, &size_bytes);
+    H5Pclose(create);
+    return (place_bytes > 8) | (size_bytes > 8);
+}
+
 /* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */
 static int open_with(struct sr_h5 **out, const char *path, const char *name, hid_t access_list,
                      struct sr_error *err) {
     int status;
     H5Pset_cache(access_list, 0, 0, 0, 1.0);
     hid_t id = H5Fopen(name, H5F_ACC_RDONLY, access_list);
-    if (id < 0)
+    if (id < 0) {
         status =
             sr_h5_fail(err, SR_DATA,
                        "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind", path);
-    else
+    } else if (is_wide(id)) {
+        H5Fclose(id);
+        status = sr_fail(err, SR_DATA,
+                         "%s: places or sizes in this file have more than 8 bytes, which is not read", path);
+    } else {
         status = wrap(out, id, path, err);
+    }
     H5Pclose(access_list);
     return status;
 }
@@ -227,9 +242,9 @@ int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {
 uint64_t sr_h5_here_bytes(const struct sr_h5 *f) {
     hsize_t bytes = 0;
     sr_h5_lock();
-    const bool known = H5Fget_filesize(f->id, &bytes) >= 0;
+    H5Fget_filesize(f->id, &bytes); /* 0 where that is not known */
     sr_h5_unlock();
-    return known ? bytes : 0;
+    return bytes;
 }
 
 int sr_h5_commit(struct sr_h5 *f, struct sr_atomic_file *target, int status, struct sr_error *err) {

@@ -121,10 +121,10 @@ int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char
 /* Level of the dataset's gzip, or 0. */
 static int gzip_level(hid_t create) {
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++)
-        if (p.filter[i].id == H5Z_FILTER_DEFLATE)
-            return p.filter[i].values > 0 && p.filter[i].value <= 9 ? (int)p.filter[i].value : 1;
-    return 0;
+    if (!p.bit[SR_CHUNK_GZIP])
+        return 0;
+    const struct sr_h5_filter *gzip = &p.filter[__builtin_ctz(p.bit[SR_CHUNK_GZIP])];
+    return gzip->values > 0 && gzip->value <= 9 ? (int)gzip->value : 1;
 }
 
 static void set_chunks(hid_t list, const struct sr_h5_items *t) {
@@ -151,9 +151,10 @@ static void lay_out(hid_t list, struct sr_h5_items *t, const struct sr_h5_form *
 
 /* Filters and their chunks stay; chunks are no longer than the rows are. */
 static void keep_layout(hid_t list, const struct sr_h5_items *t) {
-    hsize_t chunk[H5S_MAX_RANK];
+    hsize_t chunk[H5S_MAX_RANK] = {0};
     const struct sr_h5_pipeline p = sr_h5_pipeline(list);
-    if (p.n > 0 && H5Pget_chunk(list, H5S_MAX_RANK, chunk) == t->rank) {
+    if (p.n > 0) {
+        H5Pget_chunk(list, H5S_MAX_RANK, chunk);
         for (int i = 0; i < t->rank; i++)
             chunk[i] = chunk[i] < t->shape[i] || t->shape[i] == 0 ? chunk[i] : t->shape[i];
         H5Pset_chunk(list, t->rank, chunk);
@@ -374,7 +375,7 @@ int sr_h5_items_write(struct sr_h5_items *t, const void *rows, size_t first, siz
 }
 
 void sr_h5_items_release(const struct sr_h5_items *t, void *rows, size_t n) {
-    if (!t->owns || t->bytes == 0 || n == 0)
+    if (!t->owns)
         return;
     sr_h5_lock();
     hsize_t count[H5S_MAX_RANK];

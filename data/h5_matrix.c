@@ -56,15 +56,11 @@ static int descriptor(hid_t dataset) {
     return file;
 }
 
-/* Leaves m->file at -1 where HDF5 has to read. That the rows lie within the file was looked at when the
- * dataset was opened. */
-static void find_piece(struct matrix *m, hid_t create, hsize_t rows) {
+/* Leaves m->file at -1 where HDF5 has to read. That the rows lie within the file, and have as many bytes as
+ * they should, was looked at when the dataset was opened. */
+static void find_piece(struct matrix *m, hid_t create) {
     const haddr_t begin = H5Dget_offset(m->dataset);
-    const hsize_t bytes = H5Dget_storage_size(m->dataset);
-    const uint64_t shape[2] = {rows, m->width};
-    uint64_t wanted;
-    if (H5Pget_layout(create) != H5D_CONTIGUOUS || begin == HADDR_UNDEF ||
-        !sr_size_product(&wanted, m->value_size, shape, 2) || bytes != wanted)
+    if (H5Pget_layout(create) != H5D_CONTIGUOUS || begin == HADDR_UNDEF)
         return;
     m->file = descriptor(m->dataset);
     m->offset = begin;
@@ -130,35 +126,37 @@ static int chunk_file(hid_t dataset) {
 }
 
 /* Looks for a way without HDF5. */
-static int find_way(struct matrix *m, hid_t create, hsize_t rows, struct sr_error *err) {
+static int find_way(struct matrix *m, hid_t create, struct sr_error *err) {
     hid_t file_type = H5Dget_type(m->dataset);
     const bool raw = is_raw(m, file_type), swap = is_big_endian(file_type);
     H5Tclose(file_type);
     int status = 0;
     if (raw)
-        find_piece(m, create, rows);
+        find_piece(m, create);
     if (raw && m->file < 0)
-        status = sr_h5_chunks_open(&m->chunks, m->dataset, chunk_file(m->dataset), err);
+        status = sr_h5_chunks_open(&m->chunks, m->dataset, m->value_size, chunk_file(m->dataset), err);
     m->swap = swap && (m->file >= 0 || m->chunks || m->stored != SR_FEATURE_FLOAT);
     return status;
 }
 
 static int open_matrix(struct matrix *m, const struct sr_h5 *f, const char *name, struct sr_error *err) {
-    hsize_t shape[2];
+    hsize_t shape[H5S_MAX_RANK];
     m->dataset = sr_h5_open_values(f, name, err);
     if (m->dataset < 0)
         return (int)m->dataset;
     const hid_t space = H5Dget_space(m->dataset);
-    H5Sget_simple_extent_dims(space, shape, NULL);
+    const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     H5Sclose(space);
-    m->width = shape[1];
     m->value_size = sr_feature_size(m->stored);
     m->type = m->stored == SR_FEATURE_FLOAT ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Dget_type(m->dataset);
+    if (rank != 2 || H5Tget_size(m->type) != m->value_size)
+        return sr_fail(err, SR_DATA, "%s has not rows of values of %zu bytes", m->where, m->value_size);
+    m->width = shape[1];
     m->row = sr_alloc(m->width, sizeof *m->row, err);
     if (!m->row)
         return SR_NOMEM;
     hid_t create = H5Dget_create_plist(m->dataset);
-    const int status = find_way(m, create, shape[0], err);
+    const int status = find_way(m, create, err);
     H5Pclose(create);
     if (status < 0 || m->file >= 0 || m->chunks)
         return status;

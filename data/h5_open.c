@@ -156,10 +156,15 @@ static int check_bytes(struct claim *c, struct sr_error *err) {
     return 0;
 }
 
+/* Bytes of items of one size that lie in so many rows, columns and so on; 2^64 - 1: more than there are. */
+static uint64_t bytes_of(uint64_t item, const uint64_t *extent, int rank) {
+    for (int i = 0; i < rank; i++)
+        item = sr_size_times(item, extent[i]);
+    return item;
+}
+
 static int check_chunk(const struct claim *c, struct sr_error *err) {
-    uint64_t bytes = c->size;
-    for (int i = 0; i < c->rank; i++)
-        bytes = sr_size_times(bytes, c->chunk[i]);
+    const uint64_t bytes = bytes_of(c->size, c->chunk, c->rank);
     if (bytes <= FREE_CHUNK || (bytes / 2 <= c->bytes && !sr_h5_is_bomb(bytes, c->stored)))
         return 0;
     return sr_fail(
@@ -171,16 +176,17 @@ static int check_chunk(const struct claim *c, struct sr_error *err) {
 
 /* HDF5 looks for each chunk that there could be, and reads a row of chunks as one (h5_rows.h). */
 static int check_grid(const struct claim *c, hid_t dataset, struct sr_error *err) {
-    uint64_t strip = 1;
+    uint64_t strip = 1, grid = 1;
     hsize_t written = 0;
-    for (int i = 1; i < c->rank; i++)
-        strip = sr_size_times(strip, sr_size_pieces(c->shape[i], c->chunk[i]));
+    for (int i = c->rank; i-- > 0;) {
+        strip = grid; /* without rows, which come last */
+        grid = sr_size_times(grid, sr_size_pieces(c->shape[i], c->chunk[i]));
+    }
     if (strip > SR_H5_STRIP_CHUNKS)
         return sr_fail(err, SR_DATA,
                        "%s has %llu chunks side by side; lay it out anew with chunks of whole rows (h5py: "
                        "chunks=True)",
                        c->where, (unsigned long long)strip);
-    const uint64_t grid = c->rank > 0 ? sr_size_times(strip, sr_size_pieces(c->shape[0], c->chunk[0])) : 1;
     if (grid <= FREE_GRID)
         return 0;
     const hid_t space = H5Dget_space(dataset);
@@ -338,7 +344,7 @@ static int gather_extents(struct extent *extent, hsize_t n, hid_t dataset, const
                           struct sr_error *err) {
     const hid_t space = H5Dget_space(dataset);
     int status = 0;
-    for (hsize_t i = 0; i < n && status == 0; i++) {
+    for (hsize_t i = 0; i < n; i++) {
         hsize_t offset[H5S_MAX_RANK] = {0}, bytes = 0;
         haddr_t at = HADDR_UNDEF;
         unsigned mask;
@@ -386,26 +392,20 @@ static int check_extents(const struct extent *extent, hsize_t n, uint64_t exact,
 
 /* What is wrong is said here where chunks are few; nothing depends on it, since what HDF5 unpacks is looked
  * at (h5_sound.h), and of what is not packed it never uses the size that the index tells (h5_cache.c). */
-static int check_index(hid_t dataset, const struct sr_h5_pipeline *p, const char *where,
+static int check_index(hid_t dataset, const struct sr_h5_pipeline *p, const struct claim *c,
                        struct sr_error *err) {
-    struct claim c = {.where = where};
     hsize_t n = 0;
-    uint64_t exact = 0;
+    const uint64_t exact = p->n == 0 ? bytes_of(sr_h5_item_bytes(dataset), c->chunk, c->rank) : 0;
     const hid_t space = H5Dget_space(dataset);
     const bool known = p->chunked && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Sclose(space);
     if (!known || n == 0 || n > SR_H5_INDEX_MAX)
         return 0;
-    int status = look_at_claim(&c, dataset, err);
-    if (status == 0 && p->n == 0 &&
-        !sr_size_product(&exact, sr_h5_item_bytes(dataset), c.chunk, (size_t)c.rank))
-        exact = 0;
     struct extent *extent = sr_alloc(n, sizeof *extent, err);
-    if (status == 0)
-        status = extent ? gather_extents(extent, n, dataset, where, err) : SR_NOMEM;
+    int status = extent ? gather_extents(extent, n, dataset, c->where, err) : SR_NOMEM;
     if (status == 0) {
         qsort(extent, n, sizeof *extent, by_place);
-        status = check_extents(extent, n, exact, file_bytes(dataset), &c, err);
+        status = check_extents(extent, n, exact, file_bytes(dataset), c, err);
     }
     sr_free(extent);
     return status;
@@ -413,39 +413,39 @@ static int check_index(hid_t dataset, const struct sr_h5_pipeline *p, const char
 
 /* HDF5 reads what lies behind the end of the file as zeros, and of a piece that is too short what comes next.
  * So it does in memory where the piece is in the header. */
-static int check_piece(hid_t dataset, const char *where, struct sr_error *err) {
-    struct claim c = {.where = where};
+static int check_piece(hid_t dataset, const struct claim *c, struct sr_error *err) {
     const hid_t create = H5Dget_create_plist(dataset);
     const H5D_layout_t layout = H5Pget_layout(create);
     const haddr_t at = H5Dget_offset(dataset);
     const bool in_header = layout == H5D_COMPACT,
                in_one = in_header || (layout == H5D_CONTIGUOUS && at != HADDR_UNDEF);
     const uint64_t item = sr_h5_item_bytes(dataset), file = file_bytes(dataset);
-    uint64_t bytes;
     H5Pclose(create);
-    int status = in_one ? look_at_claim(&c, dataset, err) : 0;
-    if (!in_one || status < 0)
-        return status;
-    if (item > 0 && (!sr_size_product(&bytes, item, c.shape, (size_t)c.rank) || bytes != c.stored))
+    if (!in_one)
+        return 0;
+    if (item > 0 && bytes_of(item, c->shape, c->rank) != c->stored)
         return sr_fail(err, SR_DATA, "%s has another size in the file than its rows; the file is damaged",
-                       where);
-    if (!in_header && !sr_size_within(at, c.stored, file))
+                       c->where);
+    if (!in_header && !sr_size_within(at, c->stored, file))
         return sr_fail(err, SR_DATA,
                        "%s has rows behind the end of the file, which has or uses %llu bytes; it is damaged "
                        "or cut short",
-                       where, (unsigned long long)file);
+                       c->where, (unsigned long long)file);
     return 0;
 }
 
 /* What of a dataset whose claim is checked must be so before a value is read. */
 static int check_stored(hid_t dataset, const char *where, struct sr_error *err) {
+    struct claim c = {.where = where};
     const hid_t create = H5Dget_create_plist(dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
     H5Pclose(create);
     int status = check_filters(&p, where, err);
     if (status == 0)
-        status = check_piece(dataset, where, err);
-    return status < 0 ? status : check_index(dataset, &p, where, err);
+        status = look_at_claim(&c, dataset, err);
+    if (status == 0)
+        status = check_piece(dataset, &c, err);
+    return status < 0 ? status : check_index(dataset, &p, &c, err);
 }
 
 int sr_h5_check_values(int64_t dataset, const char *where, struct sr_error *err) {
@@ -470,9 +470,7 @@ static int open_checked(hid_t *out, const struct sr_h5 *f, const char *name, hid
         return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", where);
     if (info.type != H5O_TYPE_DATASET)
         return sr_fail(err, SR_DATA, "%s is not a readable dataset but a %s", where,
-                       info.type == H5O_TYPE_GROUP            ? "group"
-                       : info.type == H5O_TYPE_NAMED_DATATYPE ? "data type"
-                                                              : "thing of another kind");
+                       info.type == H5O_TYPE_GROUP ? "group" : "data type"); /* there is no fourth kind */
     const hid_t dataset = H5Dopen2(f->id, name, access_list);
     if (dataset < 0)
         return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", where);

@@ -23,7 +23,7 @@ static void swap_bytes(uint16_t *x, size_t n) {
 }
 
 static bool is_big_endian(hid_t type) {
-    return H5Tget_class(type) != H5T_OPAQUE && H5Tget_order(type) == H5T_ORDER_BE;
+    return H5Tget_order(type) == H5T_ORDER_BE;
 }
 
 /* ---- columns ---- */

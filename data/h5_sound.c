@@ -49,9 +49,11 @@ static bool look_at_chunks(struct sr_h5_sound *s) {
     s->rank = H5Sget_simple_extent_dims(space, s->shape, NULL);
     bool ours =
         bytes > 0 && H5Pget_chunk(create, H5S_MAX_RANK, s->chunk) == s->rank && look_at_filters(s, create);
-    for (int i = 0; ours && i < s->rank; i++)
-        ours = s->shape[i] > 0 && sr_size_mul(&bytes, bytes, s->chunk[i]);
-    s->form.rows = bytes + (s->inner ? FLETCHER_BYTES : 0); /* a chunk is less than 4 GB */
+    for (int i = 0; ours && i < s->rank; i++) {
+        bytes = sr_size_times(bytes, s->chunk[i]);
+        ours = s->shape[i] > 0;
+    }
+    s->form.rows = sr_size_sum(bytes, s->inner ? FLETCHER_BYTES : 0);
     s->form.width = s->form.size = 1;
     H5Sclose(space);
     H5Pclose(create);
@@ -129,10 +131,10 @@ static int check_strip(struct sr_h5_sound *s, uint64_t strip, struct sr_error *e
 }
 
 int sr_h5_sound_check(struct sr_h5_sound *s, uint64_t first, uint64_t rows, struct sr_error *err) {
-    if (!s || rows == 0)
+    if (!s)
         return 0;
-    const uint64_t last = (first + rows - 1) / s->chunk[0];
-    for (uint64_t strip = first / s->chunk[0]; strip <= last; strip++) {
+    const uint64_t end = sr_size_pieces(first + rows, s->chunk[0]);
+    for (uint64_t strip = first / s->chunk[0]; strip < end; strip++) {
         const int status = s->seen[strip] ? 0 : check_strip(s, strip, err);
         if (status < 0)
             return status;

@@ -150,15 +150,14 @@ static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char 
                       struct sr_error *err) {
     struct fixed x = {.type = type, .how = spelling_of(type), .rows = rows};
     /* not 0: h5_open.c refuses such a type. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-    x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
+    x.band = sr_size_pieces(FIXED_BYTES, x.how.bytes);
     x.band = x.band < rows ? x.band : rows;
     x.dataset = sr_h5_open_column(f, name, err);
     if (x.dataset < 0)
         return (int)x.dataset;
     sr_h5_where(x.where, f, name);
-    uint64_t room;
     x.raw = sr_alloc(x.band, x.how.bytes, err);
-    x.text = sr_size_add(&room, x.how.bytes, 1) ? sr_alloc(room, 2, err) : NULL;
+    x.text = sr_alloc(sr_size_sum(x.how.bytes, 1), 2, err);
     const int status = fixed_texts(&x, out, err);
     if (status < 0) {
         sr_free(*out);
@@ -274,28 +273,18 @@ static int read_variable(const struct sr_h5 *f, const char *name, hid_t type, ch
     return status;
 }
 
-/* An empty block of rows strings of up to `longest` bytes. */
-static char **text_block(size_t rows, size_t longest, struct sr_error *err) {
-    size_t each = sizeof(char *) + longest + 1;
-    char **out = each > longest ? sr_alloc(rows, each, err) : NULL;
-    if (!out)
-        return NULL;
-    char *text = (char *)(out + rows);
-    for (size_t i = 0; i < rows; i++)
-        out[i] = text + i * (longest + 1);
-    return out;
-}
+#define DECIMAL 21 /* bytes of the longest, with its NUL */
 
 static int read_decimals(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
                          struct sr_error *err) {
-    const bool natural = H5Tget_class(type) == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE;
+    const bool natural = H5Tget_sign(type) == H5T_SGN_NONE;
     int64_t *values = sr_alloc(rows, sizeof *values, err);
     int status = values ? sr_h5_read_integers(f, name, values, rows, err) : SR_NOMEM;
-    if (status == 0) {
-        *out = text_block(rows, 20, err);
-        status = *out ? 0 : SR_NOMEM;
-        for (size_t i = 0; *out && i < rows; i++)
-            snprintf((*out)[i], 21, natural ? "%llu" : "%lld", (long long)values[i]);
+    if (status == 0 && !(*out = sr_alloc(rows, sizeof **out + DECIMAL, err)))
+        status = SR_NOMEM;
+    for (size_t i = 0; status == 0 && i < rows; i++) {
+        (*out)[i] = (char *)(*out + rows) + i * DECIMAL;
+        snprintf((*out)[i], DECIMAL, natural ? "%llu" : "%lld", (long long)values[i]);
     }
     sr_free(values);
     return status;
