@@ -27,11 +27,11 @@ static void look_at_filters(struct sr_h5_storage *s, struct sr_h5_pipeline p) {
     size_t used = 0;
     s->filtered = p.n > 0;
     s->packed = p.bit[SR_CHUNK_GZIP] || p.foreign;
+    _Static_assert(SR_H5_FILTERS * (sizeof "gzip 4, " - 1) + sizeof "..." > sizeof s->filters, "cut before");
     for (int i = 0; i < p.n; i++) {
-        char text[80] = "";
-        if (i < SR_H5_FILTERS)
-            filter_text(text, sizeof text, &p.filter[i]);
-        if (i == SR_H5_FILTERS || used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
+        char text[80];
+        filter_text(text, sizeof text, &p.filter[i]); /* what is cut is cut before SR_H5_FILTERS */
+        if (used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
             snprintf(s->filters + used, sizeof s->filters - used, "%s...", used ? ", " : "");
             return;
         }
@@ -39,33 +39,38 @@ static void look_at_filters(struct sr_h5_storage *s, struct sr_h5_pipeline p) {
     }
 }
 
-static void look_at_layout(struct sr_h5_storage *s, hid_t create) {
-    hsize_t chunk[H5S_MAX_RANK];
-    const H5D_layout_t layout = H5Pget_layout(create);
-    const int rank = layout == H5D_CHUNKED ? H5Pget_chunk(create, H5S_MAX_RANK, chunk) : 0;
-    s->kind = layout == H5D_CHUNKED ? SR_H5_CHUNKS : SR_H5_ONE_PIECE;
-    for (int i = 0; i < rank && i < SR_H5_RANK; i++)
-        s->chunk[i] = chunk[i];
+/* Pieces of it: chunks, or the shape as a whole. */
+static void look_at_layout(struct sr_h5_storage *s, hid_t dataset, hid_t create) {
+    hsize_t piece[H5S_MAX_RANK] = {0};
+    const hid_t space = H5Dget_space(dataset);
+    const int rank = H5Sget_simple_extent_dims(space, piece, NULL);
+    H5Sclose(space);
+    s->kind = H5Pget_layout(create) == H5D_CHUNKED ? SR_H5_CHUNKS : SR_H5_ONE_PIECE;
+    if (s->kind == SR_H5_CHUNKS)
+        H5Pget_chunk(create, H5S_MAX_RANK, piece);
+    for (int i = 0; i < SR_H5_RANK; i++)
+        s->chunk[i] = i < rank ? piece[i] : 1;
 }
 
 /* ---- what is not there ---- */
 
-static void count_chunks(struct sr_h5_storage *s, hid_t dataset, const struct sr_h5_info *info) {
-    hsize_t written = 0;
-    hid_t space = H5Dget_space(dataset);
-    const bool known = H5Dget_num_chunks(dataset, space, &written) >= 0;
+/* Of all dimensions, more than s has. */
+static void count_chunks(struct sr_h5_storage *s, hid_t dataset, hid_t create) {
+    hsize_t written = UINT64_MAX, shape[H5S_MAX_RANK], chunk[H5S_MAX_RANK]; /* nobody knows: all */
+    const hid_t space = H5Dget_space(dataset);
+    const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
+    H5Pget_chunk(create, H5S_MAX_RANK, chunk);
+    H5Dget_num_chunks(dataset, space, &written);
     H5Sclose(space);
-    uint64_t pieces = 1;
-    for (int i = 0; known && i < info->rank && i < SR_H5_RANK; i++)
-        if (!sr_size_mul(&pieces, pieces, sr_size_pieces(info->shape[i], s->chunk[i])))
-            return;
-    s->pieces = known ? pieces : 0;
+    s->pieces = 1;
+    for (int i = 0; i < rank; i++)
+        s->pieces = sr_size_times(s->pieces, sr_size_pieces(shape[i], chunk[i]));
     s->unwritten = written < s->pieces ? s->pieces - written : 0;
 }
 
-static void look_for_holes(struct sr_h5_storage *s, hid_t dataset, const struct sr_h5_info *info) {
+static void look_for_holes(struct sr_h5_storage *s, hid_t dataset, hid_t create) {
     if (s->kind == SR_H5_CHUNKS) {
-        count_chunks(s, dataset, info);
+        count_chunks(s, dataset, create);
     } else {
         s->pieces = 1;
         s->unwritten = s->bytes == 0;
@@ -74,22 +79,18 @@ static void look_for_holes(struct sr_h5_storage *s, hid_t dataset, const struct 
 
 int sr_h5_here_storage(const struct sr_h5 *f, const char *name, struct sr_h5_storage *s,
                        struct sr_error *err) {
-    struct sr_h5_info info;
+    int status = 0;
     *s = (struct sr_h5_storage){0};
-    int status = sr_h5_info(f, name, &info, err);
-    if (status < 0)
-        return status;
-    memcpy(s->chunk, info.shape, sizeof s->chunk);
     sr_h5_lock();
     const hid_t dataset = sr_h5_open_dataset(f, name, H5P_DEFAULT, err);
-    const hid_t create = dataset < 0 ? -1 : H5Dget_create_plist(dataset);
     if (dataset < 0) {
         status = (int)dataset;
     } else {
-        look_at_layout(s, create);
+        const hid_t create = H5Dget_create_plist(dataset);
+        look_at_layout(s, dataset, create);
         look_at_filters(s, sr_h5_pipeline(create));
         s->bytes = H5Dget_storage_size(dataset);
-        look_for_holes(s, dataset, &info);
+        look_for_holes(s, dataset, create);
         H5Pclose(create);
         H5Dclose(dataset);
     }

@@ -720,6 +720,213 @@ def cases(c):
     escape = lambda f: f.attrs.__setitem__("feature_layer", "a\nlabels             as stored")
     fine("attribute_line", escape, "a line of a stranger's text is not shown as one of ours (test_trust_h5_limits.c)")
 
+    # ---- rarer forms of the same ----
+
+    def grown_rows(f, rows, chunk, stored):
+        """Rows of 16 bytes in one packed chunk."""
+        d = f.create_dataset("features", (rows, WIDTH), "f2", maxshape=(None, WIDTH), chunks=(chunk, WIDTH), compression="gzip").id
+        d.write_direct_chunk((0, 0), bytes(stored))
+    chunk_of = lambda stored: lambda f: grown_rows(f, 2_200_000, 4_300_000, stored)  # 35 MB in a chunk of 69
+    features(chunk_of(17500), "claim_chunk_packed", "/features has chunks of 68800000 bytes for 35200000 bytes of values, of which the file stores 17500")
+    bad("claim_chunk_large", both(chunk_of(34000), setting("label", shape=(2_200_000,), dtype="u1")), "cannot be read; the file may be damaged (a chunk cannot be unpacked)",
+        ("features", "label"))
+    data = dump(chunk_of(17500), ("features",))
+    at = data.index(struct.pack("<IIQQQ", 17500, 0, 0, 0, 0))
+    patched("claim_stored_lie", data, at, struct.pack("<I", 2**30), "/features has chunks of 68800000 bytes for 35200000 bytes of values, of which the file stores %d" % len(data))
+    data = dump(lambda f: grown_rows(f, 2_200_000, 2_200_000, 40), ("features",))
+    at = data.index(struct.pack("<IIQQQ", 40, 0, 0, 0, 0))
+    patched("claim_stored_huge_lie", data, at, struct.pack("<I", 2**30), "/features claims 35200000 bytes, of which the file stores %d" % len(data))
+
+    rare = lambda f: [f.create_dataset("features", (4097, 1), "f2", chunks=(1, 1)), f.create_dataset("label", (4097,), "u1")]
+
+    def one_written(f):
+        rare(f)
+        f["features"][7, 0] = 1
+    fine("claim_grid_one_less", one_written, "a chunk fewer than may be missing", ("features", "label"))
+    no_index = dump(one_written, ("features", "label"), libver="latest")
+    patched("claim_grid_no_index", no_index, no_index.index(b"FAHD"), b"fahd", "/features is not a readable dataset (HDF5:")
+    in_chunks = setting("features", data=x, chunks=(CHUNK, WIDTH))
+    few = dump(in_chunks, ("features",))
+    patched("index_signature", few, few.index(b"TREE\1\0"), b"tree", "/features is not a readable dataset (HDF5:")
+    few = dump(in_chunks, ("features",), libver="latest")
+    patched("index_signature_latest", few, few.index(b"FAHD"), b"fahd", "/features is not a readable dataset (HDF5:")
+    fine("claim_side_by_side_most", setting("features", shape=(ROWS, 4096), dtype="f2", chunks=(ROWS, 1)), "as many chunks side by side as are read", ("features",))
+
+    # types within types
+    strings_in_arrays = h5py.h5t.array_create(h5py.h5t.py_create(h5py.string_dtype(), logical=True), (2,))
+
+    def arrays(f):
+        g = f.create_group("notes")
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        low.create(g.id, b"arrays", strings_in_arrays, h5py.h5s.create_simple((3,)), how)
+        g["text"] = ["a", "bc"]
+    fine("type_arrays", both(arrays, setting("other", shape=(ROWS,), dtype=np.dtype(("i4", (3,))))), "arrays, also of strings", commands="repack")
+    first = np.dtype([("b", h5py.string_dtype()), ("a", "i4")])
+    firsts = np.array([("b%d" % i, i) for i in range(ROWS)], first)
+    no_end(lambda f: f.create_group("notes").create_dataset("pair", data=firsts), "of_notes_of_other_pairs", "/notes/pair", "repack")
+    none = h5py.Empty(h5py.string_dtype())
+    nothing = lambda f: [f.attrs.__setitem__("none", none), f.create_group("notes").create_dataset("text", (0,), h5py.string_dtype())]
+    fine("heap_of_no_strings", nothing, "no strings at all", commands="repack")
+
+    # filters
+    def set_filters(*filters, chunk=(CHUNK, WIDTH)):
+        def setup(how):
+            how.set_chunk(chunk)
+            for number, *values in filters:
+                how.set_filter(number, h5py.h5z.FLAG_OPTIONAL, tuple(values))
+        return setup
+    features(raw("features", x.shape, half, set_filters((1, 4), (400,), (3,))), "filter_unnamed",
+             "/features is compressed with an unnamed filter (HDF5 filter 400)")
+    shuffle_alone = lambda how: [how.set_chunk((CHUNK,)), how.set_shuffle()]
+    fine("filter_shuffle_label", raw("label", label.shape, h5py.h5t.STD_U8LE, shuffle_alone, label), "a shuffle alone", ("label",))
+
+    def not_filtered(f):
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        fletcher_first(how)
+        d = low.create(f.id, b"label", h5py.h5t.STD_U8LE, h5py.h5s.create_simple((ROWS,)), how)
+        for i in range(0, ROWS, CHUNK):
+            d.write_direct_chunk((i,), zlib.compress(label[i:i + CHUNK].tobytes()), filter_mask=1)
+    fine("filter_fletcher_left_out", not_filtered, "a chunk may leave the first filter out", ("label",))
+    features(both(chunks("features", x, bomblet, 0, **gzip), lambda f: [f["features"].id.write_direct_chunk((i, 0), bomblet) for i in (CHUNK, 2 * CHUNK)]),
+             "filter_bomblets", "rows 0 to 3 cannot be read")
+
+    def no_values(f):
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        how.set_chunk(x.shape)
+        how.set_filter(h5py.h5z.FILTER_DEFLATE, 0, ())
+        d = low.create(f.id, b"features", half, h5py.h5s.create_simple(x.shape), how)
+        d.write_direct_chunk((0, 0), zlib.compress(x.tobytes()))
+    fine("filter_gzip_no_level", no_values, "gzip without a level", ("features",))
+
+    shuffled = dump(setting("features", data=x, chunks=(CHUNK, WIDTH), shuffle=True), ("features",))
+    at = shuffled.index(struct.pack("<HHHH", 2, 8, 1, 1) + b"shuffle\0" + struct.pack("<II", 2, 0))
+    patched("filter_shuffle_values", shuffled, at + 6, b"\2", "/features rows 0 to 11 cannot be read")
+
+    def by_4(f):
+        d = f.create_dataset("features", data=x, chunks=(CHUNK, WIDTH), shuffle=True).id
+        for i in range(0, ROWS, CHUNK):
+            d.write_direct_chunk((i, 0), x[i:i + CHUNK].view("u1").reshape(-1, 4).T.tobytes())
+    of_4 = dump(by_4, ("features",))
+    of_4[at + 16] = 4
+    c.add("filter_shuffle_of_4.h5", bytes(of_4), 0, "", "-", "bytes of two values shuffled as one (test_data_h5.c)")
+    wide_rows = setting("other", shape=(ROWS, 0), dtype="f4", maxshape=(ROWS, None), chunks=(CHUNK, 4), compression="gzip")
+    fine("shape_no_width_packed", wide_rows, "packed rows of no bytes", commands="repack")
+    fine("claim_wide_row", setting("other", shape=(0, 2**62), dtype="f2"), "no rows, each of 2^63 bytes (test_data_h5.c)")
+    fine("filter_pairs", setting("other", data=pairs, chunks=(CHUNK,), **gzip), "packed values that hold strings", commands="repack")
+    fine("filter_texts_inside", lambda f: f.create_group("notes").create_dataset("text", data=["a", "bc"], dtype=h5py.string_dtype(), chunks=(1,), **gzip),
+         "packed strings inside of a group", commands="repack")
+    fine("texts_chunked_inside", lambda f: f.create_group("notes").create_dataset("text", data=["a", "bc"], dtype=h5py.string_dtype(), chunks=(1,)),
+         "chunks of strings inside of a group", commands="repack")
+
+    # objects that cannot be opened
+    data, at = piece("features")
+    patched("layout_version_9", data, at - 2, b"\x09", "/features is not a readable dataset (HDF5:", "inspect,eval")
+    data, at = piece("about/x", lambda f: f.create_group("about").create_dataset("x", data=np.arange(5)))
+    patched("layout_version_9_inside", data, at - 2, b"\x09", "/about/x cannot be opened (HDF5:", "repack")
+    linked = dump(away("other"))
+    patched("link_of_no_kind_unused", linked, linked.index(b"\x40\x05other"), b"\x47", "/other is a link, which would lead elsewhere", "repack")
+
+    odd_float("gap_above", (15, 9, 5, 0, 9), 15)
+    odd_float("gap_of_bfloat", (15, 6, 8, 0, 6), 127)
+
+    # members
+    rows_inside = lambda f: f.create_group("about").create_dataset("x", data=label)
+    fine("inside_rows", rows_inside, "who picks rows is told of rows in a group (test_data_h5.c)")
+    deep_many = lambda f: [f.create_group("many/%d" % i) for i in range(140)]
+    fine("groups_many", deep_many, "more objects than there is room for at first", commands="repack", libver=("v110", "v110"))
+
+    def addresses(data, *names):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.h5")
+            with open(path, "wb") as file:
+                file.write(data)
+            with h5py.File(path) as f:
+                return [h5py.h5o.get_info(f[name].id).addr for name in names]
+    data = dump(cycle)
+    at, = addresses(data, "a")
+    assert data[at] == 1 and data[at + 4] == 2
+    patched("cycle_unsaid", data, at + 4, b"\1", "/a holds itself without saying so; the file is damaged", "repack")
+
+    # headers, before HDF5 looks at them
+    seen_virtual = "/features is a virtual dataset"
+    data = dump()
+    at, = addresses(data, "features")
+    n = struct.unpack_from("<I", data, at + 8)[0]
+    entry = data.index(struct.pack("<Q", at))  # of the root's symbol table
+    patched("header_behind", data, entry, struct.pack("<Q", 2**40), "/features is not a readable dataset (HDF5:")
+    patched("header_at_the_end", data, entry, struct.pack("<Q", len(data) - 8), "/features is not a readable dataset (HDF5:")
+    patched("header_long", data, at + 8, struct.pack("<I", 2**30), "/features is not a readable dataset (HDF5:")
+
+    def message(data, at, kind):
+        """Where the message of that kind begins in a header of the first version."""
+        m = at + 16
+        while struct.unpack_from("<H", data, m)[0] != kind:
+            m += 8 + struct.unpack_from("<H", data, m + 2)[0]
+        return m
+
+    def into(name, data, m, new, expected, commands="-"):
+        patched(name, data, m, new, expected, commands)
+    m = message(data, at, 3)  # its type, of 24 bytes
+    assert data[m + 2] >= 16
+    again_and_again = b"\x10\0" + bytes(data[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + data[m + 2])
+    into("header_of_itself", data, m, again_and_again, seen_virtual, "inspect")
+    into("header_more_short", data, m, b"\x10\0\x08\0", "/features is not a readable dataset (HDF5:")
+    m = message(data, at, 8)
+    into("header_layout_of_a_byte", data, m + 2, b"\1\0", "/features is not a readable dataset (HDF5:")
+    padded = dump(setting("pad", data=np.zeros(250000, "u1")))
+    at, = addresses(padded, "features")
+    m = message(padded, at, 3)
+    into("header_of_many_pieces", padded, m, b"\x10\0" + bytes(padded[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + padded[m + 2]), seen_virtual)
+
+    def ordered(how):
+        how.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
+        space = h5py.h5s.create_simple(x.shape)
+        how.set_virtual(space, b"other.h5", b"real", space)
+    features(raw("features", x.shape, half, ordered), "virtual_ordered", seen_virtual, libver="latest")
+
+    def noted(f):
+        d = f.create_dataset("features", data=x)
+        for i in range(5):
+            d.attrs["note%d" % i] = np.arange(60)
+    newest = dump(noted, ("features",), libver="latest")
+    fine("header_new_of_pieces", noted, "a header in two pieces", ("features",), libver="latest")
+    assert newest.count(b"OCHK") == 1, newest.count(b"OCHK")
+    second = newest.index(b"OCHK")
+    more = newest.index(struct.pack("<Q", second))
+    into("header_new_piece_short", newest, more + 8, struct.pack("<Q", 4), "/features is not a readable dataset (HDF5:")
+    into("header_new_layout_behind", newest, second + 4, b"\x08" + bytes(newest[second + 5:second + 8]) + b"\4\3", seen_virtual, "inspect")
+
+    # places of 16 bytes
+    def wide_places(change, **how):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a.h5")
+            form = small.create(small.FILE_CREATE)
+            form.set_sizes(*how["sizes"])
+            form.set_obj_track_times(False)
+            with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, form)) as f:
+                change(f)
+            with open(path, "rb") as file:
+                return file.read()
+    content = both(setting("features", data=x), setting("label", data=label))
+    said = "places or sizes in this file have more than 8 bytes, which is not read"
+    c.add("super_places_of_16.h5", wide_places(content, sizes=(16, 8)), 65, said, "inspect,repack")
+    c.add("super_sizes_of_16.h5", wide_places(content, sizes=(8, 16)), 65, said)
+    c.add("super_places_of_4.h5", wide_places(content, sizes=(4, 4)), 0, "", "repack", "places of 4 bytes")
+
+    # the heap, behind bytes of somebody else; attributes
+    blocked = dump(texts, userblock_size=512)
+    at = blocked.index(struct.pack("<IQ", 5, blocked.index(b"GCOL") - 512)) + 4
+    patched("heap_row_wraps", blocked, at, b"\xff" * 8, "/id cannot be read: its values lie in a heap that is damaged (it lies behind the end of the file")
+    named_list = dump(lambda f: f["label"].attrs.__setitem__("made", ["a", "b", "c"]))
+    at = named_list.index(b"made\0")
+    dims = named_list.index(struct.pack("<Q", 3), at)
+    patched("attribute_of_2_61", named_list, dims, struct.pack("<Q", 2**61), "attribute made of /label cannot be read: it has no shape that memory could hold", "repack")
+    assert named_list[at - 6:at - 4] == b"\5\0"
+    patched("attribute_of_no_name", named_list, at - 6, b"\1\0" + named_list[at - 4:at] + b"\0", "cannot be opened", "repack")
+
 
 def lookup3(data):
     """HDF5's checksum of metadata: Jenkins' lookup3, hashlittle, begun with 0."""
