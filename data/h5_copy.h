@@ -98,7 +98,7 @@ bool sr_h5_items_own(const struct sr_h5_items *t);
 int sr_h5_items_read(struct sr_h5_items *t, void *out, size_t first, size_t n, struct sr_error *err);
 int sr_h5_items_write(struct sr_h5_items *t, const void *rows, size_t first, size_t n, struct sr_error *err);
 
-/* Frees what rows[0..n) point to; rows of zero bytes point to nothing. */
+/* Frees what rows[0..n) point to and makes them zero bytes, which point to nothing. */
 void sr_h5_items_release(const struct sr_h5_items *t, void *rows, size_t n);
 
 #endif

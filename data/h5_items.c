@@ -385,4 +385,5 @@ void sr_h5_items_release(const struct sr_h5_items *t, void *rows, size_t n) {
     H5Dvlen_reclaim(t->type, memory, t->heap.transfer, rows);
     H5Sclose(memory);
     sr_h5_unlock();
+    memset(rows, 0, n * t->bytes); /* a read that fails may leave them as they are */
 }

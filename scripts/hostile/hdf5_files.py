@@ -792,6 +792,16 @@ def cases(c):
     features(both(chunks("features", x, bomblet, 0, **gzip), lambda f: [f["features"].id.write_direct_chunk((i, 0), bomblet) for i in (CHUNK, 2 * CHUNK)]),
              "filter_bomblets", "rows 0 to 3 cannot be read")
 
+    def late(f):
+        """More rows than are copied at a time; the last of their chunks is bad."""
+        n = 12288
+        f.create_dataset("features", data=np.ones((n, 1), "f2"), **gzip)
+        f.create_dataset("label", data=np.arange(n) % 2, dtype="u1", **gzip)
+        d = f.create_dataset("note", (n,), h5py.string_dtype(), chunks=(4096,), **gzip)
+        d[0] = "a string"
+        d.id.write_direct_chunk((8192,), short)
+    fine("filter_short_texts_late", late, "a column that is only copied, whose last chunk is bad (test_data_h5.c)", ("features", "label"))
+
     def no_values(f):
         how = small.create(small.DATASET_CREATE)
         how.set_obj_track_times(False)
