@@ -218,6 +218,8 @@ static void expect_filters(const char *file, const char *name, size_t n, const c
 Test(data_items, compression_is_kept) {
     expect_filters("hdf5/filter_fletcher_gzip.h5", "features", ROWS, "shuffle, gzip 4");
     expect_filters("hdf5/filter_gzip_77.h5", "features", ROWS, "shuffle, gzip 1");
+    expect_filters("hdf5/filter_gzip_no_level.h5", "features", ROWS, "shuffle, gzip 1");
+    expect_filters("hdf5/shape_no_width_packed.h5", "other", ROWS, "gzip 4");
     expect_filters("hdf5/filter_fletcher_first.h5", "label", ROWS, "fletcher32, shuffle, gzip 4");
     expect_filters("hdf5/filter_fletcher_first.h5", "label", 2, "fletcher32, shuffle, gzip 4");
 }

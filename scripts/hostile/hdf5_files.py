@@ -937,6 +937,26 @@ def cases(c):
     assert named_list[at - 6:at - 4] == b"\5\0"
     patched("attribute_of_no_name", named_list, at - 6, b"\1\0" + named_list[at - 4:at] + b"\0", "cannot be opened", "repack")
 
+    # ---- what is read, and as what (test_data_h5.c) ----
+
+    fine("claim_rank_6", setting("other", shape=(3, 2, 2, 1, 1, 1), dtype="u1", chunks=(1, 1, 1, 1, 1, 1)), "chunks of many dimensions")
+    fine("filter_gzip", setting("features", data=x, chunks=(CHUNK, WIDTH), shuffle=True, **gzip), "what h5py users write", ("features",))
+    big = x.astype(">f4")
+    fine("big_endian", setting("features", data=big), "bytes in the other order", ("features",))
+    fine("big_endian_chunks", setting("features", data=big, chunks=(CHUNK, WIDTH)), "and in chunks", ("features",))
+    fine("big_endian_fletcher_first", raw("features", x.shape, h5py.h5t.IEEE_F32BE, fletcher_first_rows, big), "and through HDF5", ("features",))
+    fine("big_endian_half", raw("features", x.shape, h5py.h5t.IEEE_F16BE, fletcher_first_rows, x.astype(">f2")), "and of 16 bits", ("features",))
+
+    def enum_and_bfloat(f):
+        f["id"] = np.arange(ROWS) % 2 == 1
+        kind = h5py.h5t.IEEE_F16LE.copy()
+        kind.set_fields(15, 7, 8, 0, 7)
+        kind.set_ebias(127)
+        bits = (np.arange(ROWS, dtype="f4").view("u4") >> 16).astype("u2")
+        raw("weight", (ROWS,), kind, lambda how: None)(f)
+        f["weight"].id.write(h5py.h5s.ALL, h5py.h5s.ALL, bits, kind)
+    fine("type_enum_and_bfloat", enum_and_bfloat, "an enumeration of names, weights of bfloat16")
+
 
 def lookup3(data):
     """HDF5's checksum of metadata: Jenkins' lookup3, hashlittle, begun with 0."""
