@@ -184,7 +184,8 @@ static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, cons
     if (*place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
         return NULL;
     *place = 0;
-    return bytes > 0 ? "a chunk has another size than its rows" : "a chunk is not found";
+    return bytes == sr_chunk_bytes(&c->form) ? "a chunk is not found"
+                                             : "a chunk has another size than its rows";
 }
 
 /* *status becomes SR_IO where it was the system that failed. */

@@ -215,8 +215,9 @@ static void expect_large(size_t rows, size_t band, int gzip, const char *way) {
     f = again(f, path);
     cr_assert_eq(sr_h5_matrix_open(&m, f, "features", SR_FEATURE_HALF, &err), 0, "%s", err.text);
     cr_expect_str_eq(sr_h5_matrix_way(m), way, "%zu", rows);
-    cr_assert_eq(sr_h5_matrix_read(m, x, rows - 3, 3, SR_FEATURE_HALF, &err), 0, "%s", err.text);
-    cr_expect(x[0] == 0 && x[3 * WIDTH - 1] == 0x3c00);
+    if (rows < 10000000)
+        cr_assert_eq(sr_h5_matrix_read(m, x, rows - 3, 3, SR_FEATURE_HALF, &err), 0, "%s", err.text);
+    cr_expect(rows >= 10000000 || (x[0] == 0 && x[3 * WIDTH - 1] == 0x3c00));
     sr_h5_matrix_close(m);
     sr_h5_close(f, NULL);
     free(x);
@@ -226,6 +227,7 @@ static void expect_large(size_t rows, size_t band, int gzip, const char *way) {
 Test(data_h5, large_chunks_and_many) {
     expect_large(2500000, 2500000, 1, "by chunks");
     expect_large(4500000, 4500000, 1, "through HDF5");
+    expect_large(17000000, 17000000, 1, "through HDF5"); /* is not read: that takes 500 MB */
     expect_large(16385, 1, 0, "through HDF5");
 }
 
@@ -379,14 +381,14 @@ Test(data_h5, an_attribute_is_written_once) {
 
 /* More collections of strings than there is room for at first, and strings of 5 MB each. */
 Test(data_h5, many_strings_and_long_ones) {
-    enum { MANY = 6000, LONG = 5 << 20 };
-    static char text[MANY][512], *item[MANY];
+    enum { MANY = 600, LONG = 5 << 20 };
+    static char text[MANY][9100], *item[MANY];
     char path[300], **out, *folder = folder_begin(), *fixed = calloc(2, LONG);
     struct sr_error err = {0};
     struct sr_h5 *f = create_in(path, folder);
     cr_assert_not_null(fixed);
     for (size_t i = 0; i < MANY; i++) {
-        snprintf(item[i] = text[i], sizeof text[i], "%0*zu", (int)(i % 500) + 5, i);
+        snprintf(item[i] = text[i], sizeof text[i], "%0*zu", (int)(i * i * 7 % 9000) + 5, i);
     }
     memset(fixed, 'a', LONG);
     fixed[LONG] = 'b';

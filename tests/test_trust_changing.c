@@ -72,3 +72,25 @@ Test(trust_changing, a_column_that_is_cut_off_says_so) {
     sr_h5_close(f, NULL);
     folder_end(folder);
 }
+
+/* In the first of several bands. */
+Test(trust_changing, texts_that_are_cut_off_say_so) {
+    enum { MANY = 300000 };
+    char path[300], *folder = folder_begin(), **out, *item = calloc(MANY, SIZE);
+    struct sr_error err = {0};
+    struct sr_h5 *f = NULL;
+    reads = -1;
+    cr_assert_not_null(item);
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_fixed(f, "id", item, MANY, SIZE, &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(truncate(path, 4096), 0);
+    cr_expect_eq(sr_h5_read_texts(f, "id", &out, MANY, &err), SR_IO);
+    cr_expect(strstr(err.text, "/id cannot be read (HDF5: it became shorter while it was open)"), "%s",
+              err.text);
+    sr_h5_close(f, NULL);
+    free(item);
+    folder_end(folder);
+}

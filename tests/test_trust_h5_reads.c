@@ -1,5 +1,5 @@
-/* test_trust_h5_reads.c: all that can be asked of an HDF5 file, with a call of the system failing. pread
- * and close are defined here, in the executable, so that the linker finds them first.
+/* test_trust_h5_reads.c: all that can be asked of an HDF5 file, with a call of the system failing. pread,
+ * close and ftruncate are defined here, in the executable, so that the linker finds them first.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,6 +9,7 @@
 #include "tests/h5_everything.h"
 
 static size_t reads, failing; /* the read of that number fails; 0: none */
+static int cutting;           /* errno of the next ftruncate, likewise */
 static int closing;           /* errno of the next close; 0: it succeeds */
 
 ssize_t pread(int file, void *to, size_t n, off_t at);
@@ -31,6 +32,13 @@ int close(int file) {
     closing = 0;
     errno = why ? why : errno;
     return why ? -1 : status;
+}
+
+int ftruncate(int file, off_t n) {
+    const int why = cutting;
+    cutting = 0;
+    errno = why;
+    return why ? -1 : (int)syscall(SYS_ftruncate, file, n);
 }
 
 /* HDF5 reads again, or does without, what it could not read: then the answers are right. */
@@ -98,5 +106,33 @@ Test(trust_h5_reads, the_end_of_writing) {
     expect_written(path, EIO, SR_IO);
     expect_written(path, EINTR, 0);
     cr_expect_eq(everything_of(&answers, path, &err), 0, "%s", err.text);
+    folder_end(folder);
+}
+
+/* Rows that nobody has written yet: the file is made as long as it says. */
+static void expect_length(const char *path, int why, int status) {
+    char stored[300];
+    struct sr_h5 *from = NULL, *to = NULL;
+    struct sr_h5_items *old = NULL, *new = NULL;
+    struct sr_error err = {0};
+    const struct sr_h5_form kept = {0};
+    cr_assert_eq(sr_h5_open(&from, hostile_path(stored, "hdf5/cycle.h5"), &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_create(&to, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_open(&old, from, "label", &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_items_create(&new, to, "label", old, 12, &kept, &err), 0, "%s", err.text);
+    sr_h5_items_close(old);
+    sr_h5_items_close(new);
+    sr_h5_close(from, NULL);
+    cutting = why;
+    cr_expect_eq(sr_h5_close(to, &err), status, "%d: %s", why, err.text);
+    cr_expect(status == 0 || strstr(err.text, strerror(why)), "%s", err.text);
+    cr_expect_eq(cutting, 0);
+}
+
+Test(trust_h5_reads, the_length_of_a_file) {
+    char path[300], *folder = folder_begin();
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    expect_length(path, EIO, SR_IO);
+    expect_length(path, EINTR, 0);
     folder_end(folder);
 }

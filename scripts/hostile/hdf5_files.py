@@ -4,6 +4,7 @@
 # h5py writes unless asked, have no checksums. A file whose name begins with "under_" has its features in /g/features.
 #
 # SPDX-License-Identifier: MIT
+import ctypes
 import os
 import struct
 import tempfile
@@ -800,7 +801,7 @@ def cases(c):
         d = f.create_dataset("note", (n,), h5py.string_dtype(), chunks=(4096,), **gzip)
         d[0] = "a string"
         d.id.write_direct_chunk((8192,), short)
-    fine("filter_short_texts_late", late, "a column that is only copied, whose last chunk is bad (test_data_h5.c)", ("features", "label"))
+    bad("filter_short_texts_late", late, "/note rows 8192 to 12287 cannot be read", ("features", "label"), "repack")
 
     def no_values(f):
         how = small.create(small.DATASET_CREATE)
@@ -956,6 +957,37 @@ def cases(c):
         raw("weight", (ROWS,), kind, lambda how: None)(f)
         f["weight"].id.write(h5py.h5s.ALL, h5py.h5s.ALL, bits, kind)
     fine("type_enum_and_bfloat", enum_and_bfloat, "an enumeration of names, weights of bfloat16")
+
+    # ---- many, long and none ----
+
+    def text_chunks(f):
+        d = f.create_group("notes").create_dataset("text", (2049,), h5py.string_dtype(), chunks=(1,))
+        d[...] = [""] * 2049
+    bad("texts_many_chunks", text_chunks, "/notes/text has strings or lists of variable length in more than 2048 chunks without compression", commands="repack")
+    fine("heap_scalar", lambda f: f.create_group("notes").__setitem__("text", "a"), "one string without rows", commands="repack")
+    bad("groups_too_many", lambda f: [f.create_group("many/%d" % i) for i in range(4096)], "/many holds more than 4096 groups, which are not copied", libver="latest")
+    data = dump()
+    at, = addresses(data, "features")
+    patched("space_version_9", data, message(data, at, 1) + 8, b"\x09", "/features is not a readable dataset (HDF5:", "inspect")
+    data = dump(setting("features", data=x, chunks=(CHUNK, WIDTH)), ("features",))
+    at = data.index(struct.pack("<III", CHUNK, WIDTH, 2))
+    patched("chunk_of_no_rows", data, at, struct.pack("<I", 0), "/features is not a readable dataset (HDF5:")
+
+    class Filter(ctypes.Structure):
+        """H5Z_class2_t."""
+        _fields_ = [("version", ctypes.c_int), ("id", ctypes.c_int), ("packs", ctypes.c_uint), ("unpacks", ctypes.c_uint), ("name", ctypes.c_char_p),
+                    ("can_apply", ctypes.c_void_p), ("set_local", ctypes.c_void_p), ("filter", ctypes.c_void_p)]
+    with open("/proc/self/maps", encoding="utf-8") as file:
+        library = next(line.split()[-1] for line in file if "libhdf5-" in line)
+    named_so = Filter(1, 500, 1, 1, b"a filter whose name has no end " * 3, None, None, 1)
+    assert ctypes.CDLL(library).H5Zregister(ctypes.byref(named_so)) >= 0
+    features(raw("features", x.shape, half, set_filters((500,))), "filter_long_name", "/features is compressed with a filter whose name has no end a filter (HDF5 filter 500)", "inspect")
+
+    def other_filter(f):
+        raw("features", x.shape, half, set_filters((400,)))(f)
+        for i in range(0, ROWS, CHUNK):
+            f["features"].id.write_direct_chunk((i, 0), x[i:i + CHUNK].tobytes())
+    features(other_filter, "filter_other", "/features is compressed with an unnamed filter (HDF5 filter 400)")
 
 
 def lookup3(data):

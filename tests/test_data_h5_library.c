@@ -1,0 +1,186 @@
+/* test_data_h5_library.c: what is made here with functions of HDF5 that the program does not call: a filter
+ * of somebody else, an attribute that is too large, reasons of its own, an index that lies. Declared by hand:
+ * <hdf5.h> is included by data/h5*.c alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "data/h5.h"
+#include "tests/hostile.h"
+
+enum { ROWS = 12, WIDTH = 8, CHUNKS = 2100 };
+
+struct filter { /* H5Z_class2_t */
+    int version, id;
+    unsigned packs, unpacks;
+    const char *name;
+    const void *can_apply, *set_local;
+    size_t (*filter)(unsigned flags, size_t n, const unsigned values[], size_t bytes, size_t *room,
+                     void **buffer);
+};
+int H5Zregister(const void *filter);
+int H5Eclear2(int64_t stack);
+int H5Epush2(int64_t stack, const char *file, const char *function, unsigned line, int64_t class,
+             int64_t major, int64_t minor, const char *format, ...);
+extern int64_t H5E_ERR_CLS_g, H5E_IO_g, H5E_READERROR_g, H5T_C_S1_g;
+int64_t H5Tcopy(int64_t type);
+int H5Tset_size(int64_t type, size_t size);
+int H5Tclose(int64_t type);
+int64_t H5Screate(int class);
+int H5Sclose(int64_t space);
+int64_t H5Acreate2(int64_t object, const char *name, int64_t type, int64_t space, int64_t create,
+                   int64_t access);
+int H5Awrite(int64_t attribute, int64_t type, const void *values);
+int H5Aclose(int64_t attribute);
+int64_t H5Oopen(int64_t file, const char *name, int64_t access);
+int H5Oclose(int64_t object);
+
+static struct sr_h5 *open_stored(const char *name) {
+    char path[300];
+    struct sr_h5 *f;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, name), &err), 0, "%s", err.text);
+    return f;
+}
+
+/* ---- a filter of somebody else ---- */
+
+static size_t do_nothing(unsigned flags, size_t n, const unsigned values[], size_t bytes, size_t *room,
+                         void **buffer) {
+    (void)flags;
+    (void)n;
+    (void)values;
+    (void)room;
+    (void)buffer;
+    return bytes;
+}
+
+/* HDF5 reads what goes through one, and it is not looked at before. */
+Test(data_h5_library, a_filter_of_somebody_else) {
+    static const struct filter nothing = {1, 400, 1, 1, "nothing", NULL, NULL, do_nothing};
+    float x[ROWS * WIDTH];
+    struct sr_h5_matrix *m = NULL;
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_stored("hdf5/filter_other.h5");
+    cr_expect_eq(sr_h5_matrix_open(&m, f, "features", SR_FEATURE_HALF, &err), SR_DATA);
+    cr_expect(strstr(err.text, "an unnamed filter (HDF5 filter 400)"), "%s", err.text);
+    cr_assert_geq(H5Zregister(&nothing), 0);
+    cr_assert_eq(sr_h5_matrix_open(&m, f, "features", SR_FEATURE_HALF, &err), 0, "%s", err.text);
+    cr_expect_str_eq(sr_h5_matrix_way(m), "through HDF5");
+    cr_assert_eq(sr_h5_matrix_read(m, x, 0, ROWS, SR_FEATURE_FLOAT, &err), 0, "%s", err.text);
+    for (size_t i = 0; i < SR_COUNT(x); i++)
+        cr_assert_eq(x[i], ((float)i - 40) / 16, "%zu: %g", i, (double)x[i]);
+    sr_h5_matrix_close(m);
+    sr_h5_close(f, NULL);
+}
+
+Test(data_h5_library, a_filter_with_a_long_name) {
+    struct sr_h5_storage s;
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_stored("hdf5/filter_long_name.h5");
+    cr_expect_eq(sr_h5_storage(f, "features", &s, &err), 0, "%s", err.text);
+    cr_expect_str_eq(s.filters, "...");
+    sr_h5_close(f, NULL);
+}
+
+/* ---- reasons ---- */
+
+static void expect_reason(const char *said, const char *shown) {
+    struct sr_error err = {0};
+    sr_h5_lock();
+    H5Eclear2(0);
+    H5Epush2(0, "f", "g", 1, H5E_ERR_CLS_g, H5E_IO_g, H5E_READERROR_g, "%s", said);
+    cr_expect_eq(sr_h5_fail(&err, SR_DATA, "a"), SR_DATA);
+    sr_h5_unlock();
+    cr_expect_str_eq(err.text, shown);
+}
+
+Test(data_h5_library, reasons_tell_no_addresses) {
+    expect_reason("ran off the end", "a (HDF5: ran off the end)");
+    expect_reason("ran off the end: current p = 0x5601, size 4", "a (HDF5: ran off the end)");
+    expect_reason("0x5601 is not mapped", "a (HDF5: )");
+}
+
+/* ---- a large attribute ---- */
+
+Test(data_h5_library, a_text_of_17_MB) {
+    enum { BYTES = 17 << 20 };
+    char path[300], newer[300], *folder = folder_begin(), *value = calloc(1, BYTES), *read;
+    struct sr_h5 *f = NULL, *like = NULL;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    snprintf(newer, sizeof newer, "%s/tests/dumps/checked_gzip.h5", SR_SOURCE_DIR);
+    cr_assert_eq(sr_h5_open(&like, newer, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_create_like(&f, path, path, like, &err), 0, "%s", err.text);
+    const int64_t type = H5Tcopy(H5T_C_S1_g), space = H5Screate(0), root = H5Oopen(f->id, "/", 0);
+    H5Tset_size(type, BYTES);
+    const int64_t attribute = H5Acreate2(root, "note", type, space, 0, 0);
+    cr_assert(value && attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
+    H5Aclose(attribute);
+    H5Oclose(root);
+    H5Sclose(space);
+    H5Tclose(type);
+    sr_h5_close(like, NULL);
+    cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_h5_attribute(f, "/", "note", &read, &err), SR_DATA);
+    cr_expect(strstr(err.text, "attribute note of / says that its strings have more than 16 MB"), "%s",
+              err.text);
+    sr_h5_close(f, NULL);
+    free(value);
+    folder_end(folder);
+}
+
+/* ---- an index that lies, of more chunks than are asked for their places ---- */
+
+/* In the file's index the key of the chunk of row 1000: its bytes, a mask, its first row and column, a 0;
+ * then its place. */
+static unsigned char *key_of(unsigned char *bytes, size_t size) {
+    const uint64_t wanted[3] = {1000, 0, 0};
+    for (size_t at = 8; at + 32 <= size; at++)
+        if (memcmp(bytes + at, wanted, sizeof wanted) == 0 && memcmp(bytes + at - 4, "\0\0\0\0", 4) == 0 &&
+            bytes[at - 8] > 0)
+            return bytes + at - 8;
+    cr_assert_fail("no key");
+    return NULL;
+}
+
+static void expect_lie(int gzip, size_t field, uint64_t value, size_t n, const char *wrong) {
+    static uint16_t x[CHUNKS * WIDTH];
+    const struct sr_h5_layout layout = {
+        .type = SR_FEATURE_HALF, .rows = SR_H5_GROWS, .width = WIDTH, .gzip = gzip};
+    char path[300], *folder = folder_begin();
+    void *content;
+    size_t size;
+    struct sr_h5_matrix *m = NULL;
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_layout(f, "features", &layout, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_rows(f, "features", x, 0, CHUNKS, WIDTH, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_file_read(&content, &size, path, (size_t)1 << 26, &err), 0, "%s", err.text);
+    memcpy(key_of(content, size) + field, &value, n);
+    cr_assert_eq(sr_atomic_file_write(path, content, size, &err), 0, "%s", err.text);
+    sr_free(content);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_matrix_open(&m, f, "features", SR_FEATURE_HALF, &err), 0, "%s", err.text);
+    cr_expect_str_eq(sr_h5_matrix_way(m), "by chunks");
+    cr_expect_eq(sr_h5_matrix_read(m, x, 0, CHUNKS, SR_FEATURE_HALF, &err), SR_DATA, "%s: %s", wrong,
+                 err.text);
+    cr_expect(strstr(err.text, "rows 1000 to 1000 cannot be read") && strstr(err.text, wrong), "%s: %s",
+              wrong, err.text);
+    sr_h5_matrix_close(m);
+    sr_h5_close(f, NULL);
+    folder_end(folder);
+}
+
+Test(data_h5_library, an_index_of_many_chunks_that_lies) {
+    enum { SIZE = 0, ROW = 8, PLACE = 32 };
+    expect_lie(0, SIZE, 15, 4, "a chunk has another size than its rows");
+    expect_lie(0, ROW, 1 << 20, 8, "a chunk has another size than its rows");
+    expect_lie(0, PLACE, 0, 8, "a chunk is not found");
+    expect_lie(0, PLACE, UINT64_MAX, 8, "a chunk is not found");
+    expect_lie(0, PLACE, (uint64_t)1 << 40, 8, "a chunk lies behind its end");
+    expect_lie(1, PLACE, UINT64_MAX - 9, 8, "HDF5 cannot read a chunk");
+}
