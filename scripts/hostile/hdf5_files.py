@@ -766,6 +766,13 @@ def cases(c):
     first = np.dtype([("b", h5py.string_dtype()), ("a", "i4")])
     firsts = np.array([("b%d" % i, i) for i in range(ROWS)], first)
     no_end(lambda f: f.create_group("notes").create_dataset("pair", data=firsts), "of_notes_of_other_pairs", "/notes/pair", "repack")
+
+    def written_arrays(f):
+        how = small.create(small.DATASET_CREATE)
+        how.set_obj_track_times(False)
+        d = low.create(f.create_group("notes").id, b"arrays", strings_in_arrays, h5py.h5s.create_simple((3,)), how)
+        d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([[b"a", b"bc"]] * 3, object), strings_in_arrays)
+    no_end(written_arrays, "of_notes_of_arrays", "/notes/arrays", "repack")
     none = h5py.Empty(h5py.string_dtype())
     nothing = lambda f: [f.attrs.__setitem__("none", none), f.create_group("notes").create_dataset("text", (0,), h5py.string_dtype())]
     fine("heap_of_no_strings", nothing, "no strings at all", commands="repack")
