@@ -168,7 +168,7 @@ static int check_answer(struct sr_channel *c, const struct sr_isolate_answer *a,
                         struct sr_error *err) {
     const bool is_one = n == (ssize_t)sizeof *a && is_status(a->status) && a->more <= 1 &&
                         a->bytes <= SR_ISOLATE_WINDOW && (a->bytes > 0 || !a->more) &&
-                        (a->status == 0 || (a->bytes == 0 && !a->more && a->text[0])) &&
+                        (a->status == 0 || (a->bytes == 0 && a->text[0])) &&
                         memchr(a->text, '\0', sizeof a->text);
     return is_one ? 0 : sr_channel_nonsense(c, path, err);
 }

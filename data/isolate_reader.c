@@ -272,10 +272,8 @@ static int answer_matrix_read(const struct reader *r, const struct read_matrix *
                               const struct sr_isolate_request *q, struct sr_isolate_answer *a,
                               struct sr_error *err) {
     const enum sr_feature wanted = q->type == SR_FEATURE_FLOAT ? SR_FEATURE_FLOAT : m->stored;
-    const uint64_t shape[2] = {q->rows, m->width};
-    uint64_t bytes;
-    if (q->rows == 0 || !sr_size_within(q->first, q->rows, m->rows) ||
-        !sr_size_product(&bytes, sr_feature_size(wanted), shape, 2) || bytes > SR_ISOLATE_WINDOW)
+    const uint64_t bytes = sr_size_times(sr_feature_size(wanted), sr_size_times(q->rows, m->width));
+    if (q->rows == 0 || !sr_size_within(q->first, q->rows, m->rows) || bytes > SR_ISOLATE_WINDOW)
         return no_request(err);
     const int status = sr_h5_matrix_read(m->of, r->window, q->first, q->rows, wanted, err);
     a->bytes = bytes;

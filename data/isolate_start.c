@@ -83,16 +83,24 @@ char **sr_isolate_environment(char *const *whole, struct sr_error *err) {
 }
 
 /* An errno. Standard streams lead nowhere: what a reader prints is not ours. */
+static int set_descriptors(posix_spawn_file_actions_t *actions, int socket, int window) {
+    int reason = 0;
+    for (int stream = 0; reason == 0 && stream < 3; stream++)
+        reason = posix_spawn_file_actions_addopen(actions, stream, "/dev/null", O_RDWR, 0);
+    if (reason == 0)
+        reason = posix_spawn_file_actions_adddup2(actions, socket, SR_ISOLATE_SOCKET);
+    return reason ? reason : posix_spawn_file_actions_adddup2(actions, window, SR_ISOLATE_MEMORY);
+}
+
+/* An errno. */
 static int spawn_reader(pid_t *reader, int socket, int window, char **environment) {
     char name[] = "saferoute", reads[] = SR_ISOLATE_READER;
     char *const arguments[] = {name, reads, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    for (int stream = 0; stream < 3; stream++)
-        posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_adddup2(&actions, socket, SR_ISOLATE_SOCKET);
-    posix_spawn_file_actions_adddup2(&actions, window, SR_ISOLATE_MEMORY);
-    const int reason = posix_spawn(reader, "/proc/self/exe", &actions, NULL, arguments, environment);
+    int reason = set_descriptors(&actions, socket, window);
+    if (reason == 0)
+        reason = posix_spawn(reader, "/proc/self/exe", &actions, NULL, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
     return reason;
 }

@@ -15,10 +15,13 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "data/sandbox.h"
 #include "tests/dump_fixture.h"
+#include "tests/failing_memory.h"
 #include "tests/reader_thread.h"
 
 /* ---- calls that fail ---- */
@@ -117,6 +120,25 @@ int socketpair(int domain, int type, int protocol, int ends[2]) {
                : CALL(int (*)(int, int, int, int *), "socketpair", domain, type, protocol, ends);
 }
 
+int open(const char *path, int how, ...) {
+    va_list list;
+    va_start(list, how);
+    const mode_t mode = how & O_CREAT ? va_arg(list, mode_t) : 0;
+    va_end(list);
+    return strstr(path, ".h5") && fails("open")
+               ? -1
+               : CALL(int (*)(const char *, int, mode_t), "open", path, how, mode);
+}
+
+int fstat(int file, struct stat *st) {
+    return fails("fstat") ? -1 : CALL(int (*)(int, struct stat *), "fstat", file, st);
+}
+
+int close_range(unsigned first, unsigned last, int flags) {
+    return fails("close_range") ? -1
+                                : CALL(int (*)(unsigned, unsigned, int), "close_range", first, last, flags);
+}
+
 /* The program, not this test, is what starts itself again. */
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                 const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]) {
@@ -126,6 +148,12 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
                               const posix_spawnattr_t *, char *const[], char *const[]),
                       "posix_spawn", pid, strcmp(path, "/proc/self/exe") == 0 ? SR_PROGRAM : path, actions,
                       attributes, arguments, environment);
+}
+
+int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to) {
+    return fails("adddup2") ? failing.reason
+                            : CALL(int (*)(posix_spawn_file_actions_t *, int, int),
+                                   "posix_spawn_file_actions_adddup2", actions, from, to);
 }
 
 /* ---- a conversation ---- */
@@ -202,6 +230,23 @@ Test(isolate_calls, what_fails_is_told) {
     }
 }
 
+/* A file that is gone, or cannot be looked at, between its name and its descriptor. */
+Test(isolate_calls, a_file_that_cannot_be_handed_over) {
+    static const char *const calls[] = {"open", "fstat"};
+    for (size_t i = 0; i < SR_COUNT(calls); i++) {
+        struct sr_error err = {0};
+        struct talk t;
+        talk_begin(&t);
+        fail_call(calls[i], 0, 1, EMFILE);
+        cr_expect_eq(converse(&err), SR_NOINPUT, "%s: %s", calls[i], err.text);
+        cr_expect(strstr(err.text, "full.h5: ") && strstr(err.text, strerror(EMFILE)), "%s: %s", calls[i],
+                  err.text);
+        fail_call(NULL, 0, 0, 0);
+        cr_expect_eq(converse(&err), 0, "%s: %s", calls[i], err.text);
+        talk_end(&t);
+    }
+}
+
 /* ---- starting ---- */
 
 static int descriptors(void) {
@@ -226,6 +271,75 @@ Test(isolate_calls, a_reader_is_started_and_ended) {
     cr_expect_eq(sr_isolate_end(true, &err), 0, "%s", err.text);
 }
 
+/* This process has no other child. */
+static void kill_reader(void) {
+    cr_assert_eq(system("kill -9 $(cut -d' ' -f1 /proc/$PPID/task/$PPID/children)"), 0);
+}
+
+/* How it ended is asked until that is told, or nobody knows. */
+Test(isolate_calls, a_reader_that_dies) {
+    static const struct {
+        int times, reason;
+        const char *word;
+    } cases[] = {{3, EINTR, "died of signal 9"}, {1, ECHILD, "ended by itself with status 0"}};
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        struct sr_error err = {0}, again = {0};
+        cr_assert_eq(sr_isolate_begin(&err), 0, "%s", err.text);
+        fail_call("waitpid", 0, cases[i].times, cases[i].reason);
+        kill_reader();
+        cr_expect_eq(converse(&err), SR_DATA, "%s", err.text);
+        cr_expect(strstr(err.text, cases[i].word), "%s", err.text);
+        fail_call(NULL, 0, 0, 0);
+        cr_expect_eq(sr_isolate_end(i == 0, &again), i == 0 ? 0 : SR_DATA, "told, and reported or not");
+        cr_expect_str_eq(again.text, i == 0 ? "" : err.text);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+    }
+}
+
+/* Who only looked whether something is there has not been told: the end is. */
+Test(isolate_calls, a_reader_that_dies_unnoticed) {
+    char path[2048];
+    struct sr_error err = {0};
+    struct sr_h5 *f;
+    cr_assert_eq(sr_isolate_begin(&err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_open(&f, fixture_paths(path, "full"), &err), 0, "%s", err.text);
+    kill_reader();
+    cr_expect_not(sr_h5_has(f, "features"));
+    sr_h5_close(f, NULL);
+    cr_expect_eq(sr_isolate_end(true, &err), SR_DATA);
+    cr_expect(strstr(err.text, "died of signal 9"), "%s", err.text);
+}
+
+/* That it ends does not hang on whether it can be waited for. */
+Test(isolate_calls, a_reader_that_cannot_be_waited_for) {
+    struct sr_error err = {0};
+    cr_assert_eq(sr_isolate_begin(&err), 0, "%s", err.text);
+    fail_call("waitpid", 0, 1, ECHILD);
+    cr_expect_eq(sr_isolate_end(true, &err), 0, "%s", err.text);
+    fail_call(NULL, 0, 0, 0);
+    cr_expect_gt(waitpid(-1, NULL, 0), 0, "it was not ended");
+}
+
+/* For each of what starting allocates: no reader, not one with less than it needs. */
+Test(isolate_calls, a_reader_that_there_is_no_memory_for) {
+    bool failed = true;
+    uint64_t nth = 1;
+    for (; failed; nth++) {
+        struct sr_error err = {0};
+        const int before = descriptors();
+        memory_begin(nth);
+        const int status = sr_isolate_begin(&err);
+        failed = memory_end().failed;
+        cr_expect(failed ? status == SR_NOMEM || strstr(err.text, strerror(ENOMEM)) : status == 0,
+                  "%d: %d, %s", (int)nth, status, err.text);
+        cr_expect_eq(sr_isolate_end(true, &err), 0, "%s", err.text);
+        cr_expect_eq(descriptors(), before, "%d: descriptors are left", (int)nth);
+        cr_expect_eq(waitpid(-1, NULL, WNOHANG), -1, "%d: a reader is left", (int)nth);
+    }
+    cr_expect_gt(nth, 2);
+}
+
 Test(isolate_calls, what_a_reader_needs_to_be_started) {
     static const struct {
         const char *call, *word;
@@ -240,6 +354,8 @@ Test(isolate_calls, what_a_reader_needs_to_be_started) {
         {"move", "no channel", 1},
         {"move", "no channel", 2},
         {"posix_spawn", "cannot be started", 0},
+        {"adddup2", "cannot be started", 0},
+        {"adddup2", "cannot be started", 1},
         {"recv", "could not be closed off", 0},
     };
     for (size_t i = 0; i < SR_COUNT(cases); i++) {
@@ -297,4 +413,57 @@ Test(isolate_calls, a_reader_without_a_window) {
     char *by_hand[] = {(char[]){"saferoute"}, (char[]){"train"}, NULL};
     cr_expect_not(sr_isolate_is_reader(2, by_hand));
     cr_expect_not(sr_isolate_is_reader(1, by_hand));
+}
+
+/* The reader's two descriptors, and what was there before. */
+struct ends {
+    int kept[2], socket;
+};
+
+static void ends_begin(struct ends *e) {
+    int pair[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    const int memory = memfd_create("window", 0);
+    cr_assert_eq(ftruncate(memory, (off_t)SR_ISOLATE_WINDOW), 0);
+    const int from[] = {fcntl(pair[1], F_DUPFD_CLOEXEC, 30), fcntl(memory, F_DUPFD_CLOEXEC, 30)};
+    e->socket = fcntl(pair[0], F_DUPFD_CLOEXEC, 30);
+    close(pair[0]);
+    close(pair[1]);
+    close(memory);
+    for (int i = 0; i < 2; i++) {
+        e->kept[i] = fcntl(SR_ISOLATE_SOCKET + i, F_DUPFD_CLOEXEC, 40);
+        cr_assert_eq(dup2(from[i], SR_ISOLATE_SOCKET + i), SR_ISOLATE_SOCKET + i);
+        close(from[i]);
+    }
+}
+
+static void ends_end(struct ends *e) {
+    close(e->socket);
+    for (int i = 0; i < 2; i++) {
+        close(SR_ISOLATE_SOCKET + i);
+        if (e->kept[i] >= 0)
+            dup2(e->kept[i], SR_ISOLATE_SOCKET + i);
+        close(e->kept[i]);
+    }
+}
+
+/* It says so, if there is anybody to tell, and answers nothing. */
+Test(isolate_calls, a_reader_that_cannot_be_closed_off) {
+    char *is_one[] = {(char[]){"saferoute"}, (char[]){SR_ISOLATE_READER}, NULL};
+    struct sr_isolate_answer a;
+    struct sr_error err = {0};
+    struct ends e;
+    cr_expect(sr_isolate_is_reader(2, is_one));
+    ends_begin(&e);
+    fail_call("close_range", 0, 1, ENOSYS);
+    cr_expect_eq(sr_isolate_read(&err), SR_IO);
+    cr_expect_eq(recv(e.socket, &a, sizeof a, 0), (ssize_t)sizeof a);
+    cr_expect(a.status == SR_IO && strstr(a.text, "descriptors cannot be closed"), "%s", a.text);
+    ends_end(&e);
+    ends_begin(&e);
+    shutdown(e.socket, SHUT_RDWR);
+    fail_call("close_range", 0, 1, ENOSYS);
+    cr_expect_eq(sr_isolate_read(&err), SR_IO);
+    cr_expect_str_eq(err.text, "the channel is closed");
+    ends_end(&e);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "tests/dump_fixture.h"
+#include "tests/failing_memory.h"
 #include "tests/reader_thread.h"
 
 static void say(const struct reader_thread *r, const struct sr_isolate_request *q) {
@@ -190,6 +191,61 @@ Test(isolate_requests, a_file_that_does_not_come_along) {
     cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
 }
 
+/* A message may bring along who sent it; that is no descriptor, though there is one of that number. */
+Test(isolate_requests, what_comes_along_is_no_file) {
+    const struct sr_isolate_request q = {.op = SR_ISOLATE_OPEN, .name = "a.h5"};
+    char path[2048];
+    struct reader_thread r;
+    const int one = 1;
+    reader_thread_begin(&r);
+    cr_assert_eq(setsockopt(r.end, SOL_SOCKET, SO_PASSCRED, &one, sizeof one), 0);
+    const int file = open(fixture_paths(path, "full"), O_RDONLY | O_CLOEXEC),
+              named = dup2(file, (int)getpid());
+    cr_assert_geq(file, 0);
+    const struct sr_isolate_answer a = ask(&r, &q);
+    cr_expect(a.status < 0 && strstr(a.text, "a.h5"), "%s", a.text);
+    if (named >= 0)
+        close(named);
+    close(file);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
+/* Of which an answer has no room for the lengths. */
+Test(isolate_requests, a_column_of_more_axes_than_are_told) {
+    char path[2048];
+    struct reader_thread r;
+    reader_thread_begin(&r);
+    const struct sr_isolate_answer opened = ask_with(&r, fixture_paths(path, "bad_axes_label"));
+    const struct sr_isolate_request q = {
+        .op = SR_ISOLATE_INTEGERS, .number = (uint32_t)opened.number, .rows = FIXTURE_ROWS, .name = "label"};
+    expect_no_request(&r, &q, "five axes");
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
+/* Of a dataset that is not there, or an attribute, which is no failure. */
+Test(isolate_requests, names_that_are_not_there) {
+    static const enum sr_isolate_op fail[] = {SR_ISOLATE_INFO,       SR_ISOLATE_STORAGE,
+                                              SR_ISOLATE_INTEGERS,   SR_ISOLATE_DOUBLES,
+                                              SR_ISOLATE_TEXTS,      SR_ISOLATE_EACH_DOUBLE,
+                                              SR_ISOLATE_MATRIX_OPEN},
+                                    none[] = {SR_ISOLATE_HAS, SR_ISOLATE_HAS_ATTRIBUTE, SR_ISOLATE_ATTRIBUTE,
+                                              SR_ISOLATE_ATTRIBUTE_LIST};
+    struct reader_thread r;
+    reader_thread_begin(&r);
+    const uint32_t file = open_full(&r);
+    for (size_t i = 0; i < SR_COUNT(fail); i++) {
+        const struct sr_isolate_request q = {.op = fail[i], .number = file, .rows = 1, .name = "nothing"};
+        const struct sr_isolate_answer a = ask(&r, &q);
+        cr_expect(a.status == SR_DATA && strstr(a.text, "/nothing"), "%zu: %d %s", i, a.status, a.text);
+    }
+    for (size_t i = 0; i < SR_COUNT(none); i++) {
+        const struct sr_isolate_request q = {.op = none[i], .number = file, .object = "/", .name = "nothing"};
+        const struct sr_isolate_answer a = ask(&r, &q);
+        cr_expect(a.status == 0 && a.number == 0 && a.bytes == 0, "%zu: %d %s", i, a.status, a.text);
+    }
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
 /* Which ends the reader: what else is on such a channel is not known. */
 Test(isolate_requests, half_a_request) {
     static const struct sr_isolate_request q = {.op = SR_ISOLATE_OPEN};
@@ -285,4 +341,113 @@ Test(isolate_requests, who_goes_in_the_middle_ends_the_reader) {
         cr_expect_eq(reader_thread_end(&r), SR_IO, "%zu", i);
         cr_expect(strstr(r.err.text, "channel is closed"), "%zu: %s", i, r.err.text);
     }
+}
+
+/* It is not there to be waited for, but its socket is. */
+Test(isolate_requests, who_does_not_listen_ends_the_reader) {
+    for (size_t i = 0; i < SR_COUNT(in_pieces); i++) {
+        struct reader_thread r;
+        reader_thread_begin(&r);
+        const struct sr_isolate_request q = request_of(in_pieces[i], open_long(&r));
+        cr_assert_eq(shutdown(r.socket, SHUT_RD), 0);
+        say(&r, &q);
+        pthread_join(r.thread, NULL);
+        cr_expect_eq(r.status, SR_IO, "%zu", i);
+        cr_expect(strstr(r.err.text, "channel is closed"), "%zu: %s", i, r.err.text);
+        close(r.socket);
+        sr_free(r.window);
+    }
+}
+
+/* ---- features ---- */
+
+static struct sr_isolate_answer ask_first_row(const struct reader_thread *r, uint32_t matrix) {
+    const struct sr_isolate_request q = {
+        .op = SR_ISOLATE_MATRIX_READ, .number = matrix, .type = SR_FEATURE_FLOAT, .rows = 1};
+    return ask(r, &q);
+}
+
+/* What is kept of a matrix may be forgotten, and HDF5 may be asked for all of it: the rows are the same. */
+Test(isolate_requests, every_way_gives_the_same_rows) {
+    static const enum sr_isolate_op between[] = {SR_ISOLATE_MATRIX_FORGET, SR_ISOLATE_MATRIX_THROUGH_HDF5};
+    struct reader_thread r;
+    reader_thread_begin(&r);
+    const struct sr_isolate_request matrix = {
+        .op = SR_ISOLATE_MATRIX_OPEN, .number = open_full(&r), .type = SR_FEATURE_HALF, .name = "features"};
+    const struct sr_isolate_answer opened = ask(&r, &matrix);
+    cr_assert_eq(opened.status, 0, "%s", opened.text);
+    for (size_t i = 0; i <= SR_COUNT(between); i++) {
+        const struct sr_isolate_answer a = ask_first_row(&r, (uint32_t)opened.number);
+        cr_assert_eq(a.status, 0, "%s", a.text);
+        cr_assert_eq(a.bytes, FIXTURE_WIDTH * sizeof(float));
+        for (size_t k = 0; k < FIXTURE_WIDTH; k++)
+            cr_expect_float_eq(((const float *)r.window)[k], fixture_value(0, k), 0);
+        if (i == SR_COUNT(between))
+            break;
+        const struct sr_isolate_request q = {.op = between[i], .number = (uint32_t)opened.number};
+        cr_expect_eq(ask(&r, &q).status, 0, "%zu", i);
+    }
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
+/* ---- memory ---- */
+
+/* Each allocation of the reader's fails once: it says so, and answers as ever when it is asked again. */
+Test(isolate_requests, what_the_reader_has_no_memory_for) {
+    static const struct {
+        enum sr_isolate_op op;
+        const char *object, *name;
+    } asked[] = {{SR_ISOLATE_INTEGERS, "", "gold"},
+                 {SR_ISOLATE_DOUBLES, "", "gold"},
+                 {SR_ISOLATE_TEXTS, "", "id"},
+                 {SR_ISOLATE_ATTRIBUTE, "/", "feature_model"},
+                 {SR_ISOLATE_ATTRIBUTE_LIST, "source", "names"},
+                 {SR_ISOLATE_MATRIX_OPEN, "", "features"}};
+    struct reader_thread r;
+    reader_thread_begin(&r);
+    const uint32_t file = open_full(&r);
+    for (size_t i = 0; i < SR_COUNT(asked); i++) {
+        struct sr_isolate_request q = {
+            .op = asked[i].op, .number = file, .type = SR_FEATURE_HALF, .rows = FIXTURE_ROWS};
+        snprintf(q.object, sizeof q.object, "%s", asked[i].object);
+        snprintf(q.name, sizeof q.name, "%s", asked[i].name);
+        cr_expect_eq(ask(&r, &q).status, 0, "%zu", i);
+        uint64_t nth = 1;
+        for (bool failed = true; failed; nth++) {
+            memory_begin(nth);
+            const struct sr_isolate_answer a = ask(&r, &q);
+            failed = memory_end().failed;
+            cr_expect_eq(a.status, failed ? SR_NOMEM : 0, "%zu, allocation %d: %s", i, (int)nth, a.text);
+        }
+        cr_expect_gt(nth, 2, "%zu asks for no memory", i);
+    }
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
+static struct sr_isolate_answer ask_to_open(struct reader_thread *r) {
+    char path[2048];
+    return ask_with(r, fixture_paths(path, "full"));
+}
+
+Test(isolate_requests, a_file_that_there_is_no_memory_for) {
+    struct reader_thread r;
+    reader_thread_begin(&r);
+    open_full(&r);
+    memory_begin(1);
+    const struct sr_isolate_answer a = ask_to_open(&r);
+    cr_expect(memory_end().failed);
+    cr_expect_eq(a.status, SR_NOMEM, "%d: %s", a.status, a.text);
+    cr_expect_eq(ask_to_open(&r).number, 1);
+    cr_expect_eq(reader_thread_end(&r), 0, "%s", r.err.text);
+}
+
+Test(isolate_requests, an_environment_that_there_is_no_memory_for) {
+    static char loads[] = "LD_LIBRARY_PATH=/x", keeps[] = "TOKEN=secret";
+    char *const whole[] = {loads, keeps, NULL};
+    struct sr_error err = {0};
+    memory_begin(1);
+    char **all = sr_isolate_environment(whole, &err);
+    memory_end();
+    cr_expect_null(all);
+    cr_expect_eq(err.status, SR_NOMEM);
 }
