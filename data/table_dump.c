@@ -95,10 +95,11 @@ static int check_names(const struct sr_listed *l, const struct dump_table *s, co
     const uint64_t most = sr_h5_texts_most(s->file);
     uint64_t bytes = 0;
     for (size_t i = 0; i < rows; i++)
-        if (!sr_size_add(&bytes, bytes, strlen(l->names[l->index[i]]) + 1) || bytes > most)
-            return sr_fail(err, SR_DATA,
-                           "%s: /%s: strings come to more than %llu bytes, far more than the file has",
-                           s->t.path, f->name, (unsigned long long)most);
+        bytes = sr_size_sum(bytes, strlen(l->names[l->index[i]]) + 1);
+    if (bytes > most)
+        return sr_fail(err, SR_DATA,
+                       "%s: /%s: strings come to more than %llu bytes, far more than the file has", s->t.path,
+                       f->name, (unsigned long long)most);
     return 0;
 }
 
@@ -124,11 +125,7 @@ static int read_column(struct column *c, const struct dump_table *s, const struc
 
 static int open_features(struct dump_table *s, struct column *c, struct sr_field *f,
                          const struct sr_h5_info *info, struct sr_error *err) {
-    int status = info->shape[1] > SR_DATA_WIDTH_MAX ? SR_DATA : 0;
-    if (status < 0)
-        return sr_fail(err, status, "%s: /%s has %llu features a row; at most %d are possible", s->t.path,
-                       f->name, (unsigned long long)info->shape[1], SR_DATA_WIDTH_MAX);
-    status = sr_field_width(f, &s->t, (size_t)info->shape[1], err);
+    const int status = sr_field_width(f, &s->t, (size_t)info->shape[1], err);
     c->type = feature_of(info);
     return status < 0 ? status : sr_h5_matrix_open(&c->features, s->file, f->name, c->type, err);
 }

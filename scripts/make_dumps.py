@@ -22,6 +22,7 @@ GOLD = (np.arange(N) % 3 == 0).astype(np.uint8)
 SMALL_PROB = np.where(np.arange(N) % 2 == 0, 0.5, 0.25).astype(np.float32)  # .5 counts as unsafe
 LARGE_PROB = np.where((np.arange(N) % 3 == 0) ^ (np.arange(N) == 11), 0.875, 0.125).astype(np.float32)
 LABEL = (((SMALL_PROB >= 0.5) != GOLD) & ((LARGE_PROB >= 0.5) == GOLD)).astype(np.uint8)
+UUID = np.array([bytes([0x80 + i] * 16) for i in range(N)], dtype="V16")
 SOURCES = ["forum", "news", "chat"]
 
 
@@ -107,7 +108,7 @@ def good(folder):
         f["small_prob"] = SMALL_PROB
         f["small_pred"] = 1 - (SMALL_PROB >= 0.5).astype(np.uint8)  # wins over small_prob
         f["large_pred"] = (LARGE_PROB >= 0.5).astype(np.uint8)
-        f["id"] = np.array([bytes([0x80 + i] * 16) for i in range(N)], dtype="V16")
+        f["id"] = UUID
         f["group"] = np.array([f"twin {i // 3}" for i in range(N)], dtype="S8")
         f["source"] = np.array([["chat", "mail"][i % 2] for i in range(N)], dtype=object)
         f.attrs["feature_model"] = np.bytes_("model-a")
@@ -117,6 +118,10 @@ def good(folder):
         f["id"] = np.array([f"{i:016x}" for i in range(N)], dtype="S16")
         f["group"] = np.arange(N, dtype=np.uint64) + np.uint64(2**64 - N)
         f["source"] = np.arange(N, dtype=np.int16) - 1
+    with new(folder, "id_some") as f:
+        f["features"], f["label"] = X, LABEL
+        f["id"] = np.array(["" if i % 2 else str(i) for i in range(N)], dtype="S2")
+        f["group"] = UUID
     simple("no_label", X, None)
 
     large = X.copy()
@@ -258,6 +263,13 @@ def scores(folder):
         f.create_dataset("prob", (2**25,), np.float32, chunks=(2**20,))
     with new(folder, "scores_above") as f:
         f["prob"] = np.array([0.5, np.nan, 1.5])
+    for name, ids in ("opaque", UUID), ("integer", np.arange(N)), ("rank", UUID.reshape(N // 2, 2)):
+        with new(folder, "scores_id_" + name) as f:
+            f["prob"], f["id"] = np.full(N, 0.25, np.float32), ids
+    with new(folder, "scores_scalar") as f:
+        f["prob"] = 0.25
+    with new(folder, "scores_group") as f:
+        f.create_group("prob")
 
 
 def bad(folder):
@@ -270,6 +282,13 @@ def bad(folder):
     simple("no_features", None, LABEL)
     simple("rank_features", X.reshape(N, 2, 4), LABEL)
     simple("rank_label", X, np.stack([LABEL, LABEL], 1))
+    simple("axes_label", X, LABEL.reshape(N, 1, 1, 1, 1))
+    simple("opaque_features", X.view("V4"), LABEL)
+    simple("text_features", np.full((N, D), b"a"), LABEL)
+    with new(folder, "bad_weight_text") as f:
+        f["features"], f["label"], f["weight"] = X, LABEL, np.full(N, b"a")
+    with new(folder, "bad_group_float") as f:
+        f["features"], f["label"], f["group"] = X, LABEL, np.arange(N, dtype=np.float32)
     simple("row_count", X, LABEL[:11])
     simple("label_two", X, np.where(np.arange(N) == 4, 2, LABEL))
     simple("label_half", X, np.where(np.arange(N) == 5, 0.5, LABEL))

@@ -7,6 +7,7 @@
 
 #include "data/h5.h"
 #include "tests/dump_fixture.h"
+#include "tests/failing_memory.h"
 
 static const uint8_t gold[FIXTURE_ROWS] = {1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0};
 static const uint8_t small_pred[FIXTURE_ROWS] = {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0};
@@ -244,6 +245,11 @@ static const struct {
     {"bad_no_features", SR_DATA, {"/features", "the file holds: label [12] uint8"}},
     {"bad_rank_features", SR_DATA, {"/features", "rank 3"}},
     {"bad_rank_label", SR_DATA, {"/label", "rank 2"}},
+    {"bad_axes_label", SR_DATA, {"/label", "rank 5"}},
+    {"bad_opaque_features", SR_DATA, {"/features holds", "float16, float32, float64 or bfloat16"}},
+    {"bad_text_features", SR_DATA, {"/features holds strings", "float16, float32, float64 or bfloat16"}},
+    {"bad_weight_text", SR_DATA, {"/weight holds strings", "floats or integers"}},
+    {"bad_group_float", SR_DATA, {"/group holds float32", "integers or strings"}},
     {"bad_row_count", SR_DATA, {"/label has 11 rows", "12"}},
     {"bad_label_two", SR_DATA, {"/label row 4 is 2"}},
     {"bad_label_half", SR_DATA, {"/label row 5 is 0.5"}},
@@ -282,6 +288,62 @@ Test(data_dump, every_fault_has_its_message) {
         for (size_t w = 0; w < 3 && bad[i].words[w]; w++)
             cr_expect(strstr(err.text, bad[i].words[w]), "%s: no '%s' in: %s", bad[i].names, bad[i].words[w],
                       err.text);
+    }
+}
+
+/* Twice the same 16 bytes are one group; an id that is empty is none. */
+Test(data_dump, groups_of_sixteen_bytes) {
+    struct sr_data *d = open_fixture("id_some", NULL);
+    cr_assert(d->group && d->id);
+    for (size_t i = 1; i < d->rows; i++)
+        cr_expect_neq(d->group[i], d->group[i - 1], "row %zu", i);
+    cr_expect_str_eq(d->id[1], "");
+    cr_expect_str_eq(d->id[2], "2");
+    sr_data_close(d);
+}
+
+/* Who does not ask why is told of a trouble all the same. */
+Test(data_dump, a_column_is_forgiven_without_a_reason) {
+    struct sr_troubles troubles = {.n = 0};
+    const struct sr_data_options options = {.troubles = &troubles};
+    char text[2048];
+    struct sr_data *d = NULL;
+    cr_assert_eq(sr_data_open(&d, fixture_paths(text, "bad_group_float"), &options, NULL), 0);
+    cr_assert_eq(troubles.n, 1);
+    cr_expect_str_eq(troubles.text[0], "a column cannot be used");
+    cr_expect_null(d->group);
+    sr_data_close(d);
+}
+
+/* An id of that name is asked for, so a dump without it is not forgiven. */
+Test(data_dump, ids_that_are_not_there) {
+    struct sr_troubles troubles = {.n = 0};
+    const struct sr_data_options options = {.names = {.id = "nobody"}, .troubles = &troubles};
+    char text[2048];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full"), &options, &err), SR_DATA);
+    cr_expect(strstr(err.text, "/nobody"), "%s", err.text);
+    cr_expect_eq(troubles.n, 0);
+}
+
+/* Each allocation of ours fails once, in dumps whose columns differ. */
+Test(data_dump, columns_that_there_is_no_memory_for) {
+    static const char *const names[] = {"weight_double", "full", "full_other_sources"};
+    char text[2048];
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        bool failed = true;
+        for (uint64_t nth = 1; failed; nth++) {
+            struct sr_data *d = NULL;
+            struct sr_error err = {0};
+            memory_begin(nth);
+            const int status = sr_data_open(&d, fixture_paths(text, names[i]), NULL, &err);
+            sr_data_close(d);
+            const struct memory_report r = memory_end();
+            failed = r.failed;
+            cr_expect_eq(status, failed ? SR_NOMEM : 0, "%s, %d: %s", names[i], (int)nth, err.text);
+            cr_expect_eq(r.live, 0, "%s, %d: %zu blocks leaked", names[i], (int)nth, r.live);
+        }
     }
 }
 

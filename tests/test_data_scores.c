@@ -252,3 +252,47 @@ Test(data_scores, hdf5_that_is_no_scores_of_these_rows) {
     write_scores("id", SR_H5_WRITE_F32, zero, N);
     expect_refused("strings, 16-byte values or integers are needed");
 }
+
+/* ---- ids of other kinds than infer writes ---- */
+
+static int read_fixture(const char *of, const char *scores) {
+    char dump[2048], file[2048];
+    float prob[FIXTURE_ROWS];
+    struct sr_data *d = open_paths(fixture_paths(dump, of), &features_only);
+    err = (struct sr_error){0};
+    const int status = sr_data_read_scores(prob, fixture_paths(file, scores), d, &err);
+    for (size_t i = 0; status == 0 && i < FIXTURE_ROWS; i++)
+        cr_expect_float_eq(prob[i], .25f, 0);
+    sr_data_close(d);
+    return status;
+}
+
+static void expect_fixture_refused(const char *of, const char *scores, const char *why) {
+    cr_expect_eq(read_fixture(of, scores), SR_DATA, "%s", scores);
+    cr_expect(strstr(err.text, why), "%s: \"%s\" is not in: %s", scores, why, err.text);
+}
+
+Test(data_scores, ids_of_every_kind) {
+    cr_expect_eq(read_fixture("full_other_sources", "scores_id_opaque"), 0, "%s", err.text);
+    cr_expect_eq(read_fixture("half", "scores_id_opaque"), 0, "a dump without ids: %s", err.text);
+    cr_expect_eq(read_fixture("id_some", "scores_id_integer"), 0, "%s", err.text);
+    expect_fixture_refused("id_s16", "scores_id_opaque", "these are scores of other rows");
+    expect_fixture_refused("full", "scores_id_integer", "row 0 is 0 in the scores but row-00 in the dump");
+    expect_fixture_refused("full", "scores_id_rank", "/id has rank 2");
+}
+
+Test(data_scores, a_prob_that_is_no_column) {
+    expect_fixture_refused("full", "scores_scalar", "/prob has rank 0");
+    expect_fixture_refused("full", "scores_group", "/prob is not a readable dataset but a group");
+}
+
+Test(data_scores, csv_with_a_column_twice) {
+    static const char *const header[] = {"prob,prob\n", "prob,row,row\n", "prob,id,id\n"};
+    float prob[FIXTURE_ROWS];
+    struct sr_data *d = open_fixture("full", &features_only);
+    for (size_t i = 0; i < SR_COUNT(header); i++) {
+        cr_expect_eq(read_text(prob, header[i], strlen(header[i]), d), SR_DATA, "%s", header[i]);
+        cr_expect(strstr(err.text, "two columns are called"), "%s: %s", header[i], err.text);
+    }
+    sr_data_close(d);
+}
