@@ -318,7 +318,8 @@ static int add_tensor(struct sr_tensors *t, const struct sr_pickle_tensor *from,
     return SR_OK;
 }
 
-/* A plain value as text into text; false if it is none, or a text that is long or does not print. */
+/* A plain value as text into text; false if it is none, or a text that is long or has a NUL. (It is UTF-8, as
+ * all texts of a pickle.) */
 static bool scalar_text(char text[TEXT_MAX], const struct sr_pickle_value *v) {
     if (v->kind == SR_PICKLE_BOOL)
         snprintf(text, TEXT_MAX, "%s", v->as.integer ? "true" : "false");
@@ -331,9 +332,6 @@ static bool scalar_text(char text[TEXT_MAX], const struct sr_pickle_value *v) {
         snprintf(text, TEXT_MAX, "%.*s", (int)v->as.text.length, v->as.text.at);
     else
         return false;
-    for (const char *p = text; *p; p += sr_utf8_length(p))
-        if (sr_utf8_length(p) == 0)
-            return false;
     return true;
 }
 

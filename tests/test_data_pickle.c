@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "data/pickle.h"
+#include "tests/failing_memory.h"
 #include "tests/run_program.h"
 
 static struct sr_error err;
@@ -136,9 +137,21 @@ Test(pickle, parameters_and_state_dicts) {
           "K\x00K\x02\x85K\x01\x85\x89" HOOKS "tR\x88" HOOKS "tR.");
     cr_expect_eq(root->kind, SR_PICKLE_TENSOR);
     sr_pickle_free(p);
+    TAKES(f, frozen,
+          "\x80\x02"
+          "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n" STORAGE
+          "K\x00K\x02\x85K\x01\x85\x89" HOOKS "tR\x89" HOOKS "tR.");
+    cr_expect_eq(frozen->kind, SR_PICKLE_TENSOR);
+    sr_pickle_free(f);
     TAKES(q, dict, "\x80\x02" HOOKS "}X\x09\x00\x00\x00_metadata}sb.");
     cr_expect(dict->kind == SR_PICKLE_DICT && dict->ordered && dict->as.list.n == 0);
     sr_pickle_free(q);
+    TAKES(r, learns,
+          "\x80\x02"
+          "ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n" STORAGE
+          "K\x00K\x02\x85K\x01\x85\x88" HOOKS "tR\x88" HOOKS "tR.");
+    cr_expect_eq(learns->kind, SR_PICKLE_TENSOR);
+    sr_pickle_free(r);
     refuses("\x80\x02}}b.", "BUILD");
     refuses("\x80\x02" HOOKS "K\x01"
             "b.",
@@ -341,6 +354,7 @@ Test(pickle, storages_were_where_torch_knows_a_place) {
     takes(PLACE("\x04", "cuda"));
     takes(PLACE("\x06", "cuda:0"));
     takes(PLACE("\x08", "cuda:127"));
+    takes(PLACE("\x07", "cuda:10"));
     takes(PLACE("\x05", "mps:0"));
     takes(PLACE("\x05", "xpu:1"));
     refuses(PLACE("\x03", "xyz"), "a device that torch does not know");
@@ -349,6 +363,7 @@ Test(pickle, storages_were_where_torch_knows_a_place) {
     refuses(PLACE("\x04", "meta"), "a device that torch does not know");
     refuses(PLACE("\x05", "cuda:"), "a device that torch does not know");
     refuses(PLACE("\x06", "cuda:x"), "a device that torch does not know");
+    refuses(PLACE("\x06", "cuda:!"), "a device that torch does not know");
     refuses(PLACE("\x07", "cuda:01"), "a device that torch does not know");
     refuses(PLACE("\x08", "cuda:128"), "a device that torch does not know");
     refuses(PLACE("\x0f", "cuda:9999999999"), "a device that torch does not know");
@@ -430,6 +445,31 @@ Test(pickle, many_small_lists_share_their_memory) {
     sr_free(bytes);
 }
 
+/* Lists that have room, lists that grow, and what is put into them at once. */
+Test(pickle, lists_grow_as_they_need) {
+    TAKES(p, root,
+          "\x80\x02](K\x00K\x01"
+          "eK\x02"
+          "a(K\x03K\x04"
+          "eK\x05"
+          "aK\x06"
+          "a(K\x07K\x08"
+          "e.");
+    cr_assert(root->kind == SR_PICKLE_LIST && root->as.list.n == 9);
+    for (size_t i = 0; i < 9; i++)
+        cr_expect_eq(root->as.list.item[i]->as.integer, (int64_t)i);
+    sr_pickle_free(p);
+}
+
+/* Who does not ask why gets the same answer. */
+Test(pickle, a_reason_need_not_be_asked_for) {
+    struct sr_pickle *p;
+    cr_expect_eq(sr_pickle_read(&p, "\x80\x02N.", 4, "m.pt", NULL), SR_OK);
+    sr_pickle_free(p);
+    cr_expect_eq(sr_pickle_read(&p, "\x80\x02N", 3, "m.pt", NULL), SR_DATA);
+    cr_expect_null(p);
+}
+
 /* A few bytes can ask for gigabytes: each of these is stopped at a limit. */
 Test(pickle, greed_is_limited) {
     const size_t size = (size_t)5 << 20;
@@ -446,4 +486,80 @@ Test(pickle, greed_is_limited) {
     bytes = sr_alloc(SR_PICKLE_LARGEST + 1, 1, NULL);
     refuses_bytes(bytes, SR_PICKLE_LARGEST + 1, "limit");
     sr_free(bytes);
+}
+
+/* n bytes of unit, over and over, at to; what is behind them. */
+static char *fill(char *to, size_t n, const char *unit, size_t size) {
+    for (size_t i = 0; i < n; i++)
+        to[i] = unit[i % size];
+    return to + n;
+}
+
+/* One list or dict more than there may be of all. */
+Test(pickle, greed_in_many_parts_is_limited) {
+    enum { PARTS = 17, ITEMS = 1000000, PAIRS = 400000 };
+    char *bytes = sr_alloc(PARTS * (ITEMS + 2) + 3, 1, NULL), *at = bytes;
+    cr_assert_not_null(bytes);
+    at = fill(at, 2, "\x80\x02", 2);
+    for (int i = 0; i < PARTS; i++) {
+        at = fill(at, 1, "(", 1);
+        at = fill(at, ITEMS, "N", 1);
+        at = fill(at, 1, "t", 1);
+    }
+    refuses_bytes(bytes, (size_t)(at - bytes), "makes lists of more than");
+    at = fill(bytes, 3, "\x80\x02}", 3);
+    for (int i = 0; i < 3; i++) {
+        at = fill(at, 1, "(", 1);
+        at = fill(at, (size_t)3 * PAIRS, "K\x01N", 3);
+        at = fill(at, 1, "u", 1);
+    }
+    at = fill(at, 1, ".", 1);
+    refuses_bytes(bytes, (size_t)(at - bytes), "more than 1048576 keys");
+    sr_free(bytes);
+}
+
+/* ---- memory ---- */
+
+/* Some of everything. */
+#define ALL                                                                                                  \
+    "N\x88)]}"                                                                                               \
+    "G\x3f\xe0\x00\x00\x00\x00\x00\x00"                                                                      \
+    "X\x01\x00\x00\x00xctorch\nSize\nctorch\ndevice\n"                                                       \
+    "X\x04\x00\x00\x00"                                                                                      \
+    "cuda\x85R" HOOKS "ctorch._utils\n_rebuild_tensor_v2\n" STORAGE                                          \
+    "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89" HOOKS "tR](K\x01K\x02"                                           \
+    "eK\x03"                                                                                                 \
+    "a"
+
+enum { VALUES = 1024, SLOTS = 4096, LAST = 64 }; /* of a block of the machine's; of ALL, and more */
+
+/* ALL behind what `at` is at; each allocation fails once. */
+static void expect_starved(char *bytes, char *at, size_t free) {
+    at = fill(at, sizeof ALL - 1, ALL, sizeof ALL - 1);
+    at = fill(at, 2, "t.", 2);
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth++) {
+        struct sr_pickle *p;
+        err = (struct sr_error){0};
+        memory_begin(nth);
+        const int status = sr_pickle_read(&p, bytes, (size_t)(at - bytes), "m.pt", &err);
+        sr_pickle_free(p);
+        const struct memory_report r = memory_end();
+        failed = r.failed;
+        cr_expect_eq(status, failed ? SR_NOMEM : SR_OK, "%zu, %d: %s", free, (int)nth, err.text);
+        cr_expect_eq(r.live, 0, "%zu, %d: %zu blocks leaked", free, (int)nth, r.live);
+    }
+}
+
+/* The machine takes memory by blocks of values, and of places in lists: each instruction in turn is the one
+ * that needs the next, as there are so many places left. */
+Test(pickle, every_instruction_can_want_for_memory) {
+    static char bytes[SLOTS + 1024];
+    for (size_t free = 0; free < LAST; free++) {
+        fill(bytes, 3, "\x80\x02(", 3);
+        expect_starved(bytes, fill(bytes + 3, 2 * (VALUES - free), "K\x01", 2), free);
+        fill(bytes, 4, "\x80\x02((", 4);
+        char *at = fill(bytes + 4, SLOTS - free, "N", 1);
+        expect_starved(bytes, fill(at, 1, "t", 1), free);
+    }
 }
