@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "nn/base/base.h"
+#include "tests/failing_memory.h"
 
 static struct sr_error err;
 
@@ -168,9 +169,34 @@ Test(json, looking_for_the_wrong_kind_finds_nothing) {
     struct sr_json *yes = sr_json_bool(true);
     bool is = false;
     cr_expect(sr_json_as_bool(yes, &is) && is && !sr_json_as_bool(nothing, &is));
+    cr_expect(!sr_json_as_bool(NULL, &is) && !sr_json_as_bool(sr_json_get(tree, "n"), &is));
+    struct sr_json *no = sr_json_bool(false);
+    cr_expect(sr_json_as_bool(no, &is) && !is);
+    sr_json_free(no);
     sr_json_free(yes);
     sr_json_free(nothing);
     sr_json_free(tree);
+}
+
+/* A number as long as the first room for one, so that its end needs more. */
+Test(json, parse_tells_a_lack_of_memory) {
+    static const char rest[] = ", \"a\", {\"b\": true}, 12, -1.5]";
+    char text[300] = "[1.";
+    memset(text + 3, '0', 254);
+    memcpy(text + 257, rest, sizeof rest);
+    bool failed = true;
+    uint64_t nth = 1;
+    for (; failed; nth++) {
+        struct sr_json *tree;
+        memory_begin(nth);
+        const int status = sr_json_parse(&tree, text, strlen(text), &err);
+        sr_json_free(tree);
+        const struct memory_report r = memory_end();
+        failed = r.failed;
+        cr_expect_eq(status, failed ? SR_NOMEM : SR_OK, "%d: %s", (int)nth, err.text);
+        cr_expect_eq(r.live, 0, "%d: %zu blocks leaked", (int)nth, r.live);
+    }
+    cr_expect_gt(nth, 8);
 }
 
 Test(json, walk_visits_every_member_in_order) {

@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "nn/base/base.h"
+#include "tests/failing_memory.h"
 
 struct sample {
     int64_t rows, size, free_range;
     double rate, shift;
     bool json, quiet;
-    char *out, *name, *data;
+    char *out, *name, *data, *empty;
     int mode;
     struct sr_integers hidden;
     struct sr_reals dropout;
@@ -36,6 +37,7 @@ static const struct sr_option table[] = {
     {"hidden", SR_OPTION_INTEGERS, AT(hidden), .fallback = "4,3", .min = 1, .max = 9000},
     {"dropout", SR_OPTION_REALS, AT(dropout), .fallback = "[0.3, .2]", .max = 1},
     {"data", SR_OPTION_TEXT, AT(data), .fallback = "d", .repeats = true},
+    {"empty", SR_OPTION_TEXT, AT(empty), .fallback = "", .help = "without a default"},
 };
 
 static struct sample v;
@@ -139,6 +141,16 @@ Test(option, unknown_names_get_a_suggestion) {
     expect_refused("-r", "1", "unexpected argument '-r'");
     expect_refused("--", NULL, "unexpected argument");
     expect_refused("--=3", NULL, "unknown option");
+}
+
+/* Without memory there is no suggestion, but the same message. */
+Test(option, unknown_names_without_memory) {
+    memory_begin(1);
+    cr_expect_eq(sr_options_set(&o, "rovs", "3", SR_ORIGIN_FILE, &err), SR_USAGE);
+    cr_expect(memory_end().failed);
+    cr_expect_str_eq(err.text, "unknown key rovs");
+    cr_expect_eq(sr_options_set(&o, "rovs", "3", SR_ORIGIN_FILE, &err), SR_USAGE);
+    cr_expect_str_eq(err.text, "unknown key rovs; did you mean rows?");
 }
 
 Test(option, a_value_may_not_be_missing) {
@@ -339,6 +351,10 @@ Test(option, text_is_short_and_empty_when_unset) {
     cr_expect_str_eq(sr_options_text(&o, 11, text, sizeof text), "0.3,0.2");
     v.size = 3ll << 30;
     cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "3G");
+    v.size = 1ll << 50;
+    cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "1024T");
+    v.size = 0;
+    cr_expect_str_eq(sr_options_text(&o, 2, text, sizeof text), "0");
     cr_assert_eq(sr_options_set(&o, "hidden", "4,3,2,1,5", SR_ORIGIN_SET, &err), SR_OK);
     static const char *const cut[] = {NULL,    "",       ".",       "..",       "...",      "4...",
                                       "4,...", "4,3...", "4,3,...", "4,3,2...", "4,3,2,1,5"};
@@ -362,6 +378,7 @@ Test(option, help_has_a_line_for_every_row) {
     cr_expect_eq(lines, SR_COUNT(table));
     cr_expect(strstr(text, "  --learning-rate X           how fast (.5)\n"), "%s", text);
     cr_expect(strstr(text, "  --json                      print JSON\n"), "%s", text);
+    cr_expect(strstr(text, "  --empty TEXT                without a default\n"), "%s", text);
     cr_expect(strstr(text, "  --mode stop|skip|warn"), "%s", text);
     free(text);
 }
@@ -459,5 +476,9 @@ Test(option, an_operand_that_repeats_takes_all_words) {
     cr_assert_eq(sr_options_begin(&o, repeating_operand, SR_COUNT(repeating_operand), &v, &err), SR_OK);
     cr_expect_eq(give("a", "--json", "b"), SR_OK, "%s", err.text);
     cr_expect(v.json && strcmp(v.data, "a,b") == 0, "%s", v.data);
+    cr_expect_eq(give("a", "--json", "b"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "a,b"); /* arguments taken a second time do not double */
+    cr_expect_eq(give("--set=data=c", "d", "e"), SR_OK, "%s", err.text);
+    cr_expect_str_eq(v.data, "d,e");
     cr_expect_eq(give("-a", NULL, NULL), SR_USAGE);
 }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
@@ -18,6 +19,16 @@ static void begin(void) {
 
 static void end(void) {
     folder_end(folder);
+}
+
+/* The read of that number is at the end of the file. */
+static int ending;
+
+size_t fread(void *to, size_t size, size_t n, FILE *from) {
+    static size_t (*next)(void *, size_t, size_t, FILE *);
+    if (!next)
+        next = (size_t(*)(void *, size_t, size_t, FILE *))(uintptr_t)dlsym(RTLD_NEXT, "fread");
+    return ending > 0 && --ending == 0 ? 0 : next(to, size, n, from);
 }
 
 TestSuite(safetensors, .init = begin, .fini = end);
@@ -227,6 +238,28 @@ Test(safetensors, writing_a_name_twice_is_our_bug) {
     cr_expect_eq(sr_safetensors_write(path, &reserved, 1, NULL, 0, &err), SR_BUG);
     cr_expect_eq(sr_safetensors_write(path, tensors, 1, keys, 2, &err), SR_BUG);
     cr_expect_eq(access(path, F_OK), -1);
+}
+
+/* Those that the writer makes itself are not taken over. */
+Test(safetensors, checksums_of_metadata_are_those_of_the_file) {
+    static const struct sr_pair old[] = {{"header_sha256", "somebody's"}, {"a", "b"}};
+    cr_assert_eq(sr_safetensors_write(path, tensors, SR_COUNT(tensors), old, SR_COUNT(old), &err), SR_OK);
+    struct sr_safetensors *s = open_good();
+    cr_expect_str_eq(sr_safetensors_metadata(s, "a"), "b");
+    sr_safetensors_close(s);
+}
+
+/* Each read in turn (of the length, the header and two tensors) finds nothing more. */
+Test(safetensors, a_file_that_becomes_shorter) {
+    write_sample();
+    for (int nth = 1; nth <= 4; nth++) {
+        struct sr_safetensors *s;
+        ending = nth;
+        cr_expect_eq(sr_safetensors_open(&s, path, &err), SR_DATA, "%d", nth);
+        cr_expect(strstr(err.text, "became shorter while it was read"), "%d: %s", nth, err.text);
+        cr_expect_null(s);
+    }
+    ending = 0;
 }
 
 Test(safetensors, any_flipped_bit_of_the_data_is_found) {

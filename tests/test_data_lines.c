@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/json_grammar.h"
 #include "data/lines.h"
 #include "tests/run_program.h"
 
@@ -96,4 +97,24 @@ Test(lines, of_files_without_a_size) {
     cr_expect(strstr(text, "version"), "%s", text);
     cr_expect_eq(sr_lines_next(l, &text, &err), 0);
     sr_lines_close(l);
+}
+
+/* A value may be over several lines, though no line of a file has one. */
+Test(lines, a_value_of_json_is_passed_over) {
+    static const struct {
+        const char *text;
+        size_t taken; /* bytes; 0: it is none */
+    } values[] = {{"[1,\n\t2\r\n , 3]x", 13},
+                  {"{\"a\" : 1 , \"b\":[]}", 18},
+                  {"{\"a\":1,}", 0},
+                  {"{\"a\":1 \"b\":2}", 0},
+                  {"[1 2]", 0},
+                  {"{\"a\":1,\"b\"}", 0}};
+    for (size_t i = 0; i < SR_COUNT(values); i++) {
+        const char *at = values[i].text;
+        const bool good = sr_json_skip(&at, at + strlen(at));
+        cr_expect_eq(good, values[i].taken > 0, "%s", values[i].text);
+        if (good)
+            cr_expect_eq((size_t)(at - values[i].text), values[i].taken, "%s", values[i].text);
+    }
 }

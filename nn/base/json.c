@@ -120,7 +120,7 @@ static void put_as_jansson(FILE *to, const json_t *value) {
 
 static void put_scalar(FILE *to, const json_t *value) {
     char text[SR_DECIMAL_TEXT];
-    if (!json_is_real(value)) {
+    if (json_typeof(value) != JSON_REAL) {
         put_as_jansson(to, value);
         return;
     }
@@ -164,9 +164,9 @@ static void put_array(FILE *to, const json_t *array, int indent, int depth) {
 
 /* NOLINTNEXTLINE(misc-no-recursion): a tree that was read has 64 levels at most */
 static void put(FILE *to, const json_t *value, int indent, int depth) {
-    if (json_is_object(value))
+    if (json_typeof(value) == JSON_OBJECT)
         put_object(to, value, indent, depth);
-    else if (json_is_array(value))
+    else if (json_typeof(value) == JSON_ARRAY)
         put_array(to, value, indent, depth);
     else
         put_scalar(to, value);
@@ -233,7 +233,7 @@ bool sr_json_as_number(const struct sr_json *value, double *out) {
 bool sr_json_as_bool(const struct sr_json *value, bool *out) {
     if (!json_is_boolean(unwrap(value)))
         return false;
-    *out = json_is_true(unwrap(value));
+    *out = json_typeof(unwrap(value)) == JSON_TRUE;
     return true;
 }
 

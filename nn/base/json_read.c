@@ -224,10 +224,9 @@ static json_t *number_value(struct reader *r) {
         const long long n = strtoll(text, NULL, 10);
         return errno == ERANGE ? refuse(r, "an integer of more than 64 bits") : json_integer(n);
     }
-    double real;
-    if (!sr_number_parse(&real, text) || !isfinite(real))
-        return refuse(r, "a number too large");
-    return json_real(real);
+    double real = (double)INFINITY;
+    sr_number_parse(&real, text); /* it is one, as take_number has seen */
+    return isfinite(real) ? json_real(real) : refuse(r, "a number too large");
 }
 
 /* ---- the rest ---- */
@@ -281,8 +280,9 @@ static bool items_read(struct reader *r, json_t *to, bool (*one)(struct reader *
             return false;
         skip_space(r);
     } while (take(r, ','));
-    return take(r, close) ||
-           wrong(r, close == '}' ? "',' or '}' is expected here" : "',' or ']' is expected here");
+    if (take(r, close))
+        return true;
+    return wrong(r, close == '}' ? "',' or '}' is expected here" : "',' or ']' is expected here");
 }
 
 static json_t *nested_value(struct reader *r, json_t *to, bool (*one)(struct reader *r, json_t *to),

@@ -45,7 +45,7 @@ static double divide(uint64_t mantissa, int by) {
     const unsigned __int128 dividend = (unsigned __int128)(mantissa << up) << 64;
     const unsigned __int128 quotient = dividend / five;
     const int down = 64 - __builtin_clzll((uint64_t)(quotient >> 64));
-    const bool rest = quotient * five != dividend || (quotient & (((unsigned __int128)1 << down) - 1)) != 0;
+    const bool rest = quotient * five != dividend; /* else the quotient, too, ends in 64 zero bits */
     const uint64_t top = (uint64_t)(quotient >> down) | rest; /* 64 bits, the last of them for all below */
     uint64_t bits = top >> 11;                                /* 53 bits */
     const uint64_t below = top & 0x7ff;

@@ -162,11 +162,11 @@ static const char *expected(const struct sr_option *row, char text[256]) {
         [SR_OPTION_INTEGERS] = "at most " VALUE_OF(SR_LIST_MAX) " whole numbers with commas between",
         [SR_OPTION_REALS] = "at most " VALUE_OF(SR_LIST_MAX) " numbers with commas between",
     };
-    char low[SR_DECIMAL_TEXT], high[SR_DECIMAL_TEXT];
-    const int n = snprintf(text, 256, "%s%s", kinds[row->type], row->choices ? row->choices : "");
-    if ((row->min != 0 || row->max != 0) && n < 160)
-        snprintf(text + n, (size_t)(256 - n), "%s from %s to %s", is_list(row) ? ", each" : "",
+    char low[SR_DECIMAL_TEXT], high[SR_DECIMAL_TEXT], range[2 * SR_DECIMAL_TEXT + 32] = "";
+    if (row->min != 0 || row->max != 0)
+        snprintf(range, sizeof range, "%s from %s to %s", is_list(row) ? ", each" : "",
                  sr_decimal(low, row->min), sr_decimal(high, row->max));
+    snprintf(text, 256, "%s%s%s", kinds[row->type], row->choices ? row->choices : "", range);
     return text;
 }
 
@@ -318,7 +318,7 @@ static int set_flag(struct sr_options *o, size_t i, const char *value, bool *see
  * repeats. */
 static int take_operand(struct sr_options *o, const char *word, bool *seen, struct sr_error *err) {
     for (size_t i = 0; word[0] != '-' && i < o->count; i++)
-        if (o->table[i].operand && (o->origins[i] == SR_ORIGIN_DEFAULT || (o->table[i].repeats && seen[i])))
+        if (o->table[i].operand && (o->origins[i] == SR_ORIGIN_DEFAULT || o->table[i].repeats))
             return set_flag(o, i, word, seen, err);
     return sr_fail(err, SR_USAGE, "unexpected argument '%.100s': options are written --name VALUE", word);
 }

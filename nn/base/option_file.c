@@ -24,10 +24,10 @@ struct reader {
     struct sr_options *o;
     bool others; /* keys that the table does not have are passed over */
     const char *path;
-    bool seen[256];
     char key[256], *value; /* [room] */
     size_t room;
     size_t value_bytes; /* of value: a long list is not measured anew for each item */
+    bool seen[];        /* [o->count] */
 };
 
 static int refuse(const struct reader *r, struct sr_error *err, const char *what) {
@@ -98,7 +98,7 @@ static int value_read(struct reader *r, struct sr_error *err) {
 }
 
 static int once(struct reader *r, struct sr_error *err) {
-    for (size_t i = 0; i < r->o->count && i < sizeof r->seen; i++)
+    for (size_t i = 0; i < r->o->count; i++)
         if (strcmp(r->o->table[i].key, r->key) == 0) {
             if (r->seen[i])
                 return sr_fail(err, SR_USAGE, "%s:%zu: %s is set twice", r->path,
@@ -159,7 +159,7 @@ static int mapping_read(struct reader *r, struct sr_error *err) {
 
 int sr_option_file_parse(struct sr_options *o, const char *text, size_t size, const char *path, bool others,
                          struct sr_error *err) {
-    struct reader *r = sr_alloc(1, sizeof *r, err);
+    struct reader *r = sr_alloc(1, sizeof *r + o->count, err);
     const size_t room =
         2 * size + 64; /* UTF-16 and escapes grow by a half at most, and lists by their commas */
     char *value = sr_alloc(room, 1, err);

@@ -260,7 +260,7 @@ static int by_place(const void *a, const void *b) {
         return x->begin < y->begin ? -1 : 1;
     if (x->end != y->end) /* an empty tensor comes before the one that begins at the same place */
         return x->end < y->end ? -1 : 1;
-    return x->index < y->index ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
 }
 
 /* Puts extents into file order and shows that they tile the data section. */

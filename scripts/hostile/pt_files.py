@@ -209,6 +209,9 @@ def zip64(c):
     padding = struct.pack("<HH4s", 0x4246, 4, b"ZZZZ")
     wide = {"extra": padding + struct.pack("<HHQQ", 1, 16, 24, 24), "size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
     c.add("zip64_good_sizes.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, **wide))), 0, "", why="sizes of 64 bits behind another extra field, and honest")
+    for n in range(3):
+        few = {"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF, "offset": 0xFFFFFFFF, "extra": struct.pack("<HH", 1, 8 * n) + struct.pack("<Q", 24) * n}
+        c.add("zip64_extra_of_%d.pt" % n, build(honest(numbers=Entry("m/data/0", NUMBERS, central=few))), 65, "an entry of its table is cut off, or its ZIP64 sizes are")
     only = {"extra": padding, "size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}
     c.add("zip64_extra_of_another_kind.pt", build(honest(numbers=Entry("m/data/0", NUMBERS, **only))), 65, "an entry of its table is cut off, or its ZIP64 sizes are")
     local = {"size": 0xFFFFFFFF, "packed": 0xFFFFFFFF}

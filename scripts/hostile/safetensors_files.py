@@ -52,6 +52,7 @@ def rules(c):
     bad("metadata_number.safetensors", raw('{"__metadata__":{"a":1}}'), "__metadata__ 'a' is not a string", "eval")
     bad("metadata_nested.safetensors", raw('{"__metadata__":{"a":{"b":"c"}}}'), "__metadata__ 'a' is not a string")
     bad("metadata_null_value.safetensors", raw('{"__metadata__":{"a":null}}'), "__metadata__ 'a' is not a string")
+    bad("metadata_sum_cut.safetensors", raw('{"__metadata__":{"header_sha256":"0"}}'), "is damaged: the SHA-256 of its header")
     bad("not_utf8.safetensors", raw(b'{"\xff":' + entry().encode() + b"}", b"\0" * 8), "not JSON: not UTF-8")
     bad("overlong_utf8.safetensors", raw(b'{"\xc0\xaf":' + entry().encode() + b"}", b"\0" * 8), "not JSON: not UTF-8")
     bad("surrogate.safetensors", raw('{"\\ud800":%s}' % entry(), b"\0" * 8), "not JSON: \\u stands for no character")
