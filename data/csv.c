@@ -84,8 +84,7 @@ static int read_field(struct sr_csv *c, struct sr_error *err) {
 
 /* A file that somebody cuts off at the end of a line looks whole, with fewer rows. */
 static int check_end(const struct sr_csv *c, struct sr_error *err) {
-    const off_t at = ftello(c->from);
-    if (at >= 0 && (uint64_t)at < c->bytes)
+    if ((uint64_t)ftello(c->from) < c->bytes) /* -1 is not */
         return sr_fail(err, SR_DATA, "%s became shorter while it was read", c->path);
     return 0;
 }

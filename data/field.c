@@ -38,7 +38,7 @@ int sr_field_choose(struct sr_field *f, const struct sr_table *t,
         return has(t, f->key) ? take_name(f, f->key, err) : 0;
     if (has(t, names[0]))
         return take_name(f, names[0], err);
-    for (size_t i = 1; i < SR_ROLE_NAMES && names[i]; i++) {
+    for (size_t i = 1; names[i]; i++) {
         if (!has(t, names[i]))
             continue;
         if (found)
@@ -126,10 +126,6 @@ static int put_text(struct sr_field *f, const char *text, struct sr_error *err) 
     f->begin[f->rows++] = f->used;
     f->used += size;
     return 0;
-}
-
-int sr_field_text(struct sr_field *f, const struct sr_table *t, const char *text, struct sr_error *err) {
-    return sr_field_is_text(f) ? put_text(f, text, err) : sr_field_parse(f, t, text, err);
 }
 
 const char *sr_field_at(const struct sr_field *f, size_t row) {

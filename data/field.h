@@ -59,10 +59,9 @@ int sr_field_choose(struct sr_field *f, const struct sr_table *t,
 
 /* The next value; t says where it stands. SR_DATA, with the place, if a dump's column may not hold it. */
 int sr_field_number(struct sr_field *f, const struct sr_table *t, double value, struct sr_error *err);
-int sr_field_text(struct sr_field *f, const struct sr_table *t, const char *text, struct sr_error *err);
 
 /* The next value from text, as CSV files have it: a number, true or false, empty where it is not known,
- * "[1, 2, 3]" for features, else the text. */
+ * "[1, 2, 3]" for features, and of a column of text any. */
 int sr_field_parse(struct sr_field *f, const struct sr_table *t, const char *text, struct sr_error *err);
 
 /* The file has no such value in this row. */

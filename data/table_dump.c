@@ -186,7 +186,7 @@ static int put_column(struct sr_field *f, struct sr_table *t, const struct colum
         char number[24];
         t->taken = i;
         status = c->number ? sr_field_number(f, t, c->number[i], err)
-                           : sr_field_text(f, t, text_of(c, i, number), err);
+                           : sr_field_parse(f, t, text_of(c, i, number), err);
     }
     t->taken = first;
     return status;

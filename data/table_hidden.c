@@ -142,7 +142,7 @@ static int take_name(const struct hidden_table *h, struct sr_field *f, const cha
     if (n > strlen(ENDING) && sr_ends_in(base, ENDING))
         n -= strlen(ENDING);
     snprintf(name, sizeof name, "%.*s", (int)n, base);
-    return sr_field_text(f, &h->t, name, err);
+    return sr_field_parse(f, &h->t, name, err);
 }
 
 static int read_rows(struct sr_table *t, size_t n, struct sr_error *err) {

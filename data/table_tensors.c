@@ -206,7 +206,7 @@ static int put_integer(struct sr_field *f, const struct sr_table *t, const void 
         snprintf(text, sizeof text, "%llu", (unsigned long long)((const uint64_t *)raw)[i]);
     else
         snprintf(text, sizeof text, "%lld", (long long)integer_at(raw, i, f->dtype));
-    return sr_field_text(f, t, text, err);
+    return sr_field_parse(f, t, text, err);
 }
 
 static int read_column(struct tensors_table *s, struct sr_field *f, size_t n, struct sr_error *err) {

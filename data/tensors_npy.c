@@ -129,14 +129,16 @@ static int take_entry(struct header *h, struct sr_error *err) {
 
 static int parse_dict(struct header *h, struct sr_error *err) {
     int status = SR_OK;
-    if (*h->at != '{' || !skip(h, "{")) /* a line in front of it would be one of Python's */
+    if (*h->at != '{') /* a line in front of it would be one of Python's */
         return malformed(h, err);
+    h->at++;
     while (status == SR_OK && !skip(h, "}")) {
         status = take_entry(h, err);
         if (status == SR_OK && !skip(h, ",") && *h->at != '}')
             status = malformed(h, err);
     }
-    if (status == SR_OK && (skip(h, "") && *h->at != '\0'))
+    skip(h, ""); /* what is behind it */
+    if (status == SR_OK && *h->at != '\0')
         status = malformed(h, err);
     return status == SR_OK && h->seen != 7 ? malformed(h, err) : status;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "nn/base/base.h"
+#include "nn/base/calibrator.h"
 #include "tests/failing_memory.h"
 
 static struct sr_error err;
@@ -197,6 +198,21 @@ Test(json, parse_tells_a_lack_of_memory) {
         cr_expect_eq(r.live, 0, "%d: %zu blocks leaked", (int)nth, r.live);
     }
     cr_expect_gt(nth, 8);
+}
+
+/* Its text is JSON. */
+Test(json, a_calibrator_that_there_is_no_memory_for) {
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth++) {
+        struct sr_calibrator *c = NULL;
+        memory_begin(nth);
+        const int status = sr_calibrator_parse(&c, "{\"method\":\"temperature\",\"temperature\":1.3}", &err);
+        sr_calibrator_free(c);
+        const struct memory_report r = memory_end();
+        failed = r.failed;
+        cr_expect_eq(status, failed ? SR_NOMEM : 0, "%d: %s", (int)nth, err.text);
+        cr_expect_eq(r.live, 0, "%d: %zu blocks leaked", (int)nth, r.live);
+    }
 }
 
 Test(json, walk_visits_every_member_in_order) {

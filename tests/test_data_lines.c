@@ -2,8 +2,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "data/csv.h"
 #include "data/json_grammar.h"
 #include "data/lines.h"
+#include "tests/failing_memory.h"
 #include "tests/run_program.h"
 
 #define BUFFER ((size_t)1 << 20) /* what lines.c reads at a time */
@@ -117,4 +119,34 @@ Test(lines, a_value_of_json_is_passed_over) {
         if (good)
             cr_expect_eq((size_t)(at - values[i].text), values[i].taken, "%s", values[i].text);
     }
+}
+
+/* A stream does without a buffer of its own; the line's must grow. */
+Test(lines, a_line_that_there_is_no_memory_for) {
+    static const size_t length[] = {4 * BUFFER};
+    int refused = 0;
+    bool failed = true;
+    write_lines(length, 1, true);
+    for (uint64_t nth = 1; failed; nth++) {
+        struct sr_lines *l;
+        char *line;
+        cr_assert_eq(sr_lines_open(&l, path, &err), 0, "%s", err.text);
+        memory_begin(nth);
+        const int status = sr_lines_next(l, &line, &err);
+        failed = memory_end().failed;
+        cr_expect(status == 1 || (failed && status == SR_NOMEM), "%d: %d", (int)nth, status);
+        refused += status == SR_NOMEM;
+        sr_lines_close(l);
+    }
+    cr_expect_geq(refused, 2);
+}
+
+/* Of a table without bytes all is read. */
+Test(lines, of_a_table_without_bytes) {
+    struct sr_csv *c;
+    write_lines(NULL, 0, true);
+    cr_assert_eq(sr_csv_open(&c, path, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_csv_next(c, &err), 0, "%s", err.text);
+    cr_expect_float_eq(sr_csv_fraction(c), 1, 0);
+    sr_csv_close(c);
 }

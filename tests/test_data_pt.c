@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "data/zip.h"
+#include "tests/failing_memory.h"
 #include "tests/run_program.h"
 #include "tests/tensor_files.h"
 #include "tests/zip_fixture.h"
@@ -486,4 +487,43 @@ Test(pt, a_program_inside_is_refused_by_name) {
                                   "acposix\nsystem\nX\x0d\x00\x00\x00touch /tmp/no\x85Rs.";
     refuses_pickle(program, sizeof program - 1,
                    "asks for posix.system, a class or function that is no part of a tensor");
+}
+
+/* ---- archives that change, or are large ---- */
+
+/* A part of an entry is wanted, so that the whole is read for its checksum first. */
+Test(pt, an_entry_that_cannot_be_read_through) {
+    enum { SIZE = 200000 };
+    char *numbers = sr_alloc(SIZE, 1, NULL), out[8];
+    const struct sr_zip_part part = {"m/data/0", numbers, SIZE};
+    struct sr_zip *z;
+    cr_assert_eq(sr_zip_write(path, &part, 1, &err), SR_OK, "%s", err.text);
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    const off_t size = lseek(fd, 0, SEEK_END);
+    cr_assert_eq(sr_zip_open(&z, fd, (uint64_t)size, path, &err), SR_OK, "%s", err.text);
+    memory_begin(1);
+    const int status = sr_zip_read(z, 0, 0, out, sizeof out, &err);
+    cr_expect(memory_end().failed);
+    cr_expect_eq(status, SR_NOMEM);
+    cr_assert_eq(ftruncate(fd, 100000), 0);
+    cr_expect_eq(sr_zip_read(z, 0, 0, out, sizeof out, &err), SR_DATA);
+    expect_in(err.text, "became shorter while it was read");
+    sr_zip_close(z);
+    close(fd);
+    sr_free(numbers);
+}
+
+/* A table of 2^28 bytes and one more, with the end record behind it. */
+Test(pt, a_table_that_is_too_large) {
+    enum { MOST = 1 << 28 };
+    struct zip_bytes end = {.size = 0};
+    struct sr_zip *z;
+    zip_put_bytes(&end, "PK\5\6\0\0\0\0\0\0\0", 12);
+    zip_put(&end, MOST + 1, 4);
+    zip_put_bytes(&end, "\0\0\0\0\0", 6);
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cr_assert_eq(pwrite(fd, end.at, end.size, MOST + 1), (ssize_t)end.size);
+    cr_expect_eq(sr_zip_open(&z, fd, MOST + 1 + end.size, path, &err), SR_DATA);
+    expect_in(err.text, "or is too large");
+    close(fd);
 }

@@ -87,6 +87,18 @@ Test(tensors, npy_of_every_version_is_read_by_parts) {
     }
 }
 
+Test(tensors, floats_are_read_of_floats) {
+    static const int32_t numbers[] = {1, 2};
+    float out[2];
+    write_npy(1, "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }", numbers, sizeof numbers);
+    struct sr_tensors *t = open_good();
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect_eq(sr_tensors_read_float(t, i, 0, out, 2, &err), SR_BUG);
+        expect_in(err.text, "is none of floats");
+    }
+    sr_tensors_close(t);
+}
+
 Test(tensors, npy_types_are_known) {
     static const struct {
         const char *descr;
