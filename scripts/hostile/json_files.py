@@ -38,6 +38,8 @@ def cases(c):
         bad("contract_" + name, content, message, commands, status=2)
 
     c.add("contract_good.json", b'{"feature_model": "DynaGuard-1.7B", "feature_layer": 23}', 0, "", why="what the others are damaged copies of")
+    c.add("contract_norm_unit.json", b'{"feature_norm": "unit"}', 0, "", why="vectors of length 1")
+    c.add("contract_threshold_zero.json", b'{"threshold": 0}', 0, "", why="a router may send all rows with a prob above 0")
     contract("empty", "", "not JSON", "contract")
     contract("list", '["feature_model"]', "not a JSON object", "contract")
     contract("number", "7", "not a JSON object")
