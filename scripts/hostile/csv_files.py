@@ -13,6 +13,7 @@ def cases(c):
     c.add("good_bom.csv", b"\xef\xbb\xbf" + (head + row).encode(), 0, "", why="as spreadsheets write it")
     bad("empty", "", "is empty; a header line with the columns' names is needed", "convert")
     bad("header_only", head, "no row")
+    bad("header_long", ",".join("x_column_%02d" % i for i in range(20)) + "\n" + "1," * 19 + "1\n", "x_column_08, x_c ... (where features have a column each")
     bad("no_header", row, 'no column features; the header line has: 1, 0.5, 2')
     bad("header_twice", "label,f0,f0\n1,2,3\n", 'line 1: two columns are called "f0"', "convert")
     bad("no_features", "label,a,b\n1,2,3\n", 'no column features; the header line has: label, a, b')
