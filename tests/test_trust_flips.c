@@ -23,7 +23,7 @@ static void end(void) {
     folder_end(folder);
 }
 
-TestSuite(flips, .init = begin, .fini = end, .timeout = 3600);
+TestSuite(flips, .init = begin, .fini = end);
 
 /* ---- what a file means ---- */
 

@@ -35,7 +35,7 @@ static void end(void) {
     folder_end(folder);
 }
 
-TestSuite(flips_h5, .init = begin, .fini = end, .timeout = 3600);
+TestSuite(flips_h5, .init = begin, .fini = end);
 
 /* ---- one file, read in a process of its own ---- */
 

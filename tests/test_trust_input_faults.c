@@ -308,7 +308,7 @@ static void trial_run(struct trial *t, size_t salt) {
     outcome_free(&t->replaced);
 }
 
-Test(input_faults, each_kind_of_input, .timeout = 3000) {
+Test(input_faults, each_kind_of_input) {
     fault_need();
     char *folder = trust_begin();
     size_t tried = 0;

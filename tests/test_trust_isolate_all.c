@@ -39,7 +39,7 @@ static void end(void) {
     trust_end(folder);
 }
 
-TestSuite(trust_isolate_all, .init = begin, .fini = end, .timeout = 7200);
+TestSuite(trust_isolate_all, .init = begin, .fini = end);
 
 static bool copies(const struct trust_command *c) {
     return trust_begins(c, "label") || trust_begins(c, "repack") || trust_begins(c, "drop") ||

@@ -87,7 +87,7 @@ static struct moments moments_measure(const char *folder, const char *more) {
 }
 
 /* A checkpoint after every step and one now and then, in turns; up to five kills to a run. */
-Test(trust_kill, at_random_moments, .timeout = 1200) {
+Test(trust_kill, at_random_moments) {
     static const char *const cadence[] = {"--checkpoint-seconds 0", "--memory 1M",
                                           "--checkpoint-seconds 0.01"};
     fault_need();
@@ -150,7 +150,7 @@ static size_t kill_at_calls(const char *folder, const char *more, size_t some, b
     return kills;
 }
 
-Test(trust_kill, at_every_change_of_a_run, .timeout = 1200) {
+Test(trust_kill, at_every_change_of_a_run) {
     fault_need();
     char *folder = folder_begin();
     small_run_dumps(folder);
@@ -158,7 +158,7 @@ Test(trust_kill, at_every_change_of_a_run, .timeout = 1200) {
     folder_end(folder);
 }
 
-Test(trust_kill, at_every_change_of_runs_of_other_kinds, .timeout = 1200) {
+Test(trust_kill, at_every_change_of_runs_of_other_kinds) {
     fault_need();
     char *folder = folder_begin(), init[512];
     small_run_dumps(folder);

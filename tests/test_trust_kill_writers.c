@@ -45,7 +45,7 @@ static size_t kill_writer(const struct trust_command *c, const char *folder) {
     return kills;
 }
 
-Test(trust_kill_writers, old_or_new, .timeout = 1200) {
+Test(trust_kill_writers, old_or_new) {
     fault_need();
     char *folder = trust_begin();
     size_t kills = 0;

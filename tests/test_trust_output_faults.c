@@ -128,7 +128,7 @@ Test(output_faults, all_targets_or_none) {
     trust_end(folder);
 }
 
-Test(output_faults, each_command, .timeout = 3000) {
+Test(output_faults, each_command) {
     fault_need();
     char *folder = trust_begin();
     size_t tried = 0;

@@ -145,14 +145,14 @@ static void fail_at_any_moment(const char *more, size_t every) {
     folder_end(folder);
 }
 
-Test(trust_power, any_moment_of_a_run, .timeout = 1200) {
+Test(trust_power, any_moment_of_a_run) {
     fail_at_any_moment("", trust_long() ? 1 : 4);
 }
 
-Test(trust_power, any_moment_with_a_checkpoint_after_every_step, .timeout = 1200) {
+Test(trust_power, any_moment_with_a_checkpoint_after_every_step) {
     fail_at_any_moment("--epochs 2 --checkpoint-seconds 0 ", trust_long() ? 1 : 16);
 }
 
-Test(trust_power, any_moment_of_several_seeds, .timeout = 1200) {
+Test(trust_power, any_moment_of_several_seeds) {
     fail_at_any_moment("--epochs 1 --seeds 2 ", trust_long() ? 1 : 8);
 }

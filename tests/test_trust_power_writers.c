@@ -53,7 +53,7 @@ static size_t fail_at_any_moment(const struct trust_command *c, const char *fold
     return all.states;
 }
 
-Test(trust_power_writers, old_or_new, .timeout = 1200) {
+Test(trust_power_writers, old_or_new) {
     fault_need();
     char *folder = trust_begin();
     size_t states = 0;

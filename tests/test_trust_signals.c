@@ -39,7 +39,7 @@ static void end(void) {
     folder_end(folder);
 }
 
-TestSuite(trust_signals, .init = begin, .fini = end, .timeout = 1200);
+TestSuite(trust_signals, .init = begin, .fini = end);
 
 static bool run_has(const char *name) {
     char path[256];
@@ -157,7 +157,7 @@ static void end_commands(void) {
     trust_end(folder);
 }
 
-TestSuite(trust_signals_commands, .init = begin_commands, .fini = end_commands, .timeout = 1200);
+TestSuite(trust_signals_commands, .init = begin_commands, .fini = end_commands);
 
 /* must_come: the command makes that call in any case. */
 static void signal_at(const struct trust_trial *t, const char *fault, size_t signal, bool must_come) {
