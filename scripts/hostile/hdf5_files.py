@@ -975,7 +975,6 @@ def cases(c):
     bad("groups_too_many", lambda f: [f.create_group("many/%d" % i) for i in range(4096)], "/many holds more than 4096 groups, which are not copied", libver="latest")
     data = dump()
     at, = addresses(data, "features")
-    patched("space_version_9", data, message(data, at, 1) + 8, b"\x09", "/features is not a readable dataset (HDF5:", "inspect")
     data = dump(setting("features", data=x, chunks=(CHUNK, WIDTH)), ("features",))
     at = data.index(struct.pack("<III", CHUNK, WIDTH, 2))
     patched("chunk_of_no_rows", data, at, struct.pack("<I", 0), "/features is not a readable dataset (HDF5:")
