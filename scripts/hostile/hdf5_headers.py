@@ -1,0 +1,123 @@
+# hdf5_headers.py: files cut short, and headers that lie: the file's first, and those of datasets.
+#
+# SPDX-License-Identifier: MIT
+import os
+import struct
+import tempfile
+
+import h5py
+import numpy as np
+
+from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, addresses, both, dump, half, label, lookup3, piece, raw, setting, x
+
+
+def cuts(c):
+    whole = dump(lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)]))
+    for n in (0, 4, 8, 40, 95, 96, 300, 800, 1500, 2048, len(whole) - 600, len(whole) - 16, len(whole) - 1):
+        c.add("cut_%d.h5" % n, bytes(whole[:n]), 65, "not a readable HDF5 file", "inspect" if n in (0, 800) else "-")
+    c.add("not_text.h5", b"row,label\n0,1\n", 65, "not a readable HDF5 file")
+    c.add("not_zeros.h5", bytes(whole[:8]) + bytes(2000), 65, "not a readable HDF5 file")
+    c.add("not_ones.h5", bytes(whole[:8]) + b"\xff" * 2000, 65, "not a readable HDF5 file")
+    no = "not a readable HDF5 file"
+    c.patched("super_version", whole, 8, b"\x09", no)
+    c.patched("super_address_bytes", whole, 13, b"\xff", no)
+    c.patched("super_length_bytes", whole, 14, b"\x03", no)
+    c.patched("super_leaf", whole, 16, b"\0\0", no)
+    c.patched("super_end", whole, 40, struct.pack("<Q", 2**50), no)
+    c.patched("super_base", whole, 24, struct.pack("<Q", 2**50), no)
+    c.patched("super_root", whole, 64, struct.pack("<Q", 2**50), no)
+    c.patched("super_no_root", whole, 64, b"\xff" * 8, no)
+    for version in 2, 3:
+        new = dump(libver="latest" if version == 3 else ("v108", "v108"))
+        assert new[8] == version
+        c.patched("super_%d_checksum" % version, new, 44, b"\1\2\3\4", no)
+        c.patched("super_%d_end" % version, new, 28, struct.pack("<Q", 2**50), no)
+    new = dump(libver="latest")
+    new[11] |= 1 | 4  # being written, by SWMR
+    new[44:48] = lookup3(new[:44])
+    c.add("super_3_swmr.h5", bytes(new), 65, no, "inspect,train", None)
+    c.fine("super_user_block", None, "bytes of somebody else in front of the file", userblock_size=512)
+    c.fine("super_user_block_chunks", setting("features", data=x, chunks=(CHUNK, WIDTH)), "and of chunks, whose places may not count them (test_data_forms.c)",
+           ("features",), userblock_size=512)
+
+
+def layouts(c):
+    data, at = piece("features")
+    c.patched("layout_version_9", data, at - 2, b"\x09", "/features is not a readable dataset (HDF5:", "inspect,eval")
+    data, at = piece("about/x", lambda f: f.create_group("about").create_dataset("x", data=np.arange(5)))
+    c.patched("layout_version_9_inside", data, at - 2, b"\x09", "/about/x cannot be opened (HDF5:", "repack")
+
+
+def message(data, at, kind):
+    """Where the message of that kind begins in a header of the first version."""
+    m = at + 16
+    while struct.unpack_from("<H", data, m)[0] != kind:
+        m += 8 + struct.unpack_from("<H", data, m + 2)[0]
+    return m
+
+
+def messages(c):
+    """Headers before HDF5 looks at them."""
+    seen_virtual = "/features is a virtual dataset"
+    data = dump()
+    at, = addresses(data, "features")
+    entry = data.index(struct.pack("<Q", at))  # of the root's symbol table
+    c.patched("header_behind", data, entry, struct.pack("<Q", 2**40), "/features is not a readable dataset (HDF5:")
+    c.patched("header_at_the_end", data, entry, struct.pack("<Q", len(data) - 8), "/features is not a readable dataset (HDF5:")
+    c.patched("header_long", data, at + 8, struct.pack("<I", 2**30), "/features is not a readable dataset (HDF5:")
+
+    m = message(data, at, 3)  # its type, of 24 bytes
+    assert data[m + 2] >= 16
+    again_and_again = b"\x10\0" + bytes(data[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + data[m + 2])
+    c.patched("header_of_itself", data, m, again_and_again, seen_virtual, "inspect")
+    c.patched("header_more_short", data, m, b"\x10\0\x08\0", "/features is not a readable dataset (HDF5:")
+    m = message(data, at, 8)
+    c.patched("header_layout_of_a_byte", data, m + 2, b"\1\0", "/features is not a readable dataset (HDF5:")
+    padded = dump(setting("pad", data=np.zeros(250000, "u1")))
+    at, = addresses(padded, "features")
+    m = message(padded, at, 3)
+    c.patched("header_of_many_pieces", padded, m, b"\x10\0" + bytes(padded[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + padded[m + 2]), seen_virtual)
+
+    def ordered(how):
+        how.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
+        space = h5py.h5s.create_simple(x.shape)
+        how.set_virtual(space, b"other.h5", b"real", space)
+    c.features(raw("features", x.shape, half, ordered), "virtual_ordered", seen_virtual, libver="latest")
+
+    def noted(f):
+        d = f.create_dataset("features", data=x)
+        for i in range(5):
+            d.attrs["note%d" % i] = np.arange(60)
+    newest = dump(noted, ("features",), libver="latest")
+    c.fine("header_new_of_pieces", noted, "a header in two pieces", ("features",), libver="latest")
+    assert newest.count(b"OCHK") == 1, newest.count(b"OCHK")
+    second = newest.index(b"OCHK")
+    more = newest.index(struct.pack("<Q", second))
+    c.patched("header_new_piece_short", newest, more + 8, struct.pack("<Q", 4), "/features is not a readable dataset (HDF5:")
+    c.patched("header_new_layout_behind", newest, second + 4, b"\x08" + bytes(newest[second + 5:second + 8]) + b"\4\3", seen_virtual, "inspect")
+
+
+def wide_places(change, *sizes):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "a.h5")
+        form = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+        form.set_sizes(*sizes)
+        form.set_obj_track_times(False)
+        with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, form)) as f:
+            change(f)
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def places(c):
+    """Places and sizes of 16 bytes."""
+    content = both(setting("features", data=x), setting("label", data=label))
+    said = "places or sizes in this file have more than 8 bytes, which is not read"
+    c.add("super_places_of_16.h5", wide_places(content, 16, 8), 65, said, "inspect,repack")
+    c.add("super_sizes_of_16.h5", wide_places(content, 8, 16), 65, said)
+    c.add("super_places_of_4.h5", wide_places(content, 4, 4), 0, "", "repack", "places of 4 bytes")
+
+
+def space(c):
+    data = dump()
+    at, = addresses(data, "features")
