@@ -21,7 +21,7 @@ PARTS = (
     members.names, members.attributes, members.nesting, filters.at_edges, costs.many, members.line, costs.packed,
     costs.grids, heaps.of_arrays, filters.rarer, filters.copied, headers.layouts, links.unused, types.gaps, members.within,
     headers.messages, headers.places, heaps.behind_user_block, members.more_attributes, filters.read, types.read,
-    heaps.many_chunks, members.too_many_groups, headers.space, chunks.no_rows, filters.named,
+    heaps.many_chunks, members.too_many_groups, chunks.no_rows, filters.named,
 )
 
 

@@ -116,8 +116,3 @@ def places(c):
     c.add("super_places_of_16.h5", wide_places(content, 16, 8), 65, said, "inspect,repack")
     c.add("super_sizes_of_16.h5", wide_places(content, 8, 16), 65, said)
     c.add("super_places_of_4.h5", wide_places(content, 4, 4), 0, "", "repack", "places of 4 bytes")
-
-
-def space(c):
-    data = dump()
-    at, = addresses(data, "features")
