@@ -102,7 +102,7 @@ struct sr_h5_storage {
     uint64_t bytes;             /* that it takes in the file */
     /* Of what is read as the fill value, mostly 0, without an error. */
     uint64_t unwritten; /* pieces that nobody wrote: chunks, or 1 of a dataset in one piece */
-    uint64_t pieces;    /* of how many */
+    uint64_t pieces;    /* of how many; 0 where that is not known */
 };
 
 /* SR_DATA if name is no dataset. */

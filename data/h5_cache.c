@@ -24,13 +24,14 @@ static uint64_t strip_bytes(hid_t dataset) {
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     uint64_t bytes = 0;
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    if (p.n > 0) {
-        H5Pget_chunk(create, H5S_MAX_RANK, chunk);
+    if (p.n > 0 && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
         bytes = sr_h5_item_bytes(dataset);
         bytes = bytes ? bytes : 2 * H5Tget_size(type); /* handles are larger in the file */
-        bytes = sr_size_times(bytes, chunk[0]);
+        bool fits = sr_size_mul(&bytes, bytes, chunk[0]);
         for (int i = 1; i < rank; i++)
-            bytes = sr_size_times(sr_size_times(bytes, sr_size_pieces(shape[i], chunk[i])), chunk[i]);
+            fits = fits && sr_size_mul(&bytes, bytes, sr_size_pieces(shape[i], chunk[i])) &&
+                   sr_size_mul(&bytes, bytes, chunk[i]);
+        bytes = fits ? bytes : SR_H5_CACHE_MAX;
     }
     H5Tclose(type);
     H5Sclose(space);

@@ -82,9 +82,10 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create, size_t size) {
     hid_t space = H5Dget_space(c->dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
     bool ours = p.chunked;
+    if (ours)
+        ours = H5Pget_chunk(create, 2, chunk) == 2 && H5Sget_simple_extent_dims(space, shape, NULL) == 2 &&
+               chunk[0] > 0 && chunk[1] > 0;
     if (ours) {
-        H5Pget_chunk(create, 2, chunk);
-        H5Sget_simple_extent_dims(space, shape, NULL);
         c->across = sr_size_pieces(shape[1], chunk[1]);
         c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
         c->rows = shape[0];
@@ -179,13 +180,13 @@ static const char *find_place(const struct sr_h5_chunks *c, haddr_t *place, cons
     if (*place)
         return NULL;
     sr_h5_lock();
-    H5Dget_chunk_info_by_coord(c->dataset, offset, NULL, place, &bytes); /* 0 where there is none */
+    const bool found = H5Dget_chunk_info_by_coord(c->dataset, offset, NULL, place, &bytes) >= 0;
     sr_h5_unlock();
-    if (*place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
+    if (found && *place != HADDR_UNDEF && *place != 0 && bytes == sr_chunk_bytes(&c->form))
         return NULL;
     *place = 0;
-    return bytes == sr_chunk_bytes(&c->form) ? "a chunk is not found"
-                                             : "a chunk has another size than its rows";
+    return found && bytes != sr_chunk_bytes(&c->form) ? "a chunk has another size than its rows"
+                                                      : "a chunk is not found";
 }
 
 /* *status becomes SR_IO where it was the system that failed. */

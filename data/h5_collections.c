@@ -31,7 +31,7 @@ struct collection {
 
 struct sr_h5_collections {
     int file;                       /* the descriptor, borrowed; -1: not looked at */
-    size_t place_bytes, size_bytes; /* in this file, at most 8 */
+    size_t place_bytes, size_bytes; /* in this file */
     uint64_t base, bytes;           /* of the file: where places count from, its length */
     uint64_t walked;                /* bytes */
     struct collection *slot;        /* by key, half of them free; room is a power of 2 */
@@ -47,7 +47,7 @@ struct sr_h5_collections {
 
 /* ---- opening ---- */
 
-static void look_at_file(struct sr_h5_collections *c, hid_t object) {
+static int look_at_file(struct sr_h5_collections *c, hid_t object) {
     const hid_t file = H5Iget_file_id(object), create = H5Fget_create_plist(file);
     unsigned intent = 0;
     hsize_t base = 0;
@@ -59,6 +59,7 @@ static void look_at_file(struct sr_h5_collections *c, hid_t object) {
     c->file = intent & H5F_ACC_RDWR ? -1 : sr_h5_disk_descriptor(file);
     H5Pclose(create);
     H5Fclose(file);
+    return c->place_bytes <= 8 && c->size_bytes <= 8 ? 0 : SR_DATA;
 }
 
 int sr_h5_collections_open(struct sr_h5_collections **out, int64_t object, struct sr_error *err) {
@@ -66,7 +67,11 @@ int sr_h5_collections_open(struct sr_h5_collections **out, int64_t object, struc
     struct sr_h5_collections *c = sr_alloc(1, sizeof *c, err);
     if (!c)
         return SR_NOMEM;
-    look_at_file(c, object);
+    if (look_at_file(c, object) < 0) {
+        sr_h5_collections_close(c);
+        return sr_fail(err, SR_DATA,
+                       "places or sizes in this file have more than 8 bytes, which is not read");
+    }
     *out = c;
     return 0;
 }
@@ -221,12 +226,11 @@ static int walk(struct sr_h5_collections *c, struct collection *out, uint64_t at
 /* The collection there, walked. */
 static int find(struct sr_h5_collections *c, const struct collection **out, uint64_t place,
                 struct sr_error *err) {
-    uint64_t key;
+    uint64_t at, key;
     *out = &c->last;
     if (c->last.key && place == c->last_place)
         return 0;
-    const uint64_t at = sr_size_sum(place, c->base);
-    if (!sr_size_add(&key, at, 1))
+    if (!sr_size_add(&at, place, c->base) || !sr_size_add(&key, at, 1))
         return fail(err, "it lies behind the end of the file");
     int status = make_room(c, err);
     if (status < 0)

@@ -23,6 +23,10 @@ static struct {
     struct sr_error why;
 } counted;
 
+static bool is_list(hid_t type) {
+    return H5Tis_variable_str(type) > 0 || H5Tget_class(type) == H5T_VLEN;
+}
+
 /* Bytes of a piece of a list, or 0: its pieces are lists, whose handles lie in the heap themselves. */
 static size_t unit_of(hid_t list) {
     const hid_t piece = H5Tget_super(list);
@@ -47,7 +51,9 @@ static herr_t count_lists(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size
     (void)skip;
     (void)background;
     (void)transfer;
-    if (how->command != H5T_CONV_CONV) /* asked of lists and strings of variable length alone */
+    if (how->command == H5T_CONV_INIT)
+        return is_list(from) && is_list(to) ? 0 : -1;
+    if (how->command != H5T_CONV_CONV)
         return 0;
     const size_t unit = unit_of(from),
                  handle = stride ? stride : sr_h5_collections_handle(counted.collections),
@@ -107,26 +113,28 @@ int sr_h5_count_fill(int64_t dataset, struct sr_error *why) {
         return status;
     const hid_t list = begin(c) ? H5Dget_create_plist(dataset) : H5I_INVALID_HID;
     status = end(list >= 0, &bytes, why);
-    H5Pclose(list);
+    if (list >= 0)
+        H5Pclose(list);
     sr_h5_collections_close(c);
     return status;
 }
 
 /* ---- whole objects ---- */
 
-/* Bytes of the points of a space, or of a row of them, in memory; 2^64 - 1: more than can be addressed. */
-static uint64_t bytes_of(hid_t type, hid_t space, bool row) {
+/* Bytes of the points of a space, or of a row of them, in memory; false: more than can be addressed. */
+static bool bytes_of(uint64_t *bytes, hid_t type, hid_t space, bool row) {
     hsize_t shape[H5S_MAX_RANK];
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
-    uint64_t bytes = H5Tget_size(type);
+    *bytes = H5Tget_size(type);
     for (int i = row ? 1 : 0; i < rank; i++)
-        bytes = sr_size_times(bytes, shape[i]);
-    return bytes;
+        if (!sr_size_mul(bytes, *bytes, shape[i]))
+            return false;
+    return rank >= 0;
 }
 
 static int whole_attribute(hid_t attribute, hid_t type, hid_t space, struct sr_error *why) {
-    uint64_t bytes = bytes_of(type, space, false);
-    if (bytes == UINT64_MAX)
+    uint64_t bytes;
+    if (!bytes_of(&bytes, type, space, false))
         return sr_fail(why, SR_DATA, "it has no shape that memory could hold; the file may be damaged");
     void *values = sr_alloc(bytes, 1, why);
     const int status = values ? sr_h5_count_attribute(attribute, type, values, &bytes, why) : SR_NOMEM;
@@ -136,12 +144,13 @@ static int whole_attribute(hid_t attribute, hid_t type, hid_t space, struct sr_e
 
 /* In bands; without axes it is one row. */
 static int whole_dataset(hid_t dataset, hid_t type, hid_t space, struct sr_error *why) {
-    const uint64_t row = bytes_of(type, space, true);
-    uint64_t bytes;
+    uint64_t row, bytes;
     hsize_t shape[H5S_MAX_RANK] = {1};
     struct sr_h5_collections *c = NULL;
+    if (!bytes_of(&row, type, space, true))
+        return sr_fail(why, SR_DATA, "it has no shape that memory could hold; the file may be damaged");
     H5Sget_simple_extent_dims(space, shape, NULL);
-    const hsize_t rows = shape[0], fit = sr_size_pieces(BAND, row), band = fit < rows ? fit : rows;
+    const hsize_t rows = shape[0], fit = row < BAND ? BAND / row : 1, band = fit < rows ? fit : rows;
     void *values = sr_alloc(band, row, why);
     int status = values ? sr_h5_collections_open(&c, dataset, why) : SR_NOMEM;
     for (hsize_t first = 0; first < rows && status == 0; first += band)
@@ -158,7 +167,8 @@ int sr_h5_count_whole(int64_t object, const char *where, struct sr_error *err) {
     const hid_t stored = attribute ? H5Aget_type(object) : H5Dget_type(object),
                 space = attribute ? H5Aget_space(object) : H5Dget_space(object),
                 type = H5Tcopy(stored); /* a named type is one of its file only */
-    const bool holds = sr_h5_is_variable(type) && H5Sget_simple_extent_npoints(space) > 0;
+    const bool holds = sr_h5_is_variable(type) && H5Sget_simple_extent_npoints(space) > 0 &&
+                       H5Sget_simple_extent_type(space) != H5S_NULL;
     const int status = !holds      ? 0
                        : attribute ? whole_attribute(object, type, space, &why)
                                    : whole_dataset(object, type, space, &why);

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "data/h5.h"
-#include "nn/base/sizes.h"
 
 #define MOST INT64_MAX
 
@@ -56,7 +55,7 @@ static herr_t fail(struct disk *d, int why) {
 
 static int flags_of(unsigned flags) {
     return (flags & H5F_ACC_RDWR ? O_RDWR : O_RDONLY) | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
-           (flags & H5F_ACC_CREAT ? O_CREAT : 0); /* nobody asks for H5F_ACC_EXCL */
+           (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_EXCL ? O_EXCL : 0);
 }
 
 /* fstat, but as the system call of that name: the C library's is newfstatat with an empty path, whose filter
@@ -118,7 +117,9 @@ static herr_t disk_close(H5FD_t *base) {
 
 static int disk_compare(const H5FD_t *a, const H5FD_t *b) {
     const struct disk *x = (const struct disk *)a, *y = (const struct disk *)b;
-    return (x->device != y->device) | (x->file != y->file); /* HDF5 asks for no order */
+    return x->device != y->device ? (x->device < y->device ? -1 : 1)
+           : x->file != y->file   ? (x->file < y->file ? -1 : 1)
+                                  : 0;
 }
 
 /* Those of HDF5's own driver that do something here, so that the same bytes are written. Of a file that was
@@ -155,12 +156,16 @@ static herr_t disk_get_handle(H5FD_t *base, hid_t access_list, void **handle) {
     return 0;
 }
 
+static bool is_beyond(haddr_t address, size_t size) {
+    return address == HADDR_UNDEF || address > (haddr_t)MOST || size > (haddr_t)MOST - address;
+}
+
 static herr_t disk_read(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
                         void *out) {
     struct disk *d = (struct disk *)base;
     (void)type;
     (void)transfer;
-    if (!sr_size_within(address, size, MOST)) /* HDF5 has taken a sum that wrapped around for a place */
+    if (is_beyond(address, size))
         return -1;
     const haddr_t left = address < d->handle.eof ? d->handle.eof - address : 0;
     const size_t there = size < left ? size : (size_t)left;
@@ -175,6 +180,8 @@ static herr_t disk_write(H5FD_t *base, H5FD_mem_t type, hid_t transfer, haddr_t 
     const char *bytes = from;
     (void)type;
     (void)transfer;
+    if (is_beyond(address, size))
+        return -1;
     while (size > 0) {
         const ssize_t n = pwrite(d->handle.descriptor, bytes, size, (off_t)address);
         if (n < 0 && errno == EINTR)
@@ -258,24 +265,29 @@ int64_t sr_h5_disk_access_open(int file) {
     return sr_h5_disk_access();
 }
 
-/* Every file is opened through this driver; of what is no file there is nothing. */
 static const struct handle *handle_of(hid_t file) {
-    static struct handle none = {.descriptor = -1};
-    void *handle = &none;
-    H5Fget_vfd_handle(file, H5P_DEFAULT, &handle);
-    return handle;
+    void *handle = NULL;
+    const hid_t access_list = H5Fget_access_plist(file);
+    const bool ours = access_list >= 0 && H5Pget_driver(access_list) == driver() &&
+                      H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0;
+    if (access_list >= 0)
+        H5Pclose(access_list);
+    return ours ? handle : NULL;
 }
 
 int sr_h5_disk_descriptor(int64_t file) {
-    return handle_of(file)->descriptor;
+    const struct handle *handle = handle_of(file);
+    return handle ? handle->descriptor : -1;
 }
 
 uint64_t sr_h5_disk_bytes(int64_t file) {
     const struct handle *handle = handle_of(file);
+    if (!handle)
+        return 0;
     return handle->eoa < handle->eof ? handle->eoa : handle->eof;
 }
 
 const char *sr_h5_disk_trouble(int64_t file) {
     const struct handle *handle = handle_of(file);
-    return handle->failed ? spell(handle->failed) : NULL;
+    return handle && handle->failed ? spell(handle->failed) : NULL;
 }

@@ -130,13 +130,15 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
-/* Nothing here looks at numbers of more than 8 bytes (h5_header.c, h5_collections.c). */
+/* Nothing here looks at numbers of more than 8 bytes (h5_header.c, h5_collections.c). Where nobody knows, so
+ * it is. */
 static bool is_wide(hid_t file) {
-    size_t place_bytes = 0, size_bytes = 0;
+    size_t place_bytes, size_bytes;
     const hid_t create = H5Fget_create_plist(file);
-    H5Pget_sizes(create, &place_bytes, &size_bytes);
-    H5Pclose(create);
-    return (place_bytes > 8) | (size_bytes > 8);
+    const bool known = create >= 0 && H5Pget_sizes(create, &place_bytes, &size_bytes) >= 0;
+    if (create >= 0)
+        H5Pclose(create);
+    return !known || place_bytes > 8 || size_bytes > 8;
 }
 
 /* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */

@@ -26,13 +26,13 @@ struct piece {
 
 struct header {
     int file;
-    uint64_t base, bytes;           /* of the file */
-    size_t place_bytes, size_bytes; /* at most 8 */
-    size_t message;                 /* bytes of a message's head */
-    bool new;                       /* version 2 */
-    uint64_t seen;                  /* bytes of pieces */
-    bool lost;                      /* there are more than are looked at */
-    size_t n;                       /* pieces */
+    uint64_t base, bytes; /* of the file */
+    size_t place_bytes, size_bytes;
+    size_t message; /* bytes of a message's head */
+    bool new;       /* version 2 */
+    uint64_t seen;  /* bytes of pieces */
+    bool lost;      /* there are more than are looked at */
+    size_t n;       /* pieces */
     struct piece piece[PIECES];
 };
 
@@ -115,7 +115,7 @@ bool sr_h5_header_is_virtual(int64_t file, uint64_t place) {
     look_at_file(&h, file);
     const uint64_t at = sr_size_sum(h.base, place);
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
-    if (!get(&h, head, left, at))
+    if (h.file < 0 || h.place_bytes > 8 || h.size_bytes > 8 || !get(&h, head, left, at))
         return false;
     if (memcmp(head, "OHDR\2", 5) == 0)
         begin_new(&h, head, at);

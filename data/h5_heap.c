@@ -16,7 +16,7 @@ struct sr_h5_block {
 
 static void *take(size_t size, void *user) {
     struct sr_h5_heap *h = user;
-    if (size > h->left)
+    if (h->why.status == 0 && size > h->left)
         sr_fail(&h->why, SR_DATA, "strings come to more than %llu bytes, far more than the file has",
                 (unsigned long long)h->most);
     struct sr_h5_block *b = h->why.status < 0 ? NULL : sr_alloc(1, sr_size_sum(sizeof *b, size), &h->why);

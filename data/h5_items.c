@@ -153,8 +153,7 @@ static void lay_out(hid_t list, struct sr_h5_items *t, const struct sr_h5_form *
 static void keep_layout(hid_t list, const struct sr_h5_items *t) {
     hsize_t chunk[H5S_MAX_RANK] = {0};
     const struct sr_h5_pipeline p = sr_h5_pipeline(list);
-    if (p.n > 0) {
-        H5Pget_chunk(list, H5S_MAX_RANK, chunk);
+    if (p.n > 0 && H5Pget_chunk(list, H5S_MAX_RANK, chunk) == t->rank) { /* filters may lie without chunks */
         for (int i = 0; i < t->rank; i++)
             chunk[i] = chunk[i] < t->shape[i] || t->shape[i] == 0 ? chunk[i] : t->shape[i];
         H5Pset_chunk(list, t->rank, chunk);

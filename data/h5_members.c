@@ -155,13 +155,14 @@ static int look_at_attributes(struct look *l, hid_t object, const char *name) {
 /* Where nobody has looked whether the index of a dataset tells the sizes of its chunks: H5Ocopy takes it at
  * its word. */
 static bool has_long_index(hid_t dataset) {
-    hsize_t n = UINT64_MAX; /* so it stays where nobody knows */
+    hsize_t n = 0;
     const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    H5Dget_num_chunks(dataset, space, &n);
+    const bool plain = p.chunked && p.n == 0;
+    const bool known = plain && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Pclose(create);
     H5Sclose(space);
-    return p.chunked && p.n == 0 && n > SR_H5_INDEX_MAX;
+    return plain && (!known || n > SR_H5_INDEX_MAX);
 }
 
 /* Chunks of a column are unpacked, and of what is copied whole those that may hold handles; others are not.
@@ -188,9 +189,9 @@ static int look_at_storage(struct look *l, hid_t dataset, hid_t type, const char
 static hsize_t first_dimension(hid_t dataset) {
     hsize_t shape[H5S_MAX_RANK] = {0};
     const hid_t space = H5Dget_space(dataset);
-    H5Sget_simple_extent_dims(space, shape, NULL);
+    const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
     H5Sclose(space);
-    return shape[0];
+    return rank > 0 ? shape[0] : 0;
 }
 
 static int look_at_dataset(struct look *l, hid_t dataset, const char *name, bool inside) {
@@ -305,12 +306,12 @@ static herr_t follow_link(hid_t group, const char *name, const H5L_info_t *link,
 }
 
 static int look_at_member(struct look *l, hid_t member, const H5O_info_t *info) {
-    l->seen[0] = info->addr;
-    l->groups = 1;
+    l->groups = 0;
     snprintf(l->path, sizeof l->path, "%.100s", l->member);
     if (info->addr == l->root)
         l->status = fail_root(l, l->member);
-    else if (look_at_object(l, member, l->member, info, false) == 0 && info->type == H5O_TYPE_GROUP)
+    else if (look_at_object(l, member, l->member, info, false) == 0 && info->type == H5O_TYPE_GROUP &&
+             is_new(l, info))
         go_into(l, member);
     return l->status;
 }

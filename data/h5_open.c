@@ -199,9 +199,9 @@ static int check_grid(const struct claim *c, hid_t dataset, struct sr_error *err
     if (grid <= FREE_GRID)
         return 0;
     const hid_t space = H5Dget_space(dataset);
-    H5Dget_num_chunks(dataset, space, &written); /* 0 where nobody knows */
+    const bool known = H5Dget_num_chunks(dataset, space, &written) >= 0;
     H5Sclose(space);
-    if (grid - FREE_GRID <= written)
+    if (known && grid - FREE_GRID <= written)
         return 0;
     return sr_fail(
         err, SR_DATA,
@@ -252,8 +252,8 @@ static int look_at_claim(struct claim *c, hid_t dataset, struct sr_error *err) {
     c->rank = H5Sget_simple_extent_dims(space, shape, NULL);
     c->size = H5Tget_size(type); /* in memory */
     c->chunked = H5Pget_layout(create) == H5D_CHUNKED;
-    bool whole =
-        c->rank >= 0 && c->size > 0 && (!c->chunked || H5Pget_chunk(create, H5S_MAX_RANK, chunk) == c->rank);
+    bool whole = c->rank >= 0 && c->size > 0 &&
+                 (!c->chunked || (c->rank > 0 && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == c->rank));
     for (int i = 0; whole && i < c->rank; i++) {
         c->shape[i] = shape[i];
         c->chunk[i] = chunk[i];
@@ -273,7 +273,8 @@ static int check_claim(hid_t dataset, const char *where, struct sr_error *err) {
     struct claim c = {.where = where};
     const uint64_t file = file_bytes(dataset);
     int status = look_at_claim(&c, dataset, err);
-    c.stored = c.stored < file ? c.stored : file; /* an index may tell any size */
+    if (file > 0 && c.stored > file) /* an index may tell any size */
+        c.stored = file;
     if (status == 0)
         status = check_bytes(&c, err);
     if (status == 0 && c.chunked)
@@ -355,7 +356,7 @@ static int gather_extents(struct extent *extent, hsize_t n, hid_t dataset, const
                           struct sr_error *err) {
     const hid_t space = H5Dget_space(dataset);
     int status = 0;
-    for (hsize_t i = 0; i < n; i++) {
+    for (hsize_t i = 0; i < n && status == 0; i++) {
         hsize_t offset[H5S_MAX_RANK] = {0}, bytes = 0;
         haddr_t at = HADDR_UNDEF;
         unsigned mask;
@@ -472,7 +473,9 @@ static int open_checked(hid_t *out, const struct sr_h5 *f, const char *name, hid
         return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", where);
     if (info.type != H5O_TYPE_DATASET)
         return sr_fail(err, SR_DATA, "%s is not a readable dataset but a %s", where,
-                       info.type == H5O_TYPE_GROUP ? "group" : "data type"); /* there is no fourth kind */
+                       info.type == H5O_TYPE_GROUP            ? "group"
+                       : info.type == H5O_TYPE_NAMED_DATATYPE ? "data type"
+                                                              : "thing of another kind");
     const hid_t dataset = H5Dopen2(f->id, name, access_list);
     if (dataset < 0)
         return sr_h5_fail(err, SR_DATA, "%s is not a readable dataset", where);

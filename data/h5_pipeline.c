@@ -18,7 +18,7 @@ struct sr_h5_pipeline sr_h5_pipeline(int64_t create) {
     unsigned flags, options = 0;
     struct sr_h5_pipeline p = {.chunked = H5Pget_layout(create) == H5D_CHUNKED, .n = H5Pget_nfilters(create)};
     p.edges = p.chunked && (H5Pget_chunk_opts(create, &options) < 0 || options != 0);
-    p.foreign = p.n > SR_H5_FILTERS;
+    p.foreign = p.n < 0 || p.n > SR_H5_FILTERS;
     for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++) {
         struct sr_h5_filter *f = &p.filter[i];
         f->values = 1;

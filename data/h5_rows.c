@@ -18,9 +18,8 @@ struct rows {
 static uint64_t rows_at_once(const struct rows *r) {
     hsize_t chunk[H5S_MAX_RANK] = {0};
     const hid_t create = H5Dget_create_plist(r->dataset);
-    const bool chunked = H5Pget_layout(create) == H5D_CHUNKED;
-    if (chunked)
-        H5Pget_chunk(create, H5S_MAX_RANK, chunk);
+    const bool chunked =
+        H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == r->rank;
     uint64_t strip = 1; /* chunks side by side */
     for (int i = 1; chunked && i < r->rank; i++)
         strip = sr_size_times(strip, sr_size_pieces(r->shape[i], chunk[i]));
@@ -70,6 +69,6 @@ static bool read_all(struct rows *r, unsigned char *out, uint64_t first, uint64_
 bool sr_h5_read_rows(int64_t dataset, int64_t type, int64_t transfer, void *out, uint64_t first, uint64_t n) {
     struct rows r = {.dataset = dataset, .space = H5Dget_space(dataset), .type = type, .transfer = transfer};
     r.rank = H5Sget_simple_extent_dims(r.space, r.shape, NULL);
-    const bool read = read_all(&r, out, first, n);
+    const bool read = r.rank >= 0 && read_all(&r, out, first, n);
     return close_space(r.space, read);
 }

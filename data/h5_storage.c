@@ -27,11 +27,11 @@ static void look_at_filters(struct sr_h5_storage *s, struct sr_h5_pipeline p) {
     size_t used = 0;
     s->filtered = p.n > 0;
     s->packed = p.bit[SR_CHUNK_GZIP] || p.foreign;
-    _Static_assert(SR_H5_FILTERS * (sizeof "gzip 4, " - 1) + sizeof "..." > sizeof s->filters, "cut before");
     for (int i = 0; i < p.n; i++) {
-        char text[80];
-        filter_text(text, sizeof text, &p.filter[i]); /* what is cut is cut before SR_H5_FILTERS */
-        if (used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
+        char text[80] = "";
+        if (i < SR_H5_FILTERS)
+            filter_text(text, sizeof text, &p.filter[i]);
+        if (i == SR_H5_FILTERS || used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
             snprintf(s->filters + used, sizeof s->filters - used, "%s...", used ? ", " : "");
             return;
         }
@@ -56,12 +56,14 @@ static void look_at_layout(struct sr_h5_storage *s, hid_t dataset, hid_t create)
 
 /* Of all dimensions, more than s has. */
 static void count_chunks(struct sr_h5_storage *s, hid_t dataset, hid_t create) {
-    hsize_t written = UINT64_MAX, shape[H5S_MAX_RANK], chunk[H5S_MAX_RANK]; /* nobody knows: all */
+    hsize_t written = 0, shape[H5S_MAX_RANK], chunk[H5S_MAX_RANK];
     const hid_t space = H5Dget_space(dataset);
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
-    H5Pget_chunk(create, H5S_MAX_RANK, chunk);
-    H5Dget_num_chunks(dataset, space, &written);
+    const bool known =
+        H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank && H5Dget_num_chunks(dataset, space, &written) >= 0;
     H5Sclose(space);
+    if (!known)
+        return;
     s->pieces = 1;
     for (int i = 0; i < rank; i++)
         s->pieces = sr_size_times(s->pieces, sr_size_pieces(shape[i], chunk[i]));
