@@ -8,7 +8,7 @@ import zlib
 import h5py
 import numpy as np
 
-from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, both, dump, gzip, half, label, lookup3, pairs, properties, raw, setting, x
+from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, both, dump, gzip, half, label, lookup3, opened, pairs, properties, raw, setting, x
 
 bomb, bomblet = zlib.compress(bytes(50_000_000), 9), zlib.compress(bytes(800_000), 9)
 wide = x.astype("f8")
@@ -230,3 +230,31 @@ def named(c):
         for i in range(0, ROWS, CHUNK):
             f["features"].id.write_direct_chunk((i, 0), x[i:i + CHUNK].tobytes())
     c.features(other_filter, "filter_other", "/features is compressed with an unnamed filter (HDF5 filter 400)")
+
+
+def layout_of(data, shape, item):
+    """Where the layout of the dataset stands that is one chunk of this shape, of values of so many bytes."""
+    tail = struct.pack("<%dI" % (len(shape) + 1), *shape, item)
+    head = bytes([3, 2, len(shape) + 1])
+    at, = (i for i in range(len(data)) if data[i:i + 3] == head and data[i + 11:i + 11 + len(tail)] == tail)
+    return at, 11 + len(tail)
+
+
+def without_chunks(c):
+    """libhdf5 opens datasets in one piece that have filters, and scalars that have chunks."""
+    texts = np.full((ROWS, 2), "abc", object)
+    for name, of, kind, values in (("floats", "features", "f4", x), ("doubles", "features", "f8", x), ("numbers", "extra", "i4", label),
+                                   ("texts", "extra", h5py.string_dtype(), texts)):
+        data = dump(both(setting(of, data=values, dtype=kind, chunks=values.shape, **gzip), setting("piece", data=values, dtype=kind)),
+                    without=(of,))
+        place = opened(data, lambda f: (f["piece"].id.get_offset(), f["piece"].id.get_storage_size()))
+        at, length = layout_of(data, values.shape, 16 if values is texts else np.dtype(kind).itemsize)  # 16: of a handle
+        data[at:at + length] = (bytes([3, 1]) + struct.pack("<QQ", *place)).ljust(length, b"\0")
+        c.add("filter_piece_" + name + ".h5", bytes(data), 0, "", "inspect,repack", "gzip is said of a dataset in one piece")
+    data = dump(setting("extra", data=texts[:, 0], dtype=h5py.string_dtype(), chunks=(ROWS,), **gzip))
+    at, length = layout_of(data, (ROWS,), 16)
+    data[at + 2] = 1
+    data[at + 11:at + length] = struct.pack("<II", 16, 0)
+    space = max(data.rfind(bytes([1, 1, most]) + bytes(5) + struct.pack("<Q", ROWS), 0, at) for most in (0, 1))
+    data[space + 1:space + 3] = bytes(2)
+    c.add("filter_scalar.h5", bytes(data), 65, "/extra has no shape that can be read", "repack")
