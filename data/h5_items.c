@@ -121,10 +121,10 @@ int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char
 /* Level of the dataset's gzip, or 0. */
 static int gzip_level(hid_t create) {
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    if (!p.bit[SR_CHUNK_GZIP])
-        return 0;
-    const struct sr_h5_filter *gzip = &p.filter[__builtin_ctz(p.bit[SR_CHUNK_GZIP])];
-    return gzip->values > 0 && gzip->value <= 9 ? (int)gzip->value : 1;
+    for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++)
+        if (p.filter[i].id == H5Z_FILTER_DEFLATE)
+            return p.filter[i].values > 0 && p.filter[i].value <= 9 ? (int)p.filter[i].value : 1;
+    return 0;
 }
 
 static void set_chunks(hid_t list, const struct sr_h5_items *t) {

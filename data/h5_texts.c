@@ -150,7 +150,7 @@ static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char 
                       struct sr_error *err) {
     struct fixed x = {.type = type, .how = spelling_of(type), .rows = rows};
     /* not 0: h5_open.c refuses such a type. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
-    x.band = sr_size_pieces(FIXED_BYTES, x.how.bytes);
+    x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
     x.band = x.band < rows ? x.band : rows;
     x.dataset = sr_h5_open_column(f, name, err);
     if (x.dataset < 0)

@@ -79,7 +79,7 @@ static int open_stream(FILE **out, struct stat *st, const char *path, int flags,
 }
 
 int sr_file_open_any(FILE **out, uint64_t *bytes, const char *path, struct sr_error *err) {
-    struct stat st;
+    struct stat st = {0};
     const int status = open_stream(out, &st, path, 0, err);
     *bytes = status == SR_OK && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     return status;
