@@ -21,7 +21,7 @@ int64_t sr_h5_disk_access_open(int file);
 /* The descriptor that HDF5 has of a file (its handle), or -1. */
 int sr_h5_disk_descriptor(int64_t file);
 
-/* Bytes of a file (its handle) that are there and that its header says it uses; 0 if it is no file. */
+/* Bytes of a file (its handle) that are there and that its header says it uses; 0 if it is none of ours. */
 uint64_t sr_h5_disk_bytes(int64_t file);
 
 /* What the first read or write of this file (its handle) that failed said ("Input/output error"), NULL where

@@ -22,7 +22,7 @@ struct sr_h5_filter {
 
 /* In the order of writing. */
 struct sr_h5_pipeline {
-    bool chunked; /* else there are no filters */
+    bool chunked; /* else filters that are said do nothing */
     bool edges;   /* chunks at the edges leave filters out, or may */
     int n;        /* filters; of more than SR_H5_FILTERS only the first are here */
     struct sr_h5_filter filter[SR_H5_FILTERS];

@@ -29,6 +29,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "data/h5.h"
 #include "nn/base/base.h"
 #include "tests/run_program.h"
 #include "tests/trust.h"
@@ -44,6 +45,15 @@ struct hostile {
 static inline const char *hostile_path(char path[300], const char *name) {
     snprintf(path, 300, "%s/tests/hostile/%s", SR_SOURCE_DIR, name);
     return path;
+}
+
+/* A stored dump that opens; close it with sr_h5_close. */
+static inline struct sr_h5 *hostile_open(const char *name) {
+    char path[300];
+    struct sr_h5 *f;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, name), &err), 0, "%s", err.text);
+    return f;
 }
 
 /* For what runs before the tests do, where an assertion of Criterion's would wait for ever. */

@@ -11,14 +11,6 @@
 
 enum { ROWS = 12, WIDTH = 8 };
 
-static struct sr_h5 *open_stored(const char *name) {
-    char path[300];
-    struct sr_h5 *f;
-    struct sr_error err = {0};
-    cr_assert_eq(sr_h5_open(&f, hostile_path(path, name), &err), 0, "%s", err.text);
-    return f;
-}
-
 static struct sr_h5 *create_new(char path[64]) {
     struct sr_h5 *f;
     struct sr_error err = {0};
@@ -37,7 +29,7 @@ Test(data_items, rows_that_cannot_be) {
                {"hdf5/filter_edges.h5", "label", "leaves filters out for chunks at its edges"},
                {"hdf5/filter_twice.h5", "features", "goes through the HDF5 filter 1 twice"}};
     for (size_t i = 0; i < SR_COUNT(bad); i++) {
-        struct sr_h5 *f = open_stored(bad[i].file);
+        struct sr_h5 *f = hostile_open(bad[i].file);
         struct sr_h5_items *t = NULL;
         struct sr_error err = {0};
         cr_expect_eq(sr_h5_items_open(&t, f, bad[i].name, &err), SR_DATA, "%s", bad[i].file);
@@ -64,7 +56,7 @@ Test(data_items, chunks_are_looked_at) {
                {"hdf5/filter_bomblet.h5", "features", false}};
     for (size_t i = 0; i < SR_COUNT(bad); i++) {
         static unsigned char rows[ROWS * WIDTH * 2];
-        struct sr_h5 *f = open_stored(bad[i].file);
+        struct sr_h5 *f = hostile_open(bad[i].file);
         struct sr_h5_items *t = NULL;
         struct sr_error err = {0};
         cr_assert_eq(sr_h5_items_open(&t, f, bad[i].name, &err), 0, "%s: %s", bad[i].file, err.text);
@@ -136,7 +128,7 @@ Test(data_items, rows_may_come_in_any_pieces) {
     uint16_t x[ROWS * WIDTH], y[ROWS * WIDTH];
     char path[64];
     struct sr_error err = {0};
-    struct sr_h5 *from = open_stored("hdf5/filter_fletcher_gzip.h5");
+    struct sr_h5 *from = hostile_open("hdf5/filter_fletcher_gzip.h5");
     read_all(x, from);
     for (size_t i = 0; i < SR_COUNT(pieces); i++) {
         struct sr_h5_items *old, *new;
@@ -167,11 +159,11 @@ Test(data_items, rows_are_alike_in_type_and_shape) {
                   {"hdf5/shape_rank_3.h5", "features", false},
                   {"hdf5/shape_no_width.h5", "features", false}};
     struct sr_error err = {0};
-    struct sr_h5 *f = open_stored("hdf5/shape_resized.h5");
+    struct sr_h5 *f = hostile_open("hdf5/shape_resized.h5");
     struct sr_h5_items *t, *other;
     cr_assert_eq(sr_h5_items_open(&t, f, "features", &err), 0, "%s", err.text);
     for (size_t i = 0; i < SR_COUNT(others); i++) {
-        struct sr_h5 *g = open_stored(others[i].file);
+        struct sr_h5 *g = hostile_open(others[i].file);
         cr_assert_eq(sr_h5_items_open(&other, g, others[i].name, &err), 0, "%s", err.text);
         cr_expect_eq(sr_h5_items_alike(t, other), others[i].alike, "%s", others[i].file);
         cr_expect_eq(sr_h5_items_alike(other, t), others[i].alike, "%s", others[i].file);
@@ -187,7 +179,7 @@ Test(data_items, rows_of_no_bytes) {
     char path[64];
     struct sr_error err = {0};
     struct sr_h5_items *old, *new;
-    struct sr_h5 *from = open_stored("hdf5/shape_no_width.h5"), *to = create_new(path);
+    struct sr_h5 *from = hostile_open("hdf5/shape_no_width.h5"), *to = create_new(path);
     const struct sr_h5_form form = {.laid_out = true, .gzip = 4, .band = 4};
     cr_assert_eq(sr_h5_items_open(&old, from, "features", &err), 0, "%s", err.text);
     cr_expect_eq(sr_h5_items_create(&new, to, "features", old, ROWS, &form, &err), 0, "%s", err.text);
@@ -206,7 +198,7 @@ static void expect_filters(const char *file, const char *name, size_t n, const c
     char path[64];
     struct sr_error err = {0};
     struct sr_h5_storage s = {0};
-    struct sr_h5 *from = open_stored(file), *to = create_new(path);
+    struct sr_h5 *from = hostile_open(file), *to = create_new(path);
     cr_expect_eq(sr_copy_rows(to, from, &how, NULL, NULL, &err), 0, "%s: %s", file, err.text);
     cr_expect_eq(sr_h5_storage(to, name, &s, &err), 0, "%s: %s", file, err.text);
     cr_expect_str_eq(s.filters, filters, "%s", file);
@@ -231,7 +223,7 @@ Test(data_items, the_same_rows_are_the_same_bytes) {
     struct sr_error err = {0};
     for (int i = 0; i < 2; i++) {
         char path[64];
-        struct sr_h5 *from = open_stored("hdf5/filter_fletcher_first.h5"), *to = create_new(path);
+        struct sr_h5 *from = hostile_open("hdf5/filter_fletcher_first.h5"), *to = create_new(path);
         const struct sr_copy how = {.features = "features", .type = SR_CONVERT_KEEP};
         cr_assert_eq(sr_copy_rows(to, from, &how, NULL, NULL, &err), 0, "%s", err.text);
         sr_h5_close(to, NULL);
