@@ -126,10 +126,21 @@ struct memory_walk {
     enum memory_owner owner;
 };
 
+/* clang's sanitizer lies in the executable: a function around one of libc's (vasprintf, say, which HDF5
+ * calls) belongs to whoever called it. The executable exports the sanitizer's functions and none of ours. */
+MEMORY_PLAIN static bool memory_intercepts(void *address) {
+    Dl_info there, here;
+    return dladdr(address, &there) && there.dli_sname && dladdr((void *)&memory_ranges, &here) &&
+           there.dli_fbase == here.dli_fbase;
+}
+
 MEMORY_PLAIN static _Unwind_Reason_Code memory_step(struct _Unwind_Context *context, void *user) {
     struct memory_walk *w = user;
-    const size_t at = memory_find((const void *)_Unwind_GetIP(context));
-    const enum memory_owner owner = at < memory_ranges ? memory_range[at].owner : MEMORY_OTHERS;
+    void *const address = (void *)_Unwind_GetIP(context);
+    const size_t at = memory_find(address);
+    enum memory_owner owner = at < memory_ranges ? memory_range[at].owner : MEMORY_OTHERS;
+    if (w->left && owner == MEMORY_OURS && memory_intercepts(address))
+        owner = MEMORY_ASK;
     if (owner == MEMORY_ASK)
         w->left = true;
     else if (w->left)
