@@ -16,6 +16,7 @@
 
 #include "data/h5.h"
 #include "data/h5_disk.h"
+#include "data/h5_superblock.h"
 #include "nn/base/sizes.h"
 
 #define HEAD       16               /* bytes: of a collection, and of an object, for sizes of up to 8 bytes */
@@ -30,11 +31,11 @@ struct collection {
 };
 
 struct sr_h5_collections {
-    int file;                       /* the descriptor, borrowed; -1: not looked at */
-    size_t place_bytes, size_bytes; /* in this file */
-    uint64_t base, bytes;           /* of the file: where places count from, its length */
-    uint64_t walked;                /* bytes */
-    struct collection *slot;        /* by key, half of them free; room is a power of 2 */
+    int file;       /* the descriptor, borrowed; -1: not looked at */
+    uint64_t bytes; /* of the file */
+    struct sr_h5_superblock superblock;
+    uint64_t walked;         /* bytes */
+    struct collection *slot; /* by key, half of them free; room is a power of 2 */
     size_t n, room;
     struct collection last; /* found, for last_place: rows mostly name one after the other */
     uint64_t last_place;
@@ -47,19 +48,14 @@ struct sr_h5_collections {
 
 /* ---- opening ---- */
 
-static int look_at_file(struct sr_h5_collections *c, hid_t object) {
-    const hid_t file = H5Iget_file_id(object), create = H5Fget_create_plist(file);
+static int look_at_file(struct sr_h5_collections *c, hid_t object, struct sr_error *err) {
+    const hid_t file = H5Iget_file_id(object);
     unsigned intent = 0;
-    hsize_t base = 0;
-    H5Pget_sizes(create, &c->place_bytes, &c->size_bytes);
-    H5Pget_userblock(create, &base);
     H5Fget_intent(file, &intent);
-    c->base = base;
     c->bytes = sr_h5_disk_bytes(file);
     c->file = intent & H5F_ACC_RDWR ? -1 : sr_h5_disk_descriptor(file);
-    H5Pclose(create);
     H5Fclose(file);
-    return c->place_bytes <= 8 && c->size_bytes <= 8 ? 0 : SR_DATA;
+    return sr_h5_superblock(&c->superblock, object, err);
 }
 
 int sr_h5_collections_open(struct sr_h5_collections **out, int64_t object, struct sr_error *err) {
@@ -67,13 +63,12 @@ int sr_h5_collections_open(struct sr_h5_collections **out, int64_t object, struc
     struct sr_h5_collections *c = sr_alloc(1, sizeof *c, err);
     if (!c)
         return SR_NOMEM;
-    if (look_at_file(c, object) < 0) {
+    const int status = look_at_file(c, object, err);
+    if (status == 0)
+        *out = c;
+    else
         sr_h5_collections_close(c);
-        return sr_fail(err, SR_DATA,
-                       "places or sizes in this file have more than 8 bytes, which is not read");
-    }
-    *out = c;
-    return 0;
+    return status;
 }
 
 void sr_h5_collections_close(struct sr_h5_collections *c) {
@@ -86,7 +81,7 @@ void sr_h5_collections_close(struct sr_h5_collections *c) {
 }
 
 size_t sr_h5_collections_handle(const struct sr_h5_collections *c) {
-    return 4 + c->place_bytes + 4;
+    return 4 + c->superblock.place_bytes + 4;
 }
 
 /* ---- collections by their places ---- */
@@ -159,7 +154,8 @@ static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, 
     const unsigned char *head = look(c, *at, end, &status, err);
     if (!head)
         return status;
-    const uint64_t number = sr_little_endian(head, 2), size = sr_little_endian(head + 8, c->size_bytes);
+    const uint64_t number = sr_little_endian(head, 2),
+                   size = sr_little_endian(head + 8, c->superblock.size_bytes);
     const uint64_t room = end - *at - HEAD, filled = sr_size_times(sr_size_pieces(size, UNIT), UNIT);
     if (number == 0) {
         *at = end;
@@ -179,7 +175,7 @@ static int take_head(struct sr_h5_collections *c, uint64_t *size, uint64_t at, s
     const unsigned char *head = look(c, at, at + SIZE_LEAST, &status, err);
     if (!head)
         return status;
-    *size = sr_little_endian(head + 8, c->size_bytes);
+    *size = sr_little_endian(head + 8, c->superblock.size_bytes);
     if (memcmp(head, "GCOL\1", 5) != 0)
         return fail(err, "it does not begin as one");
     if (*size < SIZE_LEAST || *size % UNIT != 0)
@@ -230,7 +226,7 @@ static int find(struct sr_h5_collections *c, const struct collection **out, uint
     *out = &c->last;
     if (c->last.key && place == c->last_place)
         return 0;
-    if (!sr_size_add(&at, place, c->base) || !sr_size_add(&key, at, 1))
+    if (!sr_size_add(&at, place, c->superblock.base) || !sr_size_add(&key, at, 1))
         return fail(err, "it lies behind the end of the file");
     int status = make_room(c, err);
     if (status < 0)
@@ -266,8 +262,9 @@ static const uint64_t *find_object(const uint64_t *object, size_t n, uint64_t nu
 
 int sr_h5_collections_check(struct sr_h5_collections *c, const unsigned char *handle, size_t unit,
                             struct sr_error *err) {
-    const uint64_t pieces = sr_little_endian(handle, 4), place = sr_little_endian(handle + 4, c->place_bytes),
-                   number = sr_little_endian(handle + 4 + c->place_bytes, 4);
+    const uint64_t pieces = sr_little_endian(handle, 4),
+                   place = sr_little_endian(handle + 4, c->superblock.place_bytes),
+                   number = sr_little_endian(handle + 4 + c->superblock.place_bytes, 4);
     const struct collection *k = NULL;
     if (c->file < 0 || place == 0) /* nothing was written */
         return 0;

@@ -18,6 +18,7 @@
 
 #include "data/data.h"
 #include "data/h5_disk.h"
+#include "data/h5_superblock.h"
 #include "data/h5_ways.h"
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -130,31 +131,21 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
-/* Nothing here looks at numbers of more than 8 bytes (h5_header.c, h5_collections.c). Where nobody knows, so
- * it is. */
-static bool is_wide(hid_t file) {
-    size_t place_bytes, size_bytes;
-    const hid_t create = H5Fget_create_plist(file);
-    const bool known = create >= 0 && H5Pget_sizes(create, &place_bytes, &size_bytes) >= 0;
-    if (create >= 0)
-        H5Pclose(create);
-    return !known || place_bytes > 8 || size_bytes > 8;
-}
-
 /* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */
 static int open_with(struct sr_h5 **out, const char *path, const char *name, hid_t access_list,
                      struct sr_error *err) {
     int status;
+    struct sr_h5_superblock superblock;
+    struct sr_error why = {0};
     H5Pset_cache(access_list, 0, 0, 0, 1.0);
     hid_t id = H5Fopen(name, H5F_ACC_RDONLY, access_list);
     if (id < 0) {
         status =
             sr_h5_fail(err, SR_DATA,
                        "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind", path);
-    } else if (is_wide(id)) {
+    } else if ((status = sr_h5_superblock(&superblock, id, &why)) < 0) {
         H5Fclose(id);
-        status = sr_fail(err, SR_DATA,
-                         "%s: places or sizes in this file have more than 8 bytes, which is not read", path);
+        sr_fail(err, status, "%s: %s", path, why.text);
     } else {
         status = wrap(out, id, path, err);
     }

@@ -12,6 +12,7 @@
 
 #include "data/h5.h"
 #include "data/h5_disk.h"
+#include "data/h5_superblock.h"
 #include "nn/base/sizes.h"
 
 #define LAYOUT   8  /* the kind of message that tells where values are */
@@ -26,8 +27,8 @@ struct piece {
 
 struct header {
     int file;
-    uint64_t base, bytes; /* of the file */
-    size_t place_bytes, size_bytes;
+    uint64_t bytes; /* of the file */
+    struct sr_h5_superblock superblock;
     size_t message; /* bytes of a message's head */
     bool new;       /* version 2 */
     uint64_t seen;  /* bytes of pieces */
@@ -67,10 +68,11 @@ static void begin_new(struct header *h, const unsigned char *head, uint64_t at) 
 }
 
 static void take_more(struct header *h, const unsigned char *data, size_t n) {
-    if (n < h->place_bytes + h->size_bytes)
+    const size_t place_bytes = h->superblock.place_bytes, size_bytes = h->superblock.size_bytes;
+    if (n < place_bytes + size_bytes)
         return;
-    const uint64_t at = sr_size_sum(h->base, sr_little_endian(data, h->place_bytes)),
-                   bytes = sr_little_endian(data + h->place_bytes, h->size_bytes);
+    const uint64_t at = sr_size_sum(h->superblock.base, sr_little_endian(data, place_bytes)),
+                   bytes = sr_little_endian(data + place_bytes, size_bytes);
     if (!h->new)
         add_piece(h, at, bytes);
     else if (bytes >= 2 * CHECKSUM) /* "OCHK" comes before */
@@ -98,24 +100,14 @@ static bool look_at_piece(struct header *h, struct piece p) {
     return false;
 }
 
-static void look_at_file(struct header *h, hid_t file) {
-    const hid_t create = H5Fget_create_plist(file);
-    hsize_t base = 0;
-    H5Pget_sizes(create, &h->place_bytes, &h->size_bytes);
-    H5Pget_userblock(create, &base);
-    H5Pclose(create);
-    h->base = base;
-    h->file = sr_h5_disk_descriptor(file);
-    h->bytes = sr_h5_disk_bytes(file);
-}
-
 bool sr_h5_header_is_virtual(int64_t file, uint64_t place) {
-    struct header h = {0};
+    struct header h = {.file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
     unsigned char head[34] = {0}; /* of version 2 the longest */
-    look_at_file(&h, file);
-    const uint64_t at = sr_size_sum(h.base, place);
+    if (sr_h5_superblock(&h.superblock, file, NULL) < 0)
+        return true;
+    const uint64_t at = sr_size_sum(h.superblock.base, place);
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
-    if (h.file < 0 || h.place_bytes > 8 || h.size_bytes > 8 || !get(&h, head, left, at))
+    if (h.file < 0 || !get(&h, head, left, at))
         return false;
     if (memcmp(head, "OHDR\2", 5) == 0)
         begin_new(&h, head, at);

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 /* Whether the object of a file (its handle) that a hard link to `place` leads to is a virtual dataset. False
- * also where there is no header that HDF5 could read; true where it has more pieces than anybody writes. */
+ * also where there is no header that HDF5 could read; true where it has more pieces than anybody writes, or
+ * where numbers of the file cannot be read. */
 bool sr_h5_header_is_virtual(int64_t file, uint64_t place);
 
 #endif

@@ -22,6 +22,7 @@
 #include "data/h5_disk.h"
 #include "data/h5_rows.h"
 #include "data/h5_sound.h"
+#include "data/h5_superblock.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -117,12 +118,9 @@ static bool is_raw(const struct matrix *m, hid_t file_type) {
 
 /* Places of chunks do not count a user block in all versions of HDF5. */
 static int chunk_file(hid_t dataset) {
-    hsize_t block = 0;
-    hid_t owner = H5Iget_file_id(dataset), create = H5Fget_create_plist(owner);
-    const bool plain = H5Pget_userblock(create, &block) >= 0 && block == 0;
-    H5Pclose(create);
-    H5Fclose(owner);
-    return plain ? descriptor(dataset) : -1;
+    struct sr_h5_superblock superblock;
+    const int status = sr_h5_superblock(&superblock, dataset, NULL);
+    return status == 0 && superblock.base == 0 ? descriptor(dataset) : -1;
 }
 
 /* Looks for a way without HDF5. */

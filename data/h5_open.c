@@ -13,11 +13,12 @@
 #include <string.h>
 
 #include "data/h5.h"
+#include "data/h5_count.h"
 #include "data/h5_disk.h"
 #include "data/h5_header.h"
-#include "data/h5_count.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_rows.h"
+#include "data/h5_superblock.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -213,17 +214,14 @@ static int check_grid(const struct claim *c, hid_t dataset, struct sr_error *err
 /* Handles of strings and lists of variable length are of another size in memory than in the file: a length,
  * and a place in a heap. */
 uint64_t sr_h5_item_bytes(int64_t dataset) {
-    size_t address = 0, length = 0;
-    const hid_t type = H5Dget_type(dataset), file = H5Iget_file_id(dataset),
-                create = H5Fget_create_plist(file);
-    H5Pget_sizes(create, &address, &length);
+    struct sr_h5_superblock superblock;
+    const int status = sr_h5_superblock(&superblock, dataset, NULL);
+    const hid_t type = H5Dget_type(dataset);
     uint64_t size = H5Tget_size(type);
-    if (H5Tis_variable_str(type) > 0 || H5Tget_class(type) == H5T_VLEN)
-        size = 4 + address + 4;
+    if (status == 0 && (H5Tis_variable_str(type) > 0 || H5Tget_class(type) == H5T_VLEN))
+        size = 4 + superblock.place_bytes + 4;
     else if (sr_h5_is_variable(type))
         size = 0;
-    H5Pclose(create);
-    H5Fclose(file);
     H5Tclose(type);
     return size;
 }

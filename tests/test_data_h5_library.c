@@ -1,9 +1,11 @@
 /* test_data_h5_library.c: what is made here with functions of HDF5 that the program does not call: a filter
- * of somebody else, an attribute that is too large, reasons of its own, an index that lies. Declared by hand:
- * <hdf5.h> is included by data/h5*.c alone.
+ * of somebody else, an attribute that is too large, reasons of its own, an index that lies; and a call of it
+ * that fails. Declared by hand: <hdf5.h> is included by data/h5*.c alone.
  *
  * SPDX-License-Identifier: MIT
  */
+#include <dlfcn.h>
+
 #include "data/h5.h"
 #include "tests/hostile.h"
 
@@ -175,4 +177,69 @@ Test(data_h5_library, an_index_of_many_chunks_that_lies) {
     expect_lie(0, PLACE, UINT64_MAX, 8, "a chunk is not found");
     expect_lie(0, PLACE, (uint64_t)1 << 40, 8, "a chunk lies behind its end");
     expect_lie(1, PLACE, UINT64_MAX - 9, 8, "HDF5 cannot read a chunk");
+}
+
+/* ---- a call that fails ---- */
+
+static size_t refused; /* the call of H5Fget_create_plist that fails, counted from 1; 0: none does any more */
+
+int64_t H5Fget_create_plist(int64_t file);
+int64_t H5Fget_create_plist(int64_t file) {
+    static int64_t (*next)(int64_t);
+    if (!next)
+        next = (int64_t(*)(int64_t))(uintptr_t)dlsym(RTLD_NEXT, "H5Fget_create_plist");
+    return refused > 0 && --refused == 0 ? -1 : next(file);
+}
+
+static struct sr_h5 *open_dump(const char *name, int status, const char *words) {
+    char path[300];
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/tests/dumps/%s", SR_SOURCE_DIR, name);
+    cr_assert_eq(sr_h5_open(&f, path, &err), status, "%s", err.text);
+    cr_assert(strstr(err.text, words), "%s", err.text);
+    return f;
+}
+
+/* Where HDF5 does not tell how wide a file's numbers are, those are not looked at: no file is opened, nothing
+ * in one that is open is trusted, and what is read is right. */
+Test(data_h5_library, numbers_of_an_unknown_size) {
+    enum { MANY = 48, WIDE = 10 };
+    float x[MANY * WIDE], right[MANY * WIDE] = {0};
+    char **id;
+    size_t failures = 0;
+    struct sr_error err = {0};
+    refused = 1;
+    cr_expect_null(
+        open_dump("full.h5", SR_DATA, "full.h5: places or sizes in this file have more than 8 bytes"));
+
+    struct sr_h5 *f = open_dump("checked_gzip.h5", 0, "");
+    for (size_t nth = 0; refused == 0; nth++) {
+        struct sr_h5_matrix *m = NULL;
+        refused = nth;
+        int status = sr_h5_matrix_open(&m, f, "features", SR_FEATURE_HALF, &err);
+        if (status == 0)
+            status = sr_h5_matrix_read(m, nth > 0 ? x : right, 0, MANY, SR_FEATURE_FLOAT, &err);
+        sr_h5_matrix_close(m);
+        failures += status < 0;
+        cr_expect(status == SR_DATA || (status == 0 && (nth == 0 || memcmp(x, right, sizeof x) == 0)),
+                  "%zu: %d: %s", nth, status, err.text);
+    }
+    cr_expect_gt(failures, 0);
+    sr_h5_close(f, NULL);
+
+    failures = refused = 0;
+    f = open_dump("full.h5", 0, "");
+    for (size_t nth = 1; refused == 0; nth++) {
+        refused = nth;
+        const int status = sr_h5_read_texts(f, "id", &id, ROWS, &err);
+        failures += status < 0;
+        cr_expect(status == SR_DATA || (status == 0 && strcmp(id[0], "row-00") == 0), "%zu: %d: %s", nth,
+                  status, err.text);
+        if (status == 0)
+            sr_free(id);
+    }
+    cr_expect_gt(failures, 0);
+    sr_h5_close(f, NULL);
+    refused = 0;
 }
