@@ -239,7 +239,7 @@ static int check_kinds(const struct finder *f, const struct group *g, struct sr_
                 "without running statistics; a router has BatchNorm with them");
         if (m->stranger == SR_IMPORT_NONE && m->tensor[WEIGHT] == SR_IMPORT_NONE)
             return fail_module(f, m, err, "has no weight");
-        return fail_tensor(f, m->stranger != SR_IMPORT_NONE ? m->stranger : m->first->tensor, err,
+        return fail_tensor(f, m->stranger != SR_IMPORT_NONE ? m->stranger : m->tensor[WEIGHT], err,
                            "has no place in a router (Linear and BatchNorm layers only)");
     }
     if (g->norm + 1 != g->linear) {

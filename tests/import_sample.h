@@ -40,7 +40,7 @@ static inline void import_fails(const char *file, const char *flags, int status,
 #define TENSORS 23
 
 /* The network of checkpoint.pt, to change before it is written. */
-static struct sr_tensor list[TENSORS + SR_STATS_TENSORS];
+static struct sr_tensor list[TENSORS + SR_STATS_TENSORS + 1];
 static size_t count;
 static struct sr_safetensors *original;
 

@@ -13,15 +13,17 @@
 #define TINY  "--hidden 8,4 --dropout 0.1,0.1 --batch 16 --patience 0 --checkpoint-seconds 0 --threads 1 "
 #define SYNTH "data synth --rows 30 --width 8 --out out/x.h5"
 
-/* in/hidden: two requests; in/contract.json, in/small.csv: a column p for the rows of in/x.npy, in/full.h5:
- * columns of every kind. */
+/* in/hidden: two requests, whose labels and groups in/joined.csv has in another order; in/contract.json,
+ * in/small.csv: a column p for the rows of in/x.npy, in/full.h5: columns of every kind. */
 static inline void memory_inputs(void) {
     static const char contract[] = "{\"feature_model\": \"guard\", \"feature_layer\": \"last\"}";
+    static const char joined[] = "id,label,group\nb,1,x\na,0,y\n";
     char small[16 * TRUST_TABLE] = "p\n";
     for (int i = 0; i < TRUST_TABLE; i++)
         sprintf(small + strlen(small), "0.%d\n", 1 + i % 9);
     trust_text("in/contract.json", contract, strlen(contract));
     trust_text("in/small.csv", small, strlen(small));
+    trust_text("in/joined.csv", joined, strlen(joined));
     float states[6] = {1, 2, 3, 4, 5, 6};
     int64_t tokens[3] = {0};
     const struct sr_tensor hidden[] = {{"hidden_states", SR_F32, 3, {3, 1, 2}, states},
@@ -69,6 +71,9 @@ static const struct trust_command memory_trials[] = {
      "data convert --features in/x.npy --gold in/y.txt --small-prob in/small.csv:p --out out/x.h5"},
     {"convert pt", SYNTH, "data convert --features in/w.pt:state_dict.cls.0.weight --out out/x.h5"},
     {"convert hidden", SYNTH, "data convert in/hidden --pooling mean --out out/x.h5"},
+    {"convert joined", SYNTH,
+     "data convert --features in/hidden --label in/joined.csv:label --group in/joined.csv:group --out "
+     "out/x.h5"},
     {"convert dump", SYNTH, "data convert in/full.h5 --out out/x.h5"},
     {"convert dump away", SYNTH, "data convert in/full.h5 --out out/x.h5 --isolate"},
     {"convert zipped away", SYNTH, "data convert in/zipped.h5 --out out/x.h5 --isolate"},

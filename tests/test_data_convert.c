@@ -5,6 +5,7 @@
  */
 #include <float.h>
 
+#include "data/table.h"
 #include "tests/convert_sample.h"
 
 TestSuite(convert, .init = convert_begin, .fini = convert_end);
@@ -361,6 +362,15 @@ Test(convert, shapes_and_types_that_are_no_columns) {
     convert_refuses(65, "features is [12] F64, but features have two axes", "--features one.npy");
     convert_refuses(65, "features is [12, 2] I64, but features are float16", "--features whole.npy");
     convert_refuses(65, "id is [12] F64, but integers are needed", "--features features.npy --id one.npy");
+    write_npy("flags.npy", "|b1", "(12,)", x, 12);
+    convert_refuses(65, "id is [12] BOOL, but integers are needed", "--features features.npy --id flags.npy");
+    write_npy("deep.npy", "<f8", "(12, 1, 1)", x, 96);
+    convert_refuses(65, "label is [12, 1, 1] F64, but a column has one value a row",
+                    "--features features.npy --label deep.npy");
+    write_npy("upright.npy", "<f8", "(12, 1)", x, 96);
+    struct sr_data *d = convert_open("--features features.npy --label upright.npy");
+    cr_expect_eq(d->label[11], 0);
+    sr_data_close(d);
     convert_refuses(65, "small_prob is [12, 2] I64, but probabilities are floats",
                     "--features features.npy --small-prob whole.npy");
     convert_refuses(66, "none.npy", "--features none.npy");
@@ -400,6 +410,30 @@ Test(convert, values_that_a_column_may_not_hold) {
     cr_expect_eq(d->label[6], 0);
     sr_data_close(d);
     expect_type("label", "int8");
+}
+
+/* A file's kind is that of its name's end, in any of its spellings. */
+Test(convert, endings_have_other_spellings) {
+    write_text("rows.ndjson", "{\"X\":[1,2]}\n{\"X\":[3,4]}\n");
+    struct sr_data *d = convert_open("rows.ndjson");
+    cr_expect_eq(d->rows, 2);
+    sr_data_close(d);
+    cr_assert_eq(rename("out.h5", "rows.hdf5"), 0);
+    d = convert_open("rows.hdf5");
+    cr_expect_eq(d->rows, 2);
+    sr_data_close(d);
+}
+
+/* Two names of one file are one. */
+Test(convert, files_are_the_same_by_what_they_are) {
+    write_text("a", "");
+    cr_assert_eq(link("a", "b"), 0);
+    cr_expect(sr_table_same_file("a", "./b"));
+    write_text("b", "");
+    cr_expect_not(sr_table_same_file("a", "b"));
+    cr_expect_not(sr_table_same_file("a", "c"));
+    cr_expect_not(sr_table_same_file("c", "a"));
+    cr_expect_not(sr_table_same_file("a", "/proc/version"), "on another file system");
 }
 
 /* A failure leaves an older dump as it was, and no source is ever written over. */

@@ -249,6 +249,9 @@ Test(import, networks_that_are_no_router_are_refused_by_what_they_are) {
         if (list[i].rank == 2)
             list[i].rank = 1, list[i].shape[0] *= list[i].shape[1];
     refuses("no Linear layer");
+    tensor("cls.4.weight")->rank = 4; /* a convolution's */
+    tensor("cls.4.weight")->shape[2] = tensor("cls.4.weight")->shape[3] = 1;
+    refuses("'cls.4.weight', F32 [3, 4, 1, 1], has no place in a router (Linear and BatchNorm layers only)");
 }
 
 Test(import, values_must_be_numbers) {
@@ -317,7 +320,8 @@ Test(import, weights_of_ours_keep_what_they_say) {
     const struct sr_tensor stats[] = {{"stats.mean", SR_F32, 1, {5}, mean},
                                       {"stats.var", SR_F32, 1, {5}, variance},
                                       {"stats.basis", SR_F32, 2, {1, 5}, basis},
-                                      {"stats.range", SR_F32, 1, {3}, range}};
+                                      {"stats.range", SR_F32, 1, {3}, range},
+                                      {"calibration.note", SR_F32, 1, {3}, range}};
     take_original();
     memcpy(list + count, stats, sizeof stats);
     count += SR_COUNT(stats);

@@ -100,6 +100,21 @@ Test(import_order, sorted_layers_are_put_in_order_by_shapes_that_fit_once) {
     imports_in_order(shapes, SR_COUNT(shapes), false);
 }
 
+/* What names do not say, shapes do: of Linears, of BatchNorms, of names that cannot be compared. */
+Test(import_order, sorted_layers_are_put_in_order_by_names_and_shapes) {
+    static const struct layer norms
+        [] = {{"fc1", 4, 3, 1}, {"fc2", 2, 4, 3}, {"left", 2, 0, 4}, {"out", 1, 2, 5}, {"right", 4, 0, 2}},
+   linears[] = {{"a-", 2, 4, 3}, {"b", 4, 3, 1}, {"bn1", 4, 0, 2}, {"bn2", 2, 0, 4}, {"c", 1, 2, 5}},
+   digits[] = {{"1", 4, 3, 1}, {"2", 2, 4, 3}, {"bn1", 4, 0, 2}, {"bn2", 2, 0, 4}, {"out", 1, 2, 5}},
+   one_without[] = {{"bn", 2, 0, 4}, {"bn1", 4, 0, 2}, {"fc", 1, 2, 5}, {"fc1", 4, 3, 1}, {"fc2", 2, 4, 3}},
+   long_number[] = {{"fc", 1, 4, 3}, {"fc1234567890", 4, 3, 1}, {"n", 4, 0, 2}};
+    imports_in_order(norms, SR_COUNT(norms), false);
+    imports_in_order(linears, SR_COUNT(linears), false);
+    imports_in_order(digits, SR_COUNT(digits), false);
+    imports_in_order(one_without, SR_COUNT(one_without), false);
+    imports_in_order(long_number, SR_COUNT(long_number), false);
+}
+
 #define NO_ORDER "neither names nor shapes say the order of the layers"
 
 Test(import_order, sorted_layers_that_could_change_places_are_refused) {
@@ -132,6 +147,10 @@ Test(import_order, sorted_layers_that_could_change_places_are_refused) {
                                         {"proj", 5, 2, 1},
                                         {"proj_bn", 5, 0, 2},
                                         {"score", 1, 2, 5}};
+    static const struct layer last[] = {
+        {"fc", 1, 4, 5}, {"fc1", 4, 4, 1}, {"fc2", 4, 4, 3}, {"n1", 4, 0, 2}, {"n2", 4, 0, 4}};
+    static const struct layer one_norm[] = {
+        {"fc1", 4, 4, 1}, {"fc2", 4, 4, 3}, {"n", 4, 0, 4}, {"n1", 4, 0, 2}, {"out", 1, 4, 5}};
     static const struct layer stranger[] = {{"hidden", 2, 4, 1}, {"norm", 3, 0, 2}, {"score", 1, 2, 3}};
     refuses(large, SR_COUNT(large), false, NO_ORDER);
     refuses(stems, SR_COUNT(stems), false, NO_ORDER);
@@ -139,6 +158,8 @@ Test(import_order, sorted_layers_that_could_change_places_are_refused) {
     refuses(wide, SR_COUNT(wide), false, NO_ORDER);
     refuses(no_chain, SR_COUNT(no_chain), false, NO_ORDER);
     refuses(loop, SR_COUNT(loop), false, NO_ORDER);
+    refuses(last, SR_COUNT(last), false, NO_ORDER);
+    refuses(one_norm, SR_COUNT(one_norm), false, NO_ORDER);
     refuses(stranger, SR_COUNT(stranger), false, NO_ORDER);
     refuses(square, SR_COUNT(square), false, NO_ORDER);
     refuses(norms, SR_COUNT(norms), false, NO_ORDER);

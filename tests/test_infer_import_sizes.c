@@ -87,8 +87,8 @@ Test(import_sizes, a_network_at_the_root_has_an_empty_prefix) {
     import_fine(source, "--prefix ''");
 }
 
-/* SR_ROUTER_DEEPEST + 2 layers of one number. */
-Test(import_sizes, a_network_too_deep) {
+/* SR_ROUTER_DEEPEST + 2 layers of one number, each of a name of `word` and its place. */
+static void refuses_deep(const char *word) {
     enum { LAYERS = SR_ROUTER_DEEPEST + 2 };
     static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
     static struct sr_tensor deep[6 * LAYERS];
@@ -97,11 +97,25 @@ Test(import_sizes, a_network_too_deep) {
         for (int k = 0; k < (l + 1 < LAYERS ? 6 : 2); k++) {
             deep[n] =
                 (struct sr_tensor){.dtype = SR_F32, .rank = k == 0 ? 2 : 1, .shape = {1, 1}, .data = ones};
-            snprintf(deep[n++].name, sizeof deep->name, "cls.%d.%s", 2 * l + (k > 1),
+            snprintf(deep[n++].name, sizeof deep->name, "%s%d.%s", word, 2 * l + (k > 1),
                      parts[k > 1 ? k - 2 : k]);
         }
     cr_assert_eq(sr_safetensors_write(source, deep, n, NULL, 0, &err), SR_OK, "%s", err.text);
     import_fails(source, "", 65, "Linear layers; a router has at most");
+}
+
+Test(import_sizes, a_network_too_deep) {
+    refuses_deep("cls.");
+    refuses_deep("cls.layer");
+}
+
+Test(import_sizes, a_named_layer_that_is_no_routers) {
+    take_original();
+    count = 0;
+    add("net.fc.weight", 2, 1, 2);
+    add("net.fc.bias", 1, 1, 1);
+    add("net.scale.weight", 1, 2, 1);
+    refuses("'net.scale' has a weight of one dimension and no running_mean");
 }
 
 Test(import_sizes, types_may_be_mixed) {

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "data/h5.h"
 #include "infer/infer.h"
 #include "tests/dump_fixture.h"
 #include "tests/run_program.h"
@@ -178,6 +179,13 @@ Test(import_stats, dumps_that_say_nothing_are_refused) {
     cr_assert_eq(sr_atomic_file_write("same.csv", same, strlen(same), &err), SR_OK);
     run_fine(folder, "data convert same.csv --out same.h5");
     refused("--stats same.h5", 65, "all alike");
+    const uint16_t nans[2 * 5] = {0x7e00, 0, 0, 0, 0, 0, 0, 0, 0, 0x7c00}; /* float16: a NaN, an infinity */
+    struct sr_h5 *h5;
+    cr_assert_eq(sr_h5_create(&h5, "none.h5", "none.h5", &err), 0);
+    cr_assert_eq(sr_h5_write_matrix(h5, "features", 2, 5, &err), 0);
+    cr_assert_eq(sr_h5_write_rows(h5, "features", nans, 0, 2, 5, &err), 0);
+    cr_assert_eq(sr_h5_close(h5, &err), 0);
+    refused("--stats none.h5", 65, "--stats none.h5: each of its 2 rows has a NaN or an infinity");
     refused("--stats same.h5 --features nothing", 65, "nothing");
     refused("--features X", 2, "say how --stats is read, and there is none");
 }
