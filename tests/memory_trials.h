@@ -69,6 +69,8 @@ static const struct trust_command memory_trials[] = {
     {"convert csv, gzip", SYNTH, "data convert in/rows.csv --out out/x.h5 --gzip 1"},
     {"convert columns", SYNTH,
      "data convert --features in/x.npy --gold in/y.txt --small-prob in/small.csv:p --out out/x.h5"},
+    {"convert one column", SYNTH,
+     "data convert --features in/x.npy --gold in/y.txt --small-prob in/small.csv --out out/x.h5"},
     {"convert pt", SYNTH, "data convert --features in/w.pt:state_dict.cls.0.weight --out out/x.h5"},
     {"convert hidden", SYNTH, "data convert in/hidden --pooling mean --out out/x.h5"},
     {"convert joined", SYNTH,

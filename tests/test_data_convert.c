@@ -388,6 +388,15 @@ Test(convert, shapes_and_types_that_are_no_columns) {
     const struct sr_tensor both[] = {{"X", SR_F32, 2, {1, 2}, values},
                                      {"embeddings", SR_F32, 2, {1, 2}, values}};
     cr_assert_eq(sr_safetensors_write("both.safetensors", both, 2, NULL, 0, &err), 0);
+    const struct sr_tensor uneven[] = {{"X", SR_F32, 2, {1, 2}, values}, {"gold", SR_F32, 1, {2}, values}};
+    cr_assert_eq(sr_safetensors_write("uneven.safetensors", uneven, 2, NULL, 0, &err), 0);
+    convert_refuses(65, "uneven.safetensors: gold has 2 rows, but X has 1; they must be the same rows",
+                    "uneven.safetensors");
+    const struct sr_tensor nameless[] = {{"hidden_states", SR_F32, 2, {1, 2}, values}};
+    cr_assert_eq(sr_safetensors_write("nameless.safetensors", nameless, 1, NULL, 0, &err), 0);
+    struct run r = convert_fine("nameless.safetensors"); /* one row, whatever the tensor is called */
+    run_end(&r);
+    cr_assert_eq(unlink("out.h5"), 0);
     convert_refuses(65, "both X and embeddings could be the features; say which with --features FILE:NAME",
                     "both.safetensors");
 }

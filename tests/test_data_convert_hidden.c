@@ -133,6 +133,19 @@ Test(convert_hidden, hidden_states_that_do_not_belong_together) {
     convert_refuses(66, "no file matches", "'nothing/*.safetensors'");
 }
 
+/* A pattern's files may be called anything; the id is the whole name where it has no such end. */
+Test(convert_hidden, files_of_other_names) {
+    write_requests();
+    cr_assert_eq(rename("hidden/cmpl-a.safetensors", "hidden/cmpl-x"), 0);
+    cr_assert_eq(rename("hidden/cmpl-b.safetensors", "hidden/.safetensors"), 0);
+    struct sr_data *d = convert_open("'hidden/cmpl-?' --layer 0");
+    cr_expect_str_eq(d->id[0], "cmpl-x");
+    sr_data_close(d);
+    d = convert_open("'hidden/.safetensor?' --layer 0");
+    cr_expect_str_eq(d->id[0], ".safetensors");
+    sr_data_close(d);
+}
+
 /* ---- contract ---- */
 
 Test(convert_hidden, the_contract_goes_into_the_dump) {

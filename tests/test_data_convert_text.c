@@ -219,6 +219,8 @@ Test(convert_text, csv_that_is_wrong) {
     csv_refused("t.csv: line 2: 0 features a row", "X,label\n[],1\n");
     write_text("t.csv", "a,b\n1,1\n");
     convert_refuses(65, "t.csv: no column c; the header line has: a, b", "t.csv --features t.csv:c");
+    convert_refuses(65, "t.csv: no column label; the header line has: a, b\n",
+                    "--features t.csv:a --label t.csv");
     convert_refuses(66, "no.csv", "no.csv");
 }
 
@@ -315,6 +317,14 @@ Test(convert_text, text_files_that_are_wrong) {
     convert_refuses(65, "a .txt file is one column without a name",
                     "--features features.npy --label t.txt:x");
     convert_refuses(65, "it can be no features", "t.txt");
+    convert_refuses(65, "it can be no label", "t.txt --features features.npy");
+    write_text("u.jsonl", "{\"label\":1}\n");
+    convert_refuses(65, "u.jsonl: line 1: no features, which every row needs", "--features u.jsonl");
+    write_text("u.jsonl", "{\"X\":[1],\"id\":\"\\ud800 is half of a character, and this goes on and on\"}\n");
+    convert_refuses(65, "id is \"\\ud800 is half of a character, and this, which is no JSON string",
+                    "u.jsonl");
+    write_text("u.jsonl", "{\"X\":[1],\"id\":\"\\ud800\"}\n");
+    convert_refuses(65, "id is \"\\ud800\", which is no JSON string", "u.jsonl");
 }
 
 /* Null, NaN and empty features are bad rows, which are kept. */

@@ -71,6 +71,10 @@ static const struct reading {
      "data convert --features in/x.npy --label in/y.txt --out out/x.h5"},
     {"convert safetensors", "in/x.safetensors", "in/x2.safetensors",
      "data convert --features in/x.safetensors --out out/x.h5"},
+    {"convert layers", "in/layers.npy", "in/layers2.npy",
+     "data convert --features in/layers.npy --layer 1 --out out/x.h5"},
+    {"convert hidden", "in/hidden.safetensors", "in/hidden2.safetensors",
+     "data convert in/hidden.safetensors --layer 1 --pooling mean --out out/x.h5"},
     {"convert pt", "in/x.pt", "in/x2.pt", "data convert --features in/x.pt --out out/x.h5"},
     {"explain, features", "in/x.npy", "in/x2.npy",
      "explain --model in/narrow.safetensors --decision in/line.json --features in/x.npy --row 0"},
@@ -239,6 +243,25 @@ static void copy_bare(const char *to, const char *from) {
     sr_free(bytes);
 }
 
+/* Numbers that begin with `first`: three rows of two layers, and one of three tokens of two layers. */
+static void write_layers(const char *npy, const char *hidden, float first) {
+    static const char head[] =
+        "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 2), }";
+    char bytes[128 + 12 * sizeof(float)];
+    float x[12];
+    int64_t ids[3] = {0};
+    for (int i = 0; i < 12; i++)
+        x[i] = first + (float)i;
+    memset(bytes, ' ', 128);
+    memcpy(bytes, head, sizeof head - 1);
+    bytes[127] = '\n';
+    memcpy(bytes + 128, x, sizeof x);
+    trust_text(npy, bytes, sizeof bytes);
+    const struct sr_tensor tensors[] = {{"hidden_states", SR_F32, 3, {3, 2, 2}, x},
+                                        {"token_ids", SR_I64, 1, {3}, ids}};
+    cr_assert_eq(sr_safetensors_write(hidden, tensors, SR_COUNT(tensors), NULL, 0, NULL), 0);
+}
+
 /* The other files, and a run that was stopped after its first epoch. */
 static void more_inputs(const char *folder) {
     static const char *const copies[][2] = {
@@ -258,6 +281,8 @@ static void more_inputs(const char *folder) {
     cr_assert_eq(mkdir("in/two", 0777), 0);
     run_fine(folder, "export --model in/w2.safetensors --to pt --out in/two/w.pt");
     copy("in/w2.pt", "in/two/w.pt");
+    write_layers("in/layers.npy", "in/hidden.safetensors", 1);
+    write_layers("in/layers2.npy", "in/hidden2.safetensors", 2);
     copy_bare("in/f.safetensors", "in/w.safetensors");
     copy_bare("in/f2.safetensors", "in/w2.safetensors");
     run_fine(folder, "infer --model in/w2.safetensors --data in/a.h5 --out in/s2.csv");
