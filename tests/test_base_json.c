@@ -130,7 +130,8 @@ Test(json, strings_lose_their_escapes_in_place) {
         const size_t n = sr_json_unescape(text, strlen(text));
         cr_expect(n == strlen(texts[i].means) && memcmp(text, texts[i].means, n) == 0, "%s", texts[i].text);
     }
-    static const char *const none[] = {"\\ud800", "a\\u0000", "\\q", "\xff", "\\u12"};
+    static const char *const none[] = {"\\ud800", "\\ud800\\u0041", "\\ud800\\ue000", "\\udc00", "a\\u0000",
+                                       "\\q",     "\xff",           "\\u12"};
     for (size_t i = 0; i < SR_COUNT(none); i++) {
         char text[32];
         snprintf(text, sizeof text, "%s", none[i]);

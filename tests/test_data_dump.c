@@ -302,6 +302,53 @@ Test(data_dump, groups_of_sixteen_bytes) {
     sr_data_close(d);
 }
 
+/* A number of a name is none of those that follow the last, and none before the first. */
+Test(data_dump, sources_of_negative_numbers) {
+    static const char *const list[] = {"forum", "news"};
+    const uint16_t half[2] = {0};
+    const int8_t source[2] = {1, -1}, known[2] = {0, 1};
+    char path[64];
+    struct sr_data *d = NULL;
+    struct sr_h5 *f;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "/tmp/sr_test_%d_negative.h5", (int)getpid());
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_matrix(f, "features", 2, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_rows(f, "features", half, 0, 2, 1, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "label", SR_H5_WRITE_I8, known, 2, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "source", SR_H5_WRITE_I8, source, 2, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_attribute_list(f, "source", "names", list, 2, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_data_open(&d, path, NULL, &err), SR_DATA);
+    cr_expect(strstr(err.text, "/source row 1 is -1, but its attribute names lists only 2"), "%s", err.text);
+    unlink(path);
+}
+
+/* Who scores needs the same features, whatever the large guard was. */
+Test(data_dump, contracts_where_only_features_are_read) {
+    const struct sr_data_options scoring = {.features_only = true};
+    char text[2048];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full,bad_contract"), &scoring, &err), SR_DATA);
+    cr_expect(strstr(err.text, "feature_model"), "%s", err.text);
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full,bad_large_model"), NULL, &err), SR_DATA);
+    cr_expect(strstr(err.text, "large_model"), "%s", err.text);
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full,bad_large_model"), &scoring, &err), 0, "%s",
+                 err.text);
+    sr_data_close(d);
+}
+
+/* Probabilities are floats: a column of integers is another one. */
+Test(data_dump, a_prob_of_integers_is_refused) {
+    const struct sr_data_options options = {.names = {.small_prob = "gold"}};
+    char text[2048];
+    struct sr_data *d = NULL;
+    struct sr_error err = {0};
+    cr_expect_eq(sr_data_open(&d, fixture_paths(text, "full"), &options, &err), SR_DATA);
+    cr_expect(strstr(err.text, "/gold"), "%s", err.text);
+}
+
 /* Who does not ask why is told of a trouble all the same. */
 Test(data_dump, a_column_is_forgiven_without_a_reason) {
     struct sr_troubles troubles = {.n = 0};

@@ -286,7 +286,24 @@ Test(infer_stats_file, range_limit) {
     network_begin(&n, SMALL, DIRECTIONS);
     network_says(&n, SR_RANGE_LIMIT, "1.5");
     cr_assert_eq(network_open(&r, &n, NULL, NULL), 0);
-    cr_expect_eq(sr_router_of(r)->range.limit, 1.5f);
+    cr_expect_eq(saferoute_range_limit(r), 1.5f);
+    saferoute_close(r);
+    network_end(&n);
+    network_begin(&n, SMALL, 0);
+    cr_assert_eq(network_open(&r, &n, NULL, NULL), 0);
+    cr_expect_eq(saferoute_range_limit(r), 0, "nothing is known");
+    saferoute_close(r);
+    network_end(&n);
+}
+
+/* Of a feature that was the same in every row nothing is known. */
+Test(infer_stats_file, a_constant_feature) {
+    struct network n;
+    struct saferoute_router *r;
+    network_begin(&n, SMALL, DIRECTIONS);
+    ((float *)n.own[network_find(&n, SR_STATS_VAR) - n.tensor])[0] = 0;
+    cr_assert_eq(network_open(&r, &n, NULL, NULL), 0);
+    cr_expect_eq(sr_router_of(r)->range.inverse[0], 0);
     saferoute_close(r);
     network_end(&n);
 }

@@ -341,6 +341,36 @@ Test(infer_refuses, a_layer_wider_than_the_scratch) {
     sr_free(zeros);
 }
 
+/* As many numbers as all layers together may have, and one more. */
+Test(infer_refuses, a_layer_that_reads_too_much) {
+    static float zeros[SR_SCRATCH];
+    for (size_t inputs = SR_SCRATCH - 1; inputs <= SR_SCRATCH; inputs++) {
+        struct weights w;
+        weights_begin(&w);
+        w.n = 0;
+        weights_add(&w, "cls.0.weight", SR_F32, 1);
+        w.tensor[0].rank = 2;
+        w.tensor[0].shape[1] = inputs;
+        w.tensor[0].data = zeros;
+        weights_add(&w, "cls.0.bias", SR_F32, 1);
+        if (inputs == SR_SCRATCH)
+            expect_refused(&w, "layer 0 reads 11264 numbers and gives 1; together they may be 11264 at most");
+        else
+            sr_router_close(expect_taken(&w));
+    }
+}
+
+/* Names that only look like those of a layer. */
+Test(infer_refuses, layers_of_no_number) {
+    static const char *const names[] = {"cls.x.weight", "cls.-1.weight", "cls.", "cls.8", "cls.8weight"};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        struct weights w;
+        weights_begin(&w);
+        weights_add(&w, names[i], SR_F32, 1);
+        expect_refused(&w, "has no place in a router");
+    }
+}
+
 Test(infer_refuses, files_that_are_none) {
     struct sr_router *r = NULL;
     struct sr_error err;

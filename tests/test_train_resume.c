@@ -111,6 +111,16 @@ Test(train_resume, a_summary_that_is_damaged_is_written_anew, .timeout = 120) {
     folder_end(folder);
 }
 
+/* Weights as other programs leave them: the numbers are those of a run, but nothing says so. */
+static void figures_remove(const char *to, const char *from) {
+    struct sr_safetensors *s;
+    struct sr_error err = {0};
+    cr_assert_eq(sr_safetensors_open(&s, from, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_safetensors_rewrite(to, s, &(const struct sr_pair){"metrics", NULL}, 1, &err), 0, "%s",
+                 err.text);
+    sr_safetensors_close(s);
+}
+
 /* A best epoch that stays the best is written once, before the run was stopped. */
 Test(train_resume, a_stopped_run_needs_its_best_router, .timeout = 120) {
     fault_need();
@@ -126,6 +136,8 @@ Test(train_resume, a_stopped_run_needs_its_best_router, .timeout = 120) {
     copy(at(folder, "run/best.safetensors"), at(folder, "other/best.safetensors"));
     expect_failure(resume(folder, "run"), 65, "another run");
     cr_expect_neq(access(at(folder, "run/summary.json"), F_OK), 0, "figures of another run are claimed");
+    figures_remove(at(folder, "run/best.safetensors"), at(folder, "good"));
+    expect_failure(resume(folder, "run"), 65, "another run");
     copy(at(folder, "run/best.safetensors"), at(folder, "good"));
     resume_fine(folder, "run");
     folder_end(folder);
@@ -202,6 +214,10 @@ Test(train_resume, data_json_that_is_damaged, .timeout = 120) {
         put(at(folder, "run/data.json"), texts[i]);
         expect_failure(resume(folder, "run"), 65, texts[i][0] ? "damaged" : "data.json");
     }
+    cr_assert_eq(unlink(at(folder, "run/data.json")), 0);
+    cr_assert_eq(symlink("data.json", at(folder, "run/data.json")), 0); /* which leads nowhere, for ever */
+    expect_failure(resume(folder, "run"), 74, "data.json");
+    cr_assert_eq(unlink(at(folder, "run/data.json")), 0);
     copy(at(folder, "run/data.json"), at(folder, "good"));
     resume_fine(folder, "run");
     folder_end(folder);

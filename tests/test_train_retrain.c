@@ -139,6 +139,31 @@ Test(retrain, weights_that_nothing_beats_stay) {
     folder_end(folder);
 }
 
+/* What nobody knows of weights from elsewhere is not made up when they stay. */
+Test(retrain, weights_of_others_that_nothing_beats_stay_unknown) {
+    static const struct sr_pair unknown[] = {{"rows_trained", NULL}, {"train_share", NULL}};
+    char *folder = begin(), line[1024], path[512];
+    struct sr_error err = {0};
+    base_train(folder);
+    struct sr_safetensors *base = run_weights(folder, "base", "best.safetensors");
+    snprintf(path, sizeof path, "%s/others.safetensors", folder);
+    cr_assert_eq(sr_safetensors_rewrite(path, base, unknown, SR_COUNT(unknown), &err), 0, "%s", err.text);
+    train_fine(
+        folder, "tuned",
+        in_folder(line, folder,
+                  "--init @/others.safetensors --train @/old.h5 --lr 10 --epochs 2 --batch 32 --threads 1"));
+    struct sr_safetensors *tuned = run_weights(folder, "tuned", "best.safetensors"),
+                          *last = run_weights(folder, "tuned", "last.safetensors");
+    cr_expect_str_eq(sr_safetensors_hash(tuned), sr_safetensors_hash(base));
+    cr_expect_null(sr_safetensors_metadata(tuned, "train_share"));
+    cr_expect_null(sr_safetensors_metadata(tuned, "rows_trained"));
+    cr_expect_not_null(sr_safetensors_metadata(last, "train_share"));
+    sr_safetensors_close(base);
+    sr_safetensors_close(tuned);
+    sr_safetensors_close(last);
+    folder_end(folder);
+}
+
 Test(retrain, goes_on_from_the_weights_and_says_what_changed) {
     char *folder = begin(), line[1024];
     base_train(folder);
