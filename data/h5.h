@@ -68,13 +68,12 @@ struct sr_h5_info {
     char type[32];              /* "float16", "strings", for messages */
 };
 
-/* SR_DATA where what has no err was asked of another process (--isolate) and it could not answer; what it
- * said is not to be believed then. To be called before what follows from it is. */
+/* SR_IO where a read or write of this file has failed since it was opened, SR_DATA where HDF5 could not tell
+ * what it was asked for, or another process (--isolate) could not answer: what has no err is not to be
+ * believed then. To be called before what follows from it is. */
 int sr_h5_check(const struct sr_h5 *f, struct sr_error *err);
 
-/* status; but SR_IO, with what the system said, where that is 0 or SR_DATA and a read or write of this file
- * has failed since it was opened, and likewise what sr_h5_check says. What has no err says "is not there"
- * then, and HDF5 passes over some: to be called before what follows from it is believed. f NULL is fine. */
+/* status; but where that is 0 or SR_DATA, what sr_h5_check says. f NULL is fine. */
 int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err);
 
 /* Of the file that is open, whatever has its name by now; 0 where that is not known. */

@@ -12,6 +12,7 @@
 
 #include "data/h5.h"
 #include "data/h5_count.h"
+#include "data/h5_disk.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -37,9 +38,13 @@ static char **pack(const void *items, size_t n, size_t stride, struct sr_error *
 }
 
 struct attribute {
-    hid_t id; /* negative: there is none */
+    hid_t id, type; /* negative: there is none */
     const struct sr_h5 *file;
     const char *object, *name;
+    hssize_t items;
+    H5T_class_t class;
+    size_t size; /* bytes of an item */
+    htri_t variable;
 };
 
 static int fail_read(const struct attribute *a, struct sr_error *err) {
@@ -58,31 +63,31 @@ static int fail_size(const struct attribute *a, struct sr_error *err) {
 }
 
 /* Before they are made; items: pointers, which stay NULL. */
-static int check_strings(const struct attribute *a, hid_t type, void *items, struct sr_error *err) {
+static int check_strings(const struct attribute *a, void *items, struct sr_error *err) {
     struct sr_error why = {0};
     uint64_t bytes;
-    if (sr_h5_count_attribute(a->id, type, items, &bytes, &why) < 0)
+    if (sr_h5_count_attribute(a->id, a->type, items, &bytes, &why) < 0)
         return fail_why(a, &why, err);
     return bytes > SR_H5_TEXT_MAX ? fail_size(a, err) : 0;
 }
 
-static int read_strings(const struct attribute *a, hid_t type, size_t n, char ***out, struct sr_error *err) {
-    bool variable = H5Tis_variable_str(type) > 0;
-    size_t size = variable ? sizeof(char *) : H5Tget_size(type);
+static int read_strings(const struct attribute *a, size_t n, char ***out, struct sr_error *err) {
+    const bool variable = a->variable > 0;
+    const size_t size = variable ? sizeof(char *) : a->size;
     if (sr_size_times(n, size) > SR_H5_TEXT_MAX)
         return fail_size(a, err);
     void *items = sr_alloc(n, size, err);
     if (!items)
         return SR_NOMEM;
-    int status = variable ? check_strings(a, type, items, err) : 0;
-    if (status == 0 && H5Aread(a->id, type, items) < 0) {
+    int status = variable ? check_strings(a, items, err) : 0;
+    if (status == 0 && H5Aread(a->id, a->type, items) < 0) {
         status = fail_read(a, err);
     } else if (status == 0) {
         *out = pack(items, n, variable ? 0 : size, err);
         status = *out ? 0 : SR_NOMEM;
         if (variable) {
             hid_t space = H5Aget_space(a->id);
-            H5Dvlen_reclaim(type, space, H5P_DEFAULT, items);
+            H5Dvlen_reclaim(a->type, space, H5P_DEFAULT, items);
             H5Sclose(space);
         }
     }
@@ -91,17 +96,16 @@ static int read_strings(const struct attribute *a, hid_t type, size_t n, char **
 }
 
 /* .3 is "0.3" whether it is a float or a double. */
-static int read_number(const struct attribute *a, hid_t type, char **value, struct sr_error *err) {
-    const H5T_class_t class = H5Tget_class(type);
+static int read_number(const struct attribute *a, char **value, struct sr_error *err) {
     char text[SR_DECIMAL_TEXT];
     int64_t integer = 0;
     double fraction = 0;
-    if (class == H5T_INTEGER ? H5Aread(a->id, H5T_NATIVE_INT64, &integer) < 0
-                             : H5Aread(a->id, H5T_NATIVE_DOUBLE, &fraction) < 0)
+    if (a->class == H5T_INTEGER ? H5Aread(a->id, H5T_NATIVE_INT64, &integer) < 0
+                                : H5Aread(a->id, H5T_NATIVE_DOUBLE, &fraction) < 0)
         return fail_read(a, err);
-    if (class == H5T_INTEGER)
+    if (a->class == H5T_INTEGER)
         snprintf(text, sizeof text, "%lld", (long long)integer);
-    else if (H5Tget_size(type) <= sizeof(float))
+    else if (a->size <= sizeof(float))
         sr_decimal_float(text, (float)fraction);
     else
         sr_decimal(text, fraction);
@@ -112,32 +116,43 @@ static int read_number(const struct attribute *a, hid_t type, char **value, stru
 bool sr_h5_here_has_attribute(const struct sr_h5 *f, const char *object, const char *name) {
     sr_h5_lock();
     const hid_t id = sr_h5_open_object(f, object, NULL);
-    const bool has = id >= 0 && H5Aexists(id, name) > 0;
+    const htri_t has = id >= 0 ? H5Aexists(id, name) : 0;
+    if (has < 0)
+        sr_h5_disk_doubt(f->id);
     if (id >= 0)
         H5Oclose(id);
     sr_h5_unlock();
-    return has;
+    return has > 0;
 }
 
 /* SR_DATA where there is one that cannot be opened. */
 static int open_attribute(struct attribute *a, const struct sr_h5 *f, const char *object, const char *name,
                           struct sr_error *err) {
-    int status = 0;
-    *a = (struct attribute){-1, f, object, name};
+    *a = (struct attribute){
+        .id = -1, .type = -1, .file = f, .object = object, .name = name, .class = H5T_NO_CLASS};
     const hid_t id = sr_h5_open_object(f, object, NULL);
     const htri_t there = id >= 0 ? H5Aexists(id, name) : 0;
-    if (there != 0 && (a->id = H5Aopen(id, name, H5P_DEFAULT)) < 0)
-        status = fail_read(a, err);
+    a->id = there != 0 ? H5Aopen(id, name, H5P_DEFAULT) : -1;
     if (id >= 0)
         H5Oclose(id);
-    return status;
+    if (there == 0)
+        return 0;
+    const hid_t space = H5Aget_space(a->id);
+    a->type = H5Aget_type(a->id);
+    a->items = H5Sget_simple_extent_npoints(space);
+    a->class = H5Tget_class(a->type);
+    a->size = H5Tget_size(a->type);
+    a->variable = a->class == H5T_STRING ? H5Tis_variable_str(a->type) : 0;
+    H5Sclose(space);
+    if (a->items >= 0 && a->class != H5T_NO_CLASS && a->size > 0 && a->variable >= 0)
+        return 0;
+    a->class = H5T_NO_CLASS;
+    return fail_read(a, err);
 }
 
-static hssize_t count_items(hid_t attribute) {
-    hid_t space = H5Aget_space(attribute);
-    hssize_t n = H5Sget_simple_extent_npoints(space);
-    H5Sclose(space);
-    return n;
+static void close_attribute(const struct attribute *a) {
+    H5Tclose(a->type);
+    H5Aclose(a->id);
 }
 
 int sr_h5_here_attribute(const struct sr_h5 *f, const char *object, const char *name, char **value,
@@ -147,20 +162,14 @@ int sr_h5_here_attribute(const struct sr_h5 *f, const char *object, const char *
     *value = NULL;
     sr_h5_lock();
     int status = open_attribute(&a, f, object, name, err);
-    if (a.id >= 0 && count_items(a.id) == 1) {
-        hid_t type = H5Aget_type(a.id);
-        H5T_class_t class = H5Tget_class(type);
-        if (class == H5T_STRING) {
-            status = read_strings(&a, type, 1, &list, err);
-            if (status == 0 && !(*value = sr_strdup(list[0], err)))
-                status = SR_NOMEM;
-        } else if (class == H5T_INTEGER || class == H5T_FLOAT) {
-            status = read_number(&a, type, value, err);
-        }
-        H5Tclose(type);
+    if (a.items == 1 && a.class == H5T_STRING) {
+        status = read_strings(&a, 1, &list, err);
+        if (status == 0 && !(*value = sr_strdup(list[0], err)))
+            status = SR_NOMEM;
+    } else if (a.items == 1 && (a.class == H5T_INTEGER || a.class == H5T_FLOAT)) {
+        status = read_number(&a, value, err);
     }
-    if (a.id >= 0)
-        H5Aclose(a.id);
+    close_attribute(&a);
     sr_h5_unlock();
     sr_free(list);
     return status;
@@ -173,16 +182,11 @@ int sr_h5_here_attribute_list(const struct sr_h5 *f, const char *object, const c
     *n = 0;
     sr_h5_lock();
     int status = open_attribute(&a, f, object, name, err);
-    if (a.id >= 0) {
-        hid_t type = H5Aget_type(a.id);
-        hssize_t items = count_items(a.id);
-        if (H5Tget_class(type) == H5T_STRING && items > 0 && (size_t)items <= SR_H5_LIST_MAX) {
-            *n = (size_t)items;
-            status = read_strings(&a, type, *n, values, err);
-        }
-        H5Tclose(type);
-        H5Aclose(a.id);
+    if (a.class == H5T_STRING && a.items > 0 && (size_t)a.items <= SR_H5_LIST_MAX) {
+        *n = (size_t)a.items;
+        status = read_strings(&a, *n, values, err);
     }
+    close_attribute(&a);
     sr_h5_unlock();
     return status;
 }

@@ -57,7 +57,7 @@ static herr_t count_lists(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size
         return 0;
     const size_t unit = unit_of(from),
                  handle = stride ? stride : sr_h5_collections_handle(counted.collections),
-                 made = H5Tis_variable_str(to) > 0 ? sizeof(char *) : sizeof(hvl_t);
+                 made = H5Tget_class(to) == H5T_VLEN ? sizeof(hvl_t) : sizeof(char *);
     for (size_t i = 0; i < n; i++)
         count_handle((const unsigned char *)items + i * handle, unit);
     for (size_t i = 0; i < n; i++) /* no strings */

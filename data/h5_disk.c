@@ -20,13 +20,14 @@
 
 #include "data/h5.h"
 
-#define MOST INT64_MAX
+#define MOST  INT64_MAX
+#define DOUBT EBADMSG /* no errno of reading and writing */
 
 struct disk {
     H5FD_t base; /* HDF5's part, first */
     struct handle {
         int descriptor;
-        int failed;       /* errno of the first call that failed, or 0 */
+        int failed;       /* errno of the first call that failed, DOUBT, or 0 */
         haddr_t eoa, eof; /* end of what HDF5 uses, end of the file */
     } handle;
     dev_t device;
@@ -37,7 +38,9 @@ struct disk {
 static int given = -1; /* what the next open takes instead of the name, or -1 */
 
 static const char *spell(int why) {
-    return why == ENODATA ? "it became shorter while it was open" : strerror(why);
+    return why == ENODATA ? "it became shorter while it was open"
+           : why == DOUBT ? "HDF5 cannot tell what is in it; the file may be damaged"
+                          : strerror(why);
 }
 
 /* Onto HDF5's stack of errors, in the words of its own driver: sr_h5_fail looks for them. */
@@ -265,7 +268,7 @@ int64_t sr_h5_disk_access_open(int file) {
     return sr_h5_disk_access();
 }
 
-static const struct handle *handle_of(hid_t file) {
+static struct handle *handle_of(hid_t file) {
     void *handle = NULL;
     const hid_t access_list = H5Fget_access_plist(file);
     const bool ours = access_list >= 0 && H5Pget_driver(access_list) == driver() &&
@@ -287,7 +290,16 @@ uint64_t sr_h5_disk_bytes(int64_t file) {
     return handle->eoa < handle->eof ? handle->eoa : handle->eof;
 }
 
-const char *sr_h5_disk_trouble(int64_t file) {
+int sr_h5_disk_trouble(int64_t file, const char **text) {
     const struct handle *handle = handle_of(file);
-    return handle && handle->failed ? spell(handle->failed) : NULL;
+    if (!handle || !handle->failed)
+        return 0;
+    *text = spell(handle->failed);
+    return handle->failed == DOUBT ? SR_DATA : SR_IO;
+}
+
+void sr_h5_disk_doubt(int64_t file) {
+    struct handle *handle = handle_of(file);
+    if (handle && !handle->failed)
+        handle->failed = DOUBT;
 }

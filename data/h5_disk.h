@@ -24,8 +24,13 @@ int sr_h5_disk_descriptor(int64_t file);
 /* Bytes of a file (its handle) that are there and that its header says it uses; 0 if it is none of ours. */
 uint64_t sr_h5_disk_bytes(int64_t file);
 
-/* What the first read or write of this file (its handle) that failed said ("Input/output error"), NULL where
- * none did: HDF5 passes over some, and a dataset that cannot be looked for is not there. */
-const char *sr_h5_disk_trouble(int64_t file);
+/* SR_IO with what the first read or write of this file (its handle) that failed said ("Input/output error"),
+ * SR_DATA where HDF5 could not tell what it was asked for without one (sr_h5_disk_doubt), else 0. HDF5 passes
+ * over some, and a dataset that cannot be looked for is not there. */
+int sr_h5_disk_trouble(int64_t file, const char **text);
+
+/* HDF5 does not know something of this file (its handle) that it should know, such as whether it has a
+ * dataset: who asks takes it as not there, and sr_h5_check then says that it is not so. */
+void sr_h5_disk_doubt(int64_t file);
 
 #endif

@@ -201,13 +201,13 @@ int sr_h5_create_like(struct sr_h5 **out, const char *path, const char *title, c
 }
 
 int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err) {
-    int status = 0;
     sr_h5_lock();
     const bool flushed = H5Fflush(f->id, H5F_SCOPE_GLOBAL) >= 0;
-    const char *trouble = sr_h5_disk_trouble(f->id);
-    if (trouble)
-        status = sr_fail(err, SR_IO, "%s: could not be written or read to the end: %s", f->path, trouble);
-    if (trouble && !err)
+    const char *trouble;
+    int status = sr_h5_disk_trouble(f->id, &trouble);
+    if (status < 0)
+        sr_fail(err, status, "%s: could not be written or read to the end: %s", f->path, trouble);
+    if (status < 0 && !err)
         sr_error_note("%s: could not be read to the end: %s", f->path, trouble);
     if ((H5Fclose(f->id) < 0 || !flushed) && status == 0)
         status = sr_h5_fail(err, SR_IO, "%s: could not be written to the end; is the disk full?", f->path);
@@ -218,10 +218,11 @@ int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err) {
 }
 
 int sr_h5_here_check(const struct sr_h5 *f, struct sr_error *err) {
+    const char *trouble;
     sr_h5_lock();
-    const char *trouble = sr_h5_disk_trouble(f->id);
+    const int status = sr_h5_disk_trouble(f->id, &trouble);
     sr_h5_unlock();
-    return trouble ? sr_fail(err, SR_IO, "%s: cannot be read or written: %s", f->path, trouble) : SR_OK;
+    return status < 0 ? sr_fail(err, status, "%s: cannot be read or written: %s", f->path, trouble) : SR_OK;
 }
 
 int sr_h5_settle(const struct sr_h5 *f, int status, struct sr_error *err) {

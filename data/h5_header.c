@@ -103,11 +103,11 @@ static bool look_at_piece(struct header *h, struct piece p) {
 bool sr_h5_header_is_virtual(int64_t file, uint64_t place) {
     struct header h = {.file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
     unsigned char head[34] = {0}; /* of version 2 the longest */
-    if (sr_h5_superblock(&h.superblock, file, NULL) < 0)
+    if (h.file < 0 || sr_h5_superblock(&h.superblock, file, NULL) < 0)
         return true;
     const uint64_t at = sr_size_sum(h.superblock.base, place);
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
-    if (h.file < 0 || !get(&h, head, left, at))
+    if (!get(&h, head, left, at))
         return false;
     if (memcmp(head, "OHDR\2", 5) == 0)
         begin_new(&h, head, at);

@@ -255,12 +255,13 @@ static void widen(struct matrix *m, float *out, size_t n) {
 static int of_system(const struct matrix *m, size_t first, size_t rows, struct sr_error *err) {
     sr_h5_lock();
     const hid_t file = H5Iget_file_id(m->dataset);
-    const char *trouble = sr_h5_disk_trouble(file);
+    const char *trouble;
+    const int status = sr_h5_disk_trouble(file, &trouble);
     H5Fclose(file);
     sr_h5_unlock();
-    return trouble ? sr_fail(err, SR_IO, "%s rows %zu to %zu cannot be read: %s", m->where, first,
-                             first + rows - 1, trouble)
-                   : SR_DATA;
+    return status == SR_IO ? sr_fail(err, SR_IO, "%s rows %zu to %zu cannot be read: %s", m->where, first,
+                                     first + rows - 1, trouble)
+                           : SR_DATA;
 }
 
 int sr_h5_here_matrix_read(struct sr_h5_matrix *base, void *out, size_t first, size_t rows,

@@ -40,8 +40,13 @@ static const char *const step_names[] = {"", "", "a soft link", "an external lin
 /* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one. */
 static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     H5L_info_t link;
-    if (H5Lexists(file, path, H5P_DEFAULT) <= 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0)
+    const htri_t exists = H5Lexists(file, path, H5P_DEFAULT);
+    if (exists == 0)
         return STEP_NONE;
+    if (exists < 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
+        sr_h5_disk_doubt(file);
+        return STEP_NONE;
+    }
     *place = link.type == H5L_TYPE_HARD ? link.u.address : HADDR_UNDEF;
     return link.type == H5L_TYPE_HARD       ? STEP_HARD
            : link.type == H5L_TYPE_SOFT     ? STEP_SOFT
@@ -517,5 +522,8 @@ int64_t sr_h5_open_object(const struct sr_h5 *f, const char *name, struct sr_err
     if (status < 0)
         return status;
     const hid_t object = H5Oopen(f->id, name, H5P_DEFAULT);
-    return object < 0 ? sr_h5_fail(err, SR_DATA, "%s: %s cannot be opened", f->path, name) : object;
+    if (object >= 0)
+        return object;
+    sr_h5_disk_doubt(f->id);
+    return sr_h5_fail(err, SR_DATA, "%s: %s cannot be opened", f->path, name);
 }

@@ -32,6 +32,7 @@
 enum sr_isolate_op {
     SR_ISOLATE_OPEN, /* with a descriptor; number: the file's */
     SR_ISOLATE_CLOSE,
+    SR_ISOLATE_CHECK, /* whether all that it said of the file is so */
     SR_ISOLATE_HAS,
     SR_ISOLATE_INFO, /* struct sr_isolate_info */
     SR_ISOLATE_STORAGE,

@@ -114,7 +114,11 @@ static int away_check(const struct sr_h5 *f, struct sr_error *err) {
     const bool failed = c->failed;
     c->told = c->told || (failed && err);
     pthread_mutex_unlock(&c->mutex);
-    return failed ? sr_fail(err, c->why.status, "%s", c->why.text) : 0;
+    struct sr_isolate_request q;
+    if (failed)
+        return sr_fail(err, c->why.status, "%s", c->why.text);
+    sr_away_request(&q, SR_ISOLATE_CHECK, f, "", "", NULL);
+    return sr_away_ask(f, &q, NULL, NULL, NULL, err);
 }
 
 static uint64_t away_bytes(const struct sr_h5 *f) {

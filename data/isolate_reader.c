@@ -308,6 +308,8 @@ static int answer_file(struct reader *r, const struct sr_isolate_request *q, str
     switch ((enum sr_isolate_op)q->op) {
     case SR_ISOLATE_CLOSE:
         return answer_close(r, q);
+    case SR_ISOLATE_CHECK:
+        return sr_h5_check(f, err);
     case SR_ISOLATE_HAS:
         a->number = sr_h5_has(f, q->name);
         return 0;
