@@ -131,6 +131,13 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
+/* Its attributes are the file's, and no link leads there. */
+static int check_root(const struct sr_h5 *f, struct sr_error *err) {
+    H5O_info_t root;
+    return H5Oget_info_by_name(f->id, "/", &root, H5P_DEFAULT) < 0 ? 0
+                                                                   : sr_h5_check_link(f, "", root.addr, err);
+}
+
 /* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */
 static int open_with(struct sr_h5 **out, const char *path, const char *name, hid_t access_list,
                      struct sr_error *err) {
@@ -150,6 +157,10 @@ static int open_with(struct sr_h5 **out, const char *path, const char *name, hid
         status = wrap(out, id, path, err);
     }
     H5Pclose(access_list);
+    if (status == 0 && (status = check_root(*out, err)) < 0) {
+        sr_h5_here_close(*out, NULL);
+        *out = NULL;
+    }
     return status;
 }
 

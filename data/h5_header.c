@@ -15,11 +15,13 @@
 #include "data/h5_superblock.h"
 #include "nn/base/sizes.h"
 
-#define LAYOUT   8  /* the kind of message that tells where values are */
-#define MORE     16 /* and that which names a further piece */
-#define VIRTUAL  3  /* what the second byte of a layout is then, from version 3 on */
-#define PIECES   4096
-#define CHECKSUM ((uint64_t)4)
+#define LAYOUT    8 /* the kind of message that tells where values are */
+#define ATTRIBUTE 12
+#define MORE      16 /* that which names a further piece */
+#define SHARED    2  /* a flag: the message itself is elsewhere */
+#define VIRTUAL   3  /* what the second byte of a layout is then, from version 3 on */
+#define PIECES    4096
+#define CHECKSUM  ((uint64_t)4)
 
 struct piece {
     uint64_t at, bytes; /* of messages */
@@ -79,42 +81,56 @@ static void take_more(struct header *h, const unsigned char *data, size_t n) {
         add_piece(h, sr_size_sum(at, 4), bytes - 2 * CHECKSUM);
 }
 
-/* Whether one of the messages of a piece says so. */
-static bool look_at_piece(struct header *h, struct piece p) {
-    unsigned char head[8], data[16] = {0};
+/* Whether name, type and shape of an attribute lie in its message of `size` bytes: version, flags, the bytes
+ * of each, in version 3 an encoding, and then they, in version 1 filled up to 8. */
+static bool attribute_fits(const unsigned char data[16], uint64_t size) {
+    const uint64_t unit = data[0] == 1 ? 8 : 1;
+    uint64_t used = data[0] == 3 ? 9 : 8;
+    for (size_t i = 2; i < 8; i += 2)
+        used = sr_size_sum(used, sr_size_times(unit, sr_size_pieces(sr_little_endian(data + i, 2), unit)));
+    return used <= size;
+}
+
+static enum sr_h5_header look_at_piece(struct header *h, struct piece p) {
+    unsigned char head[8], data[16];
     while (p.bytes >= h->message && get(h, head, h->message, p.at)) {
         const uint64_t kind = sr_little_endian(head, h->new ? 1 : 2),
                        size = sr_little_endian(head + (h->new ? 1 : 2), 2);
+        const unsigned flags = head[h->new ? 3 : 4];
         const size_t n = size < sizeof data ? (size_t)size : sizeof data;
+        memset(data, 0, sizeof data);
         p.at += h->message;
         p.bytes -= h->message;
-        if (size > p.bytes || ((kind == LAYOUT || kind == MORE) && !get(h, data, n, p.at)))
-            return false;
-        if (kind == LAYOUT && n >= 2 && data[0] > 2 && data[1] == VIRTUAL)
-            return true;
+        if (size > p.bytes ||
+            ((kind == LAYOUT || kind == MORE || kind == ATTRIBUTE) && !get(h, data, n, p.at)))
+            return SR_H5_HEADER_FINE;
+        if (kind == LAYOUT && data[0] > 2 && data[1] == VIRTUAL)
+            return SR_H5_HEADER_VIRTUAL;
+        if (kind == ATTRIBUTE && !(flags & SHARED) && !attribute_fits(data, size))
+            return SR_H5_HEADER_DAMAGED;
         if (kind == MORE)
             take_more(h, data, n);
         p.at += size;
         p.bytes -= size;
     }
-    return false;
+    return SR_H5_HEADER_FINE;
 }
 
-bool sr_h5_header_is_virtual(int64_t file, uint64_t place) {
+enum sr_h5_header sr_h5_header(int64_t file, uint64_t place) {
+    enum sr_h5_header found = SR_H5_HEADER_FINE;
     struct header h = {.file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
     unsigned char head[34] = {0}; /* of version 2 the longest */
     if (h.file < 0 || sr_h5_superblock(&h.superblock, file, NULL) < 0)
-        return true;
+        return SR_H5_HEADER_DAMAGED;
     const uint64_t at = sr_size_sum(h.superblock.base, place);
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
     if (!get(&h, head, left, at))
-        return false;
+        return SR_H5_HEADER_FINE;
     if (memcmp(head, "OHDR\2", 5) == 0)
         begin_new(&h, head, at);
     else if (head[0] == 1)
         begin_old(&h, head, at);
-    for (size_t i = 0; i < h.n; i++)
-        if (look_at_piece(&h, h.piece[i]))
-            return true;
-    return h.lost;
+    for (size_t i = 0; i < h.n && found == SR_H5_HEADER_FINE; i++)
+        found = look_at_piece(&h, h.piece[i]);
+    return h.lost && found == SR_H5_HEADER_FINE ? SR_H5_HEADER_DAMAGED : found;
 }

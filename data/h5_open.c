@@ -99,8 +99,16 @@ static int fail_place(const char *where, const char *kind, struct sr_error *err)
 
 int sr_h5_check_link(const struct sr_h5 *f, const char *name, uint64_t place, struct sr_error *err) {
     char where[SR_H5_WHERE];
-    return sr_h5_header_is_virtual(f->id, place) ? fail_place(sr_h5_where(where, f, name), "a virtual", err)
-                                                 : 0;
+    sr_h5_where(where, f, name);
+    switch (sr_h5_header(f->id, place)) {
+    case SR_H5_HEADER_VIRTUAL:
+        return fail_place(where, "a virtual", err);
+    case SR_H5_HEADER_DAMAGED:
+        return sr_fail(err, SR_DATA, "%s has a header that is damaged, and is not read", where);
+    case SR_H5_HEADER_FINE:
+        break;
+    }
+    return 0;
 }
 
 static int check_path(const struct sr_h5 *f, const char *name, struct sr_error *err) {

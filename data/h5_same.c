@@ -130,9 +130,9 @@ static bool may_be_opened(hid_t group, const char *name) {
     if (H5Lget_info(group, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
         return false;
     const hid_t file = H5Iget_file_id(group);
-    const bool is_virtual = sr_h5_header_is_virtual(file, link.u.address);
+    const enum sr_h5_header header = sr_h5_header(file, link.u.address);
     H5Fclose(file);
-    return !is_virtual;
+    return header == SR_H5_HEADER_FINE;
 }
 
 static herr_t compare_link(hid_t group, const char *name, const H5L_info_t *link, void *user) {

@@ -56,6 +56,36 @@ def message(data, at, kind):
     return m
 
 
+def damaged(name):
+    return name + " has a header that is damaged, and is not read"
+
+
+def attributes(c):
+    """Parts of an attribute that are longer than it; HDF5 1.10 reads on behind it."""
+    def on_root(f):
+        f.attrs["note"] = "words"
+
+    def on_features(f):
+        f["features"].attrs["note"] = 0.5
+
+    def of_named_type(f):
+        f["kind"] = np.dtype("f8")
+        f["features"].attrs.create("note", 0.5, dtype=f["kind"])
+    long = struct.pack("<H", 2056)
+    for part, back in ("name", 6), ("type", 4), ("space", 2):
+        data = dump(on_root)
+        c.patched("attribute_long_%s" % part, data, data.index(b"note\0") - back, long, damaged("/"), "inspect,repack")
+        data = dump(on_features)
+        c.patched("attribute_long_%s_of_features" % part, data, data.index(b"note\0") - back, long, damaged("/features"))
+        data = dump(on_features, libver="latest")
+        c.patched("attribute_new_long_%s" % part, data, data.index(b"note\0") - back - 1, long, damaged("/features"))
+    data = dump(on_root)
+    at = data.index(b"note\0") - 8
+    c.patched("attribute_version_9", data, at, b"\x09", "HDF5 cannot tell what is in it; the file may be damaged", "inspect,repack")
+    c.fine("attribute_of_a_named_type", of_named_type, "an attribute whose type is elsewhere", commands="inspect")
+    c.fine("attribute_of_a_named_type_new", of_named_type, "and in the later format", libver="latest")
+
+
 def messages(c):
     """Headers before HDF5 looks at them."""
     seen_virtual = "/features is a virtual dataset"
@@ -69,14 +99,14 @@ def messages(c):
     m = message(data, at, 3)  # its type, of 24 bytes
     assert data[m + 2] >= 16
     again_and_again = b"\x10\0" + bytes(data[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + data[m + 2])
-    c.patched("header_of_itself", data, m, again_and_again, seen_virtual, "inspect")
+    c.patched("header_of_itself", data, m, again_and_again, damaged("/features"), "inspect")
     c.patched("header_more_short", data, m, b"\x10\0\x08\0", "/features is not a readable dataset (HDF5:")
     m = message(data, at, 8)
     c.patched("header_layout_of_a_byte", data, m + 2, b"\1\0", "/features is not a readable dataset (HDF5:")
     padded = dump(setting("pad", data=np.zeros(250000, "u1")))
     at, = addresses(padded, "features")
     m = message(padded, at, 3)
-    c.patched("header_of_many_pieces", padded, m, b"\x10\0" + bytes(padded[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + padded[m + 2]), seen_virtual)
+    c.patched("header_of_many_pieces", padded, m, b"\x10\0" + bytes(padded[m + 2:m + 8]) + struct.pack("<QQ", m, 8 + padded[m + 2]), damaged("/features"))
 
     def ordered(how):
         how.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
