@@ -8,12 +8,15 @@
  *   - kill: it dies of SIGKILL
  *   - spin: it does not answer, and is busy
  *   - open: it opens a file, which it may not
+ *   - read: the next read of a file fails (EIO)
  * SR_READER_LOG=FILE: how many requests were sent, written at the end of who asks
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,7 @@
 #include <unistd.h>
 
 static long long received, sent;
+static bool broken; /* the next read fails */
 
 static void fail(const char *how) {
     if (strcmp(how, "kill") == 0)
@@ -30,6 +34,16 @@ static void fail(const char *how) {
         __asm__ volatile("");
     if (strcmp(how, "open") == 0)
         syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
+    broken = strcmp(how, "read") == 0;
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at) {
+    if (broken) {
+        broken = false;
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pread64, fd, to, n, at);
 }
 
 ssize_t recvmsg(int socket, struct msghdr *message, int flags) {

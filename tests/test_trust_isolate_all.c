@@ -184,6 +184,30 @@ Test(trust_isolate_all, the_same_bytes_or_none) {
     cr_expect_gt(deaths, (size_t)(getenv("SR_TRUST_ONLY") ? 0 : 40));
 }
 
+/* ---- a read of it fails ---- */
+
+/* HDF5 passes over some: what it then does not find is not taken as not there. */
+Test(trust_isolate_all, failed_reads_are_told) {
+    size_t told = 0;
+    for (size_t i = 2; i < 4; i++) {
+        struct apart a = {0};
+        trust_trial_begin(&a.trial, folder, &more[i]);
+        expect_same(&a);
+        for (size_t n = 1; n <= a.requests; n++) {
+            char reader[48];
+            snprintf(reader, sizeof reader, "%zu:read", n);
+            struct run r = run_away(&a, reader);
+            cr_expect(r.status == 74 ? strstr(r.err, "Input/output error") != NULL
+                                     : r.status == 0 && strcmp(r.out, a.trial.fine.out) == 0,
+                      "%s, request %zu: %d: %s%s", more[i].name, n, r.status, r.out, r.err);
+            told += r.status == 74;
+            run_end(&r);
+        }
+        trust_trial_end(&a.trial);
+    }
+    cr_expect_gt(told, 10, "%zu", told);
+}
+
 /* ---- it does something else ---- */
 
 Test(trust_isolate_all, one_that_hangs_or_opens_is_stopped) {
