@@ -38,7 +38,7 @@ int sr_field_choose(struct sr_field *f, const struct sr_table *t,
         return has(t, f->key) ? take_name(f, f->key, err) : 0;
     if (has(t, names[0]))
         return take_name(f, names[0], err);
-    for (size_t i = 1; i < SR_ROLE_NAMES && names[i]; i++) {
+    for (size_t i = 1; names[i]; i++) {
         if (!has(t, names[i]))
             continue;
         if (found)

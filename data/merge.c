@@ -225,7 +225,7 @@ static size_t find_width(const struct merging *m) {
     struct sr_h5_info info;
     const char *const *names = sr_roles[SR_ROLE_FEATURES].names;
     for (size_t f = 0; f < m->how->files; f++)
-        for (int k = -1; k < SR_ROLE_NAMES && (k < 0 || names[k]); k++) {
+        for (int k = -1; k < 0 || names[k]; k++) {
             const char *name = k < 0 ? features_of(m) : names[k];
             if (sr_h5_has(m->side[f].file, name) && sr_h5_info(m->side[f].file, name, &info, NULL) == 0 &&
                 info.rank == 2)

@@ -35,7 +35,7 @@ enum sr_role {
         SR_ROLES
 };
 
-#define SR_ROLE_NAMES 5
+#define SR_ROLE_NAMES 5 /* with the NULL */
 
 struct sr_role_info {
     enum sr_form form;

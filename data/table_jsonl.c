@@ -110,7 +110,7 @@ static int check_names(const struct jsonl_table *j, const struct sr_field *f, bo
                        struct sr_error *err) {
     char place[SR_PLACE];
     const char *const *names = sr_roles[f->role].names;
-    for (size_t i = 0; !f->key && i < SR_ROLE_NAMES && names[i]; i++)
+    for (size_t i = 0; !f->key && names[i]; i++)
         if (strcmp(names[i], f->name) != 0 && (i == 0 || !found) && has(&j->t, names[i]))
             return sr_fail(err, SR_DATA,
                            "%s: the %s is called %s here, but %s on a line before; give it one name",
