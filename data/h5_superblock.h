@@ -14,9 +14,9 @@
 #include "nn/base/base.h"
 
 struct sr_h5_superblock {
-    uint64_t base; /* bytes before it ("user block"): places count from here */
-    size_t place_bytes,
-        size_bytes; /* of a place in the file ("offset") and of a size ("length"); at most 8 */
+    uint64_t base;      /* bytes before it ("user block"): places count from here */
+    size_t place_bytes; /* of a place in the file ("size of offsets"); at most 8 */
+    size_t size_bytes;  /* and of a size ("size of lengths") */
 };
 
 /* Of a file (its handle), or of the one that an object lies in. 0, or SR_DATA, with *s all 0, where its
