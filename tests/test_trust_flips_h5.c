@@ -178,6 +178,13 @@ static bool same_columns(const struct outcome *here, const struct outcome *there
            (there->columns == here->columns && strcmp(here->last.text, there->last.text) == 0);
 }
 
+/* HDF5 runs in a circle: here until it has no memory and finds fault with the file, a reader until its time
+ * is over. */
+static bool ran_on(const struct outcome *here, const struct outcome *there) {
+    return (by_hdf5(here->why.text) || by_hdf5(here->last.text)) &&
+           strstr(there->last.text, "its reader (--isolate) took more than");
+}
+
 static bool same_there(const struct outcome *here, const struct outcome *there) {
     return there->status == here->status && there->agree == here->agree &&
            same_words(here->why.text, there->why.text) && same_columns(here, there) &&
@@ -195,7 +202,7 @@ static void expect_away(struct away *a, const char *path, const char *when, cons
         there = (struct outcome){0};
         read_all(&there, path);
     }
-    const bool fine = lacked_memory(here) || same_there(here, &there);
+    const bool fine = lacked_memory(here) || ran_on(here, &there) || same_there(here, &there);
     cr_expect(fine, "%s: --isolate says else", when);
     if (!fine) {
         cr_log_error("here %d %s, %d %s", here->status, here->why.text, here->columns, here->last.text);
