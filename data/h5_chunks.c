@@ -95,7 +95,7 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create, size_t size) {
                    SR_H5_STRIP_MAX &&
                filters_are_ours(&p, size);
         memcpy(c->form.bit, p.bit, sizeof p.bit);
-        c->plain = c->form.width == c->width && p.n == 0;
+        c->plain = c->form.width == c->width && p.said == 0;
     }
     ours = ours && all_are_written(c, space);
     H5Sclose(space);

@@ -121,7 +121,7 @@ int sr_h5_items_open(struct sr_h5_items **out, const struct sr_h5 *f, const char
 /* Level of the dataset's gzip, or 0. */
 static int gzip_level(hid_t create) {
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++)
+    for (int i = 0; i < p.n; i++)
         if (p.filter[i].id == H5Z_FILTER_DEFLATE)
             return p.filter[i].values > 0 && p.filter[i].value <= 9 ? (int)p.filter[i].value : 1;
     return 0;

@@ -158,7 +158,7 @@ static bool has_long_index(hid_t dataset) {
     hsize_t n = 0;
     const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    const bool plain = p.chunked && p.n == 0;
+    const bool plain = p.chunked && p.said == 0;
     const bool known = plain && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Pclose(create);
     H5Sclose(space);

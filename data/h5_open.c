@@ -334,8 +334,8 @@ static int check_order(const struct sr_h5_filter *f, const struct sr_h5_filter *
 }
 
 static int check_filters(const struct sr_h5_pipeline *p, const char *where, struct sr_error *err) {
-    if (p->n > SR_H5_FILTERS)
-        return sr_fail(err, SR_DATA, "%s goes through %d filters; more than %d are not read", where, p->n,
+    if (p->said > SR_H5_FILTERS)
+        return sr_fail(err, SR_DATA, "%s goes through %d filters; more than %d are not read", where, p->said,
                        SR_H5_FILTERS);
     if (p->edges)
         return sr_fail(err, SR_DATA,
@@ -409,7 +409,7 @@ static int check_extents(const struct extent *extent, hsize_t n, uint64_t exact,
 static int check_index(hid_t dataset, const struct sr_h5_pipeline *p, const struct claim *c,
                        struct sr_error *err) {
     hsize_t n = 0;
-    const uint64_t exact = p->n == 0 ? bytes_of(sr_h5_item_bytes(dataset), c->chunk, c->rank) : 0;
+    const uint64_t exact = p->said == 0 ? bytes_of(sr_h5_item_bytes(dataset), c->chunk, c->rank) : 0;
     const hid_t space = H5Dget_space(dataset);
     const bool known = p->chunked && H5Dget_num_chunks(dataset, space, &n) >= 0;
     H5Sclose(space);

@@ -16,18 +16,19 @@ static enum sr_chunk_filter ours(H5Z_filter_t id) {
 
 struct sr_h5_pipeline sr_h5_pipeline(int64_t create) {
     unsigned flags, options = 0;
-    struct sr_h5_pipeline p = {.chunked = H5Pget_layout(create) == H5D_CHUNKED, .n = H5Pget_nfilters(create)};
+    struct sr_h5_pipeline p = {.chunked = H5Pget_layout(create) == H5D_CHUNKED,
+                               .said = H5Pget_nfilters(create)};
     p.edges = p.chunked && (H5Pget_chunk_opts(create, &options) < 0 || options != 0);
-    p.foreign = p.n < 0 || p.n > SR_H5_FILTERS;
-    for (int i = 0; i < p.n && i < SR_H5_FILTERS; i++) {
-        struct sr_h5_filter *f = &p.filter[i];
+    p.foreign = p.said < 0 || p.said > SR_H5_FILTERS;
+    for (; p.n < p.said && p.n < SR_H5_FILTERS; p.n++) {
+        struct sr_h5_filter *f = &p.filter[p.n];
         f->values = 1;
-        f->id =
-            H5Pget_filter2(create, (unsigned)i, &flags, &f->values, &f->value, sizeof f->name, f->name, NULL);
+        f->id = H5Pget_filter2(create, (unsigned)p.n, &flags, &f->values, &f->value, sizeof f->name, f->name,
+                               NULL);
         if (ours(f->id) == SR_CHUNK_FILTERS)
             p.foreign = true;
         else
-            p.bit[ours(f->id)] = 1u << i;
+            p.bit[ours(f->id)] = 1u << p.n;
     }
     return p;
 }

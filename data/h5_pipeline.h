@@ -24,7 +24,8 @@ struct sr_h5_filter {
 struct sr_h5_pipeline {
     bool chunked; /* else filters that are said do nothing */
     bool edges;   /* chunks at the edges leave filters out, or may */
-    int n;        /* filters; of more than SR_H5_FILTERS only the first are here */
+    int said;     /* filters that the file has for it; negative where HDF5 cannot tell */
+    int n;        /* of these here: the first, SR_H5_FILTERS at most */
     struct sr_h5_filter filter[SR_H5_FILTERS];
     uint32_t bit[SR_CHUNK_FILTERS]; /* those that chunk.h undoes, by their place, so that of two the smaller
                                        bit was done first; as in sr_chunk_form */

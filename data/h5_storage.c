@@ -28,10 +28,9 @@ static void look_at_filters(struct sr_h5_storage *s, struct sr_h5_pipeline p) {
     s->filtered = p.n > 0;
     s->packed = p.bit[SR_CHUNK_GZIP] || p.foreign;
     for (int i = 0; i < p.n; i++) {
-        char text[80] = "";
-        if (i < SR_H5_FILTERS)
-            filter_text(text, sizeof text, &p.filter[i]);
-        if (i == SR_H5_FILTERS || used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
+        char text[80];
+        filter_text(text, sizeof text, &p.filter[i]);
+        if (used + strlen(text) + sizeof ", , ..." > sizeof s->filters) {
             snprintf(s->filters + used, sizeof s->filters - used, "%s...", used ? ", " : "");
             return;
         }
