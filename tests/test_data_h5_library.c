@@ -1,6 +1,6 @@
 /* test_data_h5_library.c: what is made here with functions of HDF5 that the program does not call: a filter
- * of somebody else, an attribute that is too large, reasons of its own, an index that lies; and a call of it
- * that fails. Declared by hand: <hdf5.h> is included by data/h5*.c alone.
+ * of somebody else, an attribute that is too large, attributes that are shared, reasons of its own, an index
+ * that lies; and a call of it that fails. Declared by hand: <hdf5.h> is included by data/h5*.c alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -33,6 +33,15 @@ int64_t H5Acreate2(int64_t object, const char *name, int64_t type, int64_t space
                    int64_t access);
 int H5Awrite(int64_t attribute, int64_t type, const void *values);
 int H5Aclose(int64_t attribute);
+int H5open(void);
+extern int64_t H5P_CLS_FILE_CREATE_ID_g; /* known behind H5open */
+int64_t H5Pcreate(int64_t class);
+int H5Pset_shared_mesg_nindexes(int64_t create, unsigned n);
+int H5Pset_shared_mesg_index(int64_t create, unsigned index, unsigned kinds, unsigned least);
+int H5Pclose(int64_t list);
+int64_t H5Fcreate(const char *path, unsigned flags, int64_t create, int64_t access);
+int H5Fclose(int64_t file);
+int64_t H5Gcreate2(int64_t file, const char *name, int64_t link, int64_t create, int64_t access);
 int64_t H5Oopen(int64_t file, const char *name, int64_t access);
 int H5Oclose(int64_t object);
 
@@ -94,25 +103,32 @@ Test(data_h5_library, reasons_tell_no_addresses) {
     expect_reason("0x5601 is not mapped", "a (HDF5: )");
 }
 
-/* ---- a large attribute ---- */
+/* ---- attributes ---- */
+
+/* Of all NULs. */
+static void add_text(int64_t object, const char *name, size_t bytes) {
+    char *value = calloc(1, bytes);
+    const int64_t type = H5Tcopy(H5T_C_S1_g), space = H5Screate(0);
+    H5Tset_size(type, bytes);
+    const int64_t attribute = H5Acreate2(object, name, type, space, 0, 0);
+    cr_assert(value && attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    free(value);
+}
 
 Test(data_h5_library, a_text_of_17_MB) {
-    enum { BYTES = 17 << 20 };
-    char path[300], newer[300], *folder = folder_begin(), *value = calloc(1, BYTES), *read;
+    char path[300], newer[300], *folder = folder_begin(), *read;
     struct sr_h5 *f = NULL, *like = NULL;
     struct sr_error err = {0};
     snprintf(path, sizeof path, "%s/a.h5", folder);
     snprintf(newer, sizeof newer, "%s/tests/dumps/checked_gzip.h5", SR_SOURCE_DIR);
     cr_assert_eq(sr_h5_open(&like, newer, &err), 0, "%s", err.text);
     cr_assert_eq(sr_h5_create_like(&f, path, path, like, &err), 0, "%s", err.text);
-    const int64_t type = H5Tcopy(H5T_C_S1_g), space = H5Screate(0), root = H5Oopen(f->id, "/", 0);
-    H5Tset_size(type, BYTES);
-    const int64_t attribute = H5Acreate2(root, "note", type, space, 0, 0);
-    cr_assert(value && attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
-    H5Aclose(attribute);
+    const int64_t root = H5Oopen(f->id, "/", 0);
+    add_text(root, "note", (size_t)17 << 20);
     H5Oclose(root);
-    H5Sclose(space);
-    H5Tclose(type);
     sr_h5_close(like, NULL);
     cr_assert_eq(sr_h5_close(f, &err), 0, "%s", err.text);
     cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
@@ -120,7 +136,34 @@ Test(data_h5_library, a_text_of_17_MB) {
     cr_expect(strstr(err.text, "attribute note of / says that its strings have more than 16 MB"), "%s",
               err.text);
     sr_h5_close(f, NULL);
-    free(value);
+    folder_end(folder);
+}
+
+/* What their messages have is a place in the file's heap, no name and no type. */
+Test(data_h5_library, attributes_that_a_file_keeps_once) {
+    enum { SHARED_ATTRIBUTES = 1 << 12, LEAST = 16, OVERWRITE = 2 };
+    char path[300], *folder = folder_begin(), *read = NULL;
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    cr_assert(H5open() >= 0);
+    const int64_t create = H5Pcreate(H5P_CLS_FILE_CREATE_ID_g);
+    cr_assert(H5Pset_shared_mesg_nindexes(create, 1) >= 0 &&
+              H5Pset_shared_mesg_index(create, 0, SHARED_ATTRIBUTES, LEAST) >= 0);
+    const int64_t file = H5Fcreate(path, OVERWRITE, create, 0);
+    cr_assert_geq(file, 0);
+    for (const char *name = "ab"; *name; name++) {
+        const int64_t group = H5Gcreate2(file, (const char[]){*name, '\0'}, 0, 0, 0);
+        add_text(group, "note", 1000);
+        H5Oclose(group);
+    }
+    H5Pclose(create);
+    cr_assert(H5Fclose(file) >= 0);
+    cr_assert_eq(sr_h5_open(&f, path, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_h5_attribute(f, "b", "note", &read, &err), 0, "%s", err.text);
+    cr_expect(read && !*read);
+    sr_free(read);
+    sr_h5_close(f, NULL);
     folder_end(folder);
 }
 
