@@ -26,7 +26,7 @@ struct sr_h5_items {
     struct sr_h5_collections *collections; /* likewise */
     int rank;
     hsize_t shape[H5S_MAX_RANK];
-    uint64_t bytes;
+    uint64_t value, bytes; /* bytes of a value, and of a row of them */
     bool owns;
     int gzip; /* level at which chunks of `band` whole rows are packed here, or 0: HDF5 does what there is */
     size_t band;
@@ -71,7 +71,9 @@ static int measure(struct sr_h5_items *t, struct sr_error *err) {
     t->rank = H5Sget_simple_extent_dims(t->space, t->shape, NULL);
     if (t->rank < 1)
         return sr_fail(err, SR_DATA, "%s has no rows", t->where);
-    t->bytes = H5Tget_size(t->type);
+    t->bytes = t->value = H5Tget_size(t->type);
+    if (t->value == 0)
+        return sr_h5_fail(err, SR_DATA, "%s cannot be read", t->where);
     for (int i = 1; i < t->rank; i++)
         if (!sr_size_mul(&t->bytes, t->bytes, t->shape[i]))
             return sr_fail(err, SR_DATA, "%s: a row is more than memory can address; is the file damaged?",
@@ -316,13 +318,13 @@ struct packed {
 /* By all threads; which one packs a chunk does not change its bytes. */
 static int pack_chunks(const struct sr_h5_items *t, struct packed *p, const unsigned char *rows, size_t n,
                        struct sr_error *err) {
-    const size_t size = H5Tget_size(t->type), values = t->bytes / size;
+    const size_t values = t->bytes / t->value;
     int status = 0;
 #pragma omp parallel
     {
         struct sr_chunk_packer *packer = NULL;
         struct sr_error why = {0};
-        const int made = sr_chunk_packer_create(&packer, t->gzip, t->band * values, size, &why);
+        const int made = sr_chunk_packer_create(&packer, t->gzip, t->band * values, t->value, &why);
 #pragma omp for schedule(dynamic)
         for (size_t k = 0; k < p->chunks; k++) {
             const size_t here = n - k * t->band < t->band ? n - k * t->band : t->band;

@@ -146,10 +146,9 @@ static int fixed_texts(const struct fixed *x, char ***out, struct sr_error *err)
     return *out ? spell_all(x, &again, *out, (char *)(*out + x->rows), bytes, err) : SR_NOMEM;
 }
 
-static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, char ***out, size_t rows,
-                      struct sr_error *err) {
-    struct fixed x = {.type = type, .how = spelling_of(type), .rows = rows};
-    /* not 0: h5_open.c refuses such a type. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
+static int read_fixed(const struct sr_h5 *f, const char *name, hid_t type, struct sr_h5_spelling how,
+                      char ***out, size_t rows, struct sr_error *err) {
+    struct fixed x = {.type = type, .how = how, .rows = rows};
     x.band = x.how.bytes < FIXED_BYTES ? FIXED_BYTES / x.how.bytes : 1;
     x.band = x.band < rows ? x.band : rows;
     x.dataset = sr_h5_open_column(f, name, err);
@@ -298,12 +297,12 @@ int sr_h5_here_read_texts(const struct sr_h5 *f, const char *name, char ***out, 
     int status = (int)dataset;
     if (dataset >= 0) {
         const hid_t type = H5Dget_type(dataset);
-        const H5T_class_t class = H5Tget_class(type);
+        const struct sr_h5_spelling how = spelling_of(type);
         H5Dclose(dataset);
-        if (class == H5T_STRING && H5Tis_variable_str(type) > 0)
+        if (how.bytes > 0)
+            status = read_fixed(f, name, type, how, out, rows, err);
+        else if (H5Tis_variable_str(type) > 0)
             status = read_variable(f, name, type, out, rows, err);
-        else if (class == H5T_STRING || class == H5T_OPAQUE)
-            status = read_fixed(f, name, type, out, rows, err);
         else
             status = read_decimals(f, name, type, out, rows, err);
         H5Tclose(type);
