@@ -4,12 +4,14 @@
  * The functions are defined here, in the executable, so that the dynamic linker finds them first; HDF5's own
  * calls of them go past these. Declared by hand: <hdf5.h> is included by data/h5*.c alone.
  *
- * The short form lets the first calls of each function fail, and ever fewer of the later ones; the long form
- * each. A trial is a process of its own: what a command notes it says at its end.
+ * The short form lets the first call from each place in the code fail, the long form each. A trial is a
+ * process of its own: what a command notes it says at its end.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <dlfcn.h>
+#include <execinfo.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "data/cmd_data.h"
@@ -97,10 +99,38 @@
       (a, b, c, d, e, f))
 
 static const char *failing; /* the function; NULL: none */
-static size_t left;         /* calls of it until one fails */
+static size_t left;         /* calls of it until one fails; 0: none does */
 
-static bool fails(const char *name) {
-    return failing && strcmp(name, failing) == 0 && left > 0 && --left == 0;
+/* Where a function is called from while none fails: two calls, the one in the other. In shared memory. */
+enum { PLACES = 512 };
+static struct survey {
+    bool going_on;
+    size_t calls, places;
+    void *place[PLACES][2];
+    size_t first[PLACES]; /* its first call */
+} * survey;
+
+static __attribute__((noinline)) void note_place(void) {
+    void *frame[5] = {NULL}; /* this function, fails, the one of HDF5, and two that lead there */
+    size_t i = 0;
+    backtrace(frame, SR_COUNT(frame));
+    survey->calls++;
+    while (i < survey->places && memcmp(survey->place[i], frame + 3, sizeof survey->place[i]) != 0)
+        i++;
+    if (i < survey->places)
+        return;
+    cr_assert_lt(i, PLACES);
+    memcpy(survey->place[i], frame + 3, sizeof survey->place[i]);
+    survey->first[i] = survey->calls;
+    survey->places++;
+}
+
+static __attribute__((noinline)) bool fails(const char *name) {
+    if (!failing || strcmp(name, failing) != 0)
+        return false;
+    if (survey->going_on)
+        note_place();
+    return left > 0 && --left == 0;
 }
 
 #define X(type, bad, name, parameters, arguments)                                                            \
@@ -173,8 +203,6 @@ static size_t dumps_tried(void) {
     return trust_times(SR_COUNT(dumps), *SR_SANITIZE ? 1 : 3);
 }
 
-enum outcome { NOT_REACHED, RIGHT, WRONG }; /* of a child */
-
 struct trial {
     char path[300];
     bool exact; /* nothing may be other than without the failure */
@@ -246,11 +274,12 @@ static bool try_inspect(const struct trial *t) {
 
 void __gcov_dump(void) __attribute__((weak)); /* of a build that measures coverage. NOLINT */
 
-/* In a process of its own, which may crash, and in which nothing came before. */
-static enum outcome outcome_of(bool (*try)(const struct trial *), const struct trial *t, const char *call,
-                               size_t nth) {
+/* In a process of its own, which may crash, and in which nothing came before. nth 0: no call fails, and their
+ * places are noted. */
+static bool is_fine(bool (*try)(const struct trial *), const struct trial *t, const char *call, size_t nth) {
     int raw = 0;
     fflush(NULL);
+    survey->going_on = nth == 0;
     const pid_t child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
@@ -259,40 +288,46 @@ static enum outcome outcome_of(bool (*try)(const struct trial *), const struct t
         const bool right = try(t);
         if (__gcov_dump)
             __gcov_dump(); /* which _exit does not */
-        _exit(left > 0 ? NOT_REACHED : right ? RIGHT : WRONG);
+        _exit(!right);
     }
     cr_assert_eq(waitpid(child, &raw, 0), child);
     unlink("out.h5");
     cr_expect(WIFEXITED(raw), "%s, call %zu of %s: signal %d", t->path, nth, call, WTERMSIG(raw));
-    return WIFEXITED(raw) ? (enum outcome)WEXITSTATUS(raw) : RIGHT;
+    return !WIFEXITED(raw) || WEXITSTATUS(raw) == 0;
 }
 
-/* Each call of each function, or the first ones and then ever fewer. */
+static const struct way {
+    const char *name;
+    bool (*run)(const struct trial *);
+} ways[] = {
+    {"read", try_reading}, {"repack", try_repack}, {"repack --gzip", try_packing}, {"inspect", try_inspect}};
+
+/* How often the function failed. */
+static size_t each_call(const struct way *way, const struct trial *t, const char *function) {
+    survey->calls = survey->places = 0;
+    cr_expect(is_fine(way->run, t, function, 0), "%s of %s: wrong where nothing fails", way->name, t->path);
+    const size_t n = trust_times(survey->calls, survey->places);
+    for (size_t i = 0; i < n; i++) {
+        const size_t nth = trust_long() ? i + 1 : survey->first[i];
+        cr_expect(is_fine(way->run, t, function, nth), "%s of %s: wrong where call %zu of %s fails",
+                  way->name, t->path, nth, function);
+    }
+    return n;
+}
+
 static void each(const char *const *functions, size_t n, bool exact) {
-    static const struct {
-        const char *name;
-        bool (*run)(const struct trial *);
-    } tries[] = {{"read", try_reading},
-                 {"repack", try_repack},
-                 {"repack --gzip", try_packing},
-                 {"inspect", try_inspect}};
-    size_t reached = 0;
+    size_t failures = 0;
+    survey = mmap(NULL, sizeof *survey, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(survey, MAP_FAILED);
     for (size_t i = 0; i < dumps_tried(); i++) {
         struct trial t = {.exact = exact};
         snprintf(t.path, sizeof t.path, "%s/tests/dumps/%s.h5", SR_SOURCE_DIR, dumps[i]);
-        for (size_t k = 0; k < SR_COUNT(tries) * n; k++) {
-            enum outcome outcome = RIGHT;
-            for (size_t nth = 1; outcome != NOT_REACHED;) {
-                outcome = outcome_of(tries[k / n].run, &t, functions[k % n], nth);
-                cr_expect_neq(outcome, WRONG, "%s of %s: wrong where call %zu of %s fails", tries[k / n].name,
-                              t.path, nth, functions[k % n]);
-                reached += outcome != NOT_REACHED;
-                nth += trust_long() || nth < 2 ? 1 : nth + nth / 2;
-            }
-        }
+        for (size_t k = 0; k < SR_COUNT(ways) * n; k++)
+            failures += each_call(&ways[k / n], &t, functions[k % n]);
     }
-    cr_log_info("%zu failures", reached);
-    cr_expect_gt(reached, 2 * n, "%zu: calls of HDF5 go past these functions", reached);
+    munmap(survey, sizeof *survey);
+    cr_log_info("%zu failures", failures);
+    cr_expect_gt(failures, 2 * n, "%zu: calls of HDF5 go past these functions", failures);
 }
 
 static char *folder;
