@@ -114,7 +114,7 @@ static bool is_labelled(const struct sr_sources *s) {
             (sr_sources_have(s, SR_ROLE_LARGE_PROB) || sr_sources_have(s, SR_ROLE_LARGE_PRED)));
 }
 
-static void describe(struct conversion *c) {
+static int describe(const struct conversion *c, struct sr_error *err) {
     c->done->rows = c->features.narrow.rows;
     c->done->width = c->features.narrow.width;
     c->done->type = sr_feature_name(c->features.narrow.type);
@@ -124,8 +124,7 @@ static void describe(struct conversion *c) {
     c->done->underflows = c->features.narrow.underflows;
     c->done->first_underflow = c->features.narrow.underflow_row;
     const struct sr_table *t = c->from.of[SR_ROLE_FEATURES];
-    if (t->ops->left)
-        t->ops->left(t, c->done->left, sizeof c->done->left);
+    return t->ops->left ? t->ops->left(t, c->done->left, sizeof c->done->left, err) : 0;
 }
 
 /* Messages name the file as it will be called. */
@@ -149,8 +148,9 @@ static int write_dump(struct conversion *c, void (*progress)(void *user, double 
         status = write_columns(c, err);
     if (status == 0)
         status = write_contract(c, err);
+    if (status == 0)
+        status = describe(c, err);
     const int closed = sr_h5_close(c->to, status < 0 ? NULL : err);
-    describe(c);
     return status < 0 ? status : closed;
 }
 

@@ -133,10 +133,11 @@ static int open_attribute(struct attribute *a, const struct sr_h5 *f, const char
     const hid_t id = sr_h5_open_object(f, object, NULL);
     const htri_t there = id >= 0 ? H5Aexists(id, name) : 0;
     a->id = there != 0 ? H5Aopen(id, name, H5P_DEFAULT) : -1;
+    const int status = there != 0 && a->id < 0 ? fail_read(a, err) : 0; /* while HDF5 has the reason */
     if (id >= 0)
         H5Oclose(id);
-    if (there == 0)
-        return 0;
+    if (there == 0 || status < 0)
+        return status;
     const hid_t space = H5Aget_space(a->id);
     a->type = H5Aget_type(a->id);
     a->items = H5Sget_simple_extent_npoints(space);

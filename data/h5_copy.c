@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "data/h5_count.h"
+#include "data/h5_walk.h"
 #include "data/h5_ways.h"
 #include "data/members.h"
 #include "nn/base/sizes.h"
@@ -142,7 +143,7 @@ int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const s
                                .err = err};
     if (c.target < 0)
         c.status = (int)c.target;
-    else if (H5Aiterate2(source, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &c) < 0 && c.status == 0)
+    else if (sr_h5_walk_attributes(source, copy_attribute, &c) < 0 && c.status == 0)
         c.status = sr_h5_fail(err, SR_DATA, "%s: the attributes of %s cannot be listed", from->path, object);
     if (c.target >= 0)
         H5Oclose(c.target);
@@ -152,43 +153,61 @@ int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const s
     return c.status;
 }
 
-struct name_list {
-    char **name; /* NULL: sizes are added up */
-    char *to;
-    size_t n, bytes;
+struct names {
+    char **name, *text; /* what comes next goes here */
+    size_t n, bytes;    /* of those that come: a first walk adds them up, a second one takes from them */
 };
 
-static herr_t list_name(hid_t object, const char *name, const H5A_info_t *info, void *user) {
-    struct name_list *l = user;
+static herr_t count_name(hid_t object, const char *name, const H5A_info_t *info, void *user) {
+    struct names *l = user;
     (void)object;
     (void)info;
-    if (l->name) {
-        l->name[l->n] = l->to;
-        l->to = stpcpy(l->to, name) + 1;
-    }
     l->n++;
     l->bytes += strlen(name) + 1;
     return 0;
 }
 
+static herr_t list_name(hid_t object, const char *name, const H5A_info_t *info, void *user) {
+    struct names *l = user;
+    const size_t bytes = strlen(name) + 1;
+    (void)object;
+    (void)info;
+    if (l->n == 0 || bytes > l->bytes)
+        return -1;
+    *l->name++ = memcpy(l->text, name, bytes);
+    l->text += bytes;
+    l->bytes -= bytes;
+    l->n--;
+    return 0;
+}
+
+static int list_names(hid_t object, char ***names, size_t *n, const char *where, struct sr_error *err) {
+    struct names l = {.n = 0};
+    if (sr_h5_walk_attributes(object, count_name, &l) < 0)
+        return sr_h5_fail(err, SR_DATA, "%s cannot be listed", where);
+    *n = l.n;
+    *names = sr_alloc(1, l.n * sizeof **names + l.bytes, err);
+    if (!*names)
+        return SR_NOMEM;
+    l.name = *names;
+    l.text = (char *)(*names + l.n);
+    if (sr_h5_walk_attributes(object, list_name, &l) >= 0 && l.n == 0)
+        return 0;
+    sr_free(*names);
+    *names = NULL;
+    return sr_h5_fail(err, SR_DATA, "%s cannot be listed", where);
+}
+
 int sr_h5_attribute_names(const struct sr_h5 *f, const char *object, char ***names, size_t *n,
                           struct sr_error *err) {
-    struct name_list l = {.name = NULL};
+    char where[SR_H5_WHERE];
     *names = NULL;
     sr_h5_lock();
     const hid_t id = sr_h5_open_object(f, object, err);
-    if (id < 0) {
-        sr_h5_unlock();
-        return (int)id;
-    }
-    H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, list_name, &l);
-    *n = l.n;
-    *names = sr_alloc(1, l.n * sizeof **names + l.bytes, err);
-    if (*names) {
-        l = (struct name_list){.name = *names, .to = (char *)(*names + l.n)};
-        H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, list_name, &l);
-    }
-    H5Oclose(id);
+    snprintf(where, sizeof where, "%s: the attributes of %.100s", f->path, object);
+    const int status = id < 0 ? (int)id : list_names(id, names, n, where, err);
+    if (id >= 0)
+        H5Oclose(id);
     sr_h5_unlock();
-    return *names ? 0 : SR_NOMEM;
+    return status;
 }

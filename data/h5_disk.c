@@ -298,8 +298,12 @@ int sr_h5_disk_trouble(int64_t file, const char **text) {
     return handle->failed == DOUBT ? SR_DATA : SR_IO;
 }
 
-void sr_h5_disk_doubt(int64_t file) {
+void sr_h5_disk_failed(int64_t file, int why) {
     struct handle *handle = handle_of(file);
     if (handle && !handle->failed)
-        handle->failed = DOUBT;
+        handle->failed = why;
+}
+
+void sr_h5_disk_doubt(int64_t file) {
+    sr_h5_disk_failed(file, DOUBT);
 }

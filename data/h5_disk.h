@@ -29,6 +29,9 @@ uint64_t sr_h5_disk_bytes(int64_t file);
  * over some, and a dataset that cannot be looked for is not there. */
 int sr_h5_disk_trouble(int64_t file, const char **text);
 
+/* A read past HDF5, of the descriptor, failed (errno). */
+void sr_h5_disk_failed(int64_t file, int why);
+
 /* HDF5 does not know something of this file (its handle) that it should know, such as whether it has a
  * dataset: who asks takes it as not there, and sr_h5_check then says that it is not so. */
 void sr_h5_disk_doubt(int64_t file);

@@ -19,6 +19,7 @@
 #include "data/data.h"
 #include "data/h5_disk.h"
 #include "data/h5_superblock.h"
+#include "data/h5_walk.h"
 #include "data/h5_ways.h"
 
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -131,11 +132,25 @@ static int wrap(struct sr_h5 **out, hid_t id, const char *path, struct sr_error 
     return 0;
 }
 
-/* Its attributes are the file's, and no link leads there. */
+static int check_cache(const struct sr_h5 *f, struct sr_error *err) {
+    haddr_t image;
+    hsize_t bytes = 0;
+    if (H5Fget_mdc_image_info(f->id, &image, &bytes) >= 0 && bytes == 0)
+        return 0;
+    return sr_fail(
+        err, SR_DATA,
+        "%s: HDF5 takes its headers from an image of a cache (H5Pset_mdc_image_config), where they "
+        "cannot be looked at before; write it without",
+        f->path);
+}
+
+/* Its attributes are the file's, and no link leads there. Where HDF5 cannot read a piece of its header it
+ * says so once; from then on it has a header without that piece, of which what was there is missing. */
 static int check_root(const struct sr_h5 *f, struct sr_error *err) {
     H5O_info_t root;
-    return H5Oget_info_by_name(f->id, "/", &root, H5P_DEFAULT) < 0 ? 0
-                                                                   : sr_h5_check_link(f, "", root.addr, err);
+    if (H5Oget_info_by_name2(f->id, "/", &root, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        return sr_h5_fail(err, SR_DATA, "%s: its root cannot be read; the file may be damaged", f->path);
+    return sr_h5_check_link(f, "", root.addr, err);
 }
 
 /* name: what HDF5 calls the file. Without a chunk cache, see h5_cache.c. */
@@ -157,7 +172,7 @@ static int open_with(struct sr_h5 **out, const char *path, const char *name, hid
         status = wrap(out, id, path, err);
     }
     H5Pclose(access_list);
-    if (status == 0 && (status = check_root(*out, err)) < 0) {
+    if (status == 0 && ((status = check_cache(*out, err)) < 0 || (status = check_root(*out, err)) < 0)) {
         sr_h5_here_close(*out, NULL);
         *out = NULL;
     }
@@ -219,7 +234,7 @@ int sr_h5_here_close(struct sr_h5 *f, struct sr_error *err) {
     if (status < 0)
         sr_fail(err, status, "%s: could not be written or read to the end: %s", f->path, trouble);
     if (status < 0 && !err)
-        sr_error_note("%s: could not be read to the end: %s", f->path, trouble);
+        sr_error_note(status, "%s: could not be read to the end: %s", f->path, trouble);
     if ((H5Fclose(f->id) < 0 || !flushed) && status == 0)
         status = sr_h5_fail(err, SR_IO, "%s: could not be written to the end; is the disk full?", f->path);
     sr_h5_unlock();
@@ -367,6 +382,7 @@ void sr_h5_here_list(const struct sr_h5 *f, char *text, size_t size) {
     struct listing l = {f, text, size, 0};
     snprintf(text, size, "nothing");
     sr_h5_lock();
-    H5Literate(f->id, H5_INDEX_NAME, H5_ITER_INC, NULL, list_member, &l);
+    if (sr_h5_walk_links(f->id, list_member, &l) < 0)
+        sr_h5_disk_doubt(f->id);
     sr_h5_unlock();
 }

@@ -21,6 +21,7 @@
 #define SHARED    2  /* a flag: the message itself is elsewhere */
 #define VIRTUAL   3  /* what the second byte of a layout is then, from version 3 on */
 #define PIECES    4096
+#define MESSAGES  ((size_t)1 << 17) /* the older version counts them in 16 bits */
 #define CHECKSUM  ((uint64_t)4)
 
 struct piece {
@@ -28,19 +29,28 @@ struct piece {
 };
 
 struct header {
+    int64_t handle; /* of the file */
     int file;
     uint64_t bytes; /* of the file */
     struct sr_h5_superblock superblock;
     size_t message; /* bytes of a message's head */
     bool new;       /* version 2 */
     uint64_t seen;  /* bytes of pieces */
-    bool lost;      /* there are more than are looked at */
-    size_t n;       /* pieces */
+    size_t messages;
+    bool lost; /* there are more than are looked at, or one cannot be read */
+    size_t n;  /* pieces */
     struct piece piece[PIECES];
 };
 
-static bool get(const struct header *h, unsigned char *to, size_t n, uint64_t at) {
-    return sr_size_within(at, n, h->bytes) && sr_stream_get(h->file, to, n, at) == 0;
+static bool get(struct header *h, unsigned char *to, size_t n, uint64_t at) {
+    if (!sr_size_within(at, n, h->bytes))
+        return false;
+    const int why = sr_stream_get(h->file, to, n, at);
+    if (why) {
+        h->lost = true;
+        sr_h5_disk_failed(h->handle, why);
+    }
+    return !why;
 }
 
 static void add_piece(struct header *h, uint64_t at, uint64_t bytes) {
@@ -69,6 +79,13 @@ static void begin_new(struct header *h, const unsigned char *head, uint64_t at) 
     add_piece(h, sr_size_sum(at, before + size), sr_little_endian(head + before, size));
 }
 
+static void begin(struct header *h, const unsigned char *head, uint64_t at) {
+    if (memcmp(head, "OHDR\2", 5) == 0)
+        begin_new(h, head, at);
+    else if (head[0] == 1)
+        begin_old(h, head, at);
+}
+
 static void take_more(struct header *h, const unsigned char *data, size_t n) {
     const size_t place_bytes = h->superblock.place_bytes, size_bytes = h->superblock.size_bytes;
     if (n < place_bytes + size_bytes)
@@ -94,6 +111,8 @@ static bool attribute_fits(const unsigned char data[16], uint64_t size) {
 static enum sr_h5_header look_at_piece(struct header *h, struct piece p) {
     unsigned char head[8], data[16];
     while (p.bytes >= h->message && get(h, head, h->message, p.at)) {
+        if (++h->messages > MESSAGES)
+            return SR_H5_HEADER_DAMAGED;
         const uint64_t kind = sr_little_endian(head, h->new ? 1 : 2),
                        size = sr_little_endian(head + (h->new ? 1 : 2), 2);
         const unsigned flags = head[h->new ? 3 : 4];
@@ -118,18 +137,14 @@ static enum sr_h5_header look_at_piece(struct header *h, struct piece p) {
 
 enum sr_h5_header sr_h5_header(int64_t file, uint64_t place) {
     enum sr_h5_header found = SR_H5_HEADER_FINE;
-    struct header h = {.file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
+    struct header h = {.handle = file, .file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
     unsigned char head[34] = {0}; /* of version 2 the longest */
     if (h.file < 0 || sr_h5_superblock(&h.superblock, file, NULL) < 0)
         return SR_H5_HEADER_DAMAGED;
     const uint64_t at = sr_size_sum(h.superblock.base, place);
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
-    if (!get(&h, head, left, at))
-        return SR_H5_HEADER_FINE;
-    if (memcmp(head, "OHDR\2", 5) == 0)
-        begin_new(&h, head, at);
-    else if (head[0] == 1)
-        begin_old(&h, head, at);
+    if (get(&h, head, left, at))
+        begin(&h, head, at);
     for (size_t i = 0; i < h.n && found == SR_H5_HEADER_FINE; i++)
         found = look_at_piece(&h, h.piece[i]);
     return h.lost && found == SR_H5_HEADER_FINE ? SR_H5_HEADER_DAMAGED : found;

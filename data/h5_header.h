@@ -14,7 +14,7 @@
 enum sr_h5_header {
     SR_H5_HEADER_FINE, /* or there is none that HDF5 could read */
     SR_H5_HEADER_VIRTUAL,
-    SR_H5_HEADER_DAMAGED /* or of more pieces than anybody writes, or of numbers that cannot be read */
+    SR_H5_HEADER_DAMAGED /* or of more pieces or messages than anybody writes, or it cannot be read */
 };
 
 /* What the header of the object of a file (its handle) is that a hard link to `place` leads to. */

@@ -14,6 +14,7 @@
 #include "data/h5_count.h"
 #include "data/h5_pipeline.h"
 #include "data/h5_sound.h"
+#include "data/h5_walk.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -148,7 +149,9 @@ static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t
 
 static int look_at_attributes(struct look *l, hid_t object, const char *name) {
     struct attribute_look a = {l, name};
-    H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, look_at_attribute, &a);
+    if (sr_h5_walk_attributes(object, look_at_attribute, &a) < 0 && l->status == 0)
+        l->status = sr_h5_fail(l->err, SR_DATA, "%s: the attributes of /%.100s cannot be listed",
+                               l->file->path, name);
     return l->status;
 }
 
@@ -271,7 +274,7 @@ static herr_t follow_link(hid_t group, const char *name, const H5L_info_t *link,
 static int go_into(struct look *l, hid_t group) {
     if (l->depth++ > DEPTH_MAX)
         l->status = fail_member(l, "holds groups within groups more than 64 deep");
-    else if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, follow_link, l) < 0 && l->status == 0)
+    else if (sr_h5_walk_links(group, follow_link, l) < 0 && l->status == 0)
         l->status = fail_member(l, "holds a group whose members cannot be listed");
     l->depth--;
     return l->status;
@@ -396,7 +399,7 @@ int sr_h5_members(struct sr_h5_members *out, const struct sr_h5 *f, size_t rows,
     H5Oget_info(root, &info);
     g.look.root = info.addr;
     look_at_attributes(&g.look, root, "");
-    if (g.look.status == 0 && H5Literate(root, H5_INDEX_NAME, H5_ITER_INC, NULL, gather_member, &g) < 0)
+    if (g.look.status == 0 && sr_h5_walk_links(root, gather_member, &g) < 0)
         g.look.status = sr_h5_fail(err, SR_DATA, "%s: its members cannot be listed", f->path);
     H5Gclose(root);
     sr_h5_unlock();

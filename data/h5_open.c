@@ -37,6 +37,18 @@ enum step { STEP_NONE, STEP_HARD, STEP_SOFT, STEP_EXTERNAL, STEP_OTHER };
 
 static const char *const step_names[] = {"", "", "a soft link", "an external link", "a link of another kind"};
 
+/* Whether what the last step of a path is looked for in is known to be no group. */
+static bool is_in_no_group(hid_t file, const char *path) {
+    char before[PATH_MOST];
+    H5O_info_t info;
+    const char *last = strrchr(path, '/');
+    if (!last || last == path)
+        return false;
+    snprintf(before, sizeof before, "%.*s", (int)(last - path), path);
+    return H5Oget_info_by_name2(file, before, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+           info.type != H5O_TYPE_GROUP;
+}
+
 /* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one. */
 static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     H5L_info_t link;
@@ -44,7 +56,8 @@ static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     if (exists == 0)
         return STEP_NONE;
     if (exists < 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
-        sr_h5_disk_doubt(file);
+        if (!is_in_no_group(file, path))
+            sr_h5_disk_doubt(file);
         return STEP_NONE;
     }
     *place = link.type == H5L_TYPE_HARD ? link.u.address : HADDR_UNDEF;
@@ -104,7 +117,8 @@ int sr_h5_check_link(const struct sr_h5 *f, const char *name, uint64_t place, st
     case SR_H5_HEADER_VIRTUAL:
         return fail_place(where, "a virtual", err);
     case SR_H5_HEADER_DAMAGED:
-        return sr_fail(err, SR_DATA, "%s has a header that is damaged, and is not read", where);
+        return sr_h5_settle(
+            f, sr_fail(err, SR_DATA, "%s has a header that is damaged, and is not read", where), err);
     case SR_H5_HEADER_FINE:
         break;
     }

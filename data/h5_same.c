@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include "data/h5_copy.h"
-#include "data/h5_header.h"
 #include "data/h5_count.h"
+#include "data/h5_header.h"
 #include "data/h5_sound.h"
+#include "data/h5_walk.h"
 
 #define DEPTH_MAX 32 /* of groups within groups; a group that holds itself has no end */
 
@@ -115,7 +116,7 @@ static int same_attributes(struct pair p, struct sr_error *err) {
     struct walk w = {.other = p.b, .same = true, .err = err};
     if (H5Oget_info(p.a, &a) < 0 || H5Oget_info(p.b, &b) < 0 || a.num_attrs != b.num_attrs)
         return 0;
-    if (H5Aiterate2(p.a, H5_INDEX_NAME, H5_ITER_INC, NULL, compare_attribute, &w) < 0)
+    if (sr_h5_walk_attributes(p.a, compare_attribute, &w) < 0)
         return 0;
     return w.status < 0 ? w.status : w.same;
 }
@@ -160,7 +161,7 @@ static int same_members(struct pair p, int depth, struct sr_error *err) {
     struct walk w = {.other = p.b, .depth = depth, .same = true, .err = err};
     if (H5Gget_info(p.a, &a) < 0 || H5Gget_info(p.b, &b) < 0 || a.nlinks != b.nlinks)
         return 0;
-    if (H5Literate(p.a, H5_INDEX_NAME, H5_ITER_INC, NULL, compare_link, &w) < 0)
+    if (sr_h5_walk_links(p.a, compare_link, &w) < 0)
         return 0;
     return w.status < 0 ? w.status : w.same;
 }

@@ -101,11 +101,13 @@ static void free_file(struct sr_away *a) {
 
 static int away_close(struct sr_h5 *f, struct sr_error *err) {
     struct sr_isolate_request q;
+    struct sr_error why = {0};
     sr_away_request(&q, SR_ISOLATE_CLOSE, f, "", "", NULL);
-    (void)err;
-    sr_away_ask(f, &q, NULL, NULL, NULL, NULL); /* nothing was written that could be lost */
+    const int status = sr_away_ask(f, &q, NULL, NULL, NULL, err ? err : &why);
+    if (status < 0 && !err)
+        sr_error_note(status, "%s", why.text);
     free_file((struct sr_away *)f);
-    return 0;
+    return status;
 }
 
 static int away_check(const struct sr_h5 *f, struct sr_error *err) {

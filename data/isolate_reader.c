@@ -117,10 +117,10 @@ static int answer_open(struct reader *r, const struct sr_isolate_request *q, int
     return status;
 }
 
-static int answer_close(struct reader *r, const struct sr_isolate_request *q) {
-    sr_h5_close(r->file[q->number], NULL);
+static int answer_close(struct reader *r, const struct sr_isolate_request *q, struct sr_error *err) {
+    const int status = sr_h5_close(r->file[q->number], err);
     r->file[q->number] = NULL;
-    return 0;
+    return status;
 }
 
 static int answer_info(struct reader *r, const struct sr_isolate_request *q, struct sr_isolate_answer *a,
@@ -307,7 +307,7 @@ static int answer_file(struct reader *r, const struct sr_isolate_request *q, str
     const struct sr_h5 *f = r->file[q->number];
     switch ((enum sr_isolate_op)q->op) {
     case SR_ISOLATE_CLOSE:
-        return answer_close(r, q);
+        return answer_close(r, q, err);
     case SR_ISOLATE_CHECK:
         return sr_h5_check(f, err);
     case SR_ISOLATE_HAS:

@@ -53,7 +53,7 @@ struct sr_table_ops {
     const char *(*metadata)(const struct sr_table *t, const char *key); /* or NULL; may be NULL */
     const char *(*file)(const struct sr_table *t, size_t i);            /* the i-th; NULL: path alone */
     /* What the file has that no field takes, cut to size; "": nothing; NULL: not known. */
-    void (*left)(const struct sr_table *t, char *text, size_t size);
+    int (*left)(const struct sr_table *t, char *text, size_t size, struct sr_error *err);
     void (*close)(struct sr_table *t);
 };
 

@@ -147,9 +147,9 @@ static int bind(struct sr_table *t, struct sr_field *f, struct sr_error *err) {
     struct dump_table *s = OWN(t);
     struct column *c = &s->column[t->fields];
     struct sr_h5_info info = {0};
-    int status = sr_field_choose(f, t, has, err);
+    int status = sr_h5_settle(s->file, sr_field_choose(f, t, has, err), err);
     if (status == 0 && !f->name)
-        return f->required ? fail_missing(s, f, err) : sr_h5_check(s->file, err);
+        return f->required ? sr_h5_settle(s->file, fail_missing(s, f, err), err) : 0;
     if (status == 0)
         status = sr_h5_info(s->file, f->name, &info, err);
     if (status < 0)
@@ -204,6 +204,7 @@ static int read_rows(struct sr_table *t, size_t n, struct sr_error *err) {
             status = put_column(f, t, c, n, err);
         }
     }
+    status = sr_h5_settle(LOOK(t)->file, status, err);
     return status < 0 ? status : (int)n;
 }
 
@@ -222,7 +223,7 @@ static bool is_taken(const struct sr_table *t, const char *name, size_t length) 
 }
 
 /* Of "features [12,8] float16, label [12] uint8" the datasets that no field has. */
-static void left(const struct sr_table *t, char *text, size_t size) {
+static int left(const struct sr_table *t, char *text, size_t size, struct sr_error *err) {
     char all[LISTED];
     size_t used = 0;
     text[0] = '\0';
@@ -236,6 +237,7 @@ static void left(const struct sr_table *t, char *text, size_t size) {
         if (!is_taken(t, item, strcspn(item, " ")))
             used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", item);
     }
+    return sr_h5_settle(LOOK(t)->file, 0, err);
 }
 
 static void close_table(struct sr_table *t) {

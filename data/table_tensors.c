@@ -248,9 +248,11 @@ static bool is_taken(const struct sr_table *t, size_t i) {
     return false;
 }
 
-static void left(const struct sr_table *t, char *text, size_t size) {
+static int left(const struct sr_table *t, char *text, size_t size, struct sr_error *err) {
     char all[LISTED];
+    (void)err;
     snprintf(text, size, "%s", list(all, LOOK(t), is_taken));
+    return 0;
 }
 
 static void close_table(struct sr_table *t) {

@@ -43,6 +43,18 @@ Test(data_h5, a_path_may_have_more_slashes_than_steps) {
     sr_h5_close(f, NULL);
 }
 
+/* Nor is that a fault of the file. */
+Test(data_h5, there_is_nothing_in_a_dataset) {
+    static const char *const names[] = {"features/x", "features//x/y", "label/0"};
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_stored("attribute_empty");
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        cr_expect_not(sr_h5_has(f, names[i]), "%s", names[i]);
+        cr_expect_eq(sr_h5_check(f, &err), 0, "%s: %s", names[i], err.text);
+    }
+    sr_h5_close(f, NULL);
+}
+
 /* Nor has what cannot be opened any. */
 static void expect_no_attribute(const char *file, const char *object) {
     char *value, **list;

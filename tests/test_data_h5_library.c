@@ -6,7 +6,7 @@
  */
 #include <dlfcn.h>
 
-#include "data/h5.h"
+#include "data/h5_copy.h"
 #include "tests/hostile.h"
 
 enum { ROWS = 12, WIDTH = 8, CHUNKS = 2100 };
@@ -225,7 +225,8 @@ Test(data_h5_library, an_index_of_many_chunks_that_lies) {
 /* ---- a call that fails ---- */
 
 /* The call that fails, counted from 1; 0: none does any more. */
-static size_t refused /* of H5Fget_create_plist */, unsized /* of H5Tget_size */;
+static size_t refused /* of H5Fget_create_plist */, unsized /* of H5Tget_size */,
+    unlisted /* of H5Aiterate2 */;
 
 int64_t H5Fget_create_plist(int64_t file);
 int64_t H5Fget_create_plist(int64_t file) {
@@ -241,6 +242,15 @@ size_t H5Tget_size(int64_t type) {
     if (!next)
         next = (size_t(*)(int64_t))(uintptr_t)dlsym(RTLD_NEXT, "H5Tget_size");
     return unsized > 0 && --unsized == 0 ? 0 : next(type);
+}
+
+int H5Aiterate2(int64_t object, int by, int order, uint64_t *n, void *visit, void *user);
+int H5Aiterate2(int64_t object, int by, int order, uint64_t *n, void *visit, void *user) {
+    static int (*next)(int64_t, int, int, uint64_t *, void *, void *);
+    if (!next)
+        next = (int (*)(int64_t, int, int, uint64_t *, void *, void *))(uintptr_t)dlsym(RTLD_NEXT,
+                                                                                        "H5Aiterate2");
+    return unlisted > 0 && --unlisted == 0 ? -1 : next(object, by, order, n, visit, user);
 }
 
 static struct sr_h5 *open_dump(const char *name, int status, const char *words) {
@@ -306,4 +316,43 @@ Test(data_h5_library, numbers_of_an_unknown_size) {
 /* Bands of rows are as many of them as so many bytes hold. */
 Test(data_h5_library, texts_of_an_unknown_size) {
     expect_texts(&unsized, "full_other_sources.h5", "80808080808080808080808080808080");
+}
+
+static int names_of(const struct sr_h5 *f, struct sr_error *err) {
+    char **names;
+    size_t n;
+    const int status = sr_h5_attribute_names(f, "/", &names, &n, err);
+    if (status == 0)
+        sr_free(names);
+    return status;
+}
+
+static int members_of(const struct sr_h5 *f, struct sr_error *err) {
+    struct sr_h5_members members;
+    const int status = sr_h5_members(&members, f, ROWS, false, err);
+    sr_h5_members_free(&members);
+    return status;
+}
+
+/* What attributes there are is not told by halves. */
+static void expect_list(int (*list)(const struct sr_h5 *f, struct sr_error *err), size_t calls) {
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_dump("full.h5", 0, "");
+    size_t failures = 0;
+    unlisted = 0;
+    for (size_t nth = 1; unlisted == 0; nth++) {
+        unlisted = nth;
+        const int status = list(f, &err);
+        failures += status < 0;
+        cr_expect_eq(status, unlisted == 0 ? SR_DATA : 0, "%zu: %s", nth, err.text);
+        cr_expect(status == 0 || strstr(err.text, "cannot be listed"), "%zu: %s", nth, err.text);
+    }
+    unlisted = 0;
+    cr_expect_geq(failures, calls);
+    sr_h5_close(f, NULL);
+}
+
+Test(data_h5_library, attributes_that_cannot_be_listed) {
+    expect_list(names_of, 4);
+    expect_list(members_of, 4);
 }

@@ -34,20 +34,19 @@
     X(int, -1, H5Dget_chunk_info,                                                                            \
       (int64_t a, int64_t b, uint64_t c, uint64_t * d, unsigned *e, uint64_t *f, uint64_t *g),               \
       (a, b, c, d, e, f, g))                                                                                 \
-    X(int, -1, H5Dget_chunk_info_by_coord,                                                                   \
-      (int64_t a, const uint64_t *b, unsigned *c, uint64_t *d, uint64_t *e), (a, b, c, d, e))                \
     X(int, -1, H5Dread_chunk, (int64_t a, int64_t b, const uint64_t *c, uint32_t *d, void *e),               \
       (a, b, c, d, e))                                                                                       \
     X(int, -1, H5Dread, (int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, void *f),                    \
       (a, b, c, d, e, f))                                                                                    \
     X(int, -1, H5Fget_filesize, (int64_t a, uint64_t * b), (a, b))                                           \
-    X(int, -1, H5Gget_info, (int64_t a, void *b), (a, b))                                                    \
     X(int64_t, -1, H5Gopen2, (int64_t a, const char *b, int64_t c), (a, b, c))                               \
     X(int, -1, H5Lexists, (int64_t a, const char *b, int64_t c), (a, b, c))                                  \
     X(int, -1, H5Lget_info, (int64_t a, const char *b, void *c, int64_t d), (a, b, c, d))                    \
     X(int, -1, H5Literate, (int64_t a, int b, int c, uint64_t *d, void *e, void *f), (a, b, c, d, e, f))     \
     X(int64_t, -1, H5Oopen, (int64_t a, const char *b, int64_t c), (a, b, c))                                \
     X(int, -1, H5Oget_info, (int64_t a, void *b), (a, b))                                                    \
+    X(int, -1, H5Oget_info_by_name2, (int64_t a, const char *b, void *c, unsigned d, int64_t e),             \
+      (a, b, c, d, e))                                                                                       \
     X(int, -1, H5Oget_info_by_name, (int64_t a, const char *b, void *c, int64_t d), (a, b, c, d))            \
     X(int, -1, H5Aiterate2, (int64_t a, int b, int c, uint64_t *d, void *e, void *f), (a, b, c, d, e, f))
 
@@ -62,6 +61,7 @@
     X(uint64_t, NO_PLACE, H5Dget_offset, (int64_t a), (a))                                                   \
     X(int64_t, -1, H5Fget_create_plist, (int64_t a), (a))                                                    \
     X(int64_t, -1, H5Fget_access_plist, (int64_t a), (a))                                                    \
+    X(int, -1, H5Fget_mdc_image_info, (int64_t a, uint64_t * b, uint64_t * c), (a, b, c))                    \
     X(int, -1, H5Fget_vfd_handle, (int64_t a, int64_t b, void **c), (a, b, c))                               \
     X(int, -1, H5Fget_intent, (int64_t a, unsigned *b), (a, b))                                              \
     X(int64_t, -1, H5Iget_file_id, (int64_t a), (a))                                                         \
@@ -90,7 +90,6 @@
     X(int, -1, H5Tget_class, (int64_t a), (a))                                                               \
     X(int, -1, H5Tget_order, (int64_t a), (a))                                                               \
     X(int, -1, H5Tget_sign, (int64_t a), (a))                                                                \
-    X(int, -1, H5Tget_strpad, (int64_t a), (a))                                                              \
     X(int, -1, H5Tequal, (int64_t a, int64_t b), (a, b))                                                     \
     X(int, -1, H5Tdetect_class, (int64_t a, int b), (a, b))                                                  \
     X(int, -1, H5Tis_variable_str, (int64_t a), (a))                                                         \
@@ -250,8 +249,9 @@ static bool repack(const struct trial *t, const char *options) {
     snprintf(line, sizeof line, "%s%s --out out.h5", t->path, options);
     const int status = command(sr_cmd_data_repack, line);
     failing = NULL;
-    const bool fine = status != 0 || !t->exact ||
-                      (values_of(&text, &bytes, "out.h5", &err) == 0 && are_right(t, text, bytes));
+    const bool fine = status != 0 ? access("out.h5", F_OK) != 0
+                                  : !t->exact || (values_of(&text, &bytes, "out.h5", &err) == 0 &&
+                                                  are_right(t, text, bytes));
     free(text);
     return fine;
 }
@@ -315,19 +315,24 @@ static size_t each_call(const struct way *way, const struct trial *t, const char
     return n;
 }
 
+/* Each is called, but in the one dump of a build with sanitizers. */
 static void each(const char *const *functions, size_t n, bool exact) {
-    size_t failures = 0;
+    size_t failures[SR_COUNT(knowing)] = {0}, all = 0;
     survey = mmap(NULL, sizeof *survey, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(survey, MAP_FAILED);
     for (size_t i = 0; i < dumps_tried(); i++) {
         struct trial t = {.exact = exact};
         snprintf(t.path, sizeof t.path, "%s/tests/dumps/%s.h5", SR_SOURCE_DIR, dumps[i]);
         for (size_t k = 0; k < SR_COUNT(ways) * n; k++)
-            failures += each_call(&ways[k / n], &t, functions[k % n]);
+            failures[k % n] += each_call(&ways[k / n], &t, functions[k % n]);
     }
     munmap(survey, sizeof *survey);
-    cr_log_info("%zu failures", failures);
-    cr_expect_gt(failures, 2 * n, "%zu: calls of HDF5 go past these functions", failures);
+    for (size_t i = 0; i < n; i++) {
+        cr_expect(failures[i] > 0 || *SR_SANITIZE, "%s is not called", functions[i]);
+        all += failures[i];
+    }
+    cr_log_info("%zu failures", all);
+    cr_expect_gt(all, 2 * n, "%zu: calls of HDF5 go past these functions", all);
 }
 
 static char *folder;

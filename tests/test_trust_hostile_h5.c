@@ -23,6 +23,7 @@ static const struct {
     {"check", "data check FILE", false},
     {"eval", "eval --data FILE --headroom", false},
     {"train", "train --train FILE --val-fraction 0.5 --epochs 1 --hidden 8 --out OUT/run", false},
+    {"convert", "data convert FILE --labels stored --out OUT/new.h5", false},
     {"repack", "data repack FILE --out OUT/new.h5", true},
 };
 

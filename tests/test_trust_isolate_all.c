@@ -189,7 +189,7 @@ Test(trust_isolate_all, the_same_bytes_or_none) {
 /* HDF5 passes over some: what it then does not find is not taken as not there. */
 Test(trust_isolate_all, failed_reads_are_told) {
     size_t told = 0;
-    for (size_t i = 2; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct apart a = {0};
         trust_trial_begin(&a.trial, folder, &more[i]);
         expect_same(&a);

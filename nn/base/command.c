@@ -92,9 +92,10 @@ int sr_command_end(struct sr_options *o, int status, const struct sr_error *err)
     sr_json_forget();
     const int flushed = flush_stdout();
     warn_of_unsynced();
-    if (status >= 0 && sr_error_noted()) {
-        sr_log_error("%s", sr_error_noted());
-        return sr_status_exit(SR_IO);
+    const struct sr_error *noted = sr_error_noted();
+    if (status >= 0 && noted) {
+        sr_log_error("%s", noted->text);
+        return sr_status_exit(noted->status);
     }
     if (status >= 0)
         return sr_status_exit(flushed);

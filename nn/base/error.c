@@ -36,24 +36,26 @@ int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *
     return sr_fail(err, why->status, "%s%s", named ? name : "", named ? why->text + n : why->text);
 }
 
-static char noted[SR_ERROR_TEXT]; /* written once, under the lock, and never changed after */
+static struct sr_error noted; /* written once, under the lock, and never changed after */
 static pthread_mutex_t noted_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void sr_error_note(const char *format, ...) {
+void sr_error_note(int status, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&noted_lock);
-    if (!noted[0])
-        vsnprintf(noted, sizeof noted, format, arguments);
+    if (noted.status == 0) {
+        noted.status = status;
+        vsnprintf(noted.text, sizeof noted.text, format, arguments);
+    }
     pthread_mutex_unlock(&noted_lock);
     va_end(arguments);
 }
 
-const char *sr_error_noted(void) {
+const struct sr_error *sr_error_noted(void) {
     pthread_mutex_lock(&noted_lock);
-    const char *text = noted[0] ? noted : NULL;
+    const struct sr_error *found = noted.status < 0 ? &noted : NULL;
     pthread_mutex_unlock(&noted_lock);
-    return text;
+    return found;
 }
 
 int sr_errno_status(int why, int otherwise) {

@@ -57,12 +57,14 @@ static inline int sr_fail_is_negative(int status) {
  * `name` stands for it. Returns the status. */
 int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name);
 
-/* An I/O failure that is found where nothing can be returned any more, as when an input is closed. A command
- * that would else end well says it and ends with SR_IO. The first of the process is kept. Any thread. */
-void sr_error_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A failure (SR_IO, SR_DATA) that is found where nothing can be returned any more, as when an input is
+ * closed. A command that would else end well says it and ends with it. The first of the process is kept. Any
+ * thread.
+ */
+void sr_error_note(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What was noted, or NULL. */
-const char *sr_error_noted(void);
+const struct sr_error *sr_error_noted(void);
 
 /* Where a system call failed and errno says why: SR_NOMEM of ENOMEM, else `otherwise`; and the reason in
  * words. */

@@ -8,7 +8,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, addresses, both, dump, half, label, lookup3, piece, raw, setting, x
+from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, addresses, both, dump, half, label, lookup3, opened, piece, raw, setting, x
 
 
 def cuts(c):
@@ -84,6 +84,92 @@ def attributes(c):
     c.patched("attribute_version_9", data, at, b"\x09", "HDF5 cannot tell what is in it; the file may be damaged", "inspect,repack")
     c.fine("attribute_of_a_named_type", of_named_type, "an attribute whose type is elsewhere", commands="inspect")
     c.fine("attribute_of_a_named_type_new", of_named_type, "and in the later format", libver="latest")
+
+
+def edges(c):
+    """Parts of an attribute that are one too long for it, and those that fill it."""
+    def on_features(f):
+        f["features"].attrs["note"] = 0.5
+    data = dump(on_features, libver="latest")
+    at = data.index(b"note\0") - 9  # version, flags, the bytes of name, type and space, an encoding
+    size, = struct.unpack_from("<H", data, at - 3)
+    name, kind, space = struct.unpack_from("<HHH", data, at + 2)
+    assert data[at] == 3 and (name, size) == (5, 9 + name + kind + space + 8), (name, kind, space, size)
+    c.patched("attribute_new_long_by_1", data, at + 2, struct.pack("<H", name + 9), damaged("/features"))
+    data = dump(on_features)
+    at = data.index(b"note\0") - 8
+    size, = struct.unpack_from("<H", data, at - 6)
+    name, kind, space = struct.unpack_from("<HHH", data, at + 2)
+    assert data[at] == 1 and size == 8 + 8 + (kind + 7) // 8 * 8 + space + 8, (name, kind, space, size)
+    room = size - 8 - space  # of name and type, each filled up to 8
+    c.patched("attribute_long_by_filling", data, at + 2, struct.pack("<HH", 9, room - 15), damaged("/features"))
+
+    def empty(f):
+        f["features"].attrs["note"] = h5py.Empty("f8")
+    c.fine("attribute_empty", empty, "an attribute of no values")
+    c.fine("attribute_empty_new", empty, "and in the later format", libver="latest")
+
+
+def checked(data, sign, inside):
+    """Bytes of a block of a heap that begins with the sign and has those inside: where it begins, and where its checksum is."""
+    begin = data.rindex(sign, 0, data.index(inside))
+    for size in (512 << i for i in range(8)):
+        block = bytearray(data[begin:begin + size])
+        for at in range(13, 30):
+            said = bytes(block[at:at + 4])
+            if said == lookup3(block[:at] + bytes(4) + block[at + 4:]):
+                return begin, begin + at, size
+    raise AssertionError("no block")
+
+
+def apart(c):
+    """Links and attributes that are stored apart from their object, in blocks with a checksum."""
+    unknown = "HDF5 cannot tell what is in it; the file may be damaged"
+
+    def many(f):
+        f["X"] = np.zeros_like(x)
+        for i in range(10):
+            f["more%d" % i] = i
+    data = dump(many, libver="v108")
+    begin, at, size = checked(data, b"FHDB", b"features")
+    c.patched("links_apart_checksum", data, at, b"\1\2\3\4", unknown, "inspect,repack,convert")
+    link = data.index(b"features") - 3
+    assert data[link] == 1
+    while data[link - 1] == 1 or data[link:link + 2] == b"\1\1":
+        link -= 1
+    data[link] = 9
+    data[at:at + 4] = bytes(4)
+    data[at:at + 4] = lookup3(data[begin:begin + size])
+    c.add("links_apart_version_9.h5", bytes(data), 65, unknown, "inspect,repack,convert")
+
+    def noted(f):
+        for i in range(9):
+            f.attrs["note%d" % i] = i
+        f.attrs["feature_model"] = "a model"
+    data = dump(noted, libver="latest")
+    begin, at, size = checked(data, b"FHDB", b"feature_model")
+    attribute = data.index(b"feature_model") - 9
+    assert data[attribute] == 3
+    data[attribute] = 9
+    data[at:at + 4] = bytes(4)
+    data[at:at + 4] = lookup3(data[begin:begin + size])
+    c.add("attribute_apart_version_9.h5", bytes(data), 65, "attribute feature_model of / cannot be read; the file may be damaged (HDF5: bad version number", "inspect", None)
+
+    def large(f):
+        for i in range(5):
+            f.attrs["note%d" % i] = np.arange(60)
+    data = dump(large, libver="latest")
+    second = data.index(b"OCHK")
+    c.patched("header_of_root_checksum", data, second + 100, bytes([data[second + 100] ^ 1]), "its root cannot be read; the file may be damaged", "inspect,repack,convert")
+
+
+def many_messages(c):
+    n = 1 << 20  # bytes of a dataset of zeros: messages of 8 bytes, of no kind
+    data = dump(setting("pad", data=np.zeros(n + 8, "u1")))
+    at, = addresses(data, "features")
+    pad = opened(data, lambda f: f["pad"].id.get_offset())
+    m = message(data, at, 3)
+    c.patched("header_of_many_messages", data, m, b"\x10\0" + bytes(data[m + 2:m + 8]) + struct.pack("<QQ", pad, n + 8), damaged("/features"))
 
 
 def messages(c):

@@ -63,7 +63,9 @@ static int read_all(struct sr_table *t, struct sr_field *f, struct sr_error *err
         if (role != SR_ROLE_FEATURES && f[role].name)
             check_column(&f[role], rows);
     if (t->ops->left) {
-        t->ops->left(t, left, sizeof left);
+        const int status = t->ops->left(t, left, sizeof left, err);
+        if (status < 0)
+            return status;
         FUZZ_CHECK(memchr(left, '\0', sizeof left), "what is left has no end");
     }
     FUZZ_CHECK(!(sr_table_fraction(t) < 0), "a fraction below 0");
