@@ -72,18 +72,18 @@ Test(convert_hidden, states_of_one_layer) {
                                         {"token_ids", SR_I64, 1, {2}, ids}};
     cr_assert_eq(mkdir("flat", 0700), 0);
     cr_assert_eq(sr_safetensors_write("flat/.safetensors", tensors, 2, NULL, 0, &err), 0);
-    cr_assert_eq(sr_safetensors_write("flat/row.st", tensors, 2, NULL, 0, &err), 0);
-    struct sr_data *d = convert_open("--features 'flat/row.st*:hidden_states'");
+    cr_assert_eq(sr_safetensors_write("flat/row_of_states.st", tensors, 2, NULL, 0, &err), 0);
+    struct sr_data *d = convert_open("--features 'flat/row_of_states.st*:hidden_states'");
     float *y = all_features(d);
     cr_expect(d->rows == 1 && d->width == 2 && y[0] == 3 && y[1] == 4);
-    cr_expect_str_eq(d->id[0], "row.st");
+    cr_expect_str_eq(d->id[0], "row_of_states.st");
     sr_free(y);
     sr_data_close(d);
     d = convert_open("--features 'flat/.safetensor?' --pooling mean");
     cr_expect_str_eq(d->id[0], ".safetensors");
     sr_data_close(d);
     convert_refuses(65, "files of hidden states hold hidden_states and, as their names, ids; no other",
-                    "--features 'flat/row.s*:other'");
+                    "--features 'flat/row*:other'");
 }
 
 Test(convert_hidden, hidden_states_that_do_not_belong_together) {

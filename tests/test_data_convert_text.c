@@ -258,6 +258,7 @@ Test(convert_text, jsonl_that_is_wrong) {
     json_refused("t.jsonl: line 2: column 1: an object", "{\"X\":[1]}\n[1]\n");
     json_refused("t.jsonl: line 1: no features, which every row needs", "{\"label\":1}\n");
     json_refused("t.jsonl: line 2: no X, which every row needs", "{\"X\":[1]}\n{\"label\":1}\n");
+    convert_refuses(65, "t.jsonl: line 1: no emb, which every row needs", "--features t.jsonl:emb");
     json_refused("t.jsonl: line 2: X is null, but a list of numbers", "{\"X\":[1]}\n{\"X\":null}\n");
     json_refused("t.jsonl: line 1: X is 1, but a list of numbers", "{\"X\":1}\n");
     json_refused("t.jsonl: line 1: label is [1], but a number is needed", "{\"X\":[1],\"label\":[1]}\n");

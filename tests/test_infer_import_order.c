@@ -107,11 +107,17 @@ Test(import_order, sorted_layers_are_put_in_order_by_names_and_shapes) {
    linears[] = {{"a-", 2, 4, 3}, {"b", 4, 3, 1}, {"bn1", 4, 0, 2}, {"bn2", 2, 0, 4}, {"c", 1, 2, 5}},
    digits[] = {{"1", 4, 3, 1}, {"2", 2, 4, 3}, {"bn1", 4, 0, 2}, {"bn2", 2, 0, 4}, {"out", 1, 2, 5}},
    one_without[] = {{"bn", 2, 0, 4}, {"bn1", 4, 0, 2}, {"fc", 1, 2, 5}, {"fc1", 4, 3, 1}, {"fc2", 2, 4, 3}},
+   last_without[] = {{"bn1", 4, 0, 2},
+                     {"fc1", 4, 3, 1},
+                     {"fc2", 2, 4, 3},
+                     {"norm", 2, 0, 4},
+                     {"out", 1, 2, 5}},
    long_number[] = {{"fc", 1, 4, 3}, {"fc1234567890", 4, 3, 1}, {"n", 4, 0, 2}};
     imports_in_order(norms, SR_COUNT(norms), false);
     imports_in_order(linears, SR_COUNT(linears), false);
     imports_in_order(digits, SR_COUNT(digits), false);
     imports_in_order(one_without, SR_COUNT(one_without), false);
+    imports_in_order(last_without, SR_COUNT(last_without), false);
     imports_in_order(long_number, SR_COUNT(long_number), false);
 }
 

@@ -1,5 +1,5 @@
 /* test_trust_h5_reads.c: all that can be asked of an HDF5 file, with a call of the system failing. pread,
- * close and ftruncate are defined here, in the executable, so that the linker finds them first.
+ * pwrite, close and ftruncate are defined here, in the executable, so that the linker finds them first.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,9 +11,12 @@
 static size_t reads, failing; /* the read of that number fails; 0: none */
 static int cutting;           /* errno of the next ftruncate, likewise */
 static int closing;           /* errno of the next close; 0: it succeeds */
+static bool full;             /* the next pwrite takes nothing */
 
 ssize_t pread(int file, void *to, size_t n, off_t at);
 ssize_t pread64(int file, void *to, size_t n, off_t at);
+ssize_t pwrite(int file, const void *from, size_t n, off_t at);
+ssize_t pwrite64(int file, const void *from, size_t n, off_t at);
 
 ssize_t pread(int file, void *to, size_t n, off_t at) {
     if (failing > 0 && ++reads == failing) {
@@ -25,6 +28,16 @@ ssize_t pread(int file, void *to, size_t n, off_t at) {
 
 ssize_t pread64(int file, void *to, size_t n, off_t at) {
     return pread(file, to, n, at);
+}
+
+ssize_t pwrite(int file, const void *from, size_t n, off_t at) {
+    const bool nothing = full;
+    full = false;
+    return nothing ? 0 : (ssize_t)syscall(SYS_pwrite64, file, from, n, at);
+}
+
+ssize_t pwrite64(int file, const void *from, size_t n, off_t at) {
+    return pwrite(file, from, n, at);
 }
 
 int close(int file) {
@@ -80,19 +93,21 @@ Test(trust_h5_reads, a_virtual_dataset_is_one_whatever_fails) {
 
 /* ---- closing ---- */
 
-static int write_some(const char *path, struct sr_error *err) {
+/* What is written last waits for the end. */
+static struct sr_h5 *begin_writing(const char *path, struct sr_error *err) {
     static const uint16_t x[8] = {0x3c00};
     struct sr_h5 *f = NULL;
     cr_assert_eq(sr_h5_create(&f, path, path, err), 0, "%s", err->text);
     cr_assert_eq(sr_h5_write_matrix(f, "features", 1, 8, err), 0, "%s", err->text);
     cr_assert_eq(sr_h5_write_rows(f, "features", x, 0, 1, 8, err), 0, "%s", err->text);
-    return sr_h5_close(f, err);
+    return f;
 }
 
 static void expect_written(const char *path, int why, int status) {
     struct sr_error err = {0};
+    struct sr_h5 *f = begin_writing(path, &err);
     closing = why;
-    cr_expect_eq(write_some(path, &err), status, "%d: %s", why, err.text);
+    cr_expect_eq(sr_h5_close(f, &err), status, "%d: %s", why, err.text);
     cr_expect(status == 0 || strstr(err.text, strerror(why)), "%s", err.text);
     cr_expect_eq(closing, 0);
 }
@@ -106,6 +121,17 @@ Test(trust_h5_reads, the_end_of_writing) {
     expect_written(path, EIO, SR_IO);
     expect_written(path, EINTR, 0);
     cr_expect_eq(everything_of(&answers, path, &err), 0, "%s", err.text);
+    folder_end(folder);
+}
+
+Test(trust_h5_reads, a_disk_that_takes_nothing) {
+    char path[300], *folder = folder_begin();
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    struct sr_h5 *f = begin_writing(path, &err);
+    full = true;
+    cr_expect_eq(sr_h5_close(f, &err), SR_IO, "%s", err.text);
+    cr_expect(!full && strstr(err.text, strerror(ENOSPC)), "%s", err.text);
     folder_end(folder);
 }
 
