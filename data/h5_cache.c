@@ -16,7 +16,7 @@
 
 #define SLOTS 12289 /* a prime, far above the chunks held */
 
-/* Bytes of the chunks that hold one row; 0 for a dataset without packed chunks. */
+/* Bytes of the chunks that hold one row, cut at 2^64 - 1; 0 for a dataset without packed chunks. */
 static uint64_t strip_bytes(hid_t dataset) {
     hsize_t chunk[H5S_MAX_RANK] = {0}, shape[H5S_MAX_RANK] = {0};
     const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset),
@@ -27,11 +27,9 @@ static uint64_t strip_bytes(hid_t dataset) {
     if (p.n > 0 && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == rank) {
         bytes = sr_h5_item_bytes(dataset);
         bytes = bytes ? bytes : 2 * H5Tget_size(type); /* handles are larger in the file */
-        bool fits = sr_size_mul(&bytes, bytes, chunk[0]);
+        bytes = sr_size_times(bytes, chunk[0]);
         for (int i = 1; i < rank; i++)
-            fits = fits && sr_size_mul(&bytes, bytes, sr_size_pieces(shape[i], chunk[i])) &&
-                   sr_size_mul(&bytes, bytes, chunk[i]);
-        bytes = fits ? bytes : SR_H5_CACHE_MAX;
+            bytes = sr_size_times(bytes, sr_size_times(sr_size_pieces(shape[i], chunk[i]), chunk[i]));
     }
     H5Tclose(type);
     H5Sclose(space);

@@ -121,7 +121,8 @@ int sr_h5_count_fill(int64_t dataset, struct sr_error *why) {
 
 /* ---- whole objects ---- */
 
-/* Bytes of the points of a space, or of a row of them, in memory; false: more than can be addressed. */
+/* Bytes of the points of a space, or of a row of them, in memory; false: none, or more than can be addressed.
+ */
 static bool bytes_of(uint64_t *bytes, hid_t type, hid_t space, bool row) {
     hsize_t shape[H5S_MAX_RANK];
     const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
@@ -129,7 +130,7 @@ static bool bytes_of(uint64_t *bytes, hid_t type, hid_t space, bool row) {
     for (int i = row ? 1 : 0; i < rank; i++)
         if (!sr_size_mul(bytes, *bytes, shape[i]))
             return false;
-    return rank >= 0;
+    return rank >= 0 && *bytes > 0;
 }
 
 static int whole_attribute(hid_t attribute, hid_t type, hid_t space, struct sr_error *why) {
@@ -150,7 +151,7 @@ static int whole_dataset(hid_t dataset, hid_t type, hid_t space, struct sr_error
     if (!bytes_of(&row, type, space, true))
         return sr_fail(why, SR_DATA, "it has no shape that memory could hold; the file may be damaged");
     H5Sget_simple_extent_dims(space, shape, NULL);
-    const hsize_t rows = shape[0], fit = row < BAND ? BAND / row : 1, band = fit < rows ? fit : rows;
+    const hsize_t rows = shape[0], fit = BAND / row + 1, band = fit < rows ? fit : rows;
     void *values = sr_alloc(band, row, why);
     int status = values ? sr_h5_collections_open(&c, dataset, why) : SR_NOMEM;
     for (hsize_t first = 0; first < rows && status == 0; first += band)

@@ -167,6 +167,19 @@ Test(data_h5_library, attributes_that_a_file_keeps_once) {
     folder_end(folder);
 }
 
+static bool lost; /* HDF5 finds no chunk */
+
+int H5Dget_chunk_info_by_coord(int64_t dataset, const uint64_t *row, unsigned *mask, uint64_t *place,
+                               uint64_t *bytes);
+int H5Dget_chunk_info_by_coord(int64_t dataset, const uint64_t *row, unsigned *mask, uint64_t *place,
+                               uint64_t *bytes) {
+    static int (*next)(int64_t, const uint64_t *, unsigned *, uint64_t *, uint64_t *);
+    if (!next)
+        next = (int (*)(int64_t, const uint64_t *, unsigned *, uint64_t *, uint64_t *))(uintptr_t)dlsym(
+            RTLD_NEXT, "H5Dget_chunk_info_by_coord");
+    return lost && row[0] == 1000 ? -1 : next(dataset, row, mask, place, bytes);
+}
+
 /* ---- an index that lies, of more chunks than are asked for their places ---- */
 
 /* In the file's index the key of the chunk of row 1000: its bytes, a mask, its first row and column, a 0;
@@ -220,6 +233,9 @@ Test(data_h5_library, an_index_of_many_chunks_that_lies) {
     expect_lie(0, PLACE, UINT64_MAX, 8, "a chunk is not found");
     expect_lie(0, PLACE, (uint64_t)1 << 40, 8, "a chunk lies behind its end");
     expect_lie(1, PLACE, UINT64_MAX - 9, 8, "HDF5 cannot read a chunk");
+    lost = true;
+    expect_lie(0, PLACE, 0, 0, "a chunk is not found");
+    lost = false;
 }
 
 /* ---- a call that fails ---- */
