@@ -143,7 +143,7 @@ int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const s
                                .err = err};
     if (c.target < 0)
         c.status = (int)c.target;
-    else if (sr_h5_walk_attributes(source, copy_attribute, &c) < 0 && c.status == 0)
+    else if (sr_h5_walk_attributes(source, copy_attribute, &c) < 0)
         c.status = sr_h5_fail(err, SR_DATA, "%s: the attributes of %s cannot be listed", from->path, object);
     if (c.target >= 0)
         H5Oclose(c.target);

@@ -168,8 +168,7 @@ int sr_h5_count_whole(int64_t object, const char *where, struct sr_error *err) {
     const hid_t stored = attribute ? H5Aget_type(object) : H5Dget_type(object),
                 space = attribute ? H5Aget_space(object) : H5Dget_space(object),
                 type = H5Tcopy(stored); /* a named type is one of its file only */
-    const bool holds = sr_h5_is_variable(type) && H5Sget_simple_extent_npoints(space) > 0 &&
-                       H5Sget_simple_extent_type(space) != H5S_NULL;
+    const bool holds = sr_h5_is_variable(type) && H5Sget_simple_extent_npoints(space) > 0;
     const int status = !holds      ? 0
                        : attribute ? whole_attribute(object, type, space, &why)
                                    : whole_dataset(object, type, space, &why);

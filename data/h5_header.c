@@ -136,7 +136,6 @@ static enum sr_h5_header look_at_piece(struct header *h, struct piece p) {
 }
 
 enum sr_h5_header sr_h5_header(int64_t file, uint64_t place) {
-    enum sr_h5_header found = SR_H5_HEADER_FINE;
     struct header h = {.handle = file, .file = sr_h5_disk_descriptor(file), .bytes = sr_h5_disk_bytes(file)};
     unsigned char head[34] = {0}; /* of version 2 the longest */
     if (h.file < 0 || sr_h5_superblock(&h.superblock, file, NULL) < 0)
@@ -145,7 +144,10 @@ enum sr_h5_header sr_h5_header(int64_t file, uint64_t place) {
     const size_t left = at < h.bytes && h.bytes - at < sizeof head ? (size_t)(h.bytes - at) : sizeof head;
     if (get(&h, head, left, at))
         begin(&h, head, at);
-    for (size_t i = 0; i < h.n && found == SR_H5_HEADER_FINE; i++)
-        found = look_at_piece(&h, h.piece[i]);
-    return h.lost && found == SR_H5_HEADER_FINE ? SR_H5_HEADER_DAMAGED : found;
+    for (size_t i = 0; i < h.n; i++) {
+        const enum sr_h5_header found = look_at_piece(&h, h.piece[i]);
+        if (found != SR_H5_HEADER_FINE)
+            return found;
+    }
+    return h.lost ? SR_H5_HEADER_DAMAGED : SR_H5_HEADER_FINE;
 }

@@ -149,7 +149,7 @@ static herr_t look_at_attribute(hid_t object, const char *name, const H5A_info_t
 
 static int look_at_attributes(struct look *l, hid_t object, const char *name) {
     struct attribute_look a = {l, name};
-    if (sr_h5_walk_attributes(object, look_at_attribute, &a) < 0 && l->status == 0)
+    if (sr_h5_walk_attributes(object, look_at_attribute, &a) < 0)
         l->status = sr_h5_fail(l->err, SR_DATA, "%s: the attributes of /%.100s cannot be listed",
                                l->file->path, name);
     return l->status;
@@ -161,11 +161,11 @@ static bool has_long_index(hid_t dataset) {
     hsize_t n = 0;
     const hid_t space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
     const struct sr_h5_pipeline p = sr_h5_pipeline(create);
-    const bool plain = p.chunked && p.said == 0;
-    const bool known = plain && H5Dget_num_chunks(dataset, space, &n) >= 0;
+    const bool plain = p.chunked && p.said == 0,
+               found = plain && (H5Dget_num_chunks(dataset, space, &n) < 0 || n > SR_H5_INDEX_MAX);
     H5Pclose(create);
     H5Sclose(space);
-    return plain && (!known || n > SR_H5_INDEX_MAX);
+    return found;
 }
 
 /* Chunks of a column are unpacked, and of what is copied whole those that may hold handles; others are not.
@@ -271,10 +271,12 @@ static bool is_new(struct look *l, const H5O_info_t *info) {
 static herr_t follow_link(hid_t group, const char *name, const H5L_info_t *link, void *user);
 
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEPTH_MAX */
-static int go_into(struct look *l, hid_t group) {
+static int go_into(struct look *l, hid_t group, const H5O_info_t *info) {
+    if (!is_new(l, info))
+        return l->status;
     if (l->depth++ > DEPTH_MAX)
         l->status = fail_member(l, "holds groups within groups more than 64 deep");
-    else if (sr_h5_walk_links(group, follow_link, l) < 0 && l->status == 0)
+    else if (sr_h5_walk_links(group, follow_link, l) < 0)
         l->status = fail_member(l, "holds a group whose members cannot be listed");
     l->depth--;
     return l->status;
@@ -299,9 +301,8 @@ static herr_t follow_link(hid_t group, const char *name, const H5L_info_t *link,
         l->status = fail_open(l, l->path);
     else if (info.addr == l->root)
         l->status = fail_root(l, l->path);
-    else if (look_at_object(l, object, l->path, &info, true) == 0 && info.type == H5O_TYPE_GROUP &&
-             is_new(l, &info))
-        go_into(l, object);
+    else if (look_at_object(l, object, l->path, &info, true) == 0 && info.type == H5O_TYPE_GROUP)
+        go_into(l, object, &info);
     if (object >= 0)
         H5Oclose(object);
     l->path[n] = '\0';
@@ -313,9 +314,8 @@ static int look_at_member(struct look *l, hid_t member, const H5O_info_t *info) 
     snprintf(l->path, sizeof l->path, "%.100s", l->member);
     if (info->addr == l->root)
         l->status = fail_root(l, l->member);
-    else if (look_at_object(l, member, l->member, info, false) == 0 && info->type == H5O_TYPE_GROUP &&
-             is_new(l, info))
-        go_into(l, member);
+    else if (look_at_object(l, member, l->member, info, false) == 0 && info->type == H5O_TYPE_GROUP)
+        go_into(l, member, info);
     return l->status;
 }
 

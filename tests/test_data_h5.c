@@ -55,6 +55,19 @@ Test(data_h5, there_is_nothing_in_a_dataset) {
     sr_h5_close(f, NULL);
 }
 
+/* That cannot be known of a damaged one, whatever is asked for. */
+Test(data_h5, what_cannot_be_looked_for) {
+    static const char *const names[] = {"/features", "features", "features/x"};
+    struct sr_error err = {0};
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        struct sr_h5 *f = open_stored("links_apart_checksum");
+        cr_expect_eq(sr_h5_check(f, &err), 0, "%s", err.text);
+        cr_expect_not(sr_h5_has(f, names[i]), "%s", names[i]);
+        cr_expect_eq(sr_h5_check(f, &err), SR_DATA, "%s", names[i]);
+        sr_h5_close(f, &err);
+    }
+}
+
 /* Nor has what cannot be opened any. */
 static void expect_no_attribute(const char *file, const char *object) {
     char *value, **list;

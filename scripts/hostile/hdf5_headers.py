@@ -106,7 +106,8 @@ def edges(c):
 
     def empty(f):
         f["features"].attrs["note"] = h5py.Empty("f8")
-    c.fine("attribute_empty", empty, "an attribute of no values")
+        f["features"].attrs["words"] = h5py.Empty(h5py.string_dtype())
+    c.fine("attribute_empty", empty, "attributes of no values", commands="repack")
     c.fine("attribute_empty_new", empty, "and in the later format", libver="latest")
 
 
@@ -130,6 +131,14 @@ def apart(c):
         f["X"] = np.zeros_like(x)
         for i in range(10):
             f["more%d" % i] = i
+
+    def within(f):
+        f["g/features"] = x
+        for i in range(10):
+            f["g/more%d" % i] = i
+    data = dump(within, ("features",), libver="v108")
+    begin, at, size = checked(data, b"FHDB", b"features")
+    c.patched("under_links_apart_checksum", data, at, b"\1\2\3\4", unknown)
     data = dump(many, libver="v108")
     begin, at, size = checked(data, b"FHDB", b"features")
     c.patched("links_apart_checksum", data, at, b"\1\2\3\4", unknown, "inspect,repack,convert")
