@@ -1,6 +1,7 @@
 /* test_data_h5_library.c: what is made here with functions of HDF5 that the program does not call: a filter
- * of somebody else, an attribute that is too large, attributes that are shared, reasons of its own, an index
- * that lies; and a call of it that fails. Declared by hand: <hdf5.h> is included by data/h5*.c alone.
+ * of somebody else, an attribute that is too large, attributes that are shared, an image of its cache,
+ * reasons of its own, an index that lies; and a call of it that fails. Declared by hand: <hdf5.h> is included
+ * by data/h5*.c alone.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,7 +35,14 @@ int64_t H5Acreate2(int64_t object, const char *name, int64_t type, int64_t space
 int H5Awrite(int64_t attribute, int64_t type, const void *values);
 int H5Aclose(int64_t attribute);
 int H5open(void);
-extern int64_t H5P_CLS_FILE_CREATE_ID_g; /* known behind H5open */
+extern int64_t H5P_CLS_FILE_CREATE_ID_g, H5P_CLS_FILE_ACCESS_ID_g; /* known behind H5open */
+struct image {                                                     /* H5AC_cache_image_config_t */
+    int version;
+    bool is_made, saves_size;
+    int age_out;
+};
+int H5Pset_mdc_image_config(int64_t access, const struct image *how);
+int H5Pset_libver_bounds(int64_t access, int least, int most);
 int64_t H5Pcreate(int64_t class);
 int H5Pset_shared_mesg_nindexes(int64_t create, unsigned n);
 int H5Pset_shared_mesg_index(int64_t create, unsigned index, unsigned kinds, unsigned least);
@@ -178,6 +186,30 @@ int H5Dget_chunk_info_by_coord(int64_t dataset, const uint64_t *row, unsigned *m
         next = (int (*)(int64_t, const uint64_t *, unsigned *, uint64_t *, uint64_t *))(uintptr_t)dlsym(
             RTLD_NEXT, "H5Dget_chunk_info_by_coord");
     return lost && row[0] == 1000 ? -1 : next(dataset, row, mask, place, bytes);
+}
+
+/* ---- an image of the cache ---- */
+
+/* HDF5 takes headers from it, not from where they are looked at. */
+Test(data_h5_library, headers_in_an_image_of_the_cache) {
+    enum { LATEST = 2, OVERWRITE = 2 };
+    static const struct image how = {1, true, false, -1};
+    char path[300], *folder = folder_begin();
+    struct sr_h5 *f = NULL;
+    struct sr_error err = {0};
+    snprintf(path, sizeof path, "%s/a.h5", folder);
+    cr_assert(H5open() >= 0);
+    const int64_t access = H5Pcreate(H5P_CLS_FILE_ACCESS_ID_g);
+    cr_assert(H5Pset_libver_bounds(access, LATEST, LATEST) >= 0 &&
+              H5Pset_mdc_image_config(access, &how) >= 0);
+    const int64_t file = H5Fcreate(path, OVERWRITE, 0, access), group = H5Gcreate2(file, "a", 0, 0, 0);
+    add_text(group, "note", 100);
+    H5Oclose(group);
+    H5Pclose(access);
+    cr_assert(H5Fclose(file) >= 0);
+    cr_expect_eq(sr_h5_open(&f, path, &err), SR_DATA);
+    cr_expect(strstr(err.text, "a.h5: HDF5 takes its headers from an image of a cache"), "%s", err.text);
+    folder_end(folder);
 }
 
 /* ---- an index that lies, of more chunks than are asked for their places ---- */

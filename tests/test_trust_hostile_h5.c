@@ -116,6 +116,47 @@ ParameterizedTest(struct hostile *h, hostile_h5, files_through_a_reader) {
     cr_expect_str_eq(away.text, sr_utf8_clean(text, sizeof text, here.text), "%s", h->file);
 }
 
+/* ---- what HDF5 cannot tell ---- */
+
+static struct sr_h5 *open_unlisted(void) {
+    char path[300];
+    struct sr_error err = {0};
+    struct sr_h5 *f = NULL;
+    cr_assert_eq(sr_h5_open(&f, hostile_path(path, FORMAT "/links_apart_checksum.h5"), &err), 0, "%s",
+                 err.text);
+    return f;
+}
+
+/* Who asks for a list is told of nothing, whoever closes the file then of the reason: with an error to pass
+ * on, and without, when the command ends with it. */
+static void expect_told_at_closing(void) {
+    char text[300];
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_unlisted();
+    sr_h5_list(f, text, sizeof text);
+    cr_expect_str_eq(text, "nothing");
+    cr_expect_eq(sr_h5_close(f, &err), SR_DATA);
+    cr_expect(strstr(err.text, "HDF5 cannot tell what is in it"), "%s", err.text);
+    cr_expect_null(sr_error_noted());
+    f = open_unlisted();
+    sr_h5_list(f, text, sizeof text);
+    sr_h5_close(f, NULL);
+    cr_assert_not_null(sr_error_noted());
+    cr_expect_eq(sr_error_noted()->status, SR_DATA);
+    cr_expect(strstr(sr_error_noted()->text, "HDF5 cannot tell what is in it"), "%s", sr_error_noted()->text);
+}
+
+Test(hostile_h5, what_is_not_listed_is_told_at_closing) {
+    expect_told_at_closing();
+}
+
+Test(hostile_h5, a_reader_tells_it_too) {
+    struct away a;
+    away_begin(&a);
+    expect_told_at_closing();
+    away_end(&a);
+}
+
 /* ---- through the program ---- */
 
 /* FILE and OUT put in. */
