@@ -99,11 +99,20 @@ static void free_file(struct sr_away *a) {
     sr_free(a);
 }
 
+static bool has_failed(struct sr_channel *c) {
+    pthread_mutex_lock(&c->mutex);
+    const bool failed = c->failed;
+    pthread_mutex_unlock(&c->mutex);
+    return failed;
+}
+
+/* That there is no reader any more is told elsewhere. */
 static int away_close(struct sr_h5 *f, struct sr_error *err) {
     struct sr_isolate_request q;
     struct sr_error why = {0};
     sr_away_request(&q, SR_ISOLATE_CLOSE, f, "", "", NULL);
-    const int status = sr_away_ask(f, &q, NULL, NULL, NULL, err ? err : &why);
+    const int status =
+        has_failed(sr_away_of(f)->channel) ? 0 : sr_away_ask(f, &q, NULL, NULL, NULL, err ? err : &why);
     if (status < 0 && !err)
         sr_error_note(status, "%s", why.text);
     free_file((struct sr_away *)f);

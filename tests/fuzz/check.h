@@ -19,6 +19,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Blocks that a library may lose in each run; a target that knows of none has not got it. */
+extern const long fuzz_lost_by_library __attribute__((weak));
+
 /* Aborts with the text, as a crash does, unless it holds. */
 #define FUZZ_CHECK(condition, ...)                                                                           \
     do {                                                                                                     \

@@ -16,6 +16,9 @@ const char *__lsan_default_suppressions(void) {
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
+/* In the builds that count blocks: HDF5 1.10 loses three where it cannot read a piece of a header. */
+const long fuzz_lost_by_library = 3;
+
 /* HDF5 1.10 reads a global heap ("GCOL", 4 bytes, 8 of its size, then objects) for ever where an object takes
  * no bytes. Such files are passed over, or a run would find nothing else. */
 static bool hangs_hdf5(const uint8_t *data, size_t size) {
