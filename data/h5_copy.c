@@ -18,16 +18,6 @@
 
 #define ATTRIBUTE_MAX ((uint64_t)64 << 20) /* bytes of one */
 
-int sr_h5_copy_whole(const struct sr_h5 *to, const struct sr_h5 *from, const char *name,
-                     struct sr_error *err) {
-    int status = 0;
-    sr_h5_lock();
-    if (H5Ocopy(from->id, name, to->id, name, H5P_DEFAULT, H5P_DEFAULT) < 0)
-        status = sr_h5_fail(err, SR_IO, "%s: /%s cannot be copied from %s", to->path, name, from->path);
-    sr_h5_unlock();
-    return status;
-}
-
 int sr_h5_link(const struct sr_h5 *f, const char *existing, const char *name, struct sr_error *err) {
     int status = 0;
     sr_h5_lock();
@@ -81,10 +71,12 @@ static int copy_value(const struct attribute_copy *c, const char *name, hid_t fr
                       hid_t space) {
     const hssize_t n = H5Sget_simple_extent_npoints(space);
     int status = 0;
-    if (H5Sget_simple_extent_type(space) == H5S_NULL || n <= 0)
+    uint64_t bytes = H5Tget_size(type);
+    if (n < 0 || bytes == 0)
+        return fail_attribute(c, name);
+    if (n == 0)
         return 0;
-    uint64_t bytes;
-    if (!sr_size_mul(&bytes, (uint64_t)n, H5Tget_size(type)) || bytes > ATTRIBUTE_MAX)
+    if (!sr_size_mul(&bytes, bytes, (uint64_t)n) || bytes > ATTRIBUTE_MAX)
         return fail_large(c, name);
     void *value = sr_alloc(bytes, 1, c->err);
     if (!value)
@@ -131,6 +123,13 @@ int sr_h5_copy_attributes(const struct sr_h5 *to, const struct sr_h5 *from, cons
     return sr_h5_copy_attributes_to(to, object, from, object, but, err);
 }
 
+static int copy_all(struct attribute_copy *c, hid_t source) {
+    if (sr_h5_walk_attributes(source, copy_attribute, c) < 0)
+        c->status = sr_h5_fail(c->err, SR_DATA, "%s: the attributes of %s cannot be listed", c->from->path,
+                               c->object);
+    return c->status;
+}
+
 int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const struct sr_h5 *from,
                              const char *object, const char *const *but, struct sr_error *err) {
     sr_h5_lock();
@@ -141,17 +140,70 @@ int sr_h5_copy_attributes_to(const struct sr_h5 *to, const char *target, const s
                                .target = source < 0 ? source : sr_h5_open_object(to, target, err),
                                .but = but,
                                .err = err};
-    if (c.target < 0)
-        c.status = (int)c.target;
-    else if (sr_h5_walk_attributes(source, copy_attribute, &c) < 0)
-        c.status = sr_h5_fail(err, SR_DATA, "%s: the attributes of %s cannot be listed", from->path, object);
+    const int status = c.target < 0 ? (int)c.target : copy_all(&c, source);
     if (c.target >= 0)
         H5Oclose(c.target);
     if (source >= 0)
         H5Oclose(source);
     sr_h5_unlock();
-    return c.status;
+    return status;
 }
+
+/* ---- whole members ---- */
+
+struct member_copy {
+    const struct sr_h5 *to, *from;
+    const char *name;
+    hid_t target;
+    struct sr_error *err;
+    int status;
+};
+
+/* path: from the member; "." is the member itself. */
+static herr_t copy_attributes_of(hid_t member, const char *path, const H5O_info_t *info, void *user) {
+    struct member_copy *m = user;
+    (void)info;
+    const hid_t source = H5Oopen(member, path, H5P_DEFAULT);
+    struct attribute_copy c = {.to = m->to,
+                               .from = m->from,
+                               .object = m->name,
+                               .target = source < 0 ? source : H5Oopen(m->target, path, H5P_DEFAULT),
+                               .err = m->err};
+    if (c.target < 0)
+        m->status =
+            sr_h5_fail(m->err, SR_DATA, "%s: what is in /%s cannot be opened", m->from->path, m->name);
+    else
+        m->status = copy_all(&c, source);
+    if (c.target >= 0)
+        H5Oclose(c.target);
+    if (source >= 0)
+        H5Oclose(source);
+    return m->status != 0;
+}
+
+/* HDF5 1.10 crashes where it copies strings of attributes that are stored apart from their object, so these
+ * are copied here. */
+int sr_h5_copy_whole(const struct sr_h5 *to, const struct sr_h5 *from, const char *name,
+                     struct sr_error *err) {
+    struct member_copy m = {.to = to, .from = from, .name = name, .target = -1, .err = err};
+    sr_h5_lock();
+    const hid_t how = H5Pcreate(H5P_OBJECT_COPY);
+    H5Pset_copy_object(how, H5O_COPY_WITHOUT_ATTR_FLAG);
+    if (H5Ocopy(from->id, name, to->id, name, how, H5P_DEFAULT) >= 0)
+        m.target = H5Oopen(to->id, name, H5P_DEFAULT);
+    if (m.target < 0)
+        m.status = sr_h5_fail(err, SR_IO, "%s: /%s cannot be copied from %s", to->path, name, from->path);
+    else if (H5Ovisit_by_name2(from->id, name, H5_INDEX_NAME, H5_ITER_NATIVE, copy_attributes_of, &m,
+                               H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        m.status = sr_h5_fail(err, SR_DATA, "%s: what is in /%s cannot be listed", from->path, name);
+    if (m.target >= 0)
+        H5Oclose(m.target);
+    H5Pclose(how);
+    sr_h5_unlock();
+    return m.status;
+}
+
+/* ---- names ---- */
 
 struct names {
     char **name, *text; /* what comes next goes here */

@@ -1,9 +1,9 @@
 /* h5_walk.h: the links of a group and the attributes of an object, in the order of their names. For h5*.c,
  * under the lock of h5.h.
  *
- * For that order HDF5 makes a table of them; where 1.10 cannot read one of those that are stored apart (of
- * more than eight, from HDF5 1.8's format on), it frees what it never filled in. So it reads all of them in
- * the file's own order before, which needs no table.
+ * For that order HDF5 makes a table of them; where 1.10 cannot read one of those that are stored apart (many
+ * of them, or large ones, from HDF5 1.8's format on), it frees what it never filled in. So it reads all of
+ * them in the file's own order before, which needs no table.
  *
  * SPDX-License-Identifier: MIT
  */

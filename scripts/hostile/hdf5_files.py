@@ -22,7 +22,7 @@ PARTS = (
     costs.grids, heaps.of_arrays, filters.rarer, filters.copied, headers.layouts, links.unused, types.gaps, members.within,
     headers.messages, headers.places, heaps.behind_user_block, members.more_attributes, filters.read, types.read,
     heaps.many_chunks, members.too_many_groups, chunks.no_rows, filters.named,
-    filters.without_chunks, headers.attributes, headers.edges, headers.apart, headers.many_messages,
+    filters.without_chunks, headers.attributes, headers.edges, headers.apart, headers.many_messages, headers.many_attributes,
 )
 
 

@@ -172,6 +172,23 @@ def apart(c):
     c.patched("header_of_root_checksum", data, second + 100, bytes([data[second + 100] ^ 1]), "its root cannot be read; the file may be damaged", "inspect,repack,convert")
 
 
+def many_attributes(c):
+    """More than HDF5 keeps with their object: it crashes where it copies their strings."""
+    def noted(name, make):
+        def change(f):
+            make(f)
+            for i in range(9):
+                f[name].attrs["note%d" % i] = i
+            f[name].attrs["words"] = "a text"
+            f[name].attrs["lists"] = np.array(["a", "bc"], h5py.string_dtype())
+        return change
+    for name, make in (("group", lambda f: f.create_group("about")), ("dataset", setting("about", data=np.arange(5))),
+                       ("type", lambda f: f.__setitem__("about", np.dtype("f8")))):
+        c.fine("attributes_apart_of_a_" + name, noted("about", make), "strings among many attributes", commands="repack", libver="v108")
+    c.fine("attributes_apart_within", noted("about/x", lambda f: f.create_group("about").create_dataset("x", data=np.arange(5))),
+           "and in a group", commands="repack", libver="v108")
+
+
 def many_messages(c):
     n = 1 << 20  # bytes of a dataset of zeros: messages of 8 bytes, of no kind
     data = dump(setting("pad", data=np.zeros(n + 8, "u1")))
