@@ -81,7 +81,6 @@
     X(int64_t, -1, H5Screate_simple, (int a, const uint64_t *b, const uint64_t *c), (a, b, c))               \
     X(int, -1, H5Sget_simple_extent_dims, (int64_t a, uint64_t * b, uint64_t * c), (a, b, c))                \
     X(int64_t, -1, H5Sget_simple_extent_npoints, (int64_t a), (a))                                           \
-    X(int, -1, H5Sget_simple_extent_type, (int64_t a), (a))                                                  \
     X(int, -1, H5Sselect_hyperslab,                                                                          \
       (int64_t a, int b, const uint64_t *c, const uint64_t *d, const uint64_t *e, const uint64_t *f),        \
       (a, b, c, d, e, f))                                                                                    \
