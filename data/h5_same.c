@@ -59,7 +59,7 @@ static bool read_value(hid_t object, hid_t type, void *out) {
 static int same_values(struct pair p, hid_t type, hid_t space, struct sr_error *err) {
     const hssize_t points = H5Sget_simple_extent_npoints(space);
     const size_t n = points > 0 ? (size_t)points : 0;
-    if (n == 0 || H5Sget_simple_extent_type(space) == H5S_NULL)
+    if (n == 0)
         return 1;
     void *x = sr_alloc(n, H5Tget_size(type), err), *y = x ? sr_alloc(n, H5Tget_size(type), err) : NULL;
     int same = y ? 0 : SR_NOMEM;

@@ -120,14 +120,7 @@ static int away_close(struct sr_h5 *f, struct sr_error *err) {
 }
 
 static int away_check(const struct sr_h5 *f, struct sr_error *err) {
-    struct sr_channel *c = sr_away_of(f)->channel;
-    pthread_mutex_lock(&c->mutex);
-    const bool failed = c->failed;
-    c->told = c->told || (failed && err);
-    pthread_mutex_unlock(&c->mutex);
     struct sr_isolate_request q;
-    if (failed)
-        return sr_fail(err, c->why.status, "%s", c->why.text);
     sr_away_request(&q, SR_ISOLATE_CHECK, f, "", "", NULL);
     return sr_away_ask(f, &q, NULL, NULL, NULL, err);
 }
