@@ -301,6 +301,15 @@ static int find_target(struct target *t, const struct sr_json *in, const struct 
 
 /* ---- all of them ---- */
 
+/* A line of a terminal: what stands between the words of a condition is a space, what does not print is '?'.
+ */
+static void line_clean(struct sr_gate_line *line) {
+    for (char *p = line->text; *p; p++)
+        if (isspace((unsigned char)*p))
+            *p = ' ';
+    sr_utf8_clean(line->text, sizeof line->text, line->text);
+}
+
 static void line_write(struct sr_gate_line *line, const struct condition *c, const struct target *t) {
     const char *cut = length(c->all) > SHOWN ? "..." : "";
     char value[SR_DECIMAL_TEXT];
@@ -313,6 +322,7 @@ static void line_write(struct sr_gate_line *line, const struct condition *c, con
     else
         snprintf(line->text, sizeof line->text, "%.*s%s is undefined (%.*s is null): no", shown(c->all),
                  c->all.at, cut, length(t->null) < 50 ? (int)length(t->null) : 50, t->null.at);
+    line_clean(line);
 }
 
 static int verdict(const struct sr_gate_line *line, size_t n, struct sr_error *err) {

@@ -17,7 +17,7 @@
 
 /* One condition, checked: "delta.auprc.low>=-0.005 is -0.0123: no". */
 struct sr_gate_line {
-    char text[256];
+    char text[256]; /* one line, printable UTF-8 */
     bool holds;
 };
 

@@ -69,7 +69,7 @@ static const struct {
     {"delta.small.f1>0", "0.02", true},
     {"new.worst-slice.f1>=.5", "0.4", false},
     {"worst_slice.f1>=.4", "0.4", true},
-    {" recall \t>= \n .75 ", "0.75", true},
+    {" recall  >=   .75 ", "0.75", true},
     /* names with a dot, a space, a dash, and the whole grammar in them */
     {"slices.news.f1>=.6", "0.6", true},
     {"slices.news.f1.high<=.7", "0.7", true},
@@ -137,6 +137,15 @@ Test(gate, all_must_hold_and_those_that_do_not_are_named) {
 static void repeat(char *text, const char *condition, size_t times) {
     for (size_t i = 0; i < times; i++)
         strcat(strcat(text, i ? "," : ""), condition);
+}
+
+/* The "\xff" is no UTF-8; a slice may be named so. */
+Test(gate, a_line_is_one_line_and_prints) {
+    cr_expect_eq(check("recall\n>=\t.7, recall >= \v.7"), 0, "%s", err.text);
+    cr_expect_str_eq(line[0].text, "recall >= .7 is 0.75: yes");
+    cr_expect_str_eq(line[1].text, "recall >=  .7 is 0.75: yes");
+    cr_expect_eq(check("old.\033[2J\xff >= .7"), SR_NO);
+    cr_expect_str_eq(line[0].text, "old.?[2J? >= .7 is undefined (old is null): no");
 }
 
 Test(gate, as_many_as_there_is_room_for) {

@@ -25,6 +25,7 @@ void fuzz_gate(const uint8_t *data, size_t size) {
         bool all = true;
         for (size_t i = 0; i < n; i++) {
             fuzz_check_printable(line[i].text, "a condition's line");
+            FUZZ_CHECK(!strchr(line[i].text, '\n'), "a condition of more than a line: %s", line[i].text);
             all = all && line[i].holds;
         }
         FUZZ_CHECK(status == SR_USAGE || status == SR_NOMEM || all == (status == SR_OK), "status %d", status);
