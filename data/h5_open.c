@@ -19,6 +19,7 @@
 #include "data/h5_pipeline.h"
 #include "data/h5_rows.h"
 #include "data/h5_superblock.h"
+#include "data/h5_walk.h"
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
@@ -37,26 +38,28 @@ enum step { STEP_NONE, STEP_HARD, STEP_SOFT, STEP_EXTERNAL, STEP_OTHER };
 
 static const char *const step_names[] = {"", "", "a soft link", "an external link", "a link of another kind"};
 
-/* Whether what the last step of a path is looked for in is known to be no group. */
-static bool is_in_no_group(hid_t file, const char *path) {
-    char before[PATH_MOST];
-    H5O_info_t info;
+/* The path of what the last step of a path is looked for in. */
+static void path_before(char before[PATH_MOST], const char *path) {
     const char *last = strrchr(path, '/');
-    if (!last || last == path)
-        return false;
-    snprintf(before, sizeof before, "%.*s", (int)(last - path), path);
-    return H5Oget_info_by_name2(file, before, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-           info.type != H5O_TYPE_GROUP;
+    const bool in_root = !last || last == path;
+    snprintf(before, PATH_MOST, "%.*s", in_root ? 1 : (int)(last - path), in_root ? "/" : path);
+}
+
+/* Not known to be anything else. */
+static bool may_be_group(hid_t file, const char *path) {
+    H5O_info_t info;
+    return H5Oget_info_by_name2(file, path, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+           info.type == H5O_TYPE_GROUP;
 }
 
 /* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one. */
 static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
+    char before[PATH_MOST];
     H5L_info_t link;
     const htri_t exists = H5Lexists(file, path, H5P_DEFAULT);
-    if (exists == 0)
-        return STEP_NONE;
-    if (exists < 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
-        if (!is_in_no_group(file, path))
+    if (exists <= 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
+        path_before(before, path);
+        if (exists == 0 ? !sr_h5_finds_links(file, before) : may_be_group(file, before))
             sr_h5_disk_doubt(file);
         return STEP_NONE;
     }

@@ -11,9 +11,14 @@
 #define SR_H5_WALK_H
 
 #include <hdf5.h>
+#include <stdbool.h>
 
-/* What H5Literate and H5Aiterate2 return: negative where HDF5 cannot read them all, and then `visit` may have
- * been called for none; else what visit returned, which ends the walk where that is not 0. */
+/* Whether each link that a group (its name as seen from `object`) lists is found by its name too: else what
+ * is not found may yet be there. */
+bool sr_h5_finds_links(hid_t object, const char *group);
+
+/* What H5Literate and H5Aiterate2 return: negative where HDF5 cannot read or find them all, and then `visit`
+ * may have been called for none; else what visit returned, which ends the walk where that is not 0. */
 herr_t sr_h5_walk_links(hid_t group, H5L_iterate_t visit, void *user);
 herr_t sr_h5_walk_attributes(hid_t object, H5A_operator2_t visit, void *user);
 

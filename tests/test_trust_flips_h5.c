@@ -246,14 +246,19 @@ static void expect_flip(const char *path, size_t bit, void *context) {
         cr_expect_str_eq(o->hex, t->good, "%s: features are read, and not the same", when);
 }
 
+static void copy_dump(char path[300], const char *name) {
+    char command[700];
+    snprintf(path, 300, "%s/%s.h5", folder, name);
+    snprintf(command, sizeof command, "cp '%s/tests/dumps/%s.h5' '%s'", SR_SOURCE_DIR, name, path);
+    cr_assert_eq(system(command), 0);
+}
+
 static void flip_bits(const struct subject *s) {
-    char path[300], command[700];
+    char path[300];
     struct outcome *o = mmap(NULL, sizeof *o, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct trial t = {.s = s, .o = o};
     cr_assert_neq(o, MAP_FAILED);
-    snprintf(path, sizeof path, "%s/%s.h5", folder, s->name);
-    snprintf(command, sizeof command, "cp '%s/tests/dumps/%s.h5' '%s'", SR_SOURCE_DIR, s->name, path);
-    cr_assert_eq(system(command), 0);
+    copy_dump(path, s->name);
     cr_assert_eq(read_apart(o, path), 0);
     cr_assert(o->status == 0 && o->agree && o->columns == 0, "%s: %s%s", s->name, o->why.text, o->last.text);
     memcpy(t.good, o->hex, sizeof t.good);
@@ -271,6 +276,46 @@ Test(flips_h5, one_piece) {
 
 Test(flips_h5, shuffled_and_zipped) {
     flip_bits(&(struct subject){"half_chunked", false});
+}
+
+/* The keys of the node at `at` of the index of a group's names, of HDF5's old format: a place in the names'
+ * heap before and behind each child. They have no checksum, but what is listed must be found by them. */
+static void flip_keys(const char *path, const unsigned char *node, size_t at, const struct run *whole) {
+    const size_t children = node[6] + 256u * node[7];
+    const int fd = open(path, O_WRONLY);
+    size_t refused = 0;
+    cr_assert_geq(fd, 0);
+    for (size_t bit = 0; bit < (children + 1) * 64; bit++) {
+        const size_t byte = 24 + bit / 64 * 16 + bit % 64 / 8;
+        const unsigned char flipped = (unsigned char)(node[byte] ^ 1 << bit % 8);
+        cr_assert_eq(pwrite(fd, &flipped, 1, (off_t)(at + byte)), 1);
+        struct run r = run_program(folder, "data inspect --isolate --json '%s'", path);
+        cr_expect(r.status == 65 || (r.status == 0 && strcmp(r.out, whole->out) == 0), "bit %zu: %d %s%s",
+                  bit, r.status, r.out, r.err);
+        refused += r.status == 65;
+        run_end(&r);
+        cr_assert_eq(pwrite(fd, &node[byte], 1, (off_t)(at + byte)), 1);
+    }
+    close(fd);
+    cr_expect(refused > 0);
+}
+
+Test(flips_h5, an_index_of_names) {
+    static const char tree[8] = "TREE\0\0\1";
+    char path[300];
+    void *bytes;
+    size_t size, nodes = 0;
+    copy_dump(path, "full");
+    cr_assert_eq(sr_file_read(&bytes, &size, path, (size_t)1 << 20, NULL), 0);
+    struct run whole = run_program(folder, "data inspect --isolate --json '%s'", path);
+    cr_assert_eq(whole.status, 0, "%s", whole.err);
+    for (const char *p = bytes; (p = memmem(p, size - (size_t)(p - (char *)bytes), tree, sizeof tree)); p++) {
+        flip_keys(path, (const unsigned char *)p, (size_t)(p - (char *)bytes), &whole);
+        nodes++;
+    }
+    cr_expect(nodes > 0);
+    run_end(&whole);
+    sr_free(bytes);
 }
 
 Test(flips_h5, every_column) {

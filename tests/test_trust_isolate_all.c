@@ -20,6 +20,7 @@ static const struct trust_command more[] = {
     {"convert dump", "data synth --rows 30 --width 8 --out out/x.h5",
      "data convert --dtype keep in/zipped.h5 --out out/x.h5"},
     {"eval scores of a dump", NULL, "eval --scores in/s.h5 --data in/a.h5"},
+    {"eval several", NULL, "eval --model in/w.safetensors --data in/zipped.h5,in/b.h5 --json"},
     {"inspect dump", NULL, "inspect in/zipped.h5 --json"},
     {"data inspect dump", NULL, "data inspect in/zipped.h5 --json"},
     {"explain dump", NULL, NARROW "--features in/table.h5 --row 0"},

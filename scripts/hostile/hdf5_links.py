@@ -1,6 +1,8 @@
 # hdf5_links.py: dumps whose links lead elsewhere, and whose values lie elsewhere.
 #
 # SPDX-License-Identifier: MIT
+import struct
+
 import h5py
 
 from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, both, dump, label, raw, setting, virtual, x
@@ -42,6 +44,15 @@ def links(c):
     c.bad("link_external_inside", outside, "/about/more is an external link", commands="repack")
     c.bad("link_root", lambda f: f.__setitem__("again", f["/"]), "/again is the file's root once more", commands="repack")
     c.bad("link_root_inside", lambda f: f.create_group("a").__setitem__("again", f["/"]), "/a/again is the file's root once more")
+
+    def lost(name, change, which, message, commands="-"):
+        """The last name of a group is none, where HDF5 looks for its half: all are listed, and none found."""
+        data = dump(change)
+        at = [i for i in range(len(data)) if data.startswith(b"TREE\0\0\1\0", i)][which] + 24 + 16
+        c.patched(name, data, at, struct.pack("<Q", 0), message, commands)
+    doubt = "HDF5 cannot tell what is in it; the file may be damaged"
+    lost("names_not_found", setting("gold", data=label), 0, doubt)
+    lost("names_not_found_inside", inside, 1, "/about holds a group whose members cannot be listed", "repack")
 
     linked = dump(away("features"), ("features",))
     at = linked.index(b"\x40\x08features")  # type, length of the name, name
