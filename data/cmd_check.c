@@ -29,7 +29,7 @@ static const struct sr_option table[] = {
     {"near", SR_OPTION_REAL, offsetof(struct check_options, near), .fallback = "0.95", .max = 1,
      .metavar = "COSINE",
      .help = "rows are near duplicates from here on (0.8 to 1); 0: exact duplicates only"},
-    {"ids_out", SR_OPTION_TEXT, offsetof(struct check_options, ids_out), .metavar = "F",
+    {"ids_out", SR_OPTION_TEXT, offsetof(struct check_options, ids_out), .metavar = "F", .output = true,
      .help = "ids of the rows that would have to go, one a line, as saferoute data drop takes them: of "
              "duplicates and twins the later row, and rows with a NaN"},
     {"json", SR_OPTION_SWITCH, offsetof(struct check_options, json), .help = "the findings as JSON"},

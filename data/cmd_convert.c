@@ -28,7 +28,7 @@ struct convert_options {
 static const struct sr_option table[] = {
     {"from", SR_OPTION_TEXT, offsetof(struct convert_options, from), .metavar = "FILE", .operand = true,
      .help = "a file whose columns have the names of a dump's"},
-    {"out", SR_OPTION_TEXT, offsetof(struct convert_options, out), .metavar = "F.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct convert_options, out), .metavar = "F.h5", .output = true,
      .help = "feature dump to write"},
     COLUMN(features, FEATURES,
            "features: [rows, width]; a pattern or a folder: hidden-state files, a row each"),

@@ -16,7 +16,7 @@ struct drop_options {
 static const struct sr_option table[] = {
     {"from", SR_OPTION_TEXT, offsetof(struct drop_options, from), .metavar = "A.h5", .operand = true,
      .help = "feature dump to read"},
-    {"out", SR_OPTION_TEXT, offsetof(struct drop_options, out), .metavar = "B.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct drop_options, out), .metavar = "B.h5", .output = true,
      .help = "feature dump to write; may be A.h5 itself"},
     {"ids", SR_OPTION_TEXT, offsetof(struct drop_options, ids), .metavar = "F",
      .help = "ids to drop, one a line; - is standard input; ids that are bytes as hexadecimal digits, with "

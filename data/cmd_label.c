@@ -16,7 +16,7 @@ struct label_options {
 static const struct sr_option table[] = {
     {"from", SR_OPTION_TEXT, offsetof(struct label_options, from), .metavar = "A.h5", .operand = true,
      .help = "feature dump to read"},
-    {"out", SR_OPTION_TEXT, offsetof(struct label_options, out), .metavar = "B.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct label_options, out), .metavar = "B.h5", .output = true,
      .help = "feature dump to write; may be A.h5 itself"},
     {"harm_price", SR_OPTION_REAL, offsetof(struct label_options, harm_price), .fallback = "0", .max = 1e6,
      .metavar = "H",

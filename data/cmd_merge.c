@@ -19,7 +19,7 @@ struct merge_options {
 static const struct sr_option table[] = {
     {"from", SR_OPTION_TEXT, offsetof(struct merge_options, files), .metavar = "A.h5 B.h5 ..",
      .operand = true, .repeats = true, .help = "files to merge; the first gives rows and order"},
-    {"out", SR_OPTION_TEXT, offsetof(struct merge_options, out), .metavar = "C.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct merge_options, out), .metavar = "C.h5", .output = true,
      .help = "feature dump to write"},
     {"common", SR_OPTION_SWITCH, offsetof(struct merge_options, common),
      .help = "leave rows out that not all files have"},

@@ -18,7 +18,7 @@ struct repack_options {
 static const struct sr_option table[] = {
     {"from", SR_OPTION_TEXT, offsetof(struct repack_options, from), .metavar = "A.h5", .operand = true,
      .help = "feature dump to read"},
-    {"out", SR_OPTION_TEXT, offsetof(struct repack_options, out), .metavar = "B.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct repack_options, out), .metavar = "B.h5", .output = true,
      .help = "feature dump to write; may be A.h5 itself"},
     {"dtype", SR_OPTION_CHOICE, offsetof(struct repack_options, dtype), .fallback = "keep",
      .choices = "float16|float32|bfloat16|keep",

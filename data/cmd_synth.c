@@ -12,7 +12,8 @@ struct synth_options {
 };
 
 static const struct sr_option synth_table[] = {
-    {"out", SR_OPTION_TEXT, offsetof(struct synth_options, out), .metavar = "F.h5", .help = "file to write"},
+    {"out", SR_OPTION_TEXT, offsetof(struct synth_options, out), .metavar = "F.h5", .output = true,
+     .help = "file to write"},
     {"rows", SR_OPTION_INTEGER, offsetof(struct synth_options, rows), .fallback = "4000", .min = 1,
      .max = UINT32_MAX, .metavar = "N", .help = "rows"},
     {"width", SR_OPTION_INTEGER, offsetof(struct synth_options, width), .fallback = "2048", .min = 1,

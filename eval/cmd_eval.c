@@ -22,7 +22,7 @@ static const struct sr_option table[] = {
      .help = "weights to compare with on the same rows, at the threshold of each and at equal share"},
     {"gate", SR_OPTION_TEXT, offsetof(struct sr_eval_options, gate), .metavar = "CONDITIONS", .repeats = true,
      .help = "numbers of --json that must hold, else status 1: 'new.recall>=0.75, delta.auprc.low>=-0.005'"},
-    {"report", SR_OPTION_TEXT, offsetof(struct sr_eval_options, report), .metavar = "F.html",
+    {"report", SR_OPTION_TEXT, offsetof(struct sr_eval_options, report), .metavar = "F.html", .output = true,
      .help = "write all of it as one page for a browser, with curves and a threshold to move"},
     {"run", SR_OPTION_TEXT, offsetof(struct sr_eval_options, run), .metavar = "RUN",
      .help = "run folder whose training curves go into the report"},

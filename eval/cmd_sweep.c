@@ -22,7 +22,7 @@ static const struct sr_option table[] = {
      .repeats = true},
     {"threshold", SR_OPTION_REAL, offsetof(struct sr_sweep_options, score.threshold), .max = 1,
      .metavar = "T", .help = "take this threshold instead of choosing one"},
-    {"out", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, out), .metavar = "W2",
+    {"out", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, out), .metavar = "W2", .output = true,
      .help =
          "write the router with the threshold of --rule (or --threshold) and the calibrator of --calibrate "
          "to a new file; W stays as it is"},
@@ -36,7 +36,7 @@ static const struct sr_option table[] = {
     {"traffic", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, traffic), .metavar = "PROD.h5",
      .help =
          "unlabelled dump of what is served: rule budget is chosen on it, and every share is shown for it"},
-    {"csv", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, csv), .metavar = "F.csv",
+    {"csv", SR_OPTION_TEXT, offsetof(struct sr_sweep_options, csv), .metavar = "F.csv", .output = true,
      .help = "write what every threshold does, one line for each distinct score"},
     {"json", SR_OPTION_SWITCH, offsetof(struct sr_sweep_options, json),
      .help = "print all of it, with the counts of every threshold, as one JSON object"},

@@ -26,7 +26,7 @@ static const struct sr_option table[] = {
      .help = "weights (safetensors)"},
     {"to", SR_OPTION_TEXT, offsetof(struct export_options, to), .metavar = "FORMAT",
      .help = "one of the formats below"},
-    {"out", SR_OPTION_TEXT, offsetof(struct export_options, out), .metavar = "FILE",
+    {"out", SR_OPTION_TEXT, offsetof(struct export_options, out), .metavar = "FILE", .output = true,
      .help = "file to write (a folder where the format is one); replaced only once the new one is complete"},
     {"threshold", SR_OPTION_REAL, offsetof(struct export_options, threshold), .max = 1, .metavar = "T",
      .help = "threshold to write; else the weights' own, which sweep --out stores"},

@@ -23,7 +23,7 @@ static const struct sr_option table[] = {
     SR_SCORE_OPTIONS(struct infer_options, score),
     SR_THRESHOLD_OPTION(struct infer_options, score),
     SR_DATA_FEATURE_OPTIONS(struct infer_options, how),
-    {"out", SR_OPTION_TEXT, offsetof(struct infer_options, out), .metavar = "F.csv|F.h5",
+    {"out", SR_OPTION_TEXT, offsetof(struct infer_options, out), .metavar = "F.csv|F.h5", .output = true,
      .help = "file to write, CSV or HDF5 by its ending; without it CSV goes to stdout"},
 };
 

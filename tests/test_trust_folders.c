@@ -259,6 +259,18 @@ Test(folders, targets_of_another_kind) {
     trust_end(folder);
 }
 
+/* It is told before anything is read, which is not there either. */
+Test(folders, no_folder_for_the_target) {
+    char *folder = trust_begin();
+    cr_assert_eq(rename("in", "away"), 0);
+    cr_assert_eq(rmdir("out"), 0);
+    for (size_t i = 0; i < SR_COUNT(trust_written); i++)
+        if (!trust_trains(&trust_written[i]))
+            expect_failure(run_program(folder, "%s", trust_written[i].command), 74,
+                           ": there is no folder out; make it first");
+    trust_end(folder);
+}
+
 /* ---- limits ---- */
 
 /* A command under a limit: done, or an error and nothing changed, but of training, which leaves a run to go

@@ -121,6 +121,41 @@ int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr
     return sr_atomic_file_open_like(out, path, NULL, err);
 }
 
+/* path: what it is called; target: where it lies. */
+static int check_folder(const char *path, const char *target, struct sr_error *err) {
+    size_t n = strlen(target);
+    while (n > 1 && target[n - 1] == '/')
+        n--;
+    while (n > 0 && target[n - 1] != '/')
+        n--;
+    struct stat st;
+    char *folder = sr_strdup(n > 0 ? target : ".", err);
+    if (!folder)
+        return SR_NOMEM;
+    folder[n > 1 ? n - 1 : 1] = '\0';
+    int status = SR_OK;
+    if (stat(folder, &st) < 0 && errno == ENOENT)
+        status = sr_fail(err, SR_IO, "cannot create %s: there is no folder %s; make it first", path, folder);
+    else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0)
+        status = sr_fail(err, SR_IO, "cannot create %s in the folder %s: %s", path, folder, strerror(errno));
+    sr_free(folder);
+    return status;
+}
+
+int sr_atomic_file_possible(const char *path, struct sr_error *err) {
+    struct stat st;
+    mode_t mode;
+    char *target = NULL;
+    int status = SR_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return check_folder(path, path, err);
+    status = resolve(&target, path, &mode, err);
+    if (status == SR_OK)
+        status = check_folder(path, target, err);
+    sr_free(target);
+    return status;
+}
+
 FILE *sr_atomic_file_stream(struct sr_atomic_file *f) {
     return f->stream;
 }

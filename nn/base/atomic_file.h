@@ -32,6 +32,11 @@ int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr
 int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, const char *like,
                              struct sr_error *err);
 
+/* Whether that could be done now: its folder is there and may be written to. For what works for long before
+ * it writes. A path that is a folder is none of this file's business, and possible where its parent is.
+ * SR_IO. */
+int sr_atomic_file_possible(const char *path, struct sr_error *err);
+
 /* The stream to write to. Write errors need not be checked one by one: commit does. */
 FILE *sr_atomic_file_stream(struct sr_atomic_file *f);
 

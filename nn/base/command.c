@@ -35,6 +35,17 @@ static void print_help(const struct sr_command *command) {
     }
 }
 
+/* What cannot be written is told before hours of work. */
+static int check_outputs(const struct sr_options *o, struct sr_error *err) {
+    int status = SR_OK;
+    for (size_t i = 0; status == SR_OK && i < o->count; i++) {
+        const char *path = o->table[i].output ? *(char **)((char *)o->values + o->table[i].offset) : NULL;
+        if (path && *path)
+            status = sr_atomic_file_possible(path, err);
+    }
+    return status;
+}
+
 int sr_command_begin(struct sr_options *o, const struct sr_command *command, void *values, int argc,
                      char **argv, struct sr_error *err) {
     struct sr_error why;
@@ -49,7 +60,8 @@ int sr_command_begin(struct sr_options *o, const struct sr_command *command, voi
     if (status < 0)
         return sr_fail(err, status, "%.400s (saferoute %s --help lists the options)", why.text,
                        command->name);
-    return 1;
+    status = check_outputs(o, err);
+    return status < 0 ? status : 1;
 }
 
 int sr_stdout_failed;

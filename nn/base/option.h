@@ -78,6 +78,7 @@ struct sr_option {
     const char *metavar;  /* what --help shows for the value */
     const char *help;     /* one line, lower case, no full stop */
     bool flag_only;       /* not a config key: only as a flag */
+    bool output;          /* SR_OPTION_TEXT: a file to write, which must be possible before the work begins */
     bool repeats;         /* SR_OPTION_TEXT: the flag may be given again; its values are joined with commas */
     bool operand;         /* SR_OPTION_TEXT: also given as a word without a flag; the first such word goes to
                              the first of these rows that has no value yet, and so on; behind a row that also
