@@ -131,12 +131,12 @@ static int describe(const struct conversion *c, struct sr_error *err) {
 static int check_dump(const struct conversion *c, const char *path, struct sr_error *err) {
     const struct sr_data_options how = {
         .features_only = !c->done->labelled, .labels = c->how->labels, .one_file = true};
-    struct sr_error why = {0};
-    struct sr_data *d;
-    if (sr_data_open(&d, path, &how, &why) < 0)
-        return sr_fail_named(err, &why, path, c->out);
+    struct sr_data *d = NULL;
+    const int status = sr_data_open(&d, path, &how, err);
+    if (status < 0)
+        sr_error_rename(err, path, c->out);
     sr_data_close(d);
-    return 0;
+    return status;
 }
 
 static int write_dump(struct conversion *c, void (*progress)(void *user, double fraction), void *user,

@@ -173,7 +173,7 @@ static int write_rows(const struct dropping *d, const char *out, const struct sr
     if (status == 0)
         status = sr_rewrite_check(&w, options, err);
     if (status == 0) /* a promise to somebody is not kept by a count alone */
-        status = sr_wanted_check_gone(&d->wanted, sr_rewrite_path(&w), w.out, d->done->kept, options, err);
+        status = sr_wanted_check_gone(&d->wanted, sr_rewrite_path(&w), d->done->kept, options, err);
     return sr_rewrite_end(&w, status, err);
 }
 

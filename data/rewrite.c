@@ -17,18 +17,14 @@ static int close_file(struct sr_rewrite *w, struct sr_error *err) {
 }
 
 int sr_rewrite_check(struct sr_rewrite *w, const struct sr_data_options *options, struct sr_error *err) {
-    const char *path = sr_atomic_file_path(w->target);
     struct sr_data_options how = *options;
-    struct sr_error why = {0};
-    struct sr_data *d;
-    const int status = close_file(w, err);
+    struct sr_data *d = NULL;
+    int status = close_file(w, err);
     how.one_file = true;
-    if (status < 0)
-        return status;
-    if (sr_data_open(&d, path, &how, &why) < 0)
-        return sr_fail_named(err, &why, path, w->out);
+    if (status == 0)
+        status = sr_data_open(&d, sr_rewrite_path(w), &how, err);
     sr_data_close(d);
-    return 0;
+    return status;
 }
 
 const char *sr_rewrite_path(const struct sr_rewrite *w) {
@@ -45,8 +41,11 @@ int sr_rewrite_end_all(struct sr_rewrite *w, size_t n, int status, struct sr_err
     }
     if (status == 0)
         return sr_atomic_file_commit_all(target, n, err);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (target[i])
+            sr_error_rename(err, sr_atomic_file_path(target[i]), w[i].out);
         sr_atomic_file_discard(target[i]);
+    }
     return status;
 }
 

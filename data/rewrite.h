@@ -32,8 +32,8 @@ int sr_rewrite_check(struct sr_rewrite *w, const struct sr_data_options *options
 /* Path of what was written, once it is closed. */
 const char *sr_rewrite_path(const struct sr_rewrite *w);
 
-/* Gives the file its name where status is 0, else removes it. Returns status, or why that failed. Of {0},
- * which was never begun: nothing. */
+/* Gives the file its name where status is 0, else removes it, and what the error says of it it says of `out`.
+ * Returns status, or why that failed. Of {0}, which was never begun: nothing. */
 int sr_rewrite_end(struct sr_rewrite *w, int status, struct sr_error *err);
 
 /* The same of n at once: all get their names or none does. */

@@ -111,7 +111,7 @@ int32_t sr_wanted_find(const struct sr_wanted *w, const char *id) {
     return sr_names_find(&w->names, w->room);
 }
 
-int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, const char *title, size_t rows,
+int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, size_t rows,
                          const struct sr_data_options *options, struct sr_error *err) {
     struct sr_data_options how = *options;
     struct sr_data *d;
@@ -121,9 +121,9 @@ int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, const char
         return status;
     for (size_t i = 0; i < d->rows && status == 0; i++)
         if (sr_wanted_find(w, d->id[i]) >= 0)
-            status = sr_fail(err, SR_BUG, "%s: row %zu still has the id \"%.60s\"", title, i, d->id[i]);
+            status = sr_fail(err, SR_BUG, "%s: row %zu still has the id \"%.60s\"", path, i, d->id[i]);
     if (status == 0 && d->rows != rows)
-        status = sr_fail(err, SR_BUG, "%s: %zu rows were written, not %zu", title, d->rows, rows);
+        status = sr_fail(err, SR_BUG, "%s: %zu rows were written, not %zu", path, d->rows, rows);
     sr_data_close(d);
     return status;
 }

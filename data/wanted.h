@@ -24,9 +24,9 @@ int sr_wanted_read(struct sr_wanted *w, const char *ids, const struct sr_h5 *f, 
 /* Number of the id that a row has, blanks around it or not; -1: nobody asked for it. One thread. */
 int32_t sr_wanted_find(const struct sr_wanted *w, const char *id);
 
-/* Reads the ids of the dump at path, which messages call title. SR_BUG: one of w is among them, or there are
+/* Reads the ids of the dump at path. SR_BUG: one of w is among them, or there are
  * not `rows`. Errors of sr_data_open. */
-int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, const char *title, size_t rows,
+int sr_wanted_check_gone(const struct sr_wanted *w, const char *path, size_t rows,
                          const struct sr_data_options *options, struct sr_error *err);
 
 void sr_wanted_free(struct sr_wanted *w);

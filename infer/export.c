@@ -165,6 +165,8 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
         status = sr_fail(err, SR_NOMEM, "%s: out of memory", out);
     if (status == 0)
         status = move_files(stage, target, err);
+    if (status < 0)
+        sr_error_rename(err, stage, target);
     sr_temporary_folder_end(stage, lock);
     return status;
 }

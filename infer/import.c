@@ -135,12 +135,12 @@ static int make_tensors(struct writer *w, bool own, const struct sr_stats *stats
 
 /* ---- the file ---- */
 
-/* What serves later opens it now. Messages name the file as it will be called. */
-static int verify(const char *path, const char *out, char sha256[65], struct sr_error *err) {
-    struct sr_error why = {0};
+/* What serves later opens it now. */
+static int verify(const char *path, char sha256[65], struct sr_error *err) {
     struct sr_router *router;
-    if (sr_router_open(&router, path, &why) < 0)
-        return sr_fail_named(err, &why, path, out);
+    const int status = sr_router_open(&router, path, err);
+    if (status < 0)
+        return status;
     snprintf(sha256, 65, "%s", sr_router_metadata(router, "sha256"));
     sr_router_close(router);
     return 0;
@@ -157,10 +157,10 @@ int sr_import_write(const char *out, char sha256[65], const struct sr_import_net
     if (status == 0)
         status = sr_safetensors_write(to.path, w.list, w.n + w.borrowed, metadata, pairs, err);
     if (status == 0)
-        status = verify(to.path, out, sha256, err);
+        status = verify(to.path, sha256, err);
     if (status == 0)
         status = sr_staged_name(&to, err);
-    sr_staged_close(&to);
+    sr_staged_close(&to, err);
     for (size_t i = 0; i < w.n; i++)
         sr_free(w.list[i].data);
     sr_free(w.list);

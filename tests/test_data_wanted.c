@@ -43,17 +43,18 @@ static struct sr_wanted read_list(const char *text, const char *path) {
 Test(wanted, an_id_that_is_left_is_found) {
     struct sr_data *d = open_paths(dump, NULL);
     const struct sr_data_options how = {.features_only = true};
-    char text[128];
+    char text[512];
     snprintf(text, sizeof text, "nobody\n%s\n", d->id[17]);
     struct sr_wanted w = read_list(text, dump);
-    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS, &how, &err), SR_BUG);
-    snprintf(text, sizeof text, "new.h5: row 17 still has the id \"%.60s\"", d->id[17]);
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, ROWS, &how, &err), SR_BUG);
+    snprintf(text, sizeof text, "%s: row 17 still has the id \"%.60s\"", dump, d->id[17]);
     cr_expect_str_eq(err.text, text);
     sr_wanted_free(&w);
     w = read_list("nobody\n", dump);
-    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS, &how, &err), 0, "%s", err.text);
-    cr_expect_eq(sr_wanted_check_gone(&w, dump, "new.h5", ROWS - 1, &how, &err), SR_BUG);
-    cr_expect_str_eq(err.text, "new.h5: 30 rows were written, not 29");
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, ROWS, &how, &err), 0, "%s", err.text);
+    cr_expect_eq(sr_wanted_check_gone(&w, dump, ROWS - 1, &how, &err), SR_BUG);
+    snprintf(text, sizeof text, "%s: 30 rows were written, not 29", dump);
+    cr_expect_str_eq(err.text, text);
     sr_wanted_free(&w);
     sr_data_close(d);
 }

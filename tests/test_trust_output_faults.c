@@ -2,9 +2,9 @@
  *
  * Every command that writes is run with a fault in the first, second, ... operation on what it writes, until
  * it makes fewer. Interruptions and short writes must not be noticed; of any other fault the status is 74,
- * the message says the reason, and the targets are the same bytes as before, or all of them the new ones
- * where the program says so (only the folder's fsync failed) or failed at looking at what it had written.
- * Nothing else is left, not even where it is a removal that fails.
+ * the message says the reason and names no temporary file, and the targets are the same bytes as before, or
+ * all of them the new ones where the program says so (only the folder's fsync failed) or failed at looking at
+ * what it had written. Nothing else is left, not even where it is a removal that fails.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -75,6 +75,7 @@ static void judge(const struct trust_trial *t, const struct what *what, size_t n
               f->run.err);
     cr_expect(same || strstr(f->run.err, strerror(what->number)), "%s: no reason in: %s", when, f->run.err);
     cr_expect(same || strstr(f->run.err, "out"), "%s: no name in: %s", when, f->run.err);
+    cr_expect(same || !strstr(f->run.err, ".tmp"), "%s: a temporary file in: %s", when, f->run.err);
     struct snapshot *now = snapshot_take("out");
     const char *wrong = state_wrong(t, f, &s, now);
     cr_expect_null(wrong, "%s, but %s (%s)", when, wrong, f->run.err);

@@ -113,6 +113,7 @@ int sr_run_create(struct sr_run *run, const char *folder,
     if (status == SR_OK)
         status = folder_place(temporary, run->folder, err);
     if (status < 0) {
+        sr_error_rename(err, temporary, run->folder);
         sr_temporary_folder_end(temporary, made.lock);
         return status;
     }

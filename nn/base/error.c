@@ -30,10 +30,12 @@ int(sr_fail)(struct sr_error *err, int status, const char *format, ...) {
     return status;
 }
 
-int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name) {
-    const size_t n = strlen(passing);
-    const bool named = strncmp(why->text, passing, n) == 0;
-    return sr_fail(err, why->status, "%s%s", named ? name : "", named ? why->text + n : why->text);
+void sr_error_rename(struct sr_error *err, const char *from, const char *to) {
+    char rest[SR_ERROR_TEXT], *at = err ? strstr(err->text, from) : NULL;
+    if (!at)
+        return;
+    snprintf(rest, sizeof rest, "%s", at + strlen(from));
+    snprintf(at, (size_t)(err->text + sizeof err->text - at), "%s%s", to, rest);
 }
 
 static struct sr_error noted; /* written once, under the lock, and never changed after */

@@ -53,9 +53,9 @@ static inline int sr_fail_is_negative(int status) {
 #define sr_fail(...) sr_fail_is_negative(sr_fail(__VA_ARGS__))
 #endif
 
-/* why, of a file under a passing name, as err of the file's own name: where the text begins with `passing`,
- * `name` stands for it. Returns the status. */
-int sr_fail_named(struct sr_error *err, const struct sr_error *why, const char *passing, const char *name);
+/* What the message says of the file or folder `from` it says of `to`: of a file under a passing name, by its
+ * own. err may be NULL. */
+void sr_error_rename(struct sr_error *err, const char *from, const char *to);
 
 /* A failure (SR_IO, SR_DATA) that is found where nothing can be returned any more, as when an input is
  * closed. A command that would else end well says it and ends with it. The first of the process is kept. Any

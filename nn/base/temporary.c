@@ -168,7 +168,7 @@ int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode,
     if (*fd >= 0)
         return SR_OK;
     const int status =
-        *name ? sr_fail(err, SR_IO, "cannot make %s in its folder: %s", target, strerror(errno)) : SR_NOMEM;
+        *name ? sr_fail(err, SR_IO, "cannot create %s: %s", target, strerror(errno)) : SR_NOMEM;
     sr_free(*name);
     *name = NULL;
     return status;
