@@ -64,8 +64,8 @@ static int fail_unknown(const char *name, struct sr_error *err) {
             "help",
         "version", NULL};
     const char *near = sr_nearest(name, names);
-    return sr_fail(err, SR_USAGE, "unknown command '%.100s'%s%s (saferoute help lists them)", name,
-                   near ? "; did you mean " : "", near ? near : "");
+    return sr_fail(err, SR_USAGE, "unknown command '%.100s'%s%s%s (saferoute help lists them)", name,
+                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* The command's own status, or -1 if there is none of that name. */

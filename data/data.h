@@ -99,7 +99,8 @@ struct sr_data_options {
  * program looks for the flag before it begins. */
 #define SR_ISOLATE_OPTION(type, field) \
     {"isolate", SR_OPTION_SWITCH, offsetof(type, field), .flag_only = true, \
-     .help = "HDF5 files are read by a process of its own that can do nothing else: for files you do not trust"}
+     .help = "HDF5 files are read by a process of its own that can do nothing else: for files you do not trust; " \
+             "what copies dumps (data split, merge, label, drop, repack) refuses it"}
 
 /* Rows of a command's table of options: how features and ids are found. struct type has a struct
  * sr_data_options called member. */

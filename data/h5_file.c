@@ -106,14 +106,16 @@ const char *sr_data_hdf5_version(void) {
 int sr_h5_check_path(const char *path, struct sr_error *err) {
     struct stat st;
     if (stat(path, &st) < 0)
-        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
+        return sr_fail(err, SR_NOINPUT, "%s: %s", path,
+                       errno == ENOENT || errno == ENOTDIR ? "no such file" : strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return sr_fail(err, SR_DATA, "%s: is a directory, not a feature dump; name the .h5 file inside it",
-                       path);
+        return sr_fail(err, SR_NOINPUT, "%s is a folder, not a feature dump; name the .h5 file in it", path);
     if (!S_ISREG(st.st_mode))
         return sr_fail(err, SR_DATA, "%s: is not a regular file; HDF5 needs one", path);
     if (access(path, R_OK) < 0)
-        return sr_fail(err, SR_NOINPUT, "%s: %s", path, strerror(errno));
+        return sr_fail_io(err, "read", path);
+    if (st.st_size == 0)
+        return sr_fail(err, SR_DATA, "%s: the file is empty", path);
     return 0;
 }
 
@@ -162,9 +164,11 @@ static int open_with(struct sr_h5 **out, const char *path, const char *name, hid
     H5Pset_cache(access_list, 0, 0, 0, 1.0);
     hid_t id = H5Fopen(name, H5F_ACC_RDONLY, access_list);
     if (id < 0) {
-        status =
-            sr_h5_fail(err, SR_DATA,
-                       "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind", path);
+        status = sr_h5_fail(
+            err, SR_DATA,
+            "%s: not a readable HDF5 file; it may be damaged, cut short or of another kind: copy or make "
+            "it again",
+            path);
     } else if ((status = sr_h5_superblock(&superblock, id, &why)) < 0) {
         H5Fclose(id);
         sr_fail(err, status, "%s: %s", path, why.text);

@@ -23,7 +23,7 @@ struct import_options {
 static const struct sr_option table[] = {
     {"file", SR_OPTION_TEXT, offsetof(struct import_options, file), .metavar = "FILE", .operand = true,
      .help = "what torch.save (.pt, .pth, .bin) or safetensors wrote"},
-    {"out", SR_OPTION_TEXT, offsetof(struct import_options, out), .metavar = "W",
+    {"out", SR_OPTION_TEXT, offsetof(struct import_options, out), .metavar = "W", .output = true,
      .help = "weights to write (safetensors), a new file"},
     {"prefix", SR_OPTION_TEXT, offsetof(struct import_options, prefix), .metavar = "P",
      .help = "what the names of the router's tensors begin with, where the file holds several networks"},
@@ -141,15 +141,17 @@ static void pair_set(struct import *m, const char *key, const char *value) {
     m->n_pairs += i == m->n_pairs;
 }
 
-/* The layer that the features come from is said by the checkpoint and by the user: alike. */
+/* The layer that the features come from is said by the checkpoint and by the user: alike, but that one
+ * counted from the end (-1) has another name in dumps. */
 static int set_layer(struct import *m, struct sr_error *err) {
     const char *stored = sr_tensors_metadata(m->from, "layer_idx");
     const char *said = contract_value(m, "feature_layer");
     if (!stored)
         return 0;
-    if (said && strcmp(said, stored) != 0)
+    if (said && stored[0] != '-' && strcmp(said, stored) != 0)
         return sr_fail(err, SR_USAGE,
-                       "%s: feature_layer is '%s', but layer_idx in %s is '%s'; correct the one",
+                       "%s: feature_layer is '%s', but layer_idx in %s is '%s'; leave feature_layer out, or "
+                       "save the checkpoint with the layer_idx that is right",
                        m->o->contract, said, m->o->file, stored);
     pair_set(m, "feature_layer", stored);
     return 0;

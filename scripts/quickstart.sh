@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # quickstart.sh: from a fresh clone to a trained and measured router with one command.
 #
-#   scripts/quickstart.sh                                   built-in synthetic dumps, 30 epochs, under a minute
+#   scripts/quickstart.sh                                   built-in synthetic dumps, 30 epochs, about a minute
 #   scripts/quickstart.sh train.h5 [val.h5 [test.h5]]       your dumps, the whole recipe
 #   scripts/quickstart.sh train.h5 val.h5 -- --epochs 30    what is behind -- goes to `saferoute train`
 #
@@ -108,7 +108,7 @@ say "What was made"
 echo "$run/best.safetensors   the router; $run also holds settings, metrics, log and a checkpoint"
 [ -z "$measured" ] || echo "$run/report.html        what was measured as a page for a browser, with a threshold to move"
 [ ${#dumps[@]} -gt 0 ] || echo "runs/quickstart-data              synthetic dumps: right in shape, but no real guards behind them"
-say "What next"
+say "What next, in $PWD"
 [ ${#dumps[@]} -gt 0 ] || echo "scripts/quickstart.sh train.h5 val.h5 test.h5        the same with your own feature dumps"
 echo "$saferoute sweep --model $run/best.safetensors --data CALIBRATION.h5 --rule recall=0.8 --out router.safetensors"
 echo "$saferoute eval --model router.safetensors --data TEST.h5"

@@ -270,11 +270,11 @@ static const struct {
     {"bad_filter", SR_DATA, {"bad_filter.h5: /features", "lzf", "gzip"}},
     {"bad_truncated", SR_DATA, {"bad_truncated.h5", "truncated"}},
     {"bad_foreign", SR_DATA, {"bad_foreign.h5", "signature"}},
-    {"bad_empty", SR_DATA, {"bad_empty.h5"}},
-    {"half,nowhere", SR_NOINPUT, {"nowhere.h5", "No such file"}},
+    {"bad_empty", SR_DATA, {"bad_empty.h5: the file is empty"}},
+    {"half,nowhere", SR_NOINPUT, {"nowhere.h5", "no such file"}},
     {"/dev/zero", SR_DATA, {"not a regular file"}},
-    {"/tmp", SR_DATA, {"/tmp: is a directory"}},
-    {"/", SR_DATA, {"is a directory"}},
+    {"/tmp", SR_NOINPUT, {"/tmp is a folder"}},
+    {"/", SR_NOINPUT, {"/ is a folder"}},
 };
 
 Test(data_dump, every_fault_has_its_message) {

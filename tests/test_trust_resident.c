@@ -30,10 +30,11 @@ static const struct {
     {"Memory above that of the features is about 90 MB with the published network, with and without `--init`",
      90 * MB},
     {"105 MB where they are streamed", 105 * MB},
+    {"35 MB more while a stopped run is read", 35 * MB},
     {"`eval`, `sweep`, `infer`, `import` and `export` take about 100 MB with it", 100 * MB},
     {"the commands of `data` that write a dump 120 MB, whatever its size", 120 * MB},
 };
-enum { TRAINING, STREAMING, SCORING, COPYING };
+enum { TRAINING, STREAMING, RESUMING, SCORING, COPYING };
 
 Test(trust_resident, figures_are_the_readmes) {
     char *text = slurp(SR_SOURCE_DIR "/README.md");
@@ -141,6 +142,16 @@ Test(trust_resident, training_within_110_percent, .init = begin, .fini = end) {
     expect_within(TRAIN STREAM "--out streamed", training(true));
     expect_within(TRAIN "--init run/best.safetensors --out tuned", training(false));
     expect_within(TRAIN STREAM "--init run/best.safetensors --out tuned_streamed", training(true));
+}
+
+Test(trust_resident, resuming_within_110_percent, .init = begin, .fini = end) {
+    static const char *const stopped[] = {TRAIN "--out kept --max-minutes 0.00001",
+                                          TRAIN STREAM "--out streamed --max-minutes 0.00001"};
+    size_t peak;
+    for (size_t i = 0; i < SR_COUNT(stopped); i++)
+        cr_assert_eq(run_measured(&peak, NULL, stopped[i]), 75, "%s", stopped[i]);
+    expect_within("train --resume kept --max-minutes 60", training(false) + documented[RESUMING].bytes);
+    expect_within("train --resume streamed --max-minutes 60", training(true) + documented[RESUMING].bytes);
 }
 
 Test(trust_resident, scoring_and_copying_within_110_percent, .init = begin, .fini = end) {

@@ -170,10 +170,20 @@ static int position_copy(const struct sr_safetensors *file, struct sr_position *
                                     : sr_fail(err, SR_DATA, "%s: run.position contradicts run.history", path);
 }
 
+static int checkpoint_open(struct sr_safetensors **out, const char *path, struct sr_error *err) {
+    struct sr_error why = {0};
+    const int status = sr_safetensors_open(out, path, &why);
+    return status == SR_OK
+               ? SR_OK
+               : sr_fail(err, status, "%.700s%s", why.text,
+                         status == SR_DATA ? ": put it back from a copy, or train anew with another --out"
+                                           : "");
+}
+
 int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_identity *id, char warning[256],
                        struct sr_error *err) {
     struct sr_safetensors *file;
-    int status = sr_safetensors_open(&file, path, err);
+    int status = checkpoint_open(&file, path, err);
     if (status < 0)
         return status;
     status = format_check(file, path, err);
@@ -191,7 +201,7 @@ int sr_checkpoint_load(const char *path, struct sr_state *s, const struct sr_ide
 int sr_checkpoint_finished(const char *path, struct sr_position *at, struct sr_history *history,
                            struct sr_error *err) {
     struct sr_safetensors *file;
-    int status = sr_safetensors_open(&file, path, err);
+    int status = checkpoint_open(&file, path, err);
     if (status < 0)
         return status == SR_NOINPUT ? 0 : status;
     status = format_check(file, path, err);

@@ -93,10 +93,15 @@ static int fail_kind(const struct reader *r, const unsigned char prefix[8], uint
             "%s is no safetensors file but an archive, as torch.save writes; saferoute import makes weights "
             "of it",
             r->path);
+    if (length > SR_SAFETENSORS_HEADER_MAX)
+        return sr_fail(err, SR_DATA,
+                       "%s is no safetensors file: its first 8 bytes announce a header of %" PRIu64
+                       " bytes, and at most %u are read",
+                       r->path, length, SR_SAFETENSORS_HEADER_MAX);
     return sr_fail(err, SR_DATA,
                    "%s is not a whole safetensors file: its first 8 bytes announce a header of %" PRIu64
-                   " bytes, but the file has %" PRIu64 " (and %u is the limit)",
-                   r->path, length, r->file_bytes, SR_SAFETENSORS_HEADER_MAX);
+                   " bytes, but the file has %" PRIu64,
+                   r->path, length, r->file_bytes);
 }
 
 /* Length, text and syntax of the header; leaves the stream at the data section. */

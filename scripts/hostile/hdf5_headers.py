@@ -14,7 +14,7 @@ from hostile.hdf5_bytes import CHUNK, ROWS, WIDTH, addresses, both, dump, half, 
 def cuts(c):
     whole = dump(lambda f: f.__setitem__("id", ["row %d" % i for i in range(ROWS)]))
     for n in (0, 4, 8, 40, 95, 96, 300, 800, 1500, 2048, len(whole) - 600, len(whole) - 16, len(whole) - 1):
-        c.add("cut_%d.h5" % n, bytes(whole[:n]), 65, "not a readable HDF5 file", "inspect" if n in (0, 800) else "-")
+        c.add("cut_%d.h5" % n, bytes(whole[:n]), 65, "not a readable HDF5 file" if n else "the file is empty", "inspect" if n in (0, 800) else "-")
     c.add("not_text.h5", b"row,label\n0,1\n", 65, "not a readable HDF5 file")
     c.add("not_zeros.h5", bytes(whole[:8]) + bytes(2000), 65, "not a readable HDF5 file")
     c.add("not_ones.h5", bytes(whole[:8]) + b"\xff" * 2000, 65, "not a readable HDF5 file")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
 TOLERANCE = 1e-5  # float32 sums of 2,048 products in another order; seen: 2e-6 on logits up to 4
@@ -100,3 +101,13 @@ def test_import_brings_the_same_weights_back(checkpoint, router, saferoute, tmp_
     weights = safetensors_torch.load_file(router.weights)
     assert set(back) == {key for key in weights if key.startswith("cls.")}
     assert all(bits(back[key]) == bits(weights[key]) for key in back)
+
+
+def test_a_layer_counted_from_the_end_may_be_named_otherwise(router, saferoute, tmp_path):
+    torch.save({"state_dict": router.module.state_dict(), "layer_idx": -1}, tmp_path / "end.pt")
+    (tmp_path / "contract.json").write_text('{"feature_layer": 28}')
+    for name, flags, layer in (("a", [], "-1"), ("b", ["--contract", tmp_path / "contract.json"], "28")):
+        out = tmp_path / f"{name}.safetensors"
+        saferoute("import", tmp_path / "end.pt", "--out", out, *flags)
+        with safetensors.safe_open(out, "pt") as file:
+            assert file.metadata()["feature_layer"] == layer

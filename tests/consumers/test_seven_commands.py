@@ -57,19 +57,19 @@ def test_there_are_seven_and_they_are_the_ones_said():
 
 
 def test_they_end_with_a_router_that_decides(folder, saferoute):
-    saferoute("infer", "--model", folder / "router.safetensors", "--data", folder / "test.h5", "--out",
+    saferoute("infer", "--model", folder / "first.safetensors", "--data", folder / "first-test.h5", "--out",
               folder / "scores.csv")
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == pytest.approx(0.15 * ROWS, abs=5)
     assert {row["decision"] for row in rows} <= {"small", "large", "0", "1"}
-    assert "no threshold" not in saferoute("inspect", folder / "router.safetensors")
+    assert "no threshold" not in saferoute("inspect", folder / "first.safetensors")
     assert "routed" in (folder / "stdout").read_text()
 
 
 def test_the_router_knows_its_features(folder, wrapper):
     import h5py
-    with h5py.File(folder / "test.h5") as file, wrapper.Router.open(folder / "router.safetensors") as router:
+    with h5py.File(folder / "first-test.h5") as file, wrapper.Router.open(folder / "first.safetensors") as router:
         for key in ("model", "revision", "layer", "norm", "pooling", "template"):
             assert router.metadata(f"feature_{key}") == file.attrs[f"feature_{key}"]
         decided = router.route(file["features"][:])
