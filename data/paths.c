@@ -5,10 +5,13 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
+#include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/data.h"
@@ -34,53 +37,134 @@ static int append(struct list *l, const char *path, struct sr_error *err) {
     return 0;
 }
 
+/* ---- patterns ---- */
+
 static bool is_pattern(const char *item) {
     const char *bracket = strchr(item, '[');
     return strpbrk(item, "*?") || (bracket && strchr(bracket, ']'));
+}
+
+/* Paths that fit the first steps of a pattern, each of sr_alloc. */
+struct matches {
+    char **path;
+    size_t n, room;
+};
+
+static void matches_free(struct matches *m) {
+    for (size_t i = 0; i < m->n; i++)
+        sr_free(m->path[i]);
+    sr_free(m->path);
+    *m = (struct matches){0};
+}
+
+/* The path `before`/`name`. */
+static int matches_add(struct matches *m, const char *before, const char *name, struct sr_error *err) {
+    const size_t size = strlen(before) + strlen(name) + 2;
+    if (m->n == m->room) {
+        const size_t room = 2 * m->room + 8;
+        char **grown = sr_realloc(m->path, m->n * sizeof *grown, room * sizeof *grown, err);
+        if (!grown)
+            return SR_NOMEM;
+        m->path = grown;
+        m->room = room;
+    }
+    m->path[m->n] = sr_alloc(size, 1, err);
+    if (!m->path[m->n])
+        return SR_NOMEM;
+    const bool joined = !*before || before[strlen(before) - 1] == '/';
+    snprintf(m->path[m->n++], size, "%s%s%s", before, joined ? "" : "/", name);
+    return 0;
+}
+
+/* What is not there has no files; of what cannot be looked at nobody knows. */
+static int unread(const char *path, struct sr_error *err) {
+    return errno == ENOENT || errno == ENOTDIR
+               ? 0
+               : sr_fail(err, sr_errno_status(errno, SR_NOINPUT), "%s cannot be searched: %s",
+                         *path ? path : "this folder", sr_errno_text(errno));
+}
+
+/* What in the folder fits a step. */
+static int match_names(struct matches *m, const char *folder, const char *step, struct sr_error *err) {
+    DIR *d;
+    do
+        d = opendir(*folder ? folder : ".");
+    while (!d && errno == EINTR);
+    if (!d)
+        return unread(folder, err);
+    int status = 0;
+    for (const struct dirent *entry; status == 0;) {
+        errno = 0;
+        if (!(entry = readdir(d))) {
+            status = errno ? unread(folder, err) : 0;
+            break;
+        }
+        if (fnmatch(step, entry->d_name, FNM_PERIOD) == 0)
+            status = matches_add(m, folder, entry->d_name, err);
+    }
+    closedir(d);
+    return status;
+}
+
+static int match_step(struct matches *m, const char *before, const char *step, struct sr_error *err) {
+    struct stat st;
+    if (strpbrk(step, "*?[\\"))
+        return match_names(m, before, step, err);
+    int status = matches_add(m, before, step, err);
+    if (status == 0 && lstat(m->path[m->n - 1], &st) < 0) {
+        status = unread(m->path[--m->n], err);
+        sr_free(m->path[m->n]);
+    }
+    return status;
+}
+
+/* What glob(3) finds, which frees some twice when memory ends (glibc 2.36). The pattern is cut up. */
+static int match_pattern(struct matches *m, char *pattern, struct sr_error *err) {
+    int status = matches_add(m, *pattern == '/' ? "/" : "", "", err);
+    for (char *step; status == 0 && (step = strsep(&pattern, "/"));) {
+        struct matches before = *m;
+        if (!*step)
+            continue;
+        *m = (struct matches){0};
+        for (size_t i = 0; status == 0 && i < before.n; i++)
+            status = match_step(m, before.path[i], step, err);
+        matches_free(&before);
+    }
+    return status;
 }
 
 static int compare(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int append_matches(struct list *l, const char *pattern, const glob_t *found, struct sr_error *err) {
-    int status = 0;
-    qsort(found->gl_pathv, found->gl_pathc, sizeof *found->gl_pathv, compare);
-    for (size_t i = 0; i < found->gl_pathc && status == 0; i++)
-        if (strchr(found->gl_pathv[i], ','))
+static int append_matches(struct list *l, const char *pattern, const struct matches *m,
+                          struct sr_error *err) {
+    int status = m->n > 0 ? 0 : sr_fail(err, SR_NOINPUT, "%s: no file matches this pattern", pattern);
+    for (size_t i = 0; i < m->n && status == 0; i++)
+        if (strchr(m->path[i], ','))
             status = sr_fail(err, SR_USAGE,
                              "%s matches %s, but a comma separates the names of a list; rename the file",
-                             pattern, found->gl_pathv[i]);
+                             pattern, m->path[i]);
         else
-            status = append(l, found->gl_pathv[i], err);
+            status = append(l, m->path[i], err);
     return status;
-}
-
-static _Thread_local int unread; /* an errno: glob(3) hands nothing through */
-
-/* A folder that is not there has no files; of one that cannot be read nobody knows. */
-static int note_unread(const char *folder, int why) {
-    (void)folder;
-    unread = why;
-    return why != ENOENT;
 }
 
 static int append_pattern(struct list *l, const char *pattern, size_t *matches, struct sr_error *err) {
-    glob_t found = {0};
-    int status, result = glob(pattern, GLOB_NOSORT, note_unread, &found);
-    *matches = found.gl_pathc;
-    if (result == GLOB_ABORTED)
-        status = sr_fail(err, sr_errno_status(unread, SR_NOINPUT), "%s: a folder cannot be read: %s", pattern,
-                         sr_errno_text(unread));
-    else if (result == GLOB_NOSPACE)
-        status = sr_fail(err, SR_NOMEM, "%s: out of memory while looking for files", pattern);
-    else if (result != 0)
-        status = sr_fail(err, SR_NOINPUT, "%s: no file matches this pattern", pattern);
-    else
-        status = append_matches(l, pattern, &found, err);
-    globfree(&found);
+    struct matches m = {0};
+    char *steps = sr_strdup(pattern, err);
+    int status = steps ? match_pattern(&m, steps, err) : SR_NOMEM;
+    if (status == 0 && m.n > 1)
+        qsort(m.path, m.n, sizeof *m.path, compare);
+    if (status == 0)
+        status = append_matches(l, pattern, &m, err);
+    *matches = m.n;
+    matches_free(&m);
+    sr_free(steps);
     return status;
 }
+
+/* ---- lists ---- */
 
 static int append_item(struct list *l, const char *item, size_t *matches, struct sr_error *err) {
     *matches = 1;

@@ -2,6 +2,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <glob.h>
+#include <sys/stat.h>
+
+#include "nn/base/philox.h"
 #include "tests/dump_fixture.h"
 #include "tests/run_program.h"
 
@@ -61,12 +65,85 @@ Test(data_paths, what_is_no_pattern_stays) {
     folder_end(folder);
 }
 
+/* ---- against glob(3) ---- */
+
+static const char *const names[] = {"a",    "b",    ".a",   "a.h5", "b.h5",   "ab.h5",  "a-b",
+                                    "a*b",  "[ab]", "d/a",  "d/b",  "d/.c",   "d/e/a",  "d/e/ab",
+                                    "da/a", "da/f", "d[/a", "é.h5", "d/é.h5", "da/a.h5"};
+
+static void make_tree(void) {
+    static const char *const folders[] = {"d", "d/e", "da", "d["};
+    for (size_t i = 0; i < SR_COUNT(folders); i++)
+        cr_assert_eq(mkdir(folders[i], 0777), 0);
+    for (size_t i = 0; i < SR_COUNT(names); i++) {
+        FILE *f = fopen(names[i], "w");
+        cr_assert_not_null(f);
+        fclose(f);
+    }
+}
+
+/* Nothing glob does otherwise on purpose: two slashes in a row, and one at the end. */
+static void make_pattern(char text[64], uint64_t trial) {
+    static const char *const parts[] = {"a",    "b",     "d", "e", ".h5", ".",   "*", "*", "?", "[ab]",
+                                        "[!a]", "[a-d]", "[", "]", "\\*", "\\a", "/", "/", "é", "-"};
+    const uint64_t n = 1 + sr_random_below(9, 1, trial, 7);
+    *text = '\0';
+    for (uint64_t i = 0; i < n; i++) {
+        const char *part = parts[sr_random_below(9, 2 + i, trial, SR_COUNT(parts))];
+        const size_t used = strlen(text);
+        if (*part != '/' || (used > 0 && text[used - 1] != '/' && i + 1 < n))
+            strcat(text, part);
+    }
+    if (text[strlen(text) - 1] == '/')
+        text[strlen(text) - 1] = '\0';
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Not what would leave the folder: a step that ".." may fit. */
+static bool is_searched_for(const char *text) {
+    const char *bracket = strchr(text, '[');
+    for (const char *step = text; strchr(step, '/'); step = strchr(step, '/') + 1)
+        if (*step == '.')
+            return false;
+    return access(text, F_OK) != 0 && (strpbrk(text, "*?") || (bracket && strchr(bracket, ']')));
+}
+
+Test(data_paths, patterns_find_what_glob_finds) {
+    char *folder = FOLDER("x"), text[64], want[4096];
+    size_t found = 0;
+    make_tree();
+    for (uint64_t trial = 0; trial < 20000; trial++) {
+        glob_t g = {0};
+        char *got = NULL;
+        make_pattern(text, trial);
+        if (!is_searched_for(text))
+            continue;
+        const int result = glob(text, GLOB_NOSORT, NULL, &g);
+        const int status = sr_data_paths(&got, text, NULL, 0, NULL);
+        if (result == 0)
+            qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_bytes);
+        *want = '\0';
+        for (size_t i = 0; result == 0 && i < g.gl_pathc; i++)
+            snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s", i ? "," : "", g.gl_pathv[i]);
+        cr_expect_eq(status, result == 0 ? 0 : SR_NOINPUT, "%s: %d", text, status);
+        cr_expect_str_eq(got ? got : "", want, "%s", text);
+        found += result == 0;
+        sr_free(got);
+        globfree(&g);
+    }
+    cr_expect(found > 1000, "%zu patterns find something", found);
+    folder_end(folder);
+}
+
 Test(data_paths, refusals) {
     char *folder = FOLDER("a.h5", "b.h5", "x,y.h5");
     expect_refused("a.h5,*.h4", 4, SR_NOINPUT, "*.h4: no file matches");
     expect_refused("nowhere/*.h5", 4, SR_NOINPUT, "nowhere/*.h5: no file matches");
     cr_assert_eq(symlink("itself", "itself"), 0);
-    expect_refused("itself/*.h5", 4, SR_NOINPUT, "itself/*.h5: a folder cannot be read: ");
+    expect_refused("itself/*.h5", 4, SR_NOINPUT, "itself cannot be searched: ");
     expect_refused("", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,,b.h5", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,", 4, SR_USAGE, "empty name");
