@@ -194,6 +194,23 @@ Test(folders, run_folder_may_only_be_read) {
     trust_end(folder);
 }
 
+/* Of several seeds it is the run of them all that is gone on with. */
+Test(folders, a_full_disk_says_how_to_go_on) {
+    fault_need();
+    static const char *const begin[] = {TRUST_TRAIN "--out out/run", TRUST_TRAIN "--seeds 2 --out out/run"};
+    char *folder = trust_begin();
+    for (size_t i = 0; i < SR_COUNT(begin); i++) {
+        struct faulted f = run_faulted(folder, "write:1+:ENOSPC:best.safetensors", begin[i]);
+        cr_expect_eq(f.run.status, 74, "%s", f.run.err);
+        expect_in(f.run.err, "No space left on device; once that is mended, go on with: "
+                             "saferoute train --resume out/run\n");
+        faulted_end(&f);
+        run_fine(folder, "train --resume out/run");
+        snapshot_clear("out");
+    }
+    trust_end(folder);
+}
+
 /* A finished run needs nothing but its folder, and not to write in it either; of several seeds too. */
 Test(folders, finished_run_may_only_be_read) {
     fault_need();

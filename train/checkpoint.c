@@ -175,7 +175,7 @@ static int checkpoint_open(struct sr_safetensors **out, const char *path, struct
     const int status = sr_safetensors_open(out, path, &why);
     return status == SR_OK
                ? SR_OK
-               : sr_fail(err, status, "%.700s%s", why.text,
+               : sr_fail(err, status, "%.400s%s", why.text,
                          status == SR_DATA ? ": put it back from a copy, or train anew with another --out"
                                            : "");
 }

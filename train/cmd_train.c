@@ -217,6 +217,14 @@ static int best_need(const struct sr_run *run, const struct sr_position *at, con
     return sr_weights_need(sr_run_file(run, "best.safetensors", path), &history->epoch[at->best - 1], err);
 }
 
+/* A full disk, say: nothing is lost but what came behind the last checkpoint. */
+static int fail_resumable(const struct job *job, struct sr_error *err) {
+    const struct sr_error why = *err;
+    return sr_fail(err, why.status,
+                   "%.300s; once that is mended, go on with: saferoute train --resume %.200s", why.text,
+                   job->run->folder);
+}
+
 static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) {
     struct sr_display *d = &job->display;
     struct sr_trainer t = {0};
@@ -232,6 +240,8 @@ static int run_train(struct job *job, struct sr_run *run, struct sr_error *err) 
         if (!t.state.at.finished)
             sr_summary_remove(run); /* of an earlier end by --max-minutes */
         status = sr_train(&t, err);
+        if (status == SR_IO)
+            status = fail_resumable(job, err);
         sr_display_speed(&t);
         if (status == SR_STOPPED && !stop_asked && sr_display_time_is_up(d))
             status = time_up(&t, err);
