@@ -106,8 +106,8 @@ const char *sr_data_hdf5_version(void) {
 int sr_h5_check_path(const char *path, struct sr_error *err) {
     struct stat st;
     if (stat(path, &st) < 0)
-        return sr_fail(err, SR_NOINPUT, "%s: %s", path,
-                       errno == ENOENT || errno == ENOTDIR ? "no such file" : strerror(errno));
+        return errno == ENOENT || errno == ENOTDIR ? sr_fail(err, SR_NOINPUT, "%s: no such file", path)
+                                                   : sr_fail_io(err, "read", path);
     if (S_ISDIR(st.st_mode))
         return sr_fail(err, SR_NOINPUT, "%s is a folder, not a feature dump; name the .h5 file in it", path);
     if (!S_ISREG(st.st_mode))
@@ -152,6 +152,12 @@ static int check_root(const struct sr_h5 *f, struct sr_error *err) {
     H5O_info_t root;
     if (H5Oget_info_by_name2(f->id, "/", &root, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
         return sr_h5_fail(err, SR_DATA, "%s: its root cannot be read; the file may be damaged", f->path);
+    if (!sr_h5_finds_links(f->id, "/"))
+        return sr_h5_settle(
+            f,
+            sr_h5_fail(err, SR_DATA, "%s: its root lists names that are not found in it; the file is damaged",
+                       f->path),
+            err);
     return sr_h5_check_link(f, "", root.addr, err);
 }
 

@@ -38,13 +38,6 @@ enum step { STEP_NONE, STEP_HARD, STEP_SOFT, STEP_EXTERNAL, STEP_OTHER };
 
 static const char *const step_names[] = {"", "", "a soft link", "an external link", "a link of another kind"};
 
-/* The path of what the last step of a path is looked for in. */
-static void path_before(char before[PATH_MOST], const char *path) {
-    const char *last = strrchr(path, '/');
-    const bool in_root = !last || last == path;
-    snprintf(before, PATH_MOST, "%.*s", in_root ? 1 : (int)(last - path), in_root ? "/" : path);
-}
-
 /* Not known to be anything else. */
 static bool may_be_group(hid_t file, const char *path) {
     H5O_info_t info;
@@ -52,14 +45,16 @@ static bool may_be_group(hid_t file, const char *path) {
            info.type == H5O_TYPE_GROUP;
 }
 
-/* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one. */
+/* What the last step of a path is, whose other steps are hard links. place: where it leads, if it is one.
+ * That the root finds its links is known from opening the file. */
 static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     char before[PATH_MOST];
     H5L_info_t link;
     const htri_t exists = H5Lexists(file, path, H5P_DEFAULT);
     if (exists <= 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
-        path_before(before, path);
-        if (exists == 0 ? !sr_h5_finds_links(file, before) : may_be_group(file, before))
+        const bool in_root =
+            sr_path_folder(before, sizeof before, path) && strchr("/.", *before) && !before[1];
+        if (exists == 0 ? !in_root && !sr_h5_finds_links(file, before) : may_be_group(file, before))
             sr_h5_disk_doubt(file);
         return STEP_NONE;
     }

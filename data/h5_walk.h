@@ -14,7 +14,8 @@
 #include <stdbool.h>
 
 /* Whether each link that a group (its name as seen from `object`) lists is found by its name too: else what
- * is not found may yet be there. */
+ * is not found may yet be there. Takes as long as listing them; groups of the later formats have checksums,
+ * and are not looked at. */
 bool sr_h5_finds_links(hid_t object, const char *group);
 
 /* What H5Literate and H5Aiterate2 return: negative where HDF5 cannot read or find them all, and then `visit`

@@ -76,7 +76,7 @@ static int matches_add(struct matches *m, const char *before, const char *name, 
     return 0;
 }
 
-/* What is not there has no files; of what cannot be looked at nobody knows. */
+/* What is not there has no files; of a folder that cannot be read nobody knows. */
 static int unread(const char *path, struct sr_error *err) {
     return errno == ENOENT || errno == ENOTDIR
                ? 0
@@ -106,14 +106,16 @@ static int match_names(struct matches *m, const char *folder, const char *step, 
     return status;
 }
 
+/* A step that is a name fits where there is such a file, as far as anybody may know. */
 static int match_step(struct matches *m, const char *before, const char *step, struct sr_error *err) {
     struct stat st;
     if (strpbrk(step, "*?[\\"))
         return match_names(m, before, step, err);
     int status = matches_add(m, before, step, err);
     if (status == 0 && lstat(m->path[m->n - 1], &st) < 0) {
-        status = unread(m->path[--m->n], err);
-        sr_free(m->path[m->n]);
+        if (errno == ENOMEM || errno == EIO)
+            status = unread(m->path[m->n - 1], err);
+        sr_free(m->path[--m->n]);
     }
     return status;
 }
@@ -123,7 +125,7 @@ static int match_pattern(struct matches *m, char *pattern, struct sr_error *err)
     int status = matches_add(m, *pattern == '/' ? "/" : "", "", err);
     for (char *step; status == 0 && (step = strsep(&pattern, "/"));) {
         struct matches before = *m;
-        if (!*step)
+        if (!*step && pattern) /* behind the last slash it is "", and fits folders */
             continue;
         *m = (struct matches){0};
         for (size_t i = 0; status == 0 && i < before.n; i++)

@@ -148,7 +148,7 @@ static int set_layer(struct import *m, struct sr_error *err) {
     const char *said = contract_value(m, "feature_layer");
     if (!stored)
         return 0;
-    if (said && stored[0] != '-' && strcmp(said, stored) != 0)
+    if (said && strcmp(said, stored) != 0 && (stored[0] != '-' || said[0] == '-'))
         return sr_fail(err, SR_USAGE,
                        "%s: feature_layer is '%s', but layer_idx in %s is '%s'; leave feature_layer out, or "
                        "save the checkpoint with the layer_idx that is right",

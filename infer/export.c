@@ -171,13 +171,6 @@ static int stage_and_move(const struct sr_export *e, const struct sr_exporter *t
     return status;
 }
 
-/* "a/b.onnx": "a" and "b.onnx"; "b.onnx": "." and "b.onnx"; "/b": "/" and "b". */
-static void split_path(char folder[SR_EXPORT_PATH], const char **name, const char *path) {
-    *name = sr_path_name(path);
-    const int length = (int)(*name - path);
-    snprintf(folder, SR_EXPORT_PATH, "%.*s", length > 1 ? length - 1 : 1, length ? path : ".");
-}
-
 int sr_export(const struct sr_export *e, const struct sr_exporter *to, const char *out,
               struct sr_error *err) {
     char target[SR_EXPORT_PATH], inside[SR_EXPORT_PATH];
@@ -197,7 +190,8 @@ int sr_export(const struct sr_export *e, const struct sr_exporter *to, const cha
     }
     if (!sr_ends_in(out, to->ending))
         return sr_fail(err, SR_USAGE, "--out %s: a file of --to %s ends in %s", out, to->name, to->ending);
-    split_path(target, &own.name, out);
+    sr_path_folder(target, sizeof target, out);
+    own.name = sr_path_name(out);
     own.target = target;
     return stage_and_move(&own, to, target, out, err);
 }

@@ -317,6 +317,61 @@ Test(atomic_file, a_name_too_long_is_refused_at_once) {
     cr_expect_eq(entries(), (size_t)1);
 }
 
+/* As whoever is not the superuser, who may write anywhere. */
+Test(atomic_file, what_can_be_written_is_told_before) {
+    static const struct {
+        const char *path;
+        int status;
+        const char *word;
+    } cases[] = {{"open", SR_OK, ""},
+                 {"open/", SR_OK, ""},
+                 {"open/new", SR_OK, ""},
+                 {"open/new/", SR_OK, ""},
+                 {"open/link", SR_OK, ""},
+                 {"new", SR_IO, "in the folder .: Permission denied"},
+                 {"closed", SR_IO, "cannot create closed in the folder closed: Permission denied"},
+                 {"closed/new", SR_IO, "in the folder closed: Permission denied"},
+                 {"open/out", SR_IO, "in the folder closed: Permission denied"},
+                 {"no/new", SR_IO, "there is no folder no; make it first"},
+                 {"open/file/new", SR_IO, "Not a directory"}};
+    cr_assert_eq(chdir(folder), 0);
+    cr_assert(mkdir("open", 0777) == 0 && mkdir("closed", 0777) == 0 && chmod("open", 0777) == 0);
+    cr_assert_eq(sr_atomic_file_write("open/file", "x", 1, &err), SR_OK);
+    cr_assert_eq(sr_atomic_file_write("closed/file", "x", 1, &err), SR_OK);
+    cr_assert(symlink("file", "open/link") == 0 && symlink("../closed/file", "open/out") == 0);
+    cr_assert(chmod("closed", 0555) == 0 && chmod(".", 0555) == 0);
+    const bool root = geteuid() == 0;
+    if (root)
+        cr_assert_eq(seteuid(65534), 0);
+    for (size_t i = 0; i < SR_COUNT(cases); i++) {
+        err.text[0] = '\0';
+        cr_expect_eq(sr_atomic_file_possible(cases[i].path, &err), cases[i].status, "%s: %s", cases[i].path,
+                     err.text);
+        cr_expect(strstr(err.text, cases[i].word), "%s: %s", cases[i].path, err.text);
+    }
+    if (root)
+        cr_assert_eq(seteuid(0), 0);
+    cr_expect(chmod("closed", 0777) == 0 && chmod(".", 0777) == 0);
+}
+
+/* Names may have characters that no message has. */
+Test(error, every_mention_of_a_file_is_renamed) {
+    sr_fail(&err, SR_IO, "cannot make %s of %s", "a\tb.tmp/x", "a\tb.tmp/y");
+    sr_error_rename(&err, "a\tb.tmp", "a\tb");
+    cr_expect_str_eq(err.text, "cannot make a?b/x of a?b/y");
+    sr_error_rename(&err, "nothing", "something");
+    sr_error_rename(&err, "", "something");
+    cr_expect_str_eq(err.text, "cannot make a?b/x of a?b/y");
+    sr_error_rename(&err, "a?b", "a?b a?b");
+    cr_expect_str_eq(err.text, "cannot make a?b a?b/x of a?b a?b/y");
+    char name[600];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    sr_error_rename(&err, "x", name);
+    cr_expect_eq(strlen(err.text), sizeof err.text - 1);
+    sr_error_rename(NULL, "a", "b");
+}
+
 Test(staged, gets_its_name_or_is_gone) {
     struct sr_staged s;
     char to[256], said[300];

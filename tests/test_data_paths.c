@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -80,22 +81,27 @@ static void make_tree(void) {
         cr_assert_not_null(f);
         fclose(f);
     }
+    cr_assert_eq(symlink("l", "l"), 0);
 }
 
-/* Nothing glob does otherwise on purpose: two slashes in a row, and one at the end. */
+/* Of two slashes in a row glob keeps both. */
 static void make_pattern(char text[64], uint64_t trial) {
-    static const char *const parts[] = {"a",    "b",     "d", "e", ".h5", ".",   "*", "*", "?", "[ab]",
-                                        "[!a]", "[a-d]", "[", "]", "\\*", "\\a", "/", "/", "é", "-"};
+    static const char *const parts[] = {"a",     "b", "d", "e",   ".h5", ".", "*", "*", "?", "[ab]", "[!a]",
+                                        "[a-d]", "[", "]", "\\*", "\\a", "/", "/", "é", "-", "l"};
     const uint64_t n = 1 + sr_random_below(9, 1, trial, 7);
     *text = '\0';
     for (uint64_t i = 0; i < n; i++) {
         const char *part = parts[sr_random_below(9, 2 + i, trial, SR_COUNT(parts))];
         const size_t used = strlen(text);
-        if (*part != '/' || (used > 0 && text[used - 1] != '/' && i + 1 < n))
+        if (*part != '/' || (used > 0 && text[used - 1] != '/'))
             strcat(text, part);
     }
-    if (text[strlen(text) - 1] == '/')
-        text[strlen(text) - 1] = '\0';
+}
+
+/* Of a folder that cannot be read nobody knows; a link to itself is one even for the superuser. */
+static int abort_unread(const char *path, int why) {
+    (void)path;
+    return why != ENOENT && why != ENOTDIR;
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -121,7 +127,7 @@ Test(data_paths, patterns_find_what_glob_finds) {
         make_pattern(text, trial);
         if (!is_searched_for(text))
             continue;
-        const int result = glob(text, GLOB_NOSORT, NULL, &g);
+        const int result = glob(text, GLOB_NOSORT, abort_unread, &g);
         const int status = sr_data_paths(&got, text, NULL, 0, NULL);
         if (result == 0)
             qsort(g.gl_pathv, g.gl_pathc, sizeof *g.gl_pathv, by_bytes);

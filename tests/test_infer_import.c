@@ -158,6 +158,7 @@ Test(import, a_contract_that_is_wrong_is_refused) {
         {"{\"feature_model\": [1]}", "neither text nor a number"},
         {"{\"feature_model\": \"\"}", "feature_model is empty"},
         {"{\"feature_layer\": 22}", "layer_idx"},
+        {"{\"feature_layer\": -1}", "layer_idx"},
         {"[1]", "not a JSON object"},
         {"{\"feature_model\": \"a\", \"feature_model\": \"b\"}", "duplicate"},
         {"{", "line 1"},

@@ -200,7 +200,7 @@ Test(folders, a_full_disk_says_how_to_go_on) {
     static const char *const begin[] = {TRUST_TRAIN "--out out/run", TRUST_TRAIN "--seeds 2 --out out/run"};
     char *folder = trust_begin();
     for (size_t i = 0; i < SR_COUNT(begin); i++) {
-        struct faulted f = run_faulted(folder, "write:1+:ENOSPC:best.safetensors", begin[i]);
+        struct faulted f = run_faulted(folder, "write:1+:ENOSPC:best.safetensors", "%s", begin[i]);
         cr_expect_eq(f.run.status, 74, "%s", f.run.err);
         expect_in(f.run.err, "No space left on device; once that is mended, go on with: "
                              "saferoute train --resume out/run\n");

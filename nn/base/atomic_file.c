@@ -121,37 +121,29 @@ int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr
     return sr_atomic_file_open_like(out, path, NULL, err);
 }
 
-/* path: what it is called; target: where it lies. */
-static int check_folder(const char *path, const char *target, struct sr_error *err) {
-    size_t n = strlen(target);
-    while (n > 1 && target[n - 1] == '/')
-        n--;
-    while (n > 0 && target[n - 1] != '/')
-        n--;
+/* path: what is to be written. */
+static int check_folder(const char *path, const char *folder, struct sr_error *err) {
     struct stat st;
-    char *folder = sr_strdup(n > 0 ? target : ".", err);
-    if (!folder)
-        return SR_NOMEM;
-    folder[n > 1 ? n - 1 : 1] = '\0';
-    int status = SR_OK;
     if (stat(folder, &st) < 0 && errno == ENOENT)
-        status = sr_fail(err, SR_IO, "cannot create %s: there is no folder %s; make it first", path, folder);
-    else if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0)
-        status = sr_fail(err, SR_IO, "cannot create %s in the folder %s: %s", path, folder, strerror(errno));
-    sr_free(folder);
-    return status;
+        return sr_fail(err, SR_IO, "cannot create %s: there is no folder %s; make it first", path, folder);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0)
+        return sr_fail(err, SR_IO, "cannot create %s in the folder %s: %s", path, folder, strerror(errno));
+    return SR_OK;
 }
 
 int sr_atomic_file_possible(const char *path, struct sr_error *err) {
+    char *target, folder[PATH_MAX];
     struct stat st;
     mode_t mode;
-    char *target = NULL;
-    int status = SR_OK;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return check_folder(path, path, err);
-    status = resolve(&target, path, &mode, err);
-    if (status == SR_OK)
-        status = check_folder(path, target, err);
+    int status = resolve(&target, path, &mode, err);
+    if (status < 0)
+        return status;
+    for (size_t n = strlen(target); n > 1 && target[n - 1] == '/'; n--)
+        target[n - 1] = '\0';
+    if (sr_path_folder(folder, sizeof folder, target)) /* else the system will say so */
+        status = check_folder(path, folder, err);
     sr_free(target);
     return status;
 }
@@ -191,10 +183,7 @@ static int sync_descriptor(int fd) {
  * read-protected folders refuse with many other errors, and nothing more can be done there. */
 static int sync_folder(const char *path) {
     char folder[PATH_MAX];
-    const size_t length = (size_t)(sr_path_name(path) - path);
-    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
-    if (length > 1)
-        folder[length - 1] = '\0';
+    sr_path_folder(folder, sizeof folder, path);
     const int fd = sr_stream_descriptor(folder, O_RDONLY | O_DIRECTORY, 0);
     const int why = fd < 0 || sync_descriptor(fd) < 0 ? errno : 0;
     if (fd >= 0)

@@ -32,9 +32,9 @@ int sr_atomic_file_open(struct sr_atomic_file **out, const char *path, struct sr
 int sr_atomic_file_open_like(struct sr_atomic_file **out, const char *path, const char *like,
                              struct sr_error *err);
 
-/* Whether that could be done now: its folder is there and may be written to. For what works for long before
- * it writes. A path that is a folder is none of this file's business, and possible where its parent is.
- * SR_IO. */
+/* Whether that could be done now, as far as rights tell (not: a full disk, a sticky folder): its folder is
+ * there and may be written to. For what works for long before it writes. Of a path that is a folder: files in
+ * it. SR_IO, SR_NOMEM. */
 int sr_atomic_file_possible(const char *path, struct sr_error *err);
 
 /* The stream to write to. Write errors need not be checked one by one: commit does. */

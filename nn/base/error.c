@@ -31,11 +31,17 @@ int(sr_fail)(struct sr_error *err, int status, const char *format, ...) {
 }
 
 void sr_error_rename(struct sr_error *err, const char *from, const char *to) {
-    char rest[SR_ERROR_TEXT], *at = err ? strstr(err->text, from) : NULL;
-    if (!at)
+    char before[SR_ERROR_TEXT], name[SR_ERROR_TEXT], rest[SR_ERROR_TEXT];
+    if (!err || !*from || strlen(from) >= sizeof before)
         return;
-    snprintf(rest, sizeof rest, "%s", at + strlen(from));
-    snprintf(at, (size_t)(err->text + sizeof err->text - at), "%s%s", to, rest);
+    snprintf(before, sizeof before, "%s", from);
+    snprintf(name, sizeof name, "%s", to);
+    clean(before); /* as it is in the message */
+    clean(name);
+    for (char *at = err->text; (at = strstr(at, before)); at += strnlen(name, strlen(at))) {
+        snprintf(rest, sizeof rest, "%s", at + strlen(before));
+        snprintf(at, (size_t)(err->text + sizeof err->text - at), "%s%s", name, rest);
+    }
 }
 
 static struct sr_error noted; /* written once, under the lock, and never changed after */

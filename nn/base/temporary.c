@@ -246,10 +246,7 @@ void sr_temporary_sweep_names(const char *folder, const char *const *names, size
 
 void sr_temporary_sweep(const char *target) {
     const char *name = sr_path_name(target);
-    const size_t length = (size_t)(name - target);
     char folder[PATH_MAX];
-    if (length >= sizeof folder)
-        return;
-    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? target : ".");
-    sweep(folder, &name, 1, false);
+    if (sr_path_folder(folder, sizeof folder, target))
+        sweep(folder, &name, 1, false);
 }

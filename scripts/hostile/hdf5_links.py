@@ -50,8 +50,7 @@ def links(c):
         data = dump(change)
         at = [i for i in range(len(data)) if data.startswith(b"TREE\0\0\1\0", i)][which] + 24 + 16
         c.patched(name, data, at, struct.pack("<Q", 0), message, commands)
-    doubt = "HDF5 cannot tell what is in it; the file may be damaged"
-    lost("names_not_found", setting("gold", data=label), 0, doubt)
+    lost("names_not_found", setting("gold", data=label), 0, "its root lists names that are not found in it; the file is damaged")
     lost("names_not_found_inside", inside, 1, "/about holds a group whose members cannot be listed", "repack")
 
     linked = dump(away("features"), ("features",))

@@ -111,3 +111,6 @@ def test_a_layer_counted_from_the_end_may_be_named_otherwise(router, saferoute, 
         saferoute("import", tmp_path / "end.pt", "--out", out, *flags)
         with safetensors.safe_open(out, "pt") as file:
             assert file.metadata()["feature_layer"] == layer
+    (tmp_path / "contract.json").write_text('{"feature_layer": -2}')
+    saferoute("import", tmp_path / "end.pt", "--out", tmp_path / "c.safetensors", "--contract",
+              tmp_path / "contract.json", status=2)
