@@ -331,7 +331,7 @@ Test(atomic_file, what_can_be_written_is_told_before) {
                  {"new", SR_IO, "in the folder .: Permission denied"},
                  {"closed", SR_IO, "cannot create closed in the folder closed: Permission denied"},
                  {"closed/new", SR_IO, "in the folder closed: Permission denied"},
-                 {"open/out", SR_IO, "in the folder closed: Permission denied"},
+                 {"open/out", SR_IO, "closed: Permission denied"},
                  {"no/new", SR_IO, "there is no folder no; make it first"},
                  {"open/file/new", SR_IO, "Not a directory"}};
     cr_assert_eq(chdir(folder), 0);
