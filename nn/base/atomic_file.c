@@ -47,6 +47,7 @@ static void forget(struct sr_atomic_file *f) {
 /* *real: where the bytes shall end up, behind a symbolic link, and nowhere but in a regular file. */
 static int resolve(char **real, const char *path, mode_t *mode, struct sr_error *err) {
     struct stat st;
+    *real = NULL;
     *mode = 0;
     if (stat(path, &st) < 0) {
         const int why = errno;
@@ -138,7 +139,7 @@ int sr_atomic_file_possible(const char *path, struct sr_error *err) {
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return check_folder(path, path, err);
     int status = resolve(&target, path, &mode, err);
-    if (status < 0)
+    if (!target)
         return status;
     for (size_t n = strlen(target); n > 1 && target[n - 1] == '/'; n--)
         target[n - 1] = '\0';
