@@ -52,8 +52,8 @@ static enum step look_at_step(hid_t file, const char *path, haddr_t *place) {
     H5L_info_t link;
     const htri_t exists = H5Lexists(file, path, H5P_DEFAULT);
     if (exists <= 0 || H5Lget_info(file, path, &link, H5P_DEFAULT) < 0) {
-        const bool in_root =
-            sr_path_folder(before, sizeof before, path) && strchr("/.", *before) && !before[1];
+        const bool in_root = !strchr(path + 1, '/');
+        sr_path_folder(before, sizeof before, path);
         if (exists == 0 ? !in_root && !sr_h5_finds_links(file, before) : may_be_group(file, before))
             sr_h5_disk_doubt(file);
         return STEP_NONE;
