@@ -169,8 +169,7 @@ static int router_write(const struct sr_sweep_result *r, const struct sr_safeten
         status = verify(r, to.path, err);
     if (status == 0)
         status = sr_staged_name(&to, err);
-    sr_staged_close(&to, err);
-    return status;
+    return sr_staged_close(&to, status, err);
 }
 
 int sr_sweep_router_write(const struct sr_sweep_result *r, struct sr_error *err) {

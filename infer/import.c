@@ -160,7 +160,7 @@ int sr_import_write(const char *out, char sha256[65], const struct sr_import_net
         status = verify(to.path, sha256, err);
     if (status == 0)
         status = sr_staged_name(&to, err);
-    sr_staged_close(&to, err);
+    status = sr_staged_close(&to, status, err);
     for (size_t i = 0; i < w.n; i++)
         sr_free(w.list[i].data);
     sr_free(w.list);

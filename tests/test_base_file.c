@@ -374,7 +374,7 @@ Test(error, every_mention_of_a_file_is_renamed) {
 
 Test(staged, gets_its_name_or_is_gone) {
     struct sr_staged s;
-    char to[256], said[300];
+    char to[256];
     snprintf(to, sizeof to, "%s/router", folder);
     for (int i = 0; i < 3; i++) { /* the first is not given its name, the third finds it taken */
         cr_assert_eq(sr_staged_open(&s, to, &err), SR_OK, "%s", err.text);
@@ -382,9 +382,10 @@ Test(staged, gets_its_name_or_is_gone) {
         cr_assert_eq(sr_atomic_file_write(s.path, "new", 3, &err), SR_OK, "%s", err.text);
         cr_expect_eq(i == 0 ? SR_OK : sr_staged_name(&s, &err), i == 2 ? SR_USAGE : SR_OK);
         sr_fail(&err, SR_IO, "cannot read %s: %s", s.path, "why");
-        sr_staged_close(&s, &err);
-        snprintf(said, sizeof said, "cannot read %s: why", to);
-        cr_expect_str_eq(err.text, said);
+        cr_expect_eq(sr_staged_close(&s, i == 0 ? SR_OK : SR_IO, &err), i == 0 ? SR_OK : SR_IO);
+        /* Where nothing failed there is no error that could be read. */
+        cr_expect_eq(strstr(err.text, s.path) != NULL, i == 0, "%s", err.text);
+        cr_expect_eq(strstr(err.text, to) != NULL, i != 0, "%s", err.text);
         cr_expect_eq(entries(), i == 0 ? (size_t)1 : (size_t)2);
     }
 }

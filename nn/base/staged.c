@@ -22,9 +22,10 @@ int sr_staged_name(struct sr_staged *s, struct sr_error *err) {
     return sr_rename_new(s->path, s->target, err);
 }
 
-void sr_staged_close(struct sr_staged *s, struct sr_error *err) {
-    if (s->folder)
+int sr_staged_close(struct sr_staged *s, int status, struct sr_error *err) {
+    if (status < 0 && s->folder)
         sr_error_rename(err, s->path, s->target);
     sr_temporary_folder_end(s->folder, s->lock);
     s->folder = NULL;
+    return status;
 }

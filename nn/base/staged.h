@@ -7,7 +7,7 @@
  *     int status = sr_staged_open(&s, "router.safetensors", err);
  *     if (status == 0) status = ...write s.path, open s.path...;
  *     if (status == 0) status = sr_staged_name(&s, err);
- *     sr_staged_close(&s, err);
+ *     return sr_staged_close(&s, status, err);
  *
  * SPDX-License-Identifier: MIT
  */
@@ -31,8 +31,8 @@ int sr_staged_open(struct sr_staged *s, const char *target, struct sr_error *err
 /* Gives the file its name. Errors of sr_rename_new: SR_USAGE where there is a file of that name by now. */
 int sr_staged_name(struct sr_staged *s, struct sr_error *err);
 
-/* Removes what has not got its name; an error of that (NULL: there is none) speaks of the target from then
- * on. */
-void sr_staged_close(struct sr_staged *s, struct sr_error *err);
+/* Removes what has not got its name and returns `status`, what has become of it so far: the error of a
+ * failure speaks of the target from then on. */
+int sr_staged_close(struct sr_staged *s, int status, struct sr_error *err);
 
 #endif
