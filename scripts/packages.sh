@@ -60,6 +60,7 @@ missing() {
         command -v gcc >/dev/null || echo 'gcc libc6-dev|gcc'
         command -v g++ >/dev/null || echo 'g++|g++, which saferoute.h and exported C must compile with too'
         has_library criterion || echo 'libcriterion-dev|Criterion 2.4'
+        [ -e /usr/share/i18n/locales/de_DE ] || echo 'locales|locales, to test where numbers have commas'
         has_pthread_openblas || echo 'libopenblas0-pthread|the pthread flavour of OpenBLAS, to test under both'
         ;;
     ci)

@@ -354,12 +354,16 @@ def vary(rng, entries):
     return entries
 
 
+def entries_around(pickle):
+    """A .pt file's, whose pickle this is and whose one storage holds NUMBERS."""
+    return [Entry("m/data.pkl", pickle), Entry("m/byteorder", b"little"), Entry("m/data/0", NUMBERS), Entry("m/version", b"3\n")]
+
+
 def compose_pt(rng):
     body = some_dict(rng) if rng.random() < 0.9 else some_value(rng)
     protocol = rng.choice((2, 2, 2, 3, 4, 5))
     frame = b"\x95" + struct.pack("<Q", len(body) + 1) if rng.random() < 0.05 else b""
-    entries = [Entry("m/data.pkl", b"\x80" + bytes([protocol]) + frame + body + b"."), Entry("m/byteorder", b"little"),
-               Entry("m/data/0", NUMBERS), Entry("m/version", b"3\n")]
+    entries = entries_around(b"\x80" + bytes([protocol]) + frame + body + b".")
     return build(vary(rng, entries) if rng.random() < 0.2 else entries)
 
 
@@ -426,6 +430,18 @@ def test_seeds_and_hostile_files(kind, replay):
     taken, wrong = compare(kind, files, replay)
     assert not wrong, "\n".join(wrong)
     assert taken >= 3 and taken < len(files), f"{taken} of {len(files)} files accepted"
+
+
+def test_pickles(replay, tmp_path):
+    """Those that the pickle machine is tried with by itself, each as that of a file."""
+    files = []
+    for folder in ("hostile/pickle", "fuzz/corpus/pickle"):
+        for f in sorted((TESTS / folder).iterdir()):
+            files.append(tmp_path / f"{f.name}.pt")
+            files[-1].write_bytes(build(entries_around(f.read_bytes())))
+    taken, wrong = compare("pt", files, replay)
+    assert not wrong, "\n".join(wrong)
+    assert taken >= 10 and taken < len(files), f"{taken} of {len(files)} files accepted"
 
 
 def compare_many(kind, replay, folder, count, content):
