@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct answerer {
     struct fuzz_bytes input;
     int socket;
     unsigned char *window;
+    sem_t begin, end;
 };
 
 static uint64_t number(struct fuzz_bytes *b, int bytes) {
@@ -51,8 +53,7 @@ static size_t answer_make(struct answerer *a, struct sr_isolate_answer *answer) 
 }
 
 /* The descriptors that come along are not taken: the kernel closes them. */
-static void *answer_all(void *user) {
-    struct answerer *a = user;
+static void answer_all(struct answerer *a) {
     struct sr_isolate_request q;
     struct sr_isolate_answer answer;
     while (recv(a->socket, &q, sizeof q, 0) == (ssize_t)sizeof q && a->input.left > 0) {
@@ -61,7 +62,31 @@ static void *answer_all(void *user) {
             break;
     }
     shutdown(a->socket, SHUT_RDWR);
+}
+
+/* One thread for all inputs: a sanitizer keeps some bytes of each thread that there has been. */
+static void *answer(void *user) {
+    struct answerer *a = user;
+    for (;;) {
+        while (sem_wait(&a->begin) != 0)
+            continue;
+        answer_all(a);
+        sem_post(&a->end);
+    }
     return NULL;
+}
+
+static struct answerer *answerer(void) {
+    static unsigned char window[SR_ISOLATE_WINDOW];
+    static struct answerer a = {.window = window};
+    static bool begun;
+    pthread_t thread;
+    if (!begun) {
+        FUZZ_CHECK(sem_init(&a.begin, 0, 0) == 0 && sem_init(&a.end, 0, 0) == 0, "no semaphores");
+        FUZZ_CHECK(pthread_create(&thread, NULL, answer, &a) == 0, "no thread");
+        begun = true;
+    }
+    return &a;
 }
 
 /* A dump's size, and its first bytes; the rest is what the answers say. */
@@ -72,25 +97,26 @@ static const char *dump(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static unsigned char window[SR_ISOLATE_WINDOW];
     const struct sr_data_options how = {.one_file = true, .label_optional = true};
     int ends[2];
-    pthread_t thread;
+    struct answerer *a = answerer();
     const char *path = dump();
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
-    struct answerer a = {.input = {data, size}, .socket = ends[1], .window = window};
+    a->input = (struct fuzz_bytes){data, size};
+    a->socket = ends[1];
     struct sr_channel channel = {.socket = ends[0],
-                                 .window = window,
+                                 .window = a->window,
                                  .seconds = 60,
                                  .wait_seconds = 60,
                                  .most = (uint64_t)1 << 24,
                                  .mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP};
-    FUZZ_CHECK(pthread_create(&thread, NULL, answer_all, &a) == 0, "no thread");
+    sem_post(&a->begin);
     sr_isolate_use(&channel);
     fuzz_dump(path, &how);
     sr_isolate_use(NULL);
     sr_channel_close(&channel);
-    pthread_join(thread, NULL);
+    while (sem_wait(&a->end) != 0)
+        continue;
     close(ends[1]);
     return 0;
 }
