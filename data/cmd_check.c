@@ -102,8 +102,6 @@ static int read_run(struct sr_check_imbalance *out, const char *path, struct sr_
         *out = (struct sr_check_imbalance){.balanced = run.sampler == 0,
                                            .alpha = run.loss == 0 ? run.alpha : .5,
                                            .pos_weight = run.pos_weight};
-    if (status == SR_DATA) /* larger than any settings */
-        status = err->status = SR_USAGE;
     sr_free(file);
     sr_options_end(&o);
     return status;

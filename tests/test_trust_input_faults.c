@@ -27,9 +27,15 @@ static const struct reading {
     {"repack, dump of doubles", "in/double.h5", "in/float.h5",
      "data repack in/double.h5 --dtype float32 --out out/x.h5"},
     {"eval", "in/a.h5", "in/b.h5", "eval " W "--data in/a.h5 --json --threads 1"},
+    {"eval, baseline", "in/w2.safetensors", "in/w.safetensors",
+     "eval " W "--baseline in/w2.safetensors --data in/a.h5 --json --threads 1"},
+    {"eval, traffic", "in/b.h5", "in/a.h5", "eval " W "--data in/a.h5 --traffic in/b.h5 --json --threads 1"},
+    {"eval, curves of a run", "in/run/metrics.jsonl", "in/metrics2.jsonl",
+     "eval " W "--data in/a.h5 --run in/run --json --threads 1"},
     {"headroom", "in/a.h5", "in/b.h5", "eval --headroom --data in/a.h5 --json"},
     {"sweep", "in/a.h5", "in/b.h5", "sweep " W "--data in/a.h5 --csv out/c.csv --json --threads 1"},
     {"check", "in/a.h5", "in/b.h5", "data check in/a.h5 in/b.h5 --json"},
+    {"check, config", "in/run/config.yaml", "in/config2.yaml", "data check in/a.h5 --config in/run --json"},
     {"compare", "in/left.h5", "in/b.h5", "data compare in/left.h5 in/a.h5 --json --threads 1"},
     {"inspect", "in/zipped.h5", "in/b.h5", "inspect in/zipped.h5 --json"},
     {"repack", "in/zipped.h5", "in/b.h5", "data repack in/zipped.h5 --dtype float32 --out out/x.h5"},
@@ -47,17 +53,25 @@ static const struct reading {
      TRUST_TRAIN "--init in/w.safetensors --out out/run"},
     {"infer, weights", "in/w.safetensors", "in/w2.safetensors", "infer " W "--data in/a.h5"},
     {"inspect, weights", "in/w.safetensors", "in/w2.safetensors", "inspect in/w.safetensors --json"},
+    {"inspect, settings of a run", "in/run/config.yaml", "in/config2.yaml", "inspect in/run --json"},
+    {"inspect, rows of a run", "in/run/data.json", NULL, "inspect in/run --json"},
+    {"inspect, checkpoint of a run", "in/run/checkpoint.safetensors", NULL, "inspect in/run --json"},
+    {"inspect, weights of a run", "in/run/best.safetensors", "in/w2.safetensors", "inspect in/run --json"},
     {"sweep, weights", "in/w.safetensors", "in/w2.safetensors",
      "sweep " W "--data in/a.h5 --rule f1 --out out/w.safetensors"},
     {"sweep, weights of another program", "in/f.safetensors", "in/f2.safetensors",
      "sweep --model in/f.safetensors --data in/a.h5 --rule f1 --out out/w.safetensors"},
     {"export, weights", "in/w.safetensors", "in/w2.safetensors", "export " W "--to onnx --out out/w.onnx"},
+    {"export int8, dump", "in/a.h5", "in/b.h5",
+     "export " W "--to safetensors --dtype int8 --data in/a.h5 --out out/w.safetensors"},
     {"export card, weights", "in/w.safetensors", "in/w2.safetensors", "export " W "--to card --out out/w.md"},
     {"export card, evaluation", "in/eval.json", "in/eval2.json",
      "export " W "--to card --eval in/eval.json --out out/w.md"},
     {"import pt", "in/w.pt", "in/w2.pt", "import in/w.pt --threshold 0.5 --out out/w.safetensors"},
     {"import safetensors", "in/w.safetensors", "in/w2.safetensors",
      "import in/w.safetensors --threshold 0.5 --out out/w.safetensors"},
+    {"import stats", "in/a.h5", "in/b.h5",
+     "import in/w.pt --threshold 0.5 --stats in/a.h5 --out out/w.safetensors"},
     {"import contract", "in/contract.json", "in/contract2.json",
      "import in/w.pt --threshold 0.5 --contract in/contract.json --out out/w.safetensors"},
     {"eval, csv scores", "in/s.csv", "in/s2.csv", "eval --scores in/s.csv --data in/a.h5 --json"},
@@ -81,6 +95,10 @@ static const struct reading {
     {"explain, line", "in/line.json", "in/line2.json",
      "explain --model in/narrow.safetensors --decision in/line.json --features in/x.npy --row 0"},
     {"resume, checkpoint", "out/run/checkpoint.safetensors", NULL, "train --resume out/run"},
+    {"resume, best", "out/run/best.safetensors", NULL, "train --resume out/run"},
+    {"resume, parent", "out/run/parent.safetensors", NULL, "train --resume out/run"},
+    {"resume, epochs", "out/run/metrics.jsonl", NULL, "train --resume out/run"},
+    {"resume, finished", "in/run/summary.json", NULL, "train --resume in/run --json"},
     {"resume, settings", "out/run/config.yaml", NULL, "train --resume out/run"},
     {"resume, data.json", "out/run/data.json", NULL, "train --resume out/run"},
     {"resume, dump", "in/a.h5", "in/b.h5", "train --resume out/run"},
@@ -291,12 +309,15 @@ static void more_inputs(const char *folder) {
     TEXT("in/c.yaml",
          "train: in/a.h5\nval: in/b.h5\nhidden: 8\ndropout: 0\nbatch: 64\nepochs: 1\nthreads: 1\n");
     TEXT("in/other.yaml", "train: in/a.h5\nval: in/b.h5\nhidden: 4\ndropout: 0\nepochs: 1\nthreads: 1\n");
+    TEXT("in/config2.yaml", "label: stored\n");
     TEXT("in/contract.json", "{\"feature_model\": \"one\", \"feature_norm\": \"post\"}\n");
     TEXT("in/contract2.json", "{\"feature_model\": \"two\", \"feature_norm\": \"pre\"}\n");
     TEXT("in/rows2.csv", "id,label,f0,f1,f2,f3\nx,1,1,2,3,4\ny,0,4,3,2,1\n");
     TEXT("in/rows2.jsonl", "{\"id\": \"x\", \"label\": 1, \"features\": [1, 2]}\n");
-    char *ids = slurp("in/ids.txt"), *labels = slurp("in/y.txt"), *line = slurp("in/line.json");
+    char *ids = slurp("in/ids.txt"), *labels = slurp("in/y.txt"), *line = slurp("in/line.json"),
+         *epochs = slurp("in/run/metrics.jsonl");
     trust_text("in/other.txt", ids, (size_t)(strchr(ids, '\n') + 1 - ids));
+    trust_text("in/metrics2.jsonl", epochs, (size_t)(strchr(epochs, '\n') + 1 - epochs));
     for (char *p = labels; *p; p++)
         *p = *p == '1' ? '0' : *p == '0' ? '1' : *p;
     trust_text("in/y2.txt", labels, strlen(labels));
@@ -304,6 +325,7 @@ static void more_inputs(const char *folder) {
     sr_free(ids);
     sr_free(labels);
     sr_free(line);
+    sr_free(epochs);
     for (int i = 0; i < 2; i++) {
         struct run r =
             run_program(folder, "eval --model in/w%s.safetensors --data in/b.h5 --json", i ? "2" : "");
@@ -314,7 +336,8 @@ static void more_inputs(const char *folder) {
 }
 
 static void stopped_run(const char *folder) {
-    struct faulted f = run_faulted(folder, "rename:1:signal=TERM:metrics.csv", TRUST_TRAIN "--out out/run");
+    struct faulted f = run_faulted(folder, "rename:1:signal=TERM:metrics.csv",
+                                   TRUST_TRAIN "--init in/w.safetensors --out out/run");
     cr_assert_eq(f.run.status, 75, "%s", f.run.err);
     faulted_end(&f);
 }
