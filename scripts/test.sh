@@ -200,10 +200,11 @@ if $ci; then
         tests asan asan
     fi
     # clang's sanitizers see other things than gcc's; on what reads files of strangers, where it matters.
+    of_strangers='test_base_|test_data_(dump|forms|pickle|pt|tensors|scores)|test_infer_(closed|import|open|router)'
+    of_strangers+='|test_trust_(hostile|json_reader|pickle_costs|zip_reads|isolate$)|fuzz_'
     if build asan-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g' \
         -DSR_SANITIZE=address,undefined; then
-        tests asan-clang asan-clang -R \
-            '^(test_base_|test_data_(dump|forms|pickle|pt|tensors|scores)|test_infer_(closed|import|open|router)|threads_|.*_selftest$)'
+        tests asan-clang asan-clang -R "^($of_strangers|threads_|.*_selftest\$)"
     fi
     analyse tidy cppcheck analyzer tsan valgrind
 fi
