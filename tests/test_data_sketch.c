@@ -228,6 +228,20 @@ Test(data_sketch, order_does_not_matter) {
     sr_free(hash);
 }
 
+/* More equal rows than there is room for while a sketch is made. */
+Test(data_sketch, equal_rows_are_one) {
+    enum { N = 5 * K, DISTINCT = 7 };
+    uint64_t *hash = hashes_make(2, N);
+    struct sr_sketch got, want;
+    for (size_t i = DISTINCT; i < N; i++)
+        hash[i] = hash[i % DISTINCT];
+    expected_sketch(&want, hash, N);
+    cr_assert_leq(want.n, DISTINCT);
+    sr_sketch_make(&got, hash, NULL, N);
+    expect_same_sketch(&got, &want);
+    sr_free(hash);
+}
+
 /* b begins in the middle of a. */
 Test(data_sketch, merged_is_the_sketch_of_the_union) {
     struct sr_sketch a, b, want;
@@ -323,6 +337,17 @@ Test(data_sketch, overlap_with_a_large_set_is_estimated) {
     expect_estimates(20000, 5000, 5000); /* a subset: exact */
     expect_estimates(5000, 5000, 0);
     expect_estimates(3000, 30000, 300);
+}
+
+Test(data_sketch, a_share_in_words) {
+    static const struct {
+        double share;
+        const char *text;
+    } cases[] = {{(double)NAN, "some"}, {0, "less than 0.1 %"},   {.000999, "less than 0.1 %"},
+                 {.001, "about 0.1 %"}, {.12345, "about 12.3 %"}, {1, "about 100 %"}};
+    char text[SR_OVERLAP_TEXT];
+    for (size_t i = 0; i < SR_COUNT(cases); i++)
+        cr_expect_str_eq(sr_overlap_text(text, &(struct sr_overlap){.share = cases[i].share}), cases[i].text);
 }
 
 /* ---- as text ---- */

@@ -73,6 +73,7 @@ Test(wanted, digits_of_bytes_in_several_ways) {
     cr_expect_eq(sr_wanted_find(&w, "01abcdef"), 0);
     cr_expect_eq(sr_wanted_find(&w, "abcd"), 1);
     cr_expect_eq(sr_wanted_find(&w, "\tabcd "), 1);
+    cr_expect_eq(sr_wanted_find(&w, "abcd "), 1);
     cr_expect_eq(sr_wanted_find(&w, "abc"), -1);
     cr_expect_eq(sr_wanted_find(&w, ""), -1);
     sr_wanted_free(&w);
