@@ -237,9 +237,11 @@ static inline bool disk_play(struct disk *d, struct record *r) {
 
 /* ---- what the disk may hold ---- */
 
-enum loss { NOTHING, UNSYNCED, ZEROED, SECOND_HALF, LOSSES };
+/* Of every file's unsynced bytes, or of each file's another, as the number of its node and of the calls say.
+ */
+enum loss { NOTHING, UNSYNCED, ZEROED, SECOND_HALF, MIXED, LOSSES };
 static const char *const loss_name[LOSSES] = {"nothing", "unsynced bytes", "unsynced bytes zeroed",
-                                              "half of the unsynced bytes"};
+                                              "half of the unsynced bytes", "of each file something else"};
 
 /* A state: the names that last, those changes of the pending ones that `choice` says, and that loss. */
 struct state {
@@ -271,9 +273,16 @@ static inline const char *state_text(const struct state *s) {
     return text;
 }
 
+static inline enum loss loss_of(const struct state *s, const struct node *f) {
+    const size_t number = (size_t)(f - s->d->node);
+    if (!f->has_unsynced)
+        return NOTHING;
+    return s->loss == MIXED ? (enum loss)((number + s->calls) % MIXED) : s->loss;
+}
+
 /* A file's bytes in the state; free with sr_free. */
 static inline char *state_bytes(const struct state *s, const struct node *f, size_t *size) {
-    const enum loss loss = f->has_unsynced ? s->loss : NOTHING;
+    const enum loss loss = loss_of(s, f);
     const size_t kept = f->synced_size, more = f->size > kept ? f->size - kept : 0;
     *size = loss == UNSYNCED ? kept : loss == SECOND_HALF && more > 0 ? kept + more / 2 : f->size;
     char *bytes = sr_alloc(kept + more + 1, 1, NULL);
@@ -317,12 +326,13 @@ typedef void power_look(void *user, const struct state *s, bool over);
 
 static inline void power_now(const struct disk *d, size_t calls, bool over, power_look *look, void *user) {
     static struct state s;
-    bool unsynced = false;
+    int unsynced = 0;
     for (int i = 0; i < d->nodes; i++)
-        unsynced |= d->node[i].has_unsynced;
+        unsynced += d->node[i].has_unsynced;
+    const int losses = unsynced == 0 ? UNSYNCED : unsynced == 1 ? MIXED : LOSSES;
     const unsigned n = (unsigned)d->n_pending, all = n <= SUBSETS ? (1u << n) - 1 : n;
     for (unsigned c = 0; c <= all; c += n <= SUBSETS ? 1 : (n + 1) / 2)
-        for (int loss = NOTHING; loss < (unsynced ? LOSSES : UNSYNCED); loss++) {
+        for (int loss = NOTHING; loss < losses; loss++) {
             state_make(&s, d, c, (enum loss)loss, calls);
             look(user, &s, over);
         }

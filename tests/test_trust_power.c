@@ -29,7 +29,7 @@ static const char *wrong(const struct state *s) {
         const struct node *node = &s->d->node[name->node];
         if (name->node < disk_get(s->d->lasting, s->d->n_lasting, name->folder, name->text))
             return "a file older than what was synced";
-        if (!node->is_folder && node->has_unsynced && s->loss != NOTHING)
+        if (!node->is_folder && loss_of(s, node) != NOTHING)
             return "a file has its name and not its bytes";
     }
     return NULL;
