@@ -24,13 +24,13 @@ struct sr_chunk_decoder {
 };
 
 size_t sr_chunk_bytes(const struct sr_chunk_form *form) {
-    return form->rows * form->width * form->size;
+    return sr_size_times(sr_size_times(form->rows, form->width), form->size);
 }
 
 size_t sr_chunk_stored_max(const struct sr_chunk_form *form) {
     const size_t bytes = sr_chunk_bytes(form);
-    return bytes + (form->bit[SR_CHUNK_GZIP] ? bytes / 8 + 1024 : 0) +
-           (form->bit[SR_CHUNK_FLETCHER] ? FLETCHER_BYTES : 0);
+    return sr_size_sum(bytes, (form->bit[SR_CHUNK_GZIP] ? bytes / 8 + 1024 : 0) +
+                                  (form->bit[SR_CHUNK_FLETCHER] ? FLETCHER_BYTES : 0));
 }
 
 int sr_chunk_decoder_create(struct sr_chunk_decoder **out, const struct sr_chunk_form *form,
@@ -116,7 +116,7 @@ static void unshuffle(unsigned char *restrict out, const unsigned char *restrict
 const char *sr_chunk_decode(struct sr_chunk_decoder *d, unsigned char *out, size_t stride, size_t rows,
                             size_t width, size_t size, uint32_t mask) {
     const struct sr_chunk_form *f = d->form;
-    const size_t bytes = sr_chunk_bytes(f), apart = f->rows * f->width;
+    const size_t bytes = sr_chunk_bytes(f), apart = sr_size_times(f->rows, f->width);
     const unsigned char *x = d->stored;
     if (size > sr_chunk_stored_max(f))
         return "a chunk has more bytes than it can have";

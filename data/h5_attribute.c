@@ -17,8 +17,8 @@
 #include "nn/base/sizes.h"
 
 /* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
-static char **pack(const void *items, size_t n, size_t stride, struct sr_error *err) {
-    const char *const *pointers = items;
+static char **pack(const void *values, size_t n, size_t stride, struct sr_error *err) {
+    const char *const *pointers = values;
     uint64_t bytes = (n + 1) * sizeof(char *) + n; /* n is at most SR_H5_LIST_MAX */
     for (size_t i = 0; i < n; i++)
         bytes = sr_size_sum(bytes, stride ? stride : pointers[i] ? strlen(pointers[i]) : 0);
@@ -27,12 +27,12 @@ static char **pack(const void *items, size_t n, size_t stride, struct sr_error *
         return NULL;
     char *to = (char *)(out + n + 1);
     for (size_t i = 0; i < n; i++) {
-        const char *from = stride ? (const char *)items + i * stride : pointers[i] ? pointers[i] : "";
-        size_t length = stride ? strnlen(from, stride) : strlen(from);
+        const char *from = stride ? (const char *)values + i * stride : pointers[i] ? pointers[i] : "";
+        const size_t used = stride ? strnlen(from, stride) : strlen(from);
         out[i] = to;
         /* the block is zeroed: the NUL is there. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
-        memcpy(to, from, length);
-        to += length + 1;
+        memcpy(to, from, used);
+        to += used + 1;
     }
     return out;
 }

@@ -90,7 +90,7 @@ static bool look_at_form(struct sr_h5_chunks *c, hid_t create, size_t size) {
         c->form = (struct sr_chunk_form){.rows = chunk[0], .width = chunk[1], .size = size};
         c->rows = shape[0];
         c->width = shape[1];
-        c->row_bytes = c->width * size;
+        c->row_bytes = sr_size_times(c->width, size);
         ours = sr_size_times(sr_size_times(sr_size_times(size, chunk[0]), chunk[1]), c->across) <=
                    SR_H5_STRIP_MAX &&
                filters_are_ours(&p, size);
@@ -223,6 +223,11 @@ static bool goes_straight(const struct job *j, size_t strip) {
     return j->c->plain && (goes_to_kept(j, strip) || rows_of_strip(j->c, strip) == j->c->form.rows);
 }
 
+/* Row n of rows that lie behind one another. */
+static unsigned char *row_of(const struct sr_h5_chunks *c, unsigned char *rows, size_t n) {
+    return rows + sr_size_times(n, c->row_bytes);
+}
+
 /* Chunk `at` of the job, counted along the strips. */
 static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, struct sr_error *err) {
     struct sr_h5_chunks *c = j->c;
@@ -230,9 +235,9 @@ static int read_chunk(struct job *j, struct sr_chunk_decoder *d, size_t at, stru
     const size_t strip = j->first + at / c->across, column = at % c->across * f->width;
     const size_t rows = rows_of_strip(c, strip), left = c->width - column;
     const size_t width = left < f->width ? left : f->width;
-    const hsize_t offset[2] = {strip * f->rows, column};
+    const hsize_t offset[2] = {sr_size_times(strip, f->rows), column};
     unsigned char *strip_out =
-        goes_to_kept(j, strip) ? c->strip : j->out + (strip - j->first) * f->rows * c->row_bytes;
+        goes_to_kept(j, strip) ? c->strip : row_of(c, j->out, (strip - j->first) * f->rows);
     unsigned char *out = strip_out + column * f->size;
     const bool straight = goes_straight(j, strip);
     unsigned char *to = straight ? out : sr_chunk_stored(d);
@@ -273,7 +278,7 @@ static void work(struct job *j, struct sr_chunk_decoder *d) {
 
 static size_t workers_of_job(const struct job *j) {
     const struct sr_chunk_form *f = &j->c->form;
-    const size_t most = WORKERS_MAX / (sr_chunk_stored_max(f) + sr_chunk_bytes(f));
+    const size_t most = WORKERS_MAX / sr_size_sum(sr_chunk_stored_max(f), sr_chunk_bytes(f));
     size_t n = (size_t)sr_cpu_team(0);
     n = n < chunks_of_job(j) ? n : chunks_of_job(j);
     n = n < most ? n : most;
@@ -329,7 +334,7 @@ static int read_strips(struct sr_h5_chunks *c, unsigned char *out, size_t first,
 
 /* Rows first .. first+rows of the kept strip. */
 static void copy_kept(const struct sr_h5_chunks *c, unsigned char *out, size_t first, size_t rows) {
-    memcpy(out, c->strip + (first - c->kept * c->form.rows) * c->row_bytes, rows * c->row_bytes);
+    memcpy(out, row_of(c, c->strip, first - c->kept * c->form.rows), sr_size_times(rows, c->row_bytes));
 }
 
 int sr_h5_chunks_read(struct sr_h5_chunks *c, void *out, size_t first, size_t rows, const char *where,
@@ -345,7 +350,7 @@ int sr_h5_chunks_read(struct sr_h5_chunks *c, void *out, size_t first, size_t ro
             return status;
         const size_t here = begin + rows_of_strip(c, strip) < end ? begin + rows_of_strip(c, strip) : end;
         copy_kept(c, to, first, here - first);
-        to += (here - first) * c->row_bytes;
+        to = row_of(c, to, here - first);
         strip++;
         begin += each;
     }
@@ -355,6 +360,6 @@ int sr_h5_chunks_read(struct sr_h5_chunks *c, void *out, size_t first, size_t ro
     const bool keep_last = end < last * each + rows_of_strip(c, last);
     status = read_strips(c, to, strip, last + 1, keep_last, where, err);
     if (status == 0 && keep_last)
-        copy_kept(c, to + (last - strip) * each * c->row_bytes, last * each, end - last * each);
+        copy_kept(c, row_of(c, to, (last - strip) * each), last * each, end - last * each);
     return status;
 }

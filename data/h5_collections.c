@@ -163,7 +163,7 @@ static int take_object(struct sr_h5_collections *c, uint64_t *at, uint64_t end, 
     }
     if (filled > room || size >> SIZE_BITS)
         return fail(err, "an object of it ends behind it");
-    *at += HEAD + filled;
+    *at = sr_size_sum(*at, sr_size_sum(HEAD, filled));
     return keep_object(c, number, size, err);
 }
 
@@ -172,7 +172,7 @@ static int take_head(struct sr_h5_collections *c, uint64_t *size, uint64_t at, s
     int status;
     if (!sr_size_within(at, SIZE_LEAST, c->bytes))
         return fail(err, "it lies behind the end of the file");
-    const unsigned char *head = look(c, at, at + SIZE_LEAST, &status, err);
+    const unsigned char *head = look(c, at, sr_size_sum(at, SIZE_LEAST), &status, err);
     if (!head)
         return status;
     *size = sr_little_endian(head + 8, c->superblock.size_bytes);
@@ -209,7 +209,7 @@ static int walk(struct sr_h5_collections *c, struct collection *out, uint64_t at
     c->walked = sr_size_sum(c->walked, size);
     if (c->walked > c->bytes)
         return fail(err, "two parts of it lie at one place");
-    const uint64_t end = at + size;
+    const uint64_t end = sr_size_sum(at, size);
     out->first = c->objects;
     for (at += HEAD; end - at >= HEAD && status == 0;)
         status = take_object(c, &at, end, err);

@@ -47,7 +47,7 @@ static void count_handle(const unsigned char *handle, size_t unit) {
 }
 
 static herr_t count_lists(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size_t stride, size_t skip,
-                          void *items, void *background, hid_t transfer) {
+                          void *values, void *background, hid_t transfer) {
     (void)skip;
     (void)background;
     (void)transfer;
@@ -59,9 +59,9 @@ static herr_t count_lists(hid_t from, hid_t to, H5T_cdata_t *how, size_t n, size
                  handle = stride ? stride : sr_h5_collections_handle(counted.collections),
                  made = H5Tget_class(to) == H5T_VLEN ? sizeof(hvl_t) : sizeof(char *);
     for (size_t i = 0; i < n; i++)
-        count_handle((const unsigned char *)items + i * handle, unit);
+        count_handle((const unsigned char *)values + i * handle, unit);
     for (size_t i = 0; i < n; i++) /* no strings */
-        memset((unsigned char *)items + i * (stride ? stride : made), 0, made);
+        memset((unsigned char *)values + i * (stride ? stride : made), 0, made);
     return 0;
 }
 

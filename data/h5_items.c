@@ -232,7 +232,7 @@ bool sr_h5_items_native(const struct sr_h5_items *t) {
 bool sr_h5_items_alike(const struct sr_h5_items *a, const struct sr_h5_items *b) {
     sr_h5_lock();
     const bool alike = a->rank == b->rank && H5Tequal(a->type, b->type) > 0 &&
-                       memcmp(a->shape + 1, b->shape + 1, (size_t)(a->rank - 1) * sizeof *a->shape) == 0;
+                       memcmp(&a->shape[1], &b->shape[1], (size_t)(a->rank - 1) * sizeof a->shape[1]) == 0;
     sr_h5_unlock();
     return alike;
 }

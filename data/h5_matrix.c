@@ -68,13 +68,13 @@ static void find_piece(struct matrix *m, hid_t create) {
 }
 
 static int read_pieces(struct matrix *m, void *out, size_t first, size_t rows, struct sr_error *err) {
-    const size_t row_bytes = m->width * m->value_size, bytes = rows * row_bytes;
-    const uint64_t offset = m->offset + first * row_bytes;
+    const uint64_t row_bytes = sr_size_times(m->width, m->value_size), bytes = sr_size_times(rows, row_bytes),
+                   offset = sr_size_sum(m->offset, sr_size_times(first, row_bytes));
     atomic_int failed = 0;
 #pragma omp parallel for schedule(dynamic) if (bytes > PIECE)
     for (size_t at = 0; at < bytes; at += PIECE) {
         const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
-        const int reason = sr_stream_get(m->file, (unsigned char *)out + at, n, offset + at);
+        const int reason = sr_stream_get(m->file, (unsigned char *)out + at, n, sr_size_sum(offset, at));
         if (reason)
             atomic_store(&failed, reason);
     }

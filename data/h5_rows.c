@@ -55,7 +55,7 @@ static bool read_all(struct rows *r, unsigned char *out, uint64_t first, uint64_
     r->at_once = rows_at_once(r);
     r->bytes = H5Tget_size(r->type);
     for (int i = 1; i < r->rank; i++)
-        r->bytes *= r->shape[i];
+        r->bytes = sr_size_times(r->bytes, r->shape[i]);
     for (uint64_t done = 0; done < n;) {
         const uint64_t left = n - done, whole = r->at_once - (first + done) % r->at_once,
                        some = left < whole ? left : whole;

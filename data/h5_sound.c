@@ -108,7 +108,7 @@ static const char *check_chunk(struct sr_h5_sound *s, const hsize_t *offset) {
 /* The next chunk of the strip, or false. */
 static bool step(const struct sr_h5_sound *s, hsize_t *offset) {
     for (int i = s->rank - 1; i > 0; i--) {
-        offset[i] += s->chunk[i];
+        offset[i] = sr_size_sum(offset[i], s->chunk[i]);
         if (offset[i] < s->shape[i])
             return true;
         offset[i] = 0;
@@ -117,7 +117,7 @@ static bool step(const struct sr_h5_sound *s, hsize_t *offset) {
 }
 
 static int check_strip(struct sr_h5_sound *s, uint64_t strip, struct sr_error *err) {
-    hsize_t offset[H5S_MAX_RANK] = {strip * s->chunk[0]};
+    hsize_t offset[H5S_MAX_RANK] = {sr_size_times(strip, s->chunk[0])};
     const char *wrong;
     do
         wrong = check_chunk(s, offset);
@@ -126,8 +126,8 @@ static int check_strip(struct sr_h5_sound *s, uint64_t strip, struct sr_error *e
         return 0;
     const hsize_t left = s->shape[0] - offset[0], rows = left < s->chunk[0] ? left : s->chunk[0];
     return sr_fail(err, SR_DATA, "%s rows %llu to %llu cannot be read; the file may be damaged (%s)",
-                   s->where, (unsigned long long)offset[0], (unsigned long long)(offset[0] + rows - 1),
-                   wrong);
+                   s->where, (unsigned long long)offset[0],
+                   (unsigned long long)sr_size_sum(offset[0], rows - 1), wrong);
 }
 
 int sr_h5_sound_check(struct sr_h5_sound *s, uint64_t first, uint64_t rows, struct sr_error *err) {

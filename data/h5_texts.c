@@ -40,9 +40,9 @@ static size_t printable(const unsigned char *s, size_t n) {
 }
 
 static bool all_printable(const unsigned char *s, size_t n) {
-    size_t length;
-    for (size_t i = 0; i < n; i += length)
-        if ((length = printable(s + i, n - i)) == 0)
+    size_t taken;
+    for (size_t i = 0; i < n; i += taken)
+        if ((taken = printable(s + i, n - i)) == 0)
             return false;
     return true;
 }

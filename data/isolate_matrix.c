@@ -101,7 +101,8 @@ static int read_some(const struct away_matrix *m, void *out, size_t bytes, size_
 int sr_away_matrix_read(struct sr_h5_matrix *base, void *out, size_t first, size_t rows,
                         enum sr_feature wanted, struct sr_error *err) {
     const struct away_matrix *m = (const struct away_matrix *)base;
-    const size_t each = m->width * sr_feature_size(wanted == SR_FEATURE_FLOAT ? wanted : m->stored);
+    const size_t each =
+        sr_size_times(m->width, sr_feature_size(wanted == SR_FEATURE_FLOAT ? wanted : m->stored));
     const size_t most = SR_ISOLATE_WINDOW / each;
     unsigned char *to = out;
     int status = 0;

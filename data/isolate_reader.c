@@ -199,9 +199,9 @@ static int show_texts(struct reader *r, char *const *texts, size_t n, struct sr_
     if (!all)
         return SR_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        const size_t length = strlen(texts[i]) + 1;
-        memcpy(all + used, texts[i], length);
-        used += length;
+        const size_t taken = strlen(texts[i]) + 1;
+        memcpy(all + used, texts[i], taken);
+        used += taken;
     }
     const int status = show(r, all, bytes, &last);
     a->bytes = last;

@@ -17,6 +17,7 @@
 #include "data/table.h"
 #include "data/tensors.h"
 #include "data/values.h"
+#include "nn/base/sizes.h"
 
 #define STATES "hidden_states"
 #define TOKENS "token_ids"
@@ -97,7 +98,8 @@ static int open_states(struct states *x, const char *path, const struct sr_table
 }
 
 static int read_token(const struct states *x, uint64_t token, void *out, struct sr_error *err) {
-    return sr_tensors_read(x->in, x->at, (token * x->layers + x->layer) * x->width, out, x->width, err);
+    const uint64_t place = sr_size_times(sr_size_sum(sr_size_times(token, x->layers), x->layer), x->width);
+    return sr_tensors_read(x->in, x->at, place, out, x->width, err);
 }
 
 /* ---- a row ---- */

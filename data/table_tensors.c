@@ -11,6 +11,7 @@
 #include "data/table.h"
 #include "data/tensors.h"
 #include "data/values.h"
+#include "nn/base/sizes.h"
 
 struct tensors_table {
     struct sr_table t;
@@ -169,14 +170,16 @@ static int read_features(struct tensors_table *s, struct sr_field *f, size_t n, 
     uint64_t layer = 0;
     int status = 0;
     if (x->rank == 2) {
-        status = sr_tensors_read(s->in, f->at, row * width, sr_field_row(f), n * width, err);
+        status = sr_tensors_read(s->in, f->at, sr_size_times(row, width), sr_field_row(f),
+                                 sr_size_times(n, width), err);
         f->rows += n;
         return status;
     }
     status = find_layer(&layer, s, f, x, err);
-    for (size_t i = 0; i < n && status == 0; i++, f->rows++)
-        status = sr_tensors_read(s->in, f->at, ((row + i) * x->shape[1] + layer) * width, sr_field_row(f),
-                                 width, err);
+    for (size_t i = 0; i < n && status == 0; i++, f->rows++) {
+        const uint64_t place = sr_size_times(sr_size_sum(sr_size_times(row + i, x->shape[1]), layer), width);
+        status = sr_tensors_read(s->in, f->at, place, sr_field_row(f), width, err);
+    }
     return status;
 }
 

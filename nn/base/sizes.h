@@ -2,9 +2,10 @@
  *
  * A parser adds and multiplies numbers that somebody else wrote. In C an overflow there is silent, and a sum
  * that wrapped around passes every check behind it. So parsers do such arithmetic by these alone, and
- * tests/test_trust_sizes.c looks for other ways. Those with *out return whether it is right; it is not to be
- * used otherwise. Those without are for what a check before has shown to fit: should it not, the largest
- * number comes out, which lies in no file. All are pure.
+ * tests/test_trust_sizes.c looks for other ways; a place in memory, in a block that was allocated for as many
+ * items, is a pointer's own arithmetic. Those with *out return whether it is right; it is not to be used
+ * otherwise. Those without are for what a check before has shown to fit: should it not, the largest number
+ * comes out, which lies in no file. All are pure.
  *
  * SPDX-License-Identifier: MIT
  */
