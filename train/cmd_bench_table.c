@@ -30,6 +30,15 @@ static void range_append(char text[CELL], const struct sr_bench_column *c, const
                  number_text(high, most, c->decimals));
 }
 
+/* Ten times what the machine can is what a busy one has measured wrongly: "?". The JSON has the figure. */
+static void percent_append(char text[CELL], double x, int digits) {
+    const size_t used = strlen(text);
+    if (x < 9.995)
+        snprintf(text + used, CELL - used, "%*.0f %%", digits, 100 * x);
+    else
+        snprintf(text + used, CELL - used, "%*s %%", digits, "?");
+}
+
 /* What object o has to say in column c; "" for nothing. */
 static const char *cell_text(char text[CELL], const struct sr_bench_column *c, const struct sr_json *o) {
     const struct sr_json *value = sr_json_get(o, c->key);
@@ -40,13 +49,13 @@ static const char *cell_text(char text[CELL], const struct sr_bench_column *c, c
     if (word)
         snprintf(text, CELL, "%s", word);
     else if (sr_json_as_number(value, &x) && c->percent)
-        snprintf(text, CELL, "%.0f %%", 100 * x);
+        percent_append(text, x, 0);
     else if (sr_json_as_number(value, &x))
         snprintf(text, CELL, "%s", number_text(digits, x, c->decimals));
     if (c->range)
         range_append(text, c, o);
     if (c->share && sr_json_as_number(sr_json_get(o, c->share), &share))
-        snprintf(text + strlen(text), CELL - strlen(text), " %3.0f %%", 100 * share);
+        percent_append(text, share, 4);
     return text;
 }
 
