@@ -16,7 +16,7 @@
 #include "data/h5_ways.h"
 #include "nn/base/sizes.h"
 
-/* A NULL-terminated array of n strings in one block. stride 0: items is char **, else fixed size. */
+/* A NULL-terminated array of n strings in one block. stride 0: values are char *, else fixed size. */
 static char **pack(const void *values, size_t n, size_t stride, struct sr_error *err) {
     const char *const *pointers = values;
     uint64_t bytes = (n + 1) * sizeof(char *) + n; /* n is at most SR_H5_LIST_MAX */

@@ -237,8 +237,7 @@ static inline bool disk_play(struct disk *d, struct record *r) {
 
 /* ---- what the disk may hold ---- */
 
-/* Of every file's unsynced bytes, or of each file's another, as the number of its node and of the calls say.
- */
+/* Of unsynced bytes. MIXED: each file another, by its node and the calls so far. */
 enum loss { NOTHING, UNSYNCED, ZEROED, SECOND_HALF, MIXED, LOSSES };
 static const char *const loss_name[LOSSES] = {"nothing", "unsynced bytes", "unsynced bytes zeroed",
                                               "half of the unsynced bytes", "of each file something else"};

@@ -83,15 +83,16 @@ static bool nth_print_fails(const char *folder, const char *command, const char 
     return came;
 }
 
-/* Writes to stdout, each of which has failed in each way. */
+/* Writes to stdout; each of them has failed in each way. */
 static size_t each_print_fails(const char *folder, const char *command) {
     static const char *const whats[] = {"EINTR", "short", "ENOSPC", "EDQUOT", "EIO", "EPIPE"};
     struct run fine = run_program(folder, "%s", command);
     size_t n = 0;
-    for (size_t w = 0; w < SR_COUNT(whats); w++)
+    for (size_t w = 0; w < SR_COUNT(whats); w++) {
         for (n = 0; nth_print_fails(folder, command, whats[w], n + 1, &fine);)
             n++;
-    cr_expect_gt(n, 0, "%s prints nothing", command);
+        cr_expect_gt(n, 0, "%s prints nothing, or %s did not come", command, whats[w]);
+    }
     run_end(&fine);
     return n;
 }

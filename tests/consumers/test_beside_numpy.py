@@ -34,19 +34,17 @@ def numpy_openblas():
     return found
 
 
-def need_openblas():
-    found = numpy_openblas()
-    if not found:
-        pytest.skip("this NumPy has no OpenBLAS to run beside")
-    return found
+BEFORE = numpy_openblas()  # tests are collected before one of them loads the library
+beside_openblas = pytest.mark.skipif(not BEFORE, reason="this NumPy has no OpenBLAS to run beside")
 
 
+@beside_openblas
 def test_scores_and_products_are_those_of_each_alone(opened, router):
     x = np.ascontiguousarray(router.x, dtype=np.float32)
     rng = np.random.default_rng(1)
     a, b = rng.standard_normal((2, 300, 300))
     wanted_product, wanted_scores = a @ b, opened.route(x).logit.copy()
-    before, wrong, counts, stop = need_openblas(), [], [0, 0], threading.Event()
+    wrong, counts, stop = [], [0, 0], threading.Event()
 
     def multiply():
         while not stop.is_set():
@@ -69,7 +67,7 @@ def test_scores_and_products_are_those_of_each_alone(opened, router):
         thread.join()
     assert not wrong, sorted(set(wrong))
     assert min(counts) > 0
-    assert numpy_openblas() == before
+    assert numpy_openblas() == BEFORE
     assert opened.route(x).logit.tobytes() == wanted_scores.tobytes()
 
 
@@ -92,10 +90,11 @@ def test_the_library_brings_no_openblas_of_its_own():
     assert done.stdout.split() == []
 
 
+@beside_openblas
 def test_numpy_keeps_its_own(saferoute):
     """The program chooses a core of OpenBLAS in its own process; a Python that starts it keeps what it has."""
-    before, environment = need_openblas(), dict(os.environ)
+    environment = dict(os.environ)
     np.ones((64, 64)) @ np.ones((64, 64))
     saferoute("doctor")
-    assert numpy_openblas() == before
+    assert numpy_openblas() == BEFORE
     assert dict(os.environ) == environment

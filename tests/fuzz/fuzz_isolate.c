@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -68,12 +69,11 @@ static void answer_all(struct answerer *a) {
 static void *answer(void *user) {
     struct answerer *a = user;
     for (;;) {
-        while (sem_wait(&a->begin) != 0)
-            continue;
+        (void)TEMP_FAILURE_RETRY(sem_wait(&a->begin));
         answer_all(a);
         sem_post(&a->end);
     }
-    return NULL;
+    return NULL; /* gcc wants it */
 }
 
 static struct answerer *answerer(void) {
@@ -115,8 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_dump(path, &how);
     sr_isolate_use(NULL);
     sr_channel_close(&channel);
-    while (sem_wait(&a->end) != 0)
-        continue;
+    (void)TEMP_FAILURE_RETRY(sem_wait(&a->end));
     close(ends[1]);
     return 0;
 }
