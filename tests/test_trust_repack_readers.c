@@ -53,6 +53,12 @@ static void repack_end(pid_t child) {
     waitpid(child, &status, 0);
 }
 
+static bool repacks(pid_t child) {
+    siginfo_t end = {0};
+    cr_assert_eq(waitid(P_PID, (id_t)child, &end, WEXITED | WNOHANG | WNOWAIT), 0);
+    return end.si_pid == 0;
+}
+
 static ino_t inode(void) {
     struct stat st;
     cr_assert_eq(stat(path, &st), 0);
@@ -78,7 +84,7 @@ Test(trust_repack_readers, a_process_reads_the_rows_of_the_dump) {
     const size_t bytes = d->rows * d->width * sizeof *want;
     struct turns t = {.last = inode()};
     const pid_t child = repack_on();
-    for (size_t i = 0; i < trust_times(1000, 60) || t.replaced < 5; i++) {
+    for (size_t i = 0; (i < trust_times(1000, 60) || t.replaced < 5) && repacks(child); i++) {
         struct sr_data *now = open_paths(path, NULL);
         float *x = all_features(now);
         cr_assert(now->rows == ROWS && memcmp(x, want, bytes) == 0, "other rows in turn %zu", i);
@@ -121,7 +127,7 @@ Test(trust_repack_readers, eval_and_train_give_the_same_results) {
     char *metrics = train_now("run"), *numbers = eval_now("run");
     struct turns t = {.last = inode()};
     const pid_t child = repack_on();
-    for (size_t i = 0; i < trust_times(200, 8) || t.replaced < 5; i++) {
+    for (size_t i = 0; (i < trust_times(200, 8) || t.replaced < 5) && repacks(child); i++) {
         char name[32];
         snprintf(name, sizeof name, "again%zu", i);
         char *m = train_now(name), *n = eval_now("run");

@@ -190,12 +190,24 @@ Test(trust_sandbox, a_destroyed_heap_aborts) {
 
 /* ---- seen from outside ---- */
 
+enum { NOBODY = 65534 };
+
+/* Of root's processes all that others can see of them is root's anyway. Giving up root closes a process to
+ * them: that is taken back. */
+static void be_nobody(void) {
+    if (geteuid() == 0 && (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+                           prctl(PR_SET_DUMPABLE, 1) < 0))
+        _exit(98);
+}
+
 /* A child that is closed off and then waits to be killed; its end of a pipe is open until then. */
-static pid_t closed_off_and_waiting(volatile long *note, int outside) {
+static pid_t closed_off_and_waiting(volatile long *note, int outside, bool nobody) {
     const pid_t child = fork();
     if (child == 0) {
         struct sr_error err;
         dup2(outside, OUTSIDE);
+        if (nobody)
+            be_nobody();
         if (sr_sandbox_enter((void *)(uintptr_t)note, OUTSIDE + 1, &err) < 0)
             _exit(99);
         for (*note = 1;;)
@@ -221,7 +233,7 @@ static void proc_line(char text[64], pid_t of, const char *file, const char *key
 
 Test(trust_sandbox, limits_are_set) {
     volatile long *note = shared_page();
-    const pid_t child = closed_off_and_waiting(note, 2);
+    const pid_t child = closed_off_and_waiting(note, 2, false);
     struct rlimit limit;
     char text[64];
     cr_assert_eq(prlimit(child, RLIMIT_CORE, NULL, &limit), 0);
@@ -244,6 +256,19 @@ Test(trust_sandbox, limits_are_set) {
     waitpid(child, NULL, 0);
 }
 
+/* proc(5): what is not dumpable is root's, and no other process of its user may trace it. */
+Test(trust_sandbox, its_user_may_not_look_into_it, .timeout = 60) {
+    volatile long *note = shared_page();
+    const pid_t child = closed_off_and_waiting(note, 2, true);
+    struct stat st;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)child);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_expect_eq(st.st_uid, (uid_t)0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 /* Its parent, in between, is gone: so is it. */
 Test(trust_sandbox, it_dies_with_its_parent, .timeout = 60) {
     volatile long *note = shared_page();
@@ -252,7 +277,7 @@ Test(trust_sandbox, it_dies_with_its_parent, .timeout = 60) {
     cr_assert_eq(pipe(ends), 0);
     const pid_t between = fork();
     if (between == 0) {
-        closed_off_and_waiting(note, ends[1]);
+        closed_off_and_waiting(note, ends[1], false);
         _exit(0);
     }
     close(ends[1]);
