@@ -24,11 +24,11 @@
 #include "data/h5_ways.h"
 #include "data/isolate.h"
 
-enum { ROWS = 12, WIDTH = 8, FILE_BYTES = 1 << 20 };
+enum { ROWS = 12, WIDTH = 8, FILE_BYTES = 1 << 20, PUPPET_OVER = 8 };
 
 struct said {
     const void *bytes; /* [n]; NULL: n of `fill`, the last one 0 */
-    size_t n, piece;   /* bytes of a piece; 0: as many as the window holds */
+    size_t n, piece;   /* bytes of a piece; 0: as many as the window holds; PUPPET_OVER more at most */
     uint64_t number;
     char fill;
 };
@@ -90,7 +90,7 @@ static inline void puppet_begin(struct puppet *p) {
         .info = {.kind = SR_H5_HALF, .rank = 2, .size = 2, .shape = {ROWS, WIDTH, 1, 1}, .type = "float16"}};
     p->said[SR_ISOLATE_INFO] = (struct said){.bytes = &p->info, .n = sizeof p->info};
     p->said[SR_ISOLATE_MATRIX_OPEN] = (struct said){.bytes = SR_H5_BY_CHUNKS, .n = sizeof SR_H5_BY_CHUNKS};
-    p->window = sr_alloc(SR_ISOLATE_WINDOW, 1, NULL);
+    p->window = sr_alloc(SR_ISOLATE_WINDOW + PUPPET_OVER, 1, NULL);
     cr_assert_not_null(p->window);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, p->ends), 0);
     p->channel = (struct sr_channel){.socket = p->ends[0],

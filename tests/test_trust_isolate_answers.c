@@ -117,15 +117,19 @@ Test(isolate_answers, how_a_dataset_lies) {
 
 /* ---- what cannot fail ---- */
 
-static void expect_list(struct said said, bool fine, const char *list) {
+static void expect_list_in(char *text, size_t size, struct said said, bool fine, const char *list) {
     struct puppet p;
-    char text[16];
     puppet_begin(&p);
     p.said[SR_ISOLATE_LIST] = said;
-    sr_h5_list(p.f, text, sizeof text);
-    cr_expect_str_eq(text, list);
-    cr_expect_eq(p.channel.failed, !fine, "%s", list);
+    sr_h5_list(p.f, text, size);
+    cr_expect(strcmp(text, list) == 0, "%.40s instead of %.40s", text, list);
+    cr_expect_eq(p.channel.failed, !fine, "%.40s", list);
     puppet_end(&p);
+}
+
+static void expect_list(struct said said, bool fine, const char *list) {
+    char text[16];
+    expect_list_in(text, sizeof text, said, fine, list);
 }
 
 Test(isolate_answers, what_is_in_a_file) {
@@ -135,6 +139,15 @@ Test(isolate_answers, what_is_in_a_file) {
     expect_list((struct said){NULL, 0, 0, 0, 0}, true, "nothing");
     expect_list((struct said){NULL, 17, 0, 0, 'a'}, false, "nothing");
     expect_list((struct said){NULL, 17, 9, 0, 'a'}, false, "nothing");
+}
+
+/* Whoever asked would have room for it, and the bytes behind the window are there. */
+Test(isolate_answers, what_is_behind_the_window) {
+    static char text[SR_ISOLATE_WINDOW + 64], want[SR_ISOLATE_WINDOW + 1];
+    const size_t n = SR_ISOLATE_WINDOW + 1;
+    memset(want, 'a', n - 1);
+    expect_list_in(text, sizeof text, (struct said){NULL, n, 0, 0, 'a'}, true, want);
+    expect_list_in(text, sizeof text, (struct said){NULL, n, n, 0, 'a'}, false, "nothing");
 }
 
 Test(isolate_answers, yes_is_one) {
