@@ -28,7 +28,8 @@ static int digit(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* True if text is all the digits of one item: then item [bytes] holds it. */
+/* True if text, which is not empty, is all the digits of one item: then item [bytes] holds it. Items of texts
+ * have no bytes, and no digits. */
 static bool read_digits(unsigned char *item, size_t bytes, const char *text) {
     size_t n = 0;
     for (; *text; text++) {
@@ -56,7 +57,7 @@ static int add_line(struct sr_wanted *w, const struct speller *s, char *line, st
     line[text - line + (ptrdiff_t)n] = '\0';
     if (n == 0)
         return 0;
-    if (s->how.bytes > 0 && read_digits(s->item, s->how.bytes, text)) {
+    if (read_digits(s->item, s->how.bytes, text)) {
         sr_h5_spell(s->text, &s->how, s->item);
         text = s->text;
     }

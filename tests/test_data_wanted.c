@@ -84,6 +84,22 @@ Test(wanted, digits_of_bytes_in_several_ways) {
     unlink(path);
 }
 
+/* Texts have no digits that could be spelled in another way. */
+Test(wanted, texts_are_as_they_are) {
+    char path[64];
+    const char *const texts[] = {"01abcdef", "nobody"};
+    struct sr_h5 *f;
+    snprintf(path, sizeof path, "/tmp/sr_test_texts_%d.h5", (int)getpid());
+    cr_assert_eq(sr_h5_create(&f, path, path, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_write_column(f, "id", SR_H5_WRITE_TEXT, texts, 2, &err), 0, "%s", err.text);
+    cr_assert_eq(sr_h5_close(f, &err), 0);
+    struct sr_wanted w = read_list("01-ab-cd-ef\n01ABCDEF\n 01abcdef \n", path);
+    cr_expect_eq(w.names.count, 3);
+    cr_expect_eq(sr_wanted_find(&w, "01abcdef"), 2);
+    sr_wanted_free(&w);
+    unlink(path);
+}
+
 /* Fixed strings are read by bands of 4 MB; here there are three, and the last is short. */
 Test(wanted, fixed_strings_of_many_bands) {
     enum { ITEMS = 2500, SIZE = 4096 };
