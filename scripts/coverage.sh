@@ -36,8 +36,9 @@ if $run; then
     # Not those that measure an optimised program: its memory, time, stack and symbols.
     mapfile -t tests < <(find tests ! -name 'test_trust_resident.c' ! -name 'test_trust_pickle_costs.c' \
         ! -name 'test_infer_closed.c' ! -name 'test_infer_package.c' \( -name 'test_base_*.c' -o -name 'test_data_*.c' \
-        -o -name 'test_infer_*.c' -o -name 'test_trust_*.c' -o -name 'fuzz_*.c' \
-        -o -name 'test_eval_calibrator.c' -o -name 'test_eval_gate.c' -o -name 'test_train_re*.c' -o -name 'test_train_run.c' \) | sed 's|.*/||; s|\.c$||' | sort)
+        -o -name 'test_infer_*.c' -o -name 'test_trust_*.c' -o -name 'fuzz_*.c' -o -name 'test_eval_calibrator.c' \
+        -o -name 'test_eval_gate.c' -o -name 'test_train_re*.c' -o -name 'test_train_run.c' \) |
+        sed 's|.*/||; s|\.c$||' | sort)
     cmake --build "$build" --parallel "$(nproc)" --target "${tests[@]}" || exit 2
     find "$build" -name '*.gcda' -delete
     pattern=$(IFS='|' && echo "^(${tests[*]})\$")

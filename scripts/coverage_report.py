@@ -34,8 +34,8 @@ data/csv.c data/json_grammar.c data/jsonl.c data/lines.c data/field.c data/score
 data/table.c data/table_csv.c data/table_dump.c data/table_hidden.c data/table_jsonl.c data/table_lines.c data/table_tensors.c
 data/chunk.c data/h5_attribute.c data/h5_chunks.c data/h5_disk.c data/h5_file.c data/h5_items.c data/h5_matrix.c data/h5_open.c
 data/h5_read.c data/h5_sound.c data/h5_storage.c data/h5_texts.c data/h5_ways.c
-data/h5_cache.c data/h5_collections.c data/h5_count.c data/h5_header.c data/h5_heap.c data/h5_members.c data/h5_pipeline.c data/h5_rows.c data/h5_superblock.c
-data/h5_walk.c
+data/h5_cache.c data/h5_collections.c data/h5_count.c data/h5_header.c data/h5_heap.c data/h5_members.c data/h5_pipeline.c
+data/h5_rows.c data/h5_superblock.c data/h5_walk.c
 data/dump.c data/column.c data/listed.c data/paths.c data/sketch.c data/wanted.c
 data/isolate_channel.c data/isolate_client.c data/isolate_columns.c data/isolate_matrix.c data/isolate_reader.c data/isolate_start.c data/isolate_take.c
 infer/import.c infer/import_network.c infer/import_order.c infer/import_stats.c infer/open.c infer/router.c
