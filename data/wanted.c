@@ -28,8 +28,8 @@ static int digit(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* True if text, which is not empty, is all the digits of one item: then item [bytes] holds it. Items of texts
- * have no bytes, and no digits. */
+/* True if text, which is not empty, is all the digits of one item: then item [bytes] holds it. bytes is 0 for
+ * strings of variable length and for numbers: then no text is. */
 static bool read_digits(unsigned char *item, size_t bytes, const char *text) {
     size_t n = 0;
     for (; *text; text++) {

@@ -37,7 +37,8 @@ data/h5_read.c data/h5_sound.c data/h5_storage.c data/h5_texts.c data/h5_ways.c
 data/h5_cache.c data/h5_collections.c data/h5_count.c data/h5_header.c data/h5_heap.c data/h5_members.c data/h5_pipeline.c
 data/h5_rows.c data/h5_superblock.c data/h5_walk.c
 data/dump.c data/column.c data/listed.c data/paths.c data/sketch.c data/wanted.c
-data/isolate_channel.c data/isolate_client.c data/isolate_columns.c data/isolate_matrix.c data/isolate_reader.c data/isolate_start.c data/isolate_take.c
+data/isolate_channel.c data/isolate_client.c data/isolate_columns.c data/isolate_matrix.c
+data/isolate_reader.c data/isolate_start.c data/isolate_take.c
 infer/import.c infer/import_network.c infer/import_order.c infer/import_stats.c infer/open.c infer/router.c
 infer/cmd_explain_line.c train/checkpoint.c train/history.c train/identity.c eval/gate.c
 """.split()

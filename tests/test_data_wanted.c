@@ -84,8 +84,8 @@ Test(wanted, digits_of_bytes_in_several_ways) {
     unlink(path);
 }
 
-/* Texts have no digits that could be spelled in another way. */
-Test(wanted, texts_are_as_they_are) {
+/* Strings of variable length are not spelled in another way. */
+Test(wanted, variable_strings_are_as_they_are) {
     char path[64];
     const char *const texts[] = {"01abcdef", "nobody"};
     struct sr_h5 *f;

@@ -44,19 +44,19 @@ static pid_t repack_on(void) {
     return child;
 }
 
-/* It must have gone on until now. It ends between two of its commands or with one, whose temporary file goes
- * with the folder. */
-static void repack_end(pid_t child) {
-    int status = 0;
-    cr_expect_eq(waitpid(child, &status, WNOHANG), 0, "a repack failed: %s/repack.out says why", folder);
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-}
-
 static bool repacks(pid_t child) {
     siginfo_t end = {0};
     cr_assert_eq(waitid(P_PID, (id_t)child, &end, WEXITED | WNOHANG | WNOWAIT), 0);
     return end.si_pid == 0;
+}
+
+/* It must have gone on until now. It ends between two of its commands or with one, whose temporary file goes
+ * with the folder. */
+static void repack_end(pid_t child) {
+    int status = 0;
+    cr_expect(repacks(child), "a repack failed: %s/repack.out says why", folder);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
 }
 
 static ino_t inode(void) {

@@ -162,7 +162,11 @@ const char *sr_atomic_file_path(const struct sr_atomic_file *f) {
 static char unsynced[PATH_MAX + 128]; /* written once, under the lock, and never changed after */
 static pthread_mutex_t unsynced_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Of a folder that has not got its name yet, the one that it lies in is told. */
 static void remember_unsynced(const char *folder, int why) {
+    char around[PATH_MAX];
+    if (sr_temporary_is(folder) && sr_path_folder(around, sizeof around, folder))
+        folder = around;
     pthread_mutex_lock(&unsynced_lock);
     if (!unsynced[0])
         snprintf(unsynced, sizeof unsynced, "%s: %s", folder, strerror(why));

@@ -199,7 +199,8 @@ static pid_t maker(const char *entry, const char *name) {
     return digits > 0 && strcmp(end + 1 + digits, ".tmp") == 0 ? (pid_t)pid : 0;
 }
 
-static bool is_noted(const char *entry) {
+bool sr_temporary_is(const char *path) {
+    const char *entry = sr_path_name(path);
     for (size_t i = 0; i < PLACES; i++)
         if (atomic_load(&place[i].state) == OPEN && strcmp(sr_path_name(place[i].path), entry) == 0)
             return true;
@@ -209,7 +210,7 @@ static bool is_noted(const char *entry) {
 /* In a container each program may have the number 1: what has this one's number and is not known here is of
  * one before it. */
 static bool is_gone(pid_t pid, const char *entry) {
-    return pid == getpid() ? !is_noted(entry) : kill(pid, 0) < 0 && errno == ESRCH;
+    return pid == getpid() ? !sr_temporary_is(entry) : kill(pid, 0) < 0 && errno == ESRCH;
 }
 
 /* What has a lock has a writer, in whatever container or machine. */

@@ -9,6 +9,7 @@
 #ifndef SR_TEMPORARY_H
 #define SR_TEMPORARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "nn/base/error.h"
@@ -21,6 +22,9 @@ int sr_temporary_create(char **name, int *fd, const char *target, unsigned mode,
  * writers that are no more are swept first. *fd is open and holds its lock. Ended by sr_temporary_folder_end,
  * or where it has become the target by forgetting it, free and close. SR_IO or SR_NOMEM with a message. */
 int sr_temporary_folder(char **name, int *fd, const char *target, unsigned mode, struct sr_error *err);
+
+/* True for a path whose last name is that of a temporary file or folder of this process, not forgotten. */
+bool sr_temporary_is(const char *path);
 
 /* To be called once the file or folder has another name or is gone. Any thread. */
 void sr_temporary_forget(const char *name);

@@ -49,11 +49,10 @@ static void check_set(const struct sr_options *o) {
     FUZZ_CHECK(sr_options_begin(&again, sr_config_table, sr_config_count, &c, &err) == 0, "%s", err.text);
     for (size_t i = 0; i < o->count; i++) {
         const char *key = o->table[i].key;
-        sr_options_text(o, i, text, sizeof text);
         if (o->table[i].flag_only || o->table[i].type == SR_OPTION_TEXT)
             continue;
-        if (text[0])
-            FUZZ_CHECK(sr_options_set(&again, key, text, SR_ORIGIN_SET, &err) == 0, "%s", err.text);
+        sr_options_text(o, i, text, sizeof text);
+        FUZZ_CHECK(sr_options_set(&again, key, text, SR_ORIGIN_SET, &err) == 0, "%s", err.text);
         sr_options_text(&again, i, of_again, sizeof of_again);
         FUZZ_CHECK(strcmp(text, of_again) == 0, "%s: '%s' set is '%s'", key, text, of_again);
     }
