@@ -85,10 +85,10 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct sr_error *err, co
                    shown(c->all), c->all.at, (size_t)(c->all.at - c->list) + 1, why);
 }
 
-/* Decimal and finite; strtod alone would take "nan", "0x1" and a leading space. */
+/* s is not empty. Decimal and finite; strtod alone would take "nan", "0x1" and a leading space. */
 static bool number_parse(double *out, struct span s) {
     char text[64], *end;
-    if (length(s) == 0 || length(s) >= sizeof text)
+    if (length(s) >= sizeof text)
         return false;
     memcpy(text, s.at, length(s));
     text[length(s)] = '\0';
@@ -131,17 +131,10 @@ static int condition_parse(struct condition *c, struct sr_error *err) {
 }
 
 static bool holds(const struct condition *c, double value) {
-    switch (c->comparison) {
-    case AT_LEAST:
-        return value >= c->bound;
-    case ABOVE:
-        return value > c->bound;
-    case AT_MOST:
-        return value <= c->bound;
-    case BELOW:
-        return value < c->bound;
-    }
-    return false;
+    return c->comparison == AT_LEAST  ? value >= c->bound
+           : c->comparison == ABOVE   ? value > c->bound
+           : c->comparison == AT_MOST ? value <= c->bound
+                                      : value < c->bound;
 }
 
 /* ---- names ---- */

@@ -127,6 +127,34 @@ Test(data_h5, a_file_that_may_not_be_read) {
     folder_end(folder);
 }
 
+Test(data_h5, a_file_that_cannot_be_there) {
+    char path[800], *folder = folder_begin(), long_name[400];
+    struct sr_error err = {0};
+    struct sr_h5 *f = create_in(path, folder);
+    sr_h5_close(f, NULL);
+    strcat(path, "/b.h5");
+    cr_expect_eq(sr_h5_check_path(path, &err), SR_NOINPUT);
+    cr_expect(strstr(err.text, "no such file"), "%s", err.text);
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    cr_expect_eq(sr_h5_check_path(long_name, &err), SR_IO);
+    cr_expect(strstr(err.text, strerror(ENAMETOOLONG)), "%s", err.text);
+    folder_end(folder);
+}
+
+/* Of a group whose names are in order it is known that it has no such member; of another one it is not. */
+Test(data_h5, what_is_not_there_in_a_group) {
+    struct sr_error err = {0};
+    struct sr_h5 *f = open_stored("cycle");
+    cr_expect_not(sr_h5_has(f, "a/nothing"));
+    cr_expect_eq(sr_h5_check(f, &err), 0, "%s", err.text);
+    sr_h5_close(f, NULL);
+    f = open_stored("names_not_found_inside");
+    cr_expect_not(sr_h5_has(f, "about/nothing"));
+    cr_expect_eq(sr_h5_check(f, &err), SR_DATA);
+    sr_h5_close(f, NULL);
+}
+
 /* ---- how a dataset lies in its file ---- */
 
 Test(data_h5, storage) {

@@ -2,13 +2,47 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>
 
 #include "nn/base/philox.h"
 #include "tests/dump_fixture.h"
 #include "tests/run_program.h"
+
+/* ---- a file system that fails ---- */
+
+/* The next call of these fails so, for the library calls these instead of libc's. 0: none does. */
+static int opendir_fails, readdir_fails, lstat_fails;
+
+static bool fails(int *how) {
+    if (*how == 0)
+        return false;
+    errno = *how;
+    *how = 0;
+    return true;
+}
+
+DIR *opendir(const char *path) {
+    DIR *(*next)(const char *);
+    *(void **)&next = dlsym(RTLD_NEXT, "opendir");
+    return fails(&opendir_fails) ? NULL : next(path);
+}
+
+struct dirent *readdir(DIR *d) {
+    struct dirent *(*next)(DIR *);
+    *(void **)&next = dlsym(RTLD_NEXT, "readdir");
+    return fails(&readdir_fails) ? NULL : next(d);
+}
+
+int lstat(const char *restrict path, struct stat *restrict st) {
+    return fails(&lstat_fails) ? -1 : fstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* ---- lists ---- */
 
 /* A folder to work in, with these files, empty but for *.h5, which are dumps. */
 static char *folder_with(const char *const *names) {
@@ -179,6 +213,24 @@ Test(data_paths, a_folder_that_may_not_be_read) {
     sr_free(got);
     if (root)
         cr_assert_eq(seteuid(0), 0);
+    folder_end(folder);
+}
+
+/* A failure is no absence. */
+Test(data_paths, a_file_system_that_fails) {
+    char *folder = FOLDER("a.h5");
+    opendir_fails = EINTR;
+    EXPECT_LIST("*.h5", "a.h5", 1);
+    opendir_fails = EIO;
+    expect_refused("*.h5", 4, SR_NOINPUT, "this folder cannot be searched: Input/output error");
+    readdir_fails = EIO;
+    expect_refused("./*.h5", 4, SR_NOINPUT, ". cannot be searched: Input/output error");
+    lstat_fails = EIO;
+    expect_refused("a.h5/*", 4, SR_NOINPUT, "a.h5 cannot be searched: Input/output error");
+    lstat_fails = ENOMEM;
+    expect_refused("a.h5/*", 4, SR_NOMEM, "a.h5 cannot be searched");
+    lstat_fails = EACCES;
+    expect_refused("a.h5/*", 4, SR_NOINPUT, "a.h5/*: no file matches");
     folder_end(folder);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "eval/eval.h"
+#include "tests/failing_memory.h"
 
 static const char evaluation[] =
     "{\"schema_version\": 2, \"model\": \"best.safetensors\", \"data\": [\"val.h5\"], \"rows\": 4424,"
@@ -21,7 +22,8 @@ static const char evaluation[] =
     "  {\"name\": \"news.uk\", \"f1\": 0.4}, {\"name\": \"news.small\", \"f1\": 0.2},"
     "  {\"name\": \"llm-prompts\", \"f1\": 0.7}, {\"name\": \"llm_prompts\", \"f1\": 0.8},"
     "  {\"name\": \"open chat\", \"f1\": 0.9}, {\"name\": \"a, \\\"b\\\" >= c\", \"f1\": 0.3},"
-    "  {\"name\": \"f1\", \"f1\": null, \"f1_ci\": null}]}";
+    "  {\"name\": \"f1\", \"f1\": null, \"f1_ci\": null}, {\"name\": \"web.de\", \"f1\": 0.11},"
+    "  {\"name\": \"web\", \"f1\": 0.12}, {\"name\": \"web\", \"f1\": 0.13}]}";
 
 static struct sr_gate_line line[SR_GATE_MAX];
 static size_t n;
@@ -82,6 +84,9 @@ static const struct {
     {"slices.open_chat.f1>.8", NULL, false},
     {"slices.\"a, \"\"b\"\" >= c\".f1>.2", "0.3", true},
     {"\"small\".\"f1\">.4", "0.5", true},
+    /* the longest name, wherever it stands, and the first of two that are the same */
+    {"slices.web.de.f1<=.11", "0.11", true},
+    {"slices.web.f1<=.12", "0.12", true},
     /* undefined: holds nothing, whichever way it is asked */
     {"mcc>=-1", "undefined", false},
     {"mcc<1", "undefined", false},
@@ -174,6 +179,27 @@ Test(gate, long_conditions_are_cut_in_front_of_the_verdict) {
     sr_json_free(tree);
 }
 
+/* The line of a condition that can be read, on an evaluation of another shape. */
+static const char *line_on(const char *json, const char *text) {
+    struct sr_json *tree;
+    cr_assert_eq(sr_json_parse(&tree, json, strlen(json), &err), 0, "%s", err.text);
+    const int status = sr_gate_check(line, &n, text, tree, &err);
+    cr_assert(status == 0 || status == SR_NO, "%s: %s", text, err.text);
+    sr_json_free(tree);
+    return line[0].text;
+}
+
+Test(gate, evaluations_of_other_shapes) {
+    cr_expect_str_eq(line_on("{\"new\": {\"recall\": 1}, \"recall\": 2}", "new.recall<3"),
+                     "new.recall<3 is 1: yes");
+    /* quotes that are part of a name pair with those around another */
+    cr_expect_str_eq(line_on("{\"a\\\"b\": {\"c\": 1}}", "a\"b.\"c<3"), "a\"b.\"c<3 is 1: yes");
+    cr_expect_str_eq(line_on("{\"0123456789012345678901234567890123456789012345678901234\": null}",
+                             "0123456789012345678901234567890123456789012345678901234.f1<3"),
+                     "0123456789012345678901234567890123456789012345678901234.f1<3 is undefined "
+                     "(01234567890123456789012345678901234567890123456789 is null): no");
+}
+
 /* ---- refused ---- */
 
 static const struct {
@@ -205,6 +231,8 @@ static const struct {
     {"0.1<recall<0.5", "condition 1", "\"recall<0.5\" is no decimal number"},
     {"recall>=- .5", "condition 1", "is no decimal number"},
     {"recall>=.", "condition 1", "is no decimal number"},
+    {"recall>=0.000000000000000000000000000000000000000000000000000000000000001", "condition 1",
+     "is no decimal number"},
     {"recall>=rows", "condition 1", "is no decimal number"},
     {"recal>=.75", "condition 1, \"recal>=.75\"",
      "there is no \"recal\" in the evaluation; did you mean \"recall\"?"},
@@ -215,6 +243,8 @@ static const struct {
     {"slices.news.f2>0", "condition 1", "there is no \"f2\" in slices.news; did you mean \"f1\"?"},
     {"slices.news.uk.small.f1>0", "condition 1", "there is no \"small\" in slices.news.uk"},
     {"slices.\"news.\"uk.f1>0", "condition 1", "there is no"},
+    {"slices.\"news\"uk.f1>0", "condition 1", "there is no"},
+    {"small.>0", "condition 1", "there is no \"\" in small"},
     {"slices.\"news.uk.f1>0", "condition 1", "a quote is opened and not closed"},
     {"zzzzzz>0", "condition 1", "there is no \"zzzzzz\" in the evaluation; see `eval --json`"},
     {"Recall>0", "condition 1", "did you mean \"recall\"?"},
@@ -252,4 +282,13 @@ Test(gate, what_is_not_understood_is_refused_with_its_place) {
 Test(gate, a_fault_of_the_gate_comes_before_its_verdict) {
     cr_expect_eq(check("recall>=.99, recal>=.5"), SR_USAGE);
     cr_expect_eq(n, 0);
+}
+
+Test(gate, without_memory) {
+    struct sr_json *tree;
+    cr_assert_eq(sr_json_parse(&tree, evaluation, strlen(evaluation), &err), 0, "%s", err.text);
+    memory_begin(1);
+    cr_expect_eq(sr_gate_check(line, &n, "recal>0", tree, &err), SR_NOMEM);
+    cr_expect(memory_end().failed);
+    sr_json_free(tree);
 }
