@@ -78,10 +78,10 @@ static int matches_add(struct matches *m, const char *before, const char *name, 
 
 /* What is not there has no files; of a folder that cannot be read nobody knows. */
 static int unread(const char *path, struct sr_error *err) {
-    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
-               ? 0
-               : sr_fail(err, sr_errno_status(errno, SR_NOINPUT), "%s cannot be searched: %s",
-                         *path ? path : "this folder", sr_errno_text(errno));
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+        return 0;
+    return sr_fail(err, sr_errno_status(errno, SR_NOINPUT), "%s cannot be searched: %s",
+                   *path ? path : "this folder", sr_errno_text(errno));
 }
 
 /* What in the folder fits a step. */
