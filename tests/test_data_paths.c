@@ -188,6 +188,8 @@ Test(data_paths, refusals) {
     expect_refused("nowhere/*.h5", 4, SR_NOINPUT, "nowhere/*.h5: no file matches");
     cr_assert_eq(symlink("itself", "itself"), 0);
     expect_refused("itself/*.h5", 4, SR_NOINPUT, "itself/*.h5: no file matches");
+    cr_assert_eq(symlink("nothing", "dangling"), 0);
+    expect_refused("dangling/*.h5", 4, SR_NOINPUT, "dangling/*.h5: no file matches");
     expect_refused("", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,,b.h5", 4, SR_USAGE, "empty name");
     expect_refused("a.h5,", 4, SR_USAGE, "empty name");
