@@ -170,15 +170,21 @@ def compare(kind, files, replay):
 OTHERS = {"pt": [".safetensors", ".h5", ".json"], "npy": [], "safetensors": [".pt", ".h5", ".json", ".csv"]}
 
 
+def format_of(content):
+    """By the first bytes, as a file of tensors is read whatever it is called."""
+    return "pt" if content[:2] == b"PK" else "npy" if content[:6] == b"\x93NUMPY" else "safetensors"
+
+
 def seeds(kind):
-    folders = {"pt": ["fuzz/corpus/pt", "hostile/pt", "vectors/pt", "vectors/convert"],
-               "npy": ["fuzz/corpus/npy", "hostile/npy"],
-               "safetensors": ["fuzz/corpus/safetensors", "fuzz/corpus/weights", "hostile/safetensors", "vectors/pt", "vectors"]}
+    folders = {"pt": ["hostile/pt", "vectors/pt", "vectors/convert"],
+               "npy": ["hostile/npy"],
+               "safetensors": ["hostile/safetensors", "vectors/pt", "vectors"]}
     found = []
     for folder in folders[kind]:
         found += sorted(f for f in (TESTS / folder).glob("*") if f.is_file() and f.suffix not in OTHERS[kind])
-    # fuzz_pt is fed what any reader of tensors takes, which goes by the first bytes.
-    return [f for f in found if f.parts[-2:-1] != ("pt",) or f.parts[-3] != "corpus" or f.read_bytes()[:2] == b"PK"]
+    for folder in ("pt", "npy", "safetensors", "weights"):  # each target comes to files of any of them
+        found += sorted(f for f in (TESTS / "fuzz/corpus" / folder).iterdir() if format_of(f.read_bytes()) == kind)
+    return found
 
 
 def sound(kind):
