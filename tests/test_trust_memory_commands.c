@@ -219,7 +219,8 @@ static void expect_usable(const struct trust_trial *t, const char *name) {
     const int status = call("train --resume out/run --max-minutes 0");
     streams_give();
     cr_expect_eq(status, 0, "%s: --resume ends with %d", name, status);
-    if (access("out/run/timing.csv", F_OK) != 0) /* its line follows the checkpoint, here of the only epoch */
+    /* its line follows the checkpoint, and behind that of the only epoch there is none to write another */
+    if (strstr(t->command->command, "--epochs 1 ") && access("out/run/timing.csv", F_OK) != 0)
         trust_text("out/run/timing.csv", "", 0);
     snapshot_expect(t->new, "out", resumed, name);
 }
